@@ -1,0 +1,39 @@
+# Set-up and the commands of the README. Everything lives in .venv; remove it to start afresh.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: quickstart test test-slow check check-static results wheel clean
+
+quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
+	$(BIN)/edgecnn quickstart
+
+test: $(VENV)/.installed  ## the whole test suite, but for the slow tests
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data where EDGECNN_DATA names it
+	$(BIN)/python -m pytest -m slow
+
+check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick tests
+	scripts/check
+
+check-static: $(VENV)/.installed  ## the same without tests
+	scripts/check --static
+
+results: $(VENV)/.installed  ## measure the figures of benchmarks/RESULTS.md on this machine
+	$(BIN)/python benchmarks/peers/record.py
+
+wheel: $(VENV)/.installed  ## dist/edgecnn-*.whl and the source distribution
+	$(BIN)/python -m build --no-isolation
+
+clean:
+	rm -rf $(VENV) build dist runs
+
+# Installed once; again when the packaging or the pinned versions change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "edgecnn needs Python 3.11 or later; name one with 'make PYTHON=python3.12 …'" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	touch $@

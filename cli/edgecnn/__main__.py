@@ -1,0 +1,6 @@
+"""`python -m edgecnn`."""
+
+from edgecnn.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The command `edgecnn`: its sub-commands, and what becomes of an error."""
+
+import errno
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from edgecnn.commands.data import data
+from edgecnn.commands.export import export
+from edgecnn.commands.predict import predict
+from edgecnn.commands.verify import verify
+from edgecnn_runtime.errors import EdgecnnError
+from edgecnn_runtime.version import __version__
+
+app = typer.Typer(
+    name="edgecnn",
+    help="Train small image classifiers, export them to int8 TFLite and ONNX, run and measure them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"edgecnn {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+    del version
+    if debug:
+        os.environ["EDGECNN_DEBUG"] = "1"
+
+
+app.add_typer(data, name="data")
+app.command(name="export")(export)
+app.command(name="predict")(predict)
+app.command(name="verify")(verify)
+
+
+def main() -> None:
+    """Run the command line: exit 0 done, 1 the work or a gate failed, 2 wrong usage or unusable input."""
+    try:
+        app()
+    except (EdgecnnError, OSError) as error:
+        if os.environ.get("EDGECNN_DEBUG"):
+            raise
+        print(f"error: {error}{_hint(error)}", file=sys.stderr)
+        sys.exit(error.exit_code if isinstance(error, EdgecnnError) else 1)
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "; free some space and run the command again: what was finished before is whole"
+    return ""

@@ -1,0 +1,45 @@
+"""`edgecnn verify MODEL…`: does this machine compute what the workstation computed?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+
+
+def verify(
+    models: Annotated[list[Path], typer.Argument(help="Model files that edgecnn exported.")],
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run the golden check inside each file: generated images in, the workstation's probabilities expected."""
+    from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.errors import GateError
+
+    console = Console(json=json, quiet=quiet)
+    results = {path: Classifier.open(path).verify() for path in models}
+    console.document(
+        [
+            {
+                "model": str(path),
+                "passed": result.passed,
+                "largest_difference": result.largest_difference,
+                "tolerance": result.tolerance,
+            }
+            for path, result in results.items()
+        ]
+    )
+    console.table(
+        ("model", "largest difference", "allowed", ""),
+        [
+            (str(path), f"{r.largest_difference:.2g}", f"{r.tolerance:.2g}", "passed" if r.passed else "FAILED")
+            for path, r in results.items()
+        ],
+    )
+    failed = [str(path) for path, result in results.items() if not result.passed]
+    if failed:
+        raise GateError(
+            f"{', '.join(failed)}: the probabilities of the workstation expected, this machine gives others; "
+            "compare the interpreter's version with the file's ('edgecnn doctor') or export again"
+        )

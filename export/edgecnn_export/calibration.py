@@ -1,0 +1,30 @@
+"""The calibration images: stratified, seeded, from the training split only."""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.manifest import Calibration
+from edgecnn_runtime.stratify import stratified_sample
+
+
+def choose_calibration(image_set: ImageSet, *, images: int, seed: int) -> tuple[NDArray[np.uint8], Calibration]:
+    """Choose calibration images from the training split.
+
+    Returns:
+        uint8 `(images, height, width, channels)`, 0…255, and the record for the manifest, whose fingerprint is the
+        SHA-256 of the pixels.
+
+    Raises:
+        DataError: there are fewer training images than asked for, or none was asked for.
+    """
+    train = image_set.split("train")
+    if not 1 <= images <= len(train):
+        raise DataError(
+            f"calibration: 1…{len(train)} images expected (the training split of {image_set.name}), got {images}"
+        )
+    chosen = np.ascontiguousarray(train.images[stratified_sample(train.labels, images, seed=seed)])
+    return chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest())

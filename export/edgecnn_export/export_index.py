@@ -1,0 +1,97 @@
+"""`export.json`: what stands in the export folder, and what was measured on each file."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn_export.formats import Format
+from edgecnn_export.parity import Parity
+from edgecnn_runtime import whole_files
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.manifest import Calibration
+
+INDEX_FILE = "export.json"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """One converted file and what was measured on it; where `failure` says why, it was not kept."""
+
+    format: Format
+    path: Path
+    size: int  # bytes
+    sha256: str
+    parity: Parity
+    calibration: Calibration | None
+    seconds: float
+    failure: str | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry of `export.json`."""
+        parity = self.parity
+        return {
+            "format": self.format.name,
+            "file": self.path.name,
+            "kept": self.failure is None,
+            "failure": self.failure,
+            "bytes": self.size,
+            "sha256": self.sha256,
+            "accuracy": _accuracy(parity.accuracy),
+            "accuracy_keras": _accuracy(parity.accuracy_keras),
+            "drop_points": round(parity.drop, 4),
+            "top1_agreement": parity.agreement,
+            "largest_difference": parity.largest_difference,
+            "mean_difference": parity.mean_difference,
+            "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def sha256(path: Path) -> str:
+    """Hash a file, hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def drop_stale(folder: Path, *, model_sha256: str) -> None:
+    """Remove the files that were exported from another model than the run now holds."""
+    index = _read(folder)
+    if index.get("model_sha256") != model_sha256:
+        for entry in index.get("files", []):
+            # The name alone: an index is a file like any other and must not reach out of its folder.
+            (folder / Path(entry["file"]).name).unlink(missing_ok=True)
+        (folder / INDEX_FILE).unlink(missing_ok=True)
+
+
+def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -> None:
+    """Write `export.json`; entries of formats that were not exported this time stay."""
+    entries = {entry["format"]: entry for entry in _read(folder).get("files", [])}
+    entries |= {file.format.name: file.to_document() for file in files}
+    document = {
+        "schema_version": SCHEMA_VERSION,
+        "model_sha256": model_sha256,
+        "files": list(entries.values()),
+    }
+    whole_files.write_json(folder / INDEX_FILE, document)
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """Read the index; an unreadable one counts as none, since it can be made again."""
+    try:
+        document = json.loads((folder / INDEX_FILE).read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION else {}
+
+
+def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
+    return {
+        "correct": accuracy.correct,
+        "total": accuracy.total,
+        "value": accuracy.value,
+        "interval_95": list(accuracy.interval),
+    }

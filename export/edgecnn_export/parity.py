@@ -1,0 +1,36 @@
+"""What became of the trained model: every exported file against Keras, through the runtime."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.accuracy import Accuracy, top1_accuracy, top1_agreement
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How one file compares with the Keras model on the test split."""
+
+    accuracy: Accuracy
+    accuracy_keras: Accuracy
+    agreement: float  # share of images, 0…1, with the same top-1 class
+    largest_difference: float  # of any probability, 0…1
+    mean_difference: float
+
+    @property
+    def drop(self) -> float:
+        """Accuracy lost, in percentage points; negative where the file does better."""
+        return 100 * (self.accuracy_keras.value - self.accuracy.value)
+
+
+def compare(probabilities: NDArray[np.float32], *, keras: NDArray[np.float32], labels: NDArray[np.int64]) -> Parity:
+    """Compare the probabilities of a file with those of Keras, both `(N, classes)`; `labels` is `(N,)`."""
+    difference = np.abs(probabilities - keras)
+    return Parity(
+        accuracy=top1_accuracy(probabilities, labels),
+        accuracy_keras=top1_accuracy(keras, labels),
+        agreement=top1_agreement(probabilities, keras),
+        largest_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+    )

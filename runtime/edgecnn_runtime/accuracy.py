@@ -1,0 +1,59 @@
+"""How often a classifier is right, and how sure one can be of that figure."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The 97.5 % quantile of the standard normal distribution: two-sided 95 % intervals.
+Z_95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Top-1 accuracy as a count, so that its interval can be told.
+
+    >>> measured = Accuracy(correct=978, total=1000)
+    >>> measured.value
+    0.978
+    >>> [round(bound, 4) for bound in measured.interval]
+    [0.9669, 0.9854]
+    """
+
+    correct: int
+    total: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.correct <= self.total or self.total == 0:
+            raise ValueError(
+                f"accuracy: 0 <= correct <= total and total > 0 expected, got {self.correct} of {self.total}"
+            )
+
+    @property
+    def value(self) -> float:
+        """The share of images whose most probable class is the labelled one, 0…1."""
+        return self.correct / self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % Wilson score interval, 0…1 (E. B. Wilson, J. Am. Stat. Assoc. 22, 1927, 209-212)."""
+        n, p, z2 = self.total, self.value, Z_95**2
+        centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+        half = Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+        return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def top1_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Accuracy:
+    """Count how often the most probable class is the labelled one.
+
+    Args:
+        probabilities: `(N, classes)`; between equal winners the lower class is taken, as the runtime does.
+        labels: `(N,)`, class numbers.
+    """
+    return Accuracy(int(np.count_nonzero(probabilities.argmax(axis=1) == labels)), len(labels))
+
+
+def top1_agreement(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
+    """Tell the share of images, 0…1, for which two models name the same class; both `(N, classes)`."""
+    return float(np.mean(first.argmax(axis=1) == second.argmax(axis=1)))

@@ -1,0 +1,85 @@
+"""The interpreters a model can run on, behind one small protocol.
+
+No interpreter is imported here: each backend imports its own when it is constructed, so that a device needs
+only the one it uses and `import edgecnn_runtime` stays as light as numpy.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import ModelError
+
+
+class Backend(Protocol):
+    """One opened model. Not safe for use by two threads at once: each takes its own with `another`."""
+
+    name: str
+    # (height, width, channels) of one image
+    input_shape: tuple[int, int, int]
+    classes: int
+    # The edgecnn manifest as it stands in the file, or None.
+    manifest_json: bytes | None
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+
+    def another(self) -> "Backend":
+        """Return a backend of the same model for another thread."""
+
+
+def open_backend(path: Path, *, threads: int = 1) -> Backend:
+    """Open a model file with the interpreter of its format, told by the suffix.
+
+    Args:
+        path: a `.tflite` or `.onnx` file.
+        threads: threads within one inference.
+
+    Raises:
+        ModelError: missing, of another format, damaged, or not an image classifier.
+        MissingExtraError: the interpreter is not installed.
+    """
+    if threads < 1:
+        raise ValueError(f"threads: at least 1 expected, got {threads}")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ModelError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {suffix or 'no suffix'}")
+    if not path.is_file():
+        raise ModelError(f"{path}: a model file expected, {'got a folder' if path.is_dir() else 'no such file'}")
+    if suffix == ".tflite":
+        from edgecnn_runtime.backends.litert import LiteRTBackend
+
+        return LiteRTBackend(path, threads=threads)
+    from edgecnn_runtime.backends.onnx import OnnxBackend
+
+    return OnnxBackend(path, threads=threads)
+
+
+# Model formats and the name of the backend that runs each.
+SUFFIXES = {".tflite": "litert", ".onnx": "onnxruntime"}
+
+
+def image_shape(path: Path, shape: tuple[object, ...]) -> tuple[int, int, int]:
+    """Check that a model's input is one batch of images.
+
+    Raises:
+        ModelError: not `(N, height, width, channels)` with 1 or 3 channels.
+    """
+    if len(shape) == 4:
+        _, height, width, channels = shape
+        if isinstance(height, int) and isinstance(width, int) and channels in (1, 3) and min(height, width) > 0:
+            return height, width, 3 if channels == 3 else 1
+    raise ModelError(f"{path}: input (N, height, width, 1 or 3) expected, got {shape}")
+
+
+def class_count(path: Path, shape: tuple[object, ...]) -> int:
+    """Check that a model's output is one row of classes an image.
+
+    Raises:
+        ModelError: not `(N, classes)` with at least two classes.
+    """
+    if len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 1:
+        return shape[1]
+    raise ModelError(f"{path}: output (N, classes) with two or more classes expected, got {shape}")

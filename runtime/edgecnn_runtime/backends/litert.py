@@ -1,0 +1,102 @@
+"""TFLite files, run by LiteRT (the package ai-edge-litert)."""
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.backends import class_count, image_shape
+from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.manifest import TFLITE_FILE
+
+
+class LiteRTBackend:
+    """One LiteRT interpreter with a fixed batch of 1; a larger batch runs image by image."""
+
+    name = "litert"
+
+    def __init__(self, path: Path, *, threads: int = 1) -> None:
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise MissingExtraError("LiteRT", package="ai-edge-litert", extra="litert") from error
+        self._path, self._threads = path, threads
+        try:
+            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}") from error
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        if len(inputs) != 1 or len(outputs) != 1:
+            raise ModelError(f"{path}: one input and one output expected, got {len(inputs)} and {len(outputs)}")
+        self.input_shape = image_shape(path, tuple(int(size) for size in inputs[0]["shape"]))
+        self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
+        self.manifest_json = read_associated_file(path, TFLITE_FILE)
+        self._interpreter = interpreter
+        self._input, self._output = inputs[0]["index"], outputs[0]["index"]
+        self._as_float = inputs[0]["dtype"] == np.float32
+        self._encode = None if self._as_float else _encode_table(path, inputs[0])
+        self._decode = None if outputs[0]["dtype"] == np.float32 else _decode_table(path, outputs[0])
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+        if len(pixels) == 1:
+            return self._infer_one(pixels)
+        rows = np.empty((len(pixels), self.classes), np.float32)
+        for index in range(len(pixels)):
+            rows[index] = self._infer_one(pixels[index : index + 1])
+        return rows
+
+    def _infer_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        interpreter = self._interpreter
+        if self._as_float:
+            interpreter.set_tensor(self._input, pixels.astype(np.float32))
+        else:
+            interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode[pixels])
+        interpreter.invoke()
+        output = interpreter.get_tensor(self._output)
+        probabilities: NDArray[np.float32] = output if self._decode is None else self._decode[output.view(np.uint8)]
+        return probabilities
+
+    def another(self) -> "LiteRTBackend":
+        """Open the file once more; the interpreters share its mapped pages."""
+        return LiteRTBackend(self._path, threads=self._threads)
+
+
+def _encode_table(path: Path, details: dict[str, Any]) -> NDArray[Any] | None:
+    """Return the quantized input of each pixel value 0…255, or None where the pixel is its own."""
+    dtype, scale, zero_point = _quantization(path, details)
+    if dtype == np.uint8 and scale == 1.0 and zero_point == 0:
+        return None
+    limits = np.iinfo(dtype)
+    quantized = np.round(np.arange(256) / scale) + zero_point
+    return np.clip(quantized, limits.min, limits.max).astype(dtype)
+
+
+def _decode_table(path: Path, details: dict[str, Any]) -> NDArray[np.float32]:
+    """Return the probability of each quantized output, in the order of its bits read as uint8."""
+    dtype, scale, zero_point = _quantization(path, details)
+    quantized = np.arange(256, dtype=np.uint8).view(dtype)
+    probabilities: NDArray[np.float32] = np.float32(scale) * (quantized.astype(np.float32) - zero_point)
+    return probabilities
+
+
+def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]:
+    scale, zero_point = details["quantization"]
+    if details["dtype"] not in (np.uint8, np.int8) or scale <= 0:
+        raise ModelError(
+            f"{path}: {details['name']}: float32, or uint8 or int8 with a scale expected, "
+            f"got {np.dtype(details['dtype']).name} with scale {scale}"
+        )
+    return details["dtype"], float(scale), int(zero_point)
+
+
+def read_associated_file(path: Path, name: str) -> bytes | None:
+    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    except (zipfile.BadZipFile, KeyError):
+        return None

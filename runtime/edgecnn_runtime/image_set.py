@@ -1,0 +1,172 @@
+"""Image sets: the reader of prepared sets, and of a plain folder with one sub-folder a class.
+
+A prepared set is a folder of arrays that `edgecnn data prepare` writes: each image has gone once through
+`read_image`, so training, export and benchmark read the same bytes and never decode again.
+
+    dataset.json            labels in order, input, counts, fingerprint, source, licence, warnings
+    <split>.images.npy      uint8 (N, height, width, channels), memory-mapped
+    <split>.labels.npy      int64 (N,)
+    <split>.files.txt       where each image came from, one line each
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.sources import image_files
+
+DATASET_FILE = "dataset.json"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one split, with their class numbers and origins."""
+
+    images: NDArray[np.uint8]  # (N, height, width, channels), usually memory-mapped
+    labels: NDArray[np.int64]  # (N,)
+    files: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """Labelled images in splits (`train`, `test`, …)."""
+
+    name: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    splits: Mapping[str, Split]
+    fingerprint: str
+    source: str
+    licence: str | None = None
+    warnings: tuple[str, ...] = field(default=())
+    folder: Path | None = None
+
+    def split(self, name: str) -> Split:
+        """Return one split.
+
+        Raises:
+            DataError: there is no such split.
+        """
+        if name not in self.splits:
+            raise DataError(f"{self.name}: a split {name!r} expected, got only {', '.join(self.splits)}")
+        return self.splits[name]
+
+
+def fingerprint(labels: tuple[str, ...], splits: Mapping[str, Split]) -> str:
+    """Hash class names, pixels and class numbers, so that two sets can be told apart: SHA-256, hex."""
+    digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
+    for name in sorted(splits):
+        split = splits[name]
+        digest.update(f"{name} {split.images.shape}".encode())
+        # In blocks, so that a memory-mapped set larger than memory can be hashed.
+        for start in range(0, len(split), 4096):
+            digest.update(np.ascontiguousarray(split.images[start : start + 4096]).data)
+        digest.update(np.ascontiguousarray(split.labels, np.int64).data)
+    return digest.hexdigest()
+
+
+def open_prepared(folder: Path) -> ImageSet:
+    """Open a prepared set; its pixels stay on disk until they are read.
+
+    Raises:
+        DataError: not a prepared set, or one that is damaged.
+    """
+    path = folder / DATASET_FILE
+    try:
+        document = json.loads(path.read_text())
+        labels = tuple(str(label) for label in document["labels"])
+        splits = {name: _open_split(folder, name, len(labels)) for name in document["splits"]}
+        return ImageSet(
+            name=str(document["name"]),
+            labels=labels,
+            input=InputSpec.from_document(document["input"]),
+            splits=splits,
+            fingerprint=str(document["fingerprint"]),
+            source=str(document["source"]),
+            licence=document.get("licence"),
+            warnings=tuple(document.get("warnings", ())),
+            folder=folder.resolve(),
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder}: a prepared image set expected, {Path(error.filename).name} is missing; "
+            "make one with 'edgecnn data prepare'"
+        ) from None
+    except DataError:
+        raise
+    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        raise DataError(
+            f"{folder}: a whole prepared image set expected, got one that cannot be read "
+            f"({type(error).__name__}: {error}); make it again with 'edgecnn data prepare'"
+        ) from error
+
+
+def describe(image_set: ImageSet) -> dict[str, Any]:
+    """Return the content of `dataset.json`."""
+    return {
+        "name": image_set.name,
+        "labels": list(image_set.labels),
+        "input": dataclasses.asdict(image_set.input),
+        "splits": {
+            name: {
+                "images": len(split),
+                "per_class": np.bincount(split.labels, minlength=len(image_set.labels)).tolist(),
+            }
+            for name, split in image_set.splits.items()
+        },
+        "fingerprint": image_set.fingerprint,
+        "source": image_set.source,
+        "licence": image_set.licence,
+        "warnings": list(image_set.warnings),
+    }
+
+
+def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSpec) -> Split:
+    """Read a folder that has one sub-folder a class, named as the labels: a test set on a device.
+
+    Raises:
+        DataError: a sub-folder that is no label, or not one image.
+        ImageError: an image that cannot be read; a test set must be whole.
+    """
+    classes = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    unknown = [name for name in classes if name not in labels]
+    if not classes or unknown:
+        raise DataError(
+            f"{folder}: sub-folders named after the labels expected ({', '.join(labels)}), "
+            f"got {', '.join(unknown or classes) or 'none'}"
+        )
+    files = [(path, labels.index(name)) for name in classes for path in image_files(folder / name)]
+    if not files:
+        raise DataError(f"{folder}: image files in the sub-folders expected, got none")
+    try:
+        images = np.stack([read_image(path, spec) for path, _ in files])
+    except ImageError as error:
+        raise DataError(f"{folder}: a test set must be whole; {error}") from error
+    return Split(images, np.array([number for _, number in files]), tuple(str(path) for path, _ in files))
+
+
+def _open_split(folder: Path, name: str, classes: int) -> Split:
+    images = np.load(folder / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
+    labels = np.load(folder / f"{name}.labels.npy", allow_pickle=False)
+    files = tuple((folder / f"{name}.files.txt").read_text().splitlines())
+    if not len(images) == len(labels) == len(files):
+        raise DataError(
+            f"{folder}: {name}: as many labels and file names as images expected, "
+            f"got {len(images)} images, {len(labels)} labels, {len(files)} names"
+        )
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise DataError(f"{folder}: {name}: class numbers 0…{classes - 1} expected, got {labels.max()}")
+    return Split(images, labels, files)

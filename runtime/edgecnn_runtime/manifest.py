@@ -1,0 +1,189 @@
+"""What a model file says about itself: labels, input, quantization, accuracy, and how to check it.
+
+The manifest travels inside the model file as JSON, so that one file is enough to deploy.
+"""
+
+import dataclasses
+import enum
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.errors import ModelError
+
+SCHEMA_VERSION = 1
+
+# Where the manifest stands: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
+TFLITE_FILE = "edgecnn_manifest.json"
+ONNX_KEY = "edgecnn_manifest"
+
+
+class Colour(enum.StrEnum):
+    """The channels of the input."""
+
+    GREY = "grey"
+    RGB = "rgb"
+
+
+class Resize(enum.StrEnum):
+    """How an image of another shape is brought to the input's."""
+
+    SQUASH = "squash"  # to height × width, whatever that does to the proportions
+    CROP = "crop"  # the shorter side fits, the centre is kept
+    PAD = "pad"  # the longer side fits, the rest is the background
+
+
+class Scheme(enum.StrEnum):
+    """How weights and activations are stored."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"  # weights in float16, computed in float32 on most CPUs
+    DYNAMIC = "dynamic"  # int8 weights, float activations
+    INT8 = "int8"  # weights, activations, input and output: full-integer
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """The image a model takes: uint8 pixels `(height, width, channels)`, 0…255, RGB or grey.
+
+    >>> InputSpec(28, 28, Colour.GREY).shape
+    (28, 28, 1)
+    """
+
+    height: int
+    width: int
+    colour: Colour
+    resize: Resize = Resize.SQUASH
+    # What a transparent pixel and a padded border show, RGB.
+    background: tuple[int, int, int] = (255, 255, 255)
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"input size: at least 1x1 expected, got {self.height}x{self.width}")
+        if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
+            raise ValueError(f"background: three values 0…255 expected, got {self.background}")
+
+    @property
+    def channels(self) -> int:
+        """1 for grey, 3 for RGB."""
+        return 1 if self.colour is Colour.GREY else 3
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """`(height, width, channels)`."""
+        return self.height, self.width, self.channels
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "InputSpec":
+        """Read what `dataclasses.asdict` wrote; ValueError, KeyError or TypeError where it is not that."""
+        red, green, blue = (int(value) for value in document["background"])
+        return cls(
+            height=int(document["height"]),
+            width=int(document["width"]),
+            colour=Colour(document["colour"]),
+            resize=Resize(document["resize"]),
+            background=(red, green, blue),
+        )
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The images from which the ranges of the activations were measured."""
+
+    images: int
+    seed: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class GoldenCheck:
+    """The probabilities this file gave on the workstation for the generated images of `golden.py`.
+
+    `probabilities` is `(images, classes)`; a device passes where none differs by more than `tolerance`.
+    """
+
+    probabilities: tuple[tuple[float, ...], ...]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything a device needs to know about a model, and everything an engineer asks about it later."""
+
+    name: str
+    labels: tuple[str, ...]
+    input: InputSpec
+    scheme: Scheme
+    recipe: str | None = None
+    data_fingerprint: str | None = None
+    # On the test split: the Keras model as trained, and this file as the runtime runs it.
+    accuracy_keras: Accuracy | None = None
+    accuracy: Accuracy | None = None
+    calibration: Calibration | None = None
+    golden: GoldenCheck | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    licence: str | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.labels) < 2:
+            raise ValueError(f"labels: at least 2 expected, got {len(self.labels)}")
+        if len(set(self.labels)) != len(self.labels):
+            raise ValueError("labels: all different expected, got a label twice")
+
+    def to_json(self) -> str:
+        """Write the manifest as a JSON document."""
+        return json.dumps({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}, ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """Read a manifest, which may come from an untrusted file.
+
+        Raises:
+            ModelError: not JSON, of a later schema version, or with fields missing or of the wrong kind.
+        """
+        try:
+            document = json.loads(text)
+            version = document["schema_version"]
+            if version != SCHEMA_VERSION:
+                raise ModelError(
+                    f"manifest: schema version {SCHEMA_VERSION} expected, got {version}; "
+                    "use the edgecnn version that wrote the file, or a later one"
+                )
+            return _manifest_from(document)
+        except ModelError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ModelError(
+                f"manifest: a complete edgecnn manifest expected, got one that cannot be read "
+                f"({type(error).__name__}: {error}); export the model again"
+            ) from error
+
+
+def _manifest_from(document: dict[str, Any]) -> Manifest:
+    golden = document.get("golden")
+    calibration = document.get("calibration")
+    return Manifest(
+        name=str(document["name"]),
+        labels=tuple(str(label) for label in document["labels"]),
+        input=InputSpec.from_document(document["input"]),
+        scheme=Scheme(document["scheme"]),
+        recipe=document.get("recipe"),
+        data_fingerprint=document.get("data_fingerprint"),
+        accuracy_keras=_accuracy_from(document.get("accuracy_keras")),
+        accuracy=_accuracy_from(document.get("accuracy")),
+        calibration=Calibration(**calibration) if calibration else None,
+        golden=GoldenCheck(
+            probabilities=tuple(tuple(float(value) for value in row) for row in golden["probabilities"]),
+            tolerance=float(golden["tolerance"]),
+        )
+        if golden
+        else None,
+        versions={str(key): str(value) for key, value in document.get("versions", {}).items()},
+        licence=document.get("licence"),
+    )
+
+
+def _accuracy_from(value: dict[str, int] | None) -> Accuracy | None:
+    return Accuracy(correct=int(value["correct"]), total=int(value["total"])) if value else None

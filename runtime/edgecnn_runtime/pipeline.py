@@ -1,0 +1,97 @@
+"""Many files on all cores: decode and inference overlap, the order is kept, memory stays bounded.
+
+Each worker thread decodes and classifies whole images with an interpreter of its own. Pillow, LiteRT and ONNX
+Runtime release the GIL while they work, so on as many threads the rate approaches 1 / (1/D + 1/I), where D
+and I are the rates of decoding alone and of inference alone. A hand-over of pixels between decoding and inferring
+threads can do no better, and needs a queue that has to be tuned.
+"""
+
+import itertools
+import os
+import queue
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from edgecnn_runtime.backends import Backend
+from edgecnn_runtime.classifier import Classifier, Prediction
+from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.preprocess import read_image
+
+# Files a worker takes at a time: enough that handing them over costs nothing beside decoding them.
+_CHUNK = 8
+# Chunks under way for each worker: one in work, the others waiting for their turn to be handed on.
+_CHUNKS_A_WORKER = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One file's outcome: a prediction, or the error that the file gave."""
+
+    source: str
+    prediction: Prediction | None = None
+    error: ImageError | None = None
+
+
+def predict_many(
+    classifier: Classifier, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None
+) -> Iterator[Item]:
+    """Classify many files, yielding one item a file in the order given.
+
+    A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
+    however slowly the items are taken, only some dozens of results wait. An iterator that is closed early ends
+    its workers.
+
+    Args:
+        classifier: opened with one thread, so that the workers do not compete for the cores.
+        paths: files to read, of any number; an iterator is read as the work goes on.
+        workers: threads; default: the processors this process may use.
+
+    Raises:
+        ValueError: fewer than 1 worker.
+    """
+    if workers is None:
+        workers = available_cpus()
+    if workers < 1:
+        raise ValueError(f"workers: at least 1 expected, got {workers}")
+    return _run(classifier, iter(paths), workers)
+
+
+def _run(classifier: Classifier, paths: Iterator[str | os.PathLike[str]], workers: int) -> Iterator[Item]:
+    # The classifier's own backend stays its own: a caller may use it between two items.
+    backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+    for _ in range(workers):
+        backends.put(classifier.backend.another())
+
+    def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
+        backend = backends.get()
+        try:
+            return [_classify_file(classifier, backend, path) for path in chunk]
+        finally:
+            backends.put(backend)
+
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
+    under_way: deque[Future[list[Item]]] = deque()
+    try:
+        while True:
+            while len(under_way) < workers * _CHUNKS_A_WORKER:
+                chunk = tuple(itertools.islice(paths, _CHUNK))
+                if not chunk:
+                    break
+                under_way.append(pool.submit(classify, chunk))
+            if not under_way:
+                return
+            yield from under_way.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _classify_file(classifier: Classifier, backend: Backend, path: str | os.PathLike[str]) -> Item:
+    source = os.fspath(path)
+    try:
+        pixels = read_image(path, classifier.manifest.input)
+    except ImageError as error:
+        return Item(source, error=error)
+    return Item(source, Prediction.of(backend.infer(pixels[None])[0], classifier.labels))

@@ -1,0 +1,151 @@
+"""The one pre-processing: any image in, uint8 pixels `(height, width, channels)` out.
+
+decode -> EXIF orientation -> background under transparency -> RGB or grey -> resize. Training, calibration,
+evaluation, benchmark and device all call `read_image`, so they cannot disagree. Pillow does all of it in
+integer arithmetic, so that x86 and ARM give the same bytes. Scaling and means are inside the model's graph.
+"""
+
+import os
+import warnings
+from io import BytesIO
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# A path, encoded bytes, a Pillow image, or uint8 pixels (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA.
+ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Image | NDArray[Any]"
+
+# A photo of 100 megapixels takes 300 MB decoded; anything larger is taken for a decompression bomb.
+MAX_PIXELS = 100_000_000
+
+
+def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
+    """Read any image as the pixels a model takes.
+
+    Args:
+        source: a path, the bytes of an image file, a Pillow image, or a uint8 array `(H, W)`, `(H, W, 1)`,
+            `(H, W, 3)` in RGB order or `(H, W, 4)` RGBA.
+        spec: the size, colour and resize policy asked for.
+
+    Returns:
+        uint8 `(height, width, channels)`, 0…255, RGB order.
+
+    Raises:
+        ImageError: missing, unreadable, truncated, empty or larger than `MAX_PIXELS`.
+
+    >>> read_image(np.full((56, 40), 255, np.uint8), InputSpec(28, 28, Colour.GREY)).shape
+    (28, 28, 1)
+    """
+    if isinstance(source, np.ndarray):
+        if source.shape == spec.shape and source.dtype == np.uint8:
+            return source
+        return _fit(_image_of_array(source), spec)
+    from PIL import Image
+
+    if isinstance(source, Image.Image):
+        return _fit(source, spec)
+    name = "image" if isinstance(source, bytes) else os.fspath(source)
+    # Bytes go in as a file object; a path is opened by Pillow, which then reads no more than it needs.
+    file = BytesIO(source) if isinstance(source, bytes) else source
+    try:
+        with warnings.catch_warnings():
+            # Our own limit, below, replaces Pillow's two-step one.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(file) as image:
+                _check_size(name, image.size)
+                image.load()
+                return _fit(image, spec)
+    except ImageError:
+        raise
+    except FileNotFoundError:
+        raise ImageError(f"{name}: an image file expected, no such file") from None
+    except IsADirectoryError:
+        raise ImageError(f"{name}: an image file expected, got a folder") from None
+    except PermissionError:
+        raise ImageError(f"{name}: a readable file expected; permission denied") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name}: at most {MAX_PIXELS:,} pixels expected, got more") from None
+    # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
+    except Exception as error:
+        raise ImageError(f"{name}: a whole JPEG, PNG or other image that Pillow reads expected; {error}") from error
+
+
+def _check_size(name: str, size: tuple[int, int]) -> None:
+    if size[0] * size[1] > MAX_PIXELS:
+        raise ImageError(
+            f"{name}: at most {MAX_PIXELS:,} pixels expected, got {size[0]}x{size[1]}; scale it down first"
+        )
+
+
+def _image_of_array(array: NDArray[Any]) -> "Image":
+    from PIL import Image
+
+    if array.dtype != np.uint8:
+        raise ImageError(
+            f"image array: uint8 pixels 0…255 expected, got {array.dtype}; "
+            "the scaling is inside the model, so give it the pixels as the camera does"
+        )
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if 0 in array.shape or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
+        raise ImageError(f"image array: shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) expected, got {array.shape}")
+    return Image.fromarray(array)
+
+
+def _fit(image: "Image", spec: InputSpec) -> NDArray[np.uint8]:
+    """Orient, flatten, convert and resize a decoded image."""
+    from PIL import ImageOps
+
+    # `getexif` parses; the dictionary lookup first keeps that away from the many files that carry none.
+    if "exif" in image.info or image.format in ("TIFF", "MPO", "WEBP"):
+        image = ImageOps.exif_transpose(image)
+    image = _convert(image, spec)
+    size = spec.width, spec.height
+    if image.size != size:
+        image = _resize(image, spec)
+    pixels = np.asarray(image)
+    return pixels[:, :, np.newaxis] if pixels.ndim == 2 else pixels
+
+
+def _convert(image: "Image", spec: InputSpec) -> "Image":
+    """Bring any mode to L or RGB; what is transparent shows the background."""
+    from PIL import Image
+
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _eight_bit(image)
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (*spec.background, 255)), image)
+    mode = "L" if spec.colour is Colour.GREY else "RGB"
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _eight_bit(image: "Image") -> "Image":
+    """Keep the high byte of 16-bit grey; Pillow's own conversion clips at 255."""
+    from PIL import Image
+
+    values = np.asarray(image)
+    if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
+        raise ImageError("image: 1, 8 or 16 bits a channel expected, got 32-bit values; convert it first")
+    return Image.fromarray((values >> 8).astype(np.uint8))
+
+
+def _resize(image: "Image", spec: InputSpec) -> "Image":
+    """Resize with Pillow's antialiased bilinear filter, following the policy."""
+    from PIL import Image, ImageOps
+
+    size = spec.width, spec.height
+    bilinear = Image.Resampling.BILINEAR
+    if spec.resize is Resize.CROP:
+        return ImageOps.fit(image, size, bilinear)
+    if spec.resize is Resize.PAD:
+        background = Image.new("RGB", (1, 1), spec.background).convert(image.mode).getpixel((0, 0))
+        return ImageOps.pad(image, size, bilinear, color=background)  # type: ignore[arg-type]
+    return image.resize(size, bilinear)

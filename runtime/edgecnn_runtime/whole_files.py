@@ -1,0 +1,76 @@
+"""Files that are written whole or not at all: temporary file, fsync, rename."""
+
+import contextlib
+import glob
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+
+@contextlib.contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; give it its name when the block ends without an error.
+
+    The temporary name ends in the whole final one, because Keras chooses its format by `.keras` and `.weights.h5`. An
+    error removes the file; what a killed process left behind goes when the same file is written next.
+
+    Raises:
+        OSError: the folder cannot be written or the disk is full; `path` is then as it was before.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_orphans(path)
+    partial = path.with_name(f".partial.{os.getpid()}.{path.name}")
+    try:
+        yield partial
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(path)
+        _sync_folder(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with written_whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write `content` to `path` as indented JSON, whole or not at all."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def _remove_orphans(path: Path) -> None:
+    """Remove the temporary files of processes that no longer run."""
+    for orphan in path.parent.glob(f".partial.*.{glob.escape(path.name)}"):
+        pid = orphan.name.split(".")[2]
+        if pid.isdigit() and not _is_running(int(pid)):
+            orphan.unlink(missing_ok=True)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable, where folders can be opened (not on Windows)."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
