@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import GoldenCheck, InputSpec
 
 
@@ -56,6 +57,12 @@ class GoldenResult:
 
 
 def compare_golden(probabilities: NDArray[np.float32], golden: GoldenCheck) -> GoldenResult:
-    """Compare what this machine computed for `golden_images` with what the manifest holds."""
-    expected = np.asarray(golden.probabilities, np.float64)
+    """Compare what this machine computed for `golden_images`, `(4, classes)`, with what the manifest holds.
+
+    Raises:
+        ModelError: the manifest holds probabilities of another shape.
+    """
+    expected = np.array(golden.probabilities, np.float64, ndmin=2)
+    if expected.shape != probabilities.shape:
+        raise ModelError(f"golden check: probabilities {probabilities.shape} expected, got {expected.shape}; export again")
     return GoldenResult(float(np.abs(probabilities - expected).max()), golden.tolerance)

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def classification_report(self) -> Path:
+        """Precision, recall, F1 and support of each class on the test split, as text."""
+        return self.path / "classification_report.txt"
+
+    @property
     def test_probabilities(self) -> Path:
         """What the Keras model gives for the test split, float32 `(N, classes)`: the parity reference."""
         return self.path / "test.probabilities.npy"
@@ -85,6 +90,11 @@ class RunFolder:
     def checkpoints(self) -> Path:
         """What a killed run resumes from; removed when the run is finished."""
         return self.path / "checkpoints"
+
+    @property
+    def last_checkpoint(self) -> Path:
+        """The state of an unfinished run after its last finished epoch."""
+        return self.checkpoints / "last.npz"
 
     @property
     def export(self) -> Path:

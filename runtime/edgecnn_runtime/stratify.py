@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 def stratified_sample(labels: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
     """Choose `count` images so that each class has its share, rounded by the largest remainder.
 
-    The same labels, count and seed give the same images on every machine.
+    The same labels, count and seed give the same images on every machine with the same numpy.
 
     Args:
         labels: `(N,)`, class numbers.

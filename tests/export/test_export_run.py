@@ -1,0 +1,115 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import edgecnn
+from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
+from edgecnn_export.formats import FORMATS, choose_formats
+from edgecnn_runtime.errors import GateError, InputError
+from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.run_folder import RunFolder, open_run_data
+
+
+@pytest.fixture
+def run(trained_run: RunFolder, tmp_path: Path) -> RunFolder:
+    """A copy of the trained run, to be exported as a test likes."""
+    shutil.copytree(trained_run.path, tmp_path / "digits", ignore=shutil.ignore_patterns("export", "bench"))
+    return RunFolder(tmp_path / "digits")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_equals_keras_on_the_test_split(exported_run: RunFolder, name: str) -> None:
+    index = json.loads((exported_run.export / "export.json").read_text())
+    (entry,) = (entry for entry in index["files"] if entry["format"] == name)
+    path = exported_run.export / entry["file"]
+    assert entry["kept"]
+    assert entry["bytes"] == path.stat().st_size
+    assert entry["accuracy"]["total"] == 1000
+    assert abs(entry["drop_points"]) <= 0.5
+    # float32 differs in the order of sums only; the others by their rounding.
+    allowed = {"float32": 1e-5, "float16": 5e-3, "dynamic": 0.1, "int8": 0.2}[name.partition("-")[2]]
+    assert entry["largest_difference"] <= allowed
+    assert entry["top1_agreement"] >= (1.0 if allowed < 0.01 else 0.99)
+
+
+def test_the_keras_reference_is_that_of_the_training(exported_run: RunFolder) -> None:
+    index = json.loads((exported_run.export / "export.json").read_text())
+    stored = np.load(exported_run.test_probabilities)
+    labels = open_run_data(exported_run.read_record()).split("test").labels
+    assert index["files"][0]["accuracy_keras"]["correct"] == int((stored.argmax(axis=1) == labels).sum())
+
+
+def test_a_file_that_misses_the_budget_is_not_left_behind(run: RunFolder) -> None:
+    """Calibrated on blank images, int8 has no range for anything; float32 is untouched by that."""
+    image_set = open_run_data(run.read_record())
+    train = image_set.split("train")
+    blank = Split(np.zeros_like(train.images), train.labels, train.files)
+    blind = replace(image_set, splits={**image_set.splits, "train": blank})
+    stale = run.exported("int8", ".tflite")
+    stale.parent.mkdir()
+    stale.write_bytes(b"from an earlier export")
+    settings = ExportSettings(choose_formats(("tflite-float32", "tflite-int8")))
+    files = export_run(run, blind, settings, report=lambda _: None)
+    assert [file.failure is None for file in files] == [True, False]
+    assert not stale.exists()
+    assert run.exported("float32", ".tflite").exists()
+    with pytest.raises(GateError, match=r"digits_int8\.tflite: at most 1 points of accuracy lost expected, got \d+"):
+        require_all_kept(files)
+    index = json.loads((run.export / "export.json").read_text())
+    assert [(entry["format"], entry["kept"]) for entry in index["files"]] == [
+        ("tflite-float32", True),
+        ("tflite-int8", False),
+    ]
+
+
+def test_a_second_export_adds_and_a_new_model_starts_afresh(run: RunFolder) -> None:
+    image_set = open_run_data(run.read_record())
+    for name in ("tflite-float32", "onnx-float32"):
+        export_run(run, image_set, ExportSettings(choose_formats((name,))), report=lambda _: None)
+    index = json.loads((run.export / "export.json").read_text())
+    assert [entry["format"] for entry in index["files"]] == ["tflite-float32", "onnx-float32"]
+
+    import keras
+
+    model = keras.models.load_model(run.model)
+    model.set_weights([weights * 0.99 for weights in model.get_weights()])
+    model.save(run.model)
+    export_run(run, image_set, ExportSettings(choose_formats(("onnx-float32",)), max_drop=100), report=lambda _: None)
+    assert not run.exported("float32", ".tflite").exists()
+
+
+def test_the_same_model_gives_the_same_bytes(run: RunFolder) -> None:
+    image_set = open_run_data(run.read_record())
+    settings = ExportSettings(choose_formats(("tflite-int8",)))
+    hashes = {export_run(run, image_set, settings, report=lambda _: None)[0].sha256 for _ in range(2)}
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize(("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: 13…21")])
+def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ExportSettings(choose_formats(), **change)
+
+
+@pytest.mark.parametrize(
+    ("damage", "arguments", "message"),
+    [
+        (lambda run: shutil.rmtree(run.path), (), "no such folder; make one with 'edgecnn train'"),
+        (lambda run: run.record.unlink(), (), "run.json expected, got none"),
+        (lambda run: run.record.write_text("{"), (), "got a damaged file"),
+        (lambda run: run.model.unlink(), (), "the trained model of the run expected, no such file"),
+        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "whole Keras model expected"),
+        (lambda run: None, ("--data", "nowhere"), "a prepared image set expected"),
+        (lambda run: None, ("--calibration-images", "100000", "--int8"), "1…4000 images expected"),
+    ],
+)
+def test_bad_input_is_a_plain_message_and_exit_2(run: RunFolder, damage, arguments, message: str) -> None:  # type: ignore[no-untyped-def]
+    damage(run)
+    printed = edgecnn("export", run.path, *arguments, code=2)
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not run.export.exists() or list(run.export.iterdir()) == []

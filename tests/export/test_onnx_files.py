@@ -1,0 +1,71 @@
+"""What stands inside the exported ONNX files, read by the onnx package and run by its reference evaluator."""
+
+from collections import Counter
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx.reference import ReferenceEvaluator
+
+from edgecnn_export.formats import FORMATS
+from edgecnn_runtime import Classifier
+from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
+from edgecnn_runtime.run_folder import RunFolder
+
+SCHEMES = [fmt.scheme for fmt in FORMATS.values() if fmt.suffix == ".onnx"]
+
+
+@pytest.fixture(params=SCHEMES)
+def scheme(request: pytest.FixtureRequest) -> Scheme:
+    chosen: Scheme = request.param
+    return chosen
+
+
+@pytest.fixture
+def model(exported_run: RunFolder, scheme: Scheme) -> onnx.ModelProto:
+    return onnx.load(exported_run.exported(scheme, ".onnx"))
+
+
+def test_the_checker_accepts_the_file(model: onnx.ModelProto) -> None:
+    onnx.checker.check_model(model, full_check=True)
+    assert [entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")] == [17]
+
+
+def test_the_batch_is_open_and_the_tensors_have_names(model: onnx.ModelProto) -> None:
+    shapes = {
+        tensor.name: [size.dim_param or size.dim_value for size in tensor.type.tensor_type.shape.dim]
+        for tensor in (*model.graph.input, *model.graph.output)
+    }
+    assert shapes == {"pixels": ["N", 28, 28, 1], "probabilities": ["N", 10]}
+
+
+def test_the_graph_has_no_run_time_shapes_and_one_transpose(model: onnx.ModelProto) -> None:
+    operators = Counter(node.op_type for node in model.graph.node)
+    assert not {"Shape", "Gather", "Slice", "Concat"} & set(operators)
+    assert operators["Transpose"] == 1  # channels last again before the dense layers
+
+
+def test_the_manifest_is_in_the_properties(model: onnx.ModelProto, scheme: Scheme) -> None:
+    properties = {entry.key: entry.value for entry in model.metadata_props}
+    assert properties["labels"] == "0,1,2,3,4,5,6,7,8,9"
+    assert Manifest.from_json(properties[ONNX_KEY]).scheme is scheme
+
+
+def test_int8_is_qdq_signed_and_per_channel(exported_run: RunFolder) -> None:
+    model = onnx.load(exported_run.exported(Scheme.INT8, ".onnx"))
+    weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    kernels = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in weights]
+    quantized = [weights[node.input[0]] for node in kernels]
+    assert {str(array.dtype) for array in quantized} <= {"int8", "int32"}
+    channels = sorted(weights[node.input[1]].size for node in kernels if weights[node.input[0]].ndim == 4)
+    assert channels == [32, 64]
+
+
+def test_onnxs_own_evaluator_gives_the_same_probabilities(
+    exported_run: RunFolder, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    path = exported_run.exported(Scheme.FLOAT32, ".onnx")
+    images = digits[0][::1000]
+    (expected,) = ReferenceEvaluator(str(path)).run(None, {"pixels": images.astype(np.float32)})
+    np.testing.assert_allclose(Classifier.open(path).predict_proba(images), expected, atol=1e-5)

@@ -1,0 +1,110 @@
+"""What stands inside the exported TFLite files, read by LiteRT itself and by the schema's own reader."""
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from edgecnn_export.formats import FORMATS
+from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
+from edgecnn_runtime.run_folder import RunFolder
+
+SCHEMES = [fmt.scheme for fmt in FORMATS.values() if fmt.suffix == ".tflite"]
+# Operators that size a tensor at run time; micro-controllers and NPUs have none of them.
+DYNAMIC_SHAPE = {"SHAPE", "STRIDED_SLICE", "PACK"}
+
+
+def _interpreter(run: RunFolder, scheme: Scheme) -> Interpreter:
+    interpreter = Interpreter(str(run.exported(scheme, ".tflite")), num_threads=1)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_graph_is_static_and_its_tensors_have_names(exported_run: RunFolder, scheme: Scheme) -> None:
+    interpreter = _interpreter(exported_run, scheme)
+    operators = {operator["op_name"] for operator in interpreter._get_ops_details()}
+    assert operators.isdisjoint(DYNAMIC_SHAPE)
+    (pixels,), (probabilities,) = interpreter.get_input_details(), interpreter.get_output_details()
+    assert (pixels["name"], pixels["shape"].tolist()) == ("pixels", [1, 28, 28, 1])
+    assert (probabilities["name"], probabilities["shape"].tolist()) == ("probabilities", [1, 10])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_the_batch_can_be_resized(
+    exported_run: RunFolder, scheme: Scheme, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    interpreter = _interpreter(exported_run, scheme)
+    pixels, probabilities = interpreter.get_input_details()[0], interpreter.get_output_details()[0]["index"]
+    images = digits[0][::1000].astype(pixels["dtype"])
+    alone = []
+    for image in images:
+        interpreter.set_tensor(pixels["index"], image[np.newaxis])
+        interpreter.invoke()
+        alone.append(interpreter.get_tensor(probabilities)[0])
+    interpreter.resize_tensor_input(pixels["index"], images.shape)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(pixels["index"], images)
+    interpreter.invoke()
+    np.testing.assert_allclose(interpreter.get_tensor(probabilities), np.stack(alone), atol=1e-4)
+
+
+def test_int8_takes_the_cameras_bytes_and_has_weights_per_channel(exported_run: RunFolder) -> None:
+    interpreter = _interpreter(exported_run, Scheme.INT8)
+    pixels, probabilities = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+    assert (pixels["dtype"], pixels["quantization"]) == (np.uint8, (1.0, 0))
+    assert (probabilities["dtype"], probabilities["quantization"]) == (np.uint8, (1 / 256, 0))
+    tensors = interpreter.get_tensor_details()
+    assert all(tensor["dtype"] != np.float32 for tensor in tensors)
+    kernels = {
+        tuple(tensor["shape"]): len(tensor["quantization_parameters"]["scales"])
+        for tensor in tensors
+        if tensor["dtype"] == np.int8 and len(tensor["shape"]) == 4 and tensor["shape"][0] in (32, 64)
+    }
+    assert kernels == {(32, 3, 3, 1): 32, (64, 3, 3, 32): 64}
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_labels_and_manifest_are_in_the_file(exported_run: RunFolder, scheme: Scheme) -> None:
+    with zipfile.ZipFile(exported_run.exported(scheme, ".tflite")) as archive:
+        assert archive.read("labels.txt").decode().split() == list("0123456789")
+        manifest = Manifest.from_json(archive.read(TFLITE_FILE))
+        assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
+    assert manifest.scheme is scheme
+    assert (manifest.name, manifest.recipe) == ("digits", "mnist")
+    assert manifest.data_fingerprint == exported_run.read_record().data_fingerprint
+    assert (manifest.calibration is not None) == (scheme is Scheme.INT8)
+    assert {"edgecnn", "tensorflow", "keras"} <= set(manifest.versions)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_weights_are_aligned_as_the_schema_asks(exported_run: RunFolder, scheme: Scheme) -> None:
+    from tensorflow.lite.python import schema_py_generated as schema
+
+    content = exported_run.exported(scheme, ".tflite").read_bytes()
+    model = schema.Model.GetRootAs(content, 0)
+    starts = [
+        model.Buffers(number)._tab.Vector(offset)
+        for number in range(model.BuffersLength())
+        if (offset := model.Buffers(number)._tab.Offset(4))
+    ]
+    assert len(starts) > 8
+    assert [start % 16 for start in starts] == [0] * len(starts)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_mediapipes_reader_understands_the_metadata(exported_run: RunFolder, scheme: Scheme) -> None:
+    metadata = pytest.importorskip(
+        "mediapipe.tasks.python.metadata.metadata", reason="needs MediaPipe: pip install mediapipe"
+    )
+    displayer = metadata.MetadataDisplayer.with_model_file(str(exported_run.exported(scheme, ".tflite")))
+    assert set(displayer.get_packed_associated_file_list()) == {"labels.txt", TFLITE_FILE}
+    document = json.loads(displayer.get_metadata_json())
+    (subgraph,) = document["subgraph_metadata"]
+    (pixels,), (probabilities,) = subgraph["input_tensor_metadata"], subgraph["output_tensor_metadata"]
+    assert pixels["content"]["content_properties"]["color_space"] == "GRAYSCALE"
+    assert pixels["process_units"][0]["options"] == {"mean": [0.0], "std": [1.0]}
+    assert probabilities["associated_files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]

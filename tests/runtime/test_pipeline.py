@@ -1,0 +1,95 @@
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn_runtime import pipeline
+from edgecnn_runtime.backends.fake import FakeBackend
+from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
+
+LABELS = ("black", "dark", "bright", "white")
+
+
+@pytest.fixture
+def classifier() -> Classifier:
+    manifest = Manifest("grey", LABELS, InputSpec(4, 4, Colour.GREY), Scheme.FLOAT32)
+    return Classifier(FakeBackend(input_shape=(4, 4, 1), classes=4), manifest)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / f"{number:03}.png" for number in range(100)]
+    for number, path in enumerate(paths):
+        Image.new("L", (5, 5), number % 4 * 64 + 30).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+def test_the_order_is_kept_and_a_bad_file_is_an_item_in_place(
+    classifier: Classifier, files: list[Path], workers: int
+) -> None:
+    files[17].write_bytes(files[17].read_bytes()[:40])
+    files[42].unlink()
+    items = list(classifier.predict_many(files, workers=workers))
+    assert [item.source for item in items] == [str(path) for path in files]
+    assert [number for number, item in enumerate(items) if item.error] == [17, 42]
+    assert "no such file" in str(items[42].error)
+    for number, item in enumerate(items):
+        if item.prediction:
+            assert item.prediction.label == LABELS[number % 4]
+            assert item.prediction.label == classifier.predict(files[number]).label
+
+
+def test_an_endless_list_is_read_only_as_far_as_its_results_are_taken(
+    classifier: Classifier, files: list[Path]
+) -> None:
+    taken = 0
+
+    def endless() -> Iterator[Path]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield files[0]
+
+    before = threading.active_count()
+    items = classifier.predict_many(endless(), workers=2)
+    for _ in range(500):
+        assert next(items).prediction is not None
+    assert taken <= 500 + 2 * pipeline._CHUNKS_A_WORKER * pipeline._CHUNK
+    items.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+
+
+def test_nothing_in_nothing_out(classifier: Classifier) -> None:
+    assert list(classifier.predict_many([])) == []
+
+
+def test_no_worker_is_refused_at_once(classifier: Classifier) -> None:
+    with pytest.raises(ValueError, match="workers: at least 1"):
+        classifier.predict_many([], workers=0)
+
+
+def test_an_error_of_the_model_ends_the_batch(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeBackend, pixels: np.ndarray) -> np.ndarray:
+        raise RuntimeError("the interpreter failed")
+
+    monkeypatch.setattr(FakeBackend, "infer", fail)
+    with pytest.raises(RuntimeError, match="the interpreter failed"):
+        list(classifier.predict_many(files))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX file system for odd names")
+def test_a_name_that_is_not_utf8_is_read(classifier: Classifier, tmp_path: Path, files: list[Path]) -> None:
+    odd = os.fsencode(tmp_path) + b"/\xff\xfe.png"
+    with open(odd, "wb") as file:  # noqa: PTH123 (a name in bytes)
+        file.write(files[3].read_bytes())
+    (item,) = classifier.predict_many([os.fsdecode(odd)])
+    assert item.prediction is not None
+    assert item.prediction.label == "white"

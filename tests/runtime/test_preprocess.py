@@ -1,0 +1,168 @@
+import hashlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from edgecnn_runtime import preprocess
+from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.preprocess import read_image
+
+# 3 rows, 2 columns, every pixel another.
+PICTURE = np.arange(10, 28, dtype=np.uint8).reshape(3, 2, 3) * 9
+RGB_3x2 = InputSpec(3, 2, Colour.RGB)
+GREY_4x4 = InputSpec(4, 4, Colour.GREY)
+
+
+def _png(image: Image.Image) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, "png")
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["path", "string", "bytes", "pillow", "array"])
+def test_every_kind_of_source_gives_the_same_pixels(tmp_path: Path, kind: str) -> None:
+    image = Image.fromarray(PICTURE)
+    path = tmp_path / "picture.png"
+    image.save(path)
+    source = {"path": path, "string": str(path), "bytes": path.read_bytes(), "pillow": image, "array": PICTURE}[kind]
+    pixels = read_image(source, RGB_3x2)  # type: ignore[arg-type]
+    assert pixels.dtype == np.uint8
+    assert np.array_equal(pixels, PICTURE)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_followed(orientation: int) -> None:
+    # The inverse of each of the eight orientations of the EXIF standard, table 6 of CIPA DC-008.
+    stored = {
+        1: PICTURE,
+        2: PICTURE[:, ::-1],
+        3: PICTURE[::-1, ::-1],
+        4: PICTURE[::-1],
+        5: PICTURE.transpose(1, 0, 2),
+        6: np.rot90(PICTURE, 1),
+        7: PICTURE[::-1, ::-1].transpose(1, 0, 2),
+        8: np.rot90(PICTURE, -1),
+    }[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(stored)).save(stream, "png", exif=exif)
+    assert np.array_equal(read_image(stream.getvalue(), RGB_3x2), PICTURE)
+
+
+def _sixteen_bit() -> bytes:
+    return _png(Image.fromarray(np.full((4, 4), 0x80FF, np.uint16)))
+
+
+def _palette_with_transparency() -> bytes:
+    image = Image.new("P", (4, 4), 0)
+    image.putpalette([200, 200, 200])
+    stream = io.BytesIO()
+    image.save(stream, "png", transparency=0)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        (_png(Image.new("1", (4, 4), 1)), 255),
+        (_png(Image.new("L", (4, 4), 77)), 77),
+        (_png(Image.new("LA", (4, 4), (0, 0))), 255),  # transparent: the background, white
+        (_png(Image.new("RGBA", (4, 4), (0, 0, 0, 255))), 0),  # opaque
+        (_png(Image.new("RGBA", (4, 4), (0, 0, 0, 127))), 128),  # half of it
+        (_palette_with_transparency(), 255),
+        (_sixteen_bit(), 0x80),
+        (np.full((4, 4), 9, np.uint8), 9),
+        (np.full((4, 4, 4), (0, 0, 0, 0), np.uint8), 255),
+        (np.full((2, 7, 3), (90, 90, 90), np.uint8), 90),
+        (Image.new("CMYK", (4, 4), (0, 0, 0, 0)), 255),
+    ],
+)
+def test_every_mode_becomes_eight_bit_grey(source: bytes | NDArray[np.uint8], expected: int) -> None:
+    assert np.array_equal(read_image(source, GREY_4x4), np.full((4, 4, 1), expected))
+
+
+# The first 16 digits of the SHA-256 of the bytes. Pillow resizes in integer arithmetic, so a CPU must not matter.
+GOLDEN_RESIZE = {
+    (Resize.SQUASH, Colour.GREY): "5e4ede3707e1980f",
+    (Resize.SQUASH, Colour.RGB): "381e944d90bb8742",
+    (Resize.CROP, Colour.GREY): "785e0785b334034f",
+    (Resize.CROP, Colour.RGB): "1ab4a9792d2ddb84",
+    (Resize.PAD, Colour.GREY): "52d0f3a0e9184a1d",
+    (Resize.PAD, Colour.RGB): "5413f576cde9df96",
+}
+
+
+@pytest.mark.parametrize(("policy", "colour"), GOLDEN_RESIZE)
+def test_resizing_gives_the_golden_bytes(policy: Resize, colour: Colour) -> None:
+    noise = golden_images(InputSpec(61, 97, Colour.RGB))[0]
+    pixels = read_image(noise, InputSpec(32, 24, colour, policy))
+    assert pixels.shape == (32, 24, 1 if colour is Colour.GREY else 3)
+    assert hashlib.sha256(pixels.tobytes()).hexdigest()[:16] == GOLDEN_RESIZE[policy, colour]
+
+
+@pytest.mark.parametrize(
+    ("policy", "edge", "middle"),
+    # A wide picture, black left and right, white in the middle half, brought to a square.
+    [(Resize.SQUASH, 0, 255), (Resize.CROP, 255, 255), (Resize.PAD, 7, 255)],
+)
+def test_the_policies_do_what_they_say(policy: Resize, edge: int, middle: int) -> None:
+    picture = np.zeros((20, 60), np.uint8)
+    picture[:, 15:45] = 255
+    pixels = read_image(picture, InputSpec(30, 30, Colour.GREY, policy, background=(7, 7, 7)))
+    assert pixels[15, 15, 0] == middle
+    assert pixels[0, 0, 0] == edge
+
+
+def _bomb() -> bytes:
+    """A PNG that claims 60,000 x 60,000 pixels in 70 bytes."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", b"") + chunk(b"IEND", b"")
+
+
+WHOLE = _png(Image.fromarray(np.arange(4096, dtype=np.uint32).reshape(64, 64).astype(np.uint8)))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (b"", "whole JPEG, PNG"),
+        (b"<html>not found</html>", "whole JPEG, PNG"),
+        (WHOLE[:60], "whole JPEG, PNG"),
+        (WHOLE[: len(WHOLE) // 2], "truncated"),
+        (_bomb(), "at most 100,000,000 pixels expected"),
+        (np.zeros((4, 4), np.float32), "uint8 pixels 0…255 expected, got float32"),
+        (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\)"),
+        (np.zeros((0, 4), np.uint8), r"got \(0, 4\)"),
+        (np.zeros(4, np.uint8), r"got \(4,\)"),
+        (Image.new("F", (4, 4)), "32-bit values"),
+    ],
+)
+def test_what_is_no_image_is_an_image_error(source: bytes | NDArray[np.uint8], message: str) -> None:
+    with pytest.raises(ImageError, match=message):
+        read_image(source, GREY_4x4)
+
+
+@pytest.mark.parametrize(("name", "message"), [("missing.png", "no such file"), ("folder.png", "got a folder")])
+def test_a_path_that_cannot_be_read_is_named(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(ImageError, match=f"{name}: .*{message}"):
+        read_image(tmp_path / name, GREY_4x4)
+
+
+def test_the_pixel_limit_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preprocess, "MAX_PIXELS", 4095)
+    with pytest.raises(ImageError, match="at most 4,095 pixels expected, got 64x64"):
+        read_image(WHOLE, GREY_4x4)

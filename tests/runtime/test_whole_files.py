@@ -1,0 +1,53 @@
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgecnn_runtime import whole_files
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "model.weights.h5"
+    whole_files.write_bytes(path, b"first")
+    whole_files.write_bytes(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert os.listdir(path.parent) == ["model.weights.h5"]
+
+
+def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
+    with whole_files.written_whole(tmp_path / "best.weights.h5") as partial:
+        assert partial.name.endswith(".weights.h5")
+        partial.write_bytes(b"x")
+
+
+def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    whole_files.write_json(path, {"epoch": 1})
+    with pytest.raises(OSError, match="disk full"), whole_files.written_whole(path) as partial:
+        partial.write_text('{"epo')
+        raise OSError("disk full")
+    assert path.read_text() == '{\n  "epoch": 1\n}\n'
+    assert os.listdir(tmp_path) == ["run.json"]
+
+
+def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
+    path = tmp_path / "[odd] name.json"
+    program = (
+        "import sys, pathlib; from edgecnn_runtime import whole_files\n"
+        "with whole_files.written_whole(pathlib.Path(sys.argv[1])) as partial:\n"
+        "    partial.write_text('half'); print('written', flush=True); sys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    assert not path.exists()
+    assert len(os.listdir(tmp_path)) == 1
+    whole_files.write_text(path, "whole")
+    assert os.listdir(tmp_path) == ["[odd] name.json"]
