@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from conftest import edgecnn
+
 from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
 from edgecnn_export.formats import FORMATS, choose_formats
 from edgecnn_runtime.errors import GateError, InputError

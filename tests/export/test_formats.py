@@ -19,5 +19,5 @@ def test_options_choose_formats(names: tuple[str, ...], int8: bool, every: bool,
 
 
 def test_an_unknown_format_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(InputError, match="one of tflite-float32, .* expected, got tflite-int4"):
+    with pytest.raises(InputError, match=r"one of tflite-float32, .* expected, got tflite-int4"):
         choose_formats(("tflite-int4",))

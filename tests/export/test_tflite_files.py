@@ -1,6 +1,5 @@
 """What stands inside the exported TFLite files, read by LiteRT itself and by the schema's own reader."""
 
-import json
 import zipfile
 
 import numpy as np
@@ -93,18 +92,3 @@ def test_weights_are_aligned_as_the_schema_asks(exported_run: RunFolder, scheme:
     ]
     assert len(starts) > 8
     assert [start % 16 for start in starts] == [0] * len(starts)
-
-
-@pytest.mark.parametrize("scheme", SCHEMES)
-def test_mediapipes_reader_understands_the_metadata(exported_run: RunFolder, scheme: Scheme) -> None:
-    metadata = pytest.importorskip(
-        "mediapipe.tasks.python.metadata.metadata", reason="needs MediaPipe: pip install mediapipe"
-    )
-    displayer = metadata.MetadataDisplayer.with_model_file(str(exported_run.exported(scheme, ".tflite")))
-    assert set(displayer.get_packed_associated_file_list()) == {"labels.txt", TFLITE_FILE}
-    document = json.loads(displayer.get_metadata_json())
-    (subgraph,) = document["subgraph_metadata"]
-    (pixels,), (probabilities,) = subgraph["input_tensor_metadata"], subgraph["output_tensor_metadata"]
-    assert pixels["content"]["content_properties"]["color_space"] == "GRAYSCALE"
-    assert pixels["process_units"][0]["options"] == {"mean": [0.0], "std": [1.0]}
-    assert probabilities["associated_files"] == [{"name": "labels.txt", "type": "TENSOR_AXIS_LABELS"}]

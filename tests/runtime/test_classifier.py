@@ -58,7 +58,8 @@ def test_top_is_sorted_and_stable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("shift", "tolerance", "passed"), [(0, 0.0, True), (0.01, 0.02, True), (0.03, 0.02, False), (float("nan"), 1, False)]
+    ("shift", "tolerance", "passed"),
+    [(0, 0.0, True), (0.01, 0.02, True), (0.03, 0.02, False), (float("nan"), 1, False)],
 )
 def test_the_golden_check_allows_its_tolerance(shift: float, tolerance: float, passed: bool) -> None:
     expected = _classifier().predict_proba(golden_images(MANIFEST.input)).astype(float)
@@ -99,7 +100,7 @@ def test_threads_that_share_a_classifier_take_turns() -> None:
         try:
             for _ in range(300):
                 classifier.predict_proba(np.zeros((4, 6, 1), np.uint8))
-        except BaseException as error:  # noqa: BLE001 (handed to the test's own thread)
+        except BaseException as error:  # handed to the test's own thread
             errors.append(error)
 
     threads = [threading.Thread(target=work) for _ in range(4)]

@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-HEAVY = ("tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "PIL", "matplotlib", "sklearn", "typer", "rich")
+FRAMEWORKS = {"tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "PIL", "matplotlib", "sklearn"}
+HEAVY = FRAMEWORKS | {"typer", "rich"}
 
 
 def _loaded_by(program: str) -> set[str]:
@@ -23,7 +24,7 @@ def test_the_runtime_loads_numpy_and_nothing_heavier() -> None:
 
 @pytest.mark.parametrize("module", ["edgecnn.app", "edgecnn_training", "edgecnn_export", "edgecnn_benchmarks"])
 def test_no_package_loads_a_framework_when_it_is_imported(module: str) -> None:
-    assert _loaded_by(f"import {module}").isdisjoint(set(HEAVY) - {"typer", "rich"})
+    assert _loaded_by(f"import {module}").isdisjoint(FRAMEWORKS)
 
 
 def test_decoding_loads_pillow_and_no_interpreter() -> None:
@@ -33,4 +34,4 @@ def test_decoding_loads_pillow_and_no_interpreter() -> None:
         "p.read_image(numpy.zeros((9, 9), 'uint8'), InputSpec(4, 4, Colour.GREY))"
     )
     assert "PIL" in loaded
-    assert loaded.isdisjoint(set(HEAVY) - {"PIL"})
+    assert loaded.isdisjoint(HEAVY - {"PIL"})

@@ -1,4 +1,3 @@
-import os
 import signal
 import subprocess
 import sys
@@ -9,12 +8,16 @@ import pytest
 from edgecnn_runtime import whole_files
 
 
+def _names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "model.weights.h5"
     whole_files.write_bytes(path, b"first")
     whole_files.write_bytes(path, b"second")
     assert path.read_bytes() == b"second"
-    assert os.listdir(path.parent) == ["model.weights.h5"]
+    assert _names(path.parent) == ["model.weights.h5"]
 
 
 def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
@@ -26,11 +29,16 @@ def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     whole_files.write_json(path, {"epoch": 1})
-    with pytest.raises(OSError, match="disk full"), whole_files.written_whole(path) as partial:
-        partial.write_text('{"epo')
-        raise OSError("disk full")
+
+    def fill_the_disk() -> None:
+        with whole_files.written_whole(path) as partial:
+            partial.write_text('{"epo')
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fill_the_disk()
     assert path.read_text() == '{\n  "epoch": 1\n}\n'
-    assert os.listdir(tmp_path) == ["run.json"]
+    assert _names(tmp_path) == ["run.json"]
 
 
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
@@ -48,6 +56,6 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> 
         child.send_signal(signal.SIGKILL)
         child.wait()
     assert not path.exists()
-    assert len(os.listdir(tmp_path)) == 1
+    assert len(_names(tmp_path)) == 1
     whole_files.write_text(path, "whole")
-    assert os.listdir(tmp_path) == ["[odd] name.json"]
+    assert _names(tmp_path) == ["[odd] name.json"]

@@ -1,0 +1,94 @@
+"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that mends it."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from edgecnn_benchmarks.diagnosis import Places, Problem, Situation
+    from edgecnn_benchmarks.probes import BackendProbe
+
+
+def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
+    """Show what is installed, loads and is wrong; exit 1 if anything is broken."""
+    from edgecnn_benchmarks.diagnosis import Severity, find_problems, look
+    from edgecnn_runtime.errors import GateError
+
+    console = Console(json=json, quiet=quiet)
+    situation = look(_places())
+    problems = find_problems(situation)
+    _show(console, situation)
+    _show_problems(console, problems)
+    console.document(_document(situation, problems))
+    broken = [problem for problem in problems if problem.severity is Severity.BROKEN]
+    if broken and console.quiet:
+        raise GateError("; ".join(f"{problem.what} -> {problem.mend}" for problem in broken))
+    if broken:
+        raise typer.Exit(1)
+
+
+def _places() -> "Places":
+    from edgecnn_benchmarks.diagnosis import Places
+    from edgecnn_training.data.home import data_folder, home_folder, prepared_sets
+
+    return Places(home=home_folder(), prepared=tuple(prepared_sets()), data=data_folder())
+
+
+def _show(console: Console, situation: "Situation") -> None:
+    from edgecnn_benchmarks.diagnosis import int8_outlook
+
+    machine, places = situation.machine, situation.places
+    memory = f", {machine.memory_bytes / 2**30:.1f} GiB memory" if machine.memory_bytes else ""
+    console.say("Machine")
+    console.say(
+        f"  {machine.cpu}, {machine.architecture}, {machine.available_cpus} of {machine.online_cpus} CPUs{memory}"
+    )
+    console.say(f"  {machine.system}, kernel {machine.kernel}, Python {machine.python}")
+    if machine.governor:
+        console.say(f"  frequency governor {machine.governor}")
+    features = "unknown" if machine.cpu_features is None else ", ".join(machine.cpu_features) or "none"
+    console.say(f"  int8 instructions: {features}; {int8_outlook(machine.cpu_features)}")
+    for device in situation.gpu.devices:
+        console.say(f"  GPU {device}")
+    if not situation.gpu.devices:
+        console.say("  no NVIDIA GPU")
+    console.say("\nPackages")
+    for name, version in machine.packages.items():
+        console.say(f"  {name} {version}")
+    console.say("\nBackends")
+    for backend in situation.backends:
+        console.say(f"  {backend.name} (*{backend.suffix}): {_state(backend)}")
+    console.say("\nExtras")
+    for extra in situation.extras:
+        if extra.name:
+            missing = f"missing {', '.join(extra.missing)}; {extra.pip_line}"
+            console.say(f"  {extra.name}: {missing if extra.missing else 'complete'}")
+    console.say("\nImage sets")
+    console.say(f"  EDGECNN_HOME {places.home}: {', '.join(places.prepared) or 'none prepared'}")
+    console.say(f"  EDGECNN_DATA {places.data or 'not set'}")
+
+
+def _state(backend: "BackendProbe") -> str:
+    if not backend.packages:
+        return "not installed"
+    if backend.error is not None:
+        return f"does not load: {backend.error}"
+    return f"loads{'; providers ' + ', '.join(backend.providers) if backend.providers else ''}"
+
+
+def _show_problems(console: Console, problems: "tuple[Problem, ...]") -> None:
+    console.say("\nProblems" if problems else "\nNo problems found.")
+    for problem in problems:
+        console.say(f"  {problem.severity}: {problem.what}")
+        console.say(f"    -> {problem.mend}")
+
+
+def _document(situation: "Situation", problems: "tuple[Problem, ...]") -> dict[str, Any]:
+    """Return the situation as it is printed with `--json`."""
+    document = dataclasses.asdict(situation)
+    document["places"]["home"] = str(situation.places.home)
+    document["places"]["data"] = str(situation.places.data) if situation.places.data else None
+    return {**document, "problems": [dataclasses.asdict(problem) for problem in problems]}

@@ -1,0 +1,1 @@
+"""Prepared image sets: from what the world ships to arrays that everything else reads."""

@@ -1,0 +1,39 @@
+"""Where edgecnn keeps prepared sets, and where it looks for their sources."""
+
+import os
+import sys
+from pathlib import Path
+
+from edgecnn_runtime.image_set import DATASET_FILE
+
+
+def home_folder() -> Path:
+    """Return `$EDGECNN_HOME`, or the folder `edgecnn` in the platform's cache folder."""
+    chosen = os.environ.get("EDGECNN_HOME")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        cache = Path.home() / "Library" / "Caches"
+    else:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "edgecnn"
+
+
+def set_folder(name: str) -> Path:
+    """Return where the prepared set of that name stands by default."""
+    return home_folder() / "sets" / name
+
+
+def prepared_sets() -> dict[str, Path]:
+    """Return the folders of the sets that stand prepared in edgecnn's home, by name."""
+    # Not the hidden ones: a set that is being written stands beside the others.
+    folders = (path.parent for path in sorted(home_folder().glob(f"sets/[!.]*/{DATASET_FILE}")))
+    return {folder.name: folder for folder in folders}
+
+
+def data_folder() -> Path | None:
+    """Return `$EDGECNN_DATA`, where sources are looked for; None where it is unset."""
+    chosen = os.environ.get("EDGECNN_DATA")
+    return Path(chosen).expanduser() if chosen else None

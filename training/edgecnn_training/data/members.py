@@ -1,0 +1,114 @@
+"""Folders and zip archives, looked through and read alike, gzipped files decompressed on the way."""
+
+import contextlib
+import gzip
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from typing import BinaryIO, Protocol
+
+from edgecnn_runtime.errors import DataError
+from edgecnn_training.data.untrusted import MAX_BYTES, damage_as_data_error
+
+_GZIP_MAGIC = b"\x1f\x8b"
+
+# How deep files are looked for: `MNIST/raw/train-images-idx3-ubyte` stands at depth 3.
+_DEPTH = 3
+
+
+class Members(Protocol):
+    """Files that stand together in one place."""
+
+    path: Path
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """Return the member that has one of these base names, the earlier name first, then the shallowest."""
+
+    def describe(self, member: str) -> str:
+        """Name one member, for messages."""
+
+    def open(self, member: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        """Open one member for reading, decompressed where it is gzipped."""
+
+
+class FolderMembers:
+    """The files of a folder and of its sub-folders."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """Return the member that has one of these base names, the earlier name first, then the shallowest."""
+        for name in names:
+            for depth in range(_DEPTH):
+                for found in sorted(self.path.glob("*/" * depth + name)):
+                    if found.is_file():
+                        return str(found.relative_to(self.path))
+        return None
+
+    def describe(self, member: str) -> str:
+        """Name one member, for messages."""
+        return str(self.path / member)
+
+    @contextlib.contextmanager
+    def open(self, member: str) -> Iterator[BinaryIO]:
+        """Open one member for reading, decompressed where it is gzipped."""
+        with (self.path / member).open("rb") as file, _decompressed(file) as content:
+            yield content
+
+
+class ZipMembers:
+    """The files of a zip archive, read without unpacking it to disk."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with damage_as_data_error(str(path)):
+            self._archive = zipfile.ZipFile(path)
+
+    def __enter__(self) -> "ZipMembers":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._archive.close()
+
+    def find(self, names: Sequence[str]) -> str | None:
+        """Return the member that has one of these base names, the earlier name first, then the shallowest."""
+        files = sorted(
+            (PurePosixPath(info.filename) for info in self._archive.infolist() if not info.is_dir()),
+            key=lambda path: (len(path.parts), str(path)),
+        )
+        # What macOS adds to a zip has the names of the files it belongs to.
+        files = [path for path in files if "__MACOSX" not in path.parts]
+        return next((str(path) for name in names for path in files if path.name == name), None)
+
+    def describe(self, member: str) -> str:
+        """Name one member, for messages."""
+        return f"{self.path}:{member}"
+
+    @contextlib.contextmanager
+    def open(self, member: str) -> Iterator[BinaryIO]:
+        """Open one member for reading, decompressed where it is gzipped."""
+        name = self.describe(member)
+        with damage_as_data_error(name), self._archive.open(member) as file:
+            # In memory, because an archive within the archive seeks back and forth.
+            content = file.read(MAX_BYTES + 1)
+        if len(content) > MAX_BYTES:
+            raise DataError(f"{name}: at most {MAX_BYTES:,} bytes expected, got more")
+        with _decompressed(io.BytesIO(content)) as decompressed:
+            yield decompressed
+
+
+@contextlib.contextmanager
+def _decompressed(file: BinaryIO) -> Iterator[BinaryIO]:
+    """Tell gzip by its first bytes, not by its name: browsers unpack files and keep the suffix."""
+    compressed = file.read(2) == _GZIP_MAGIC
+    file.seek(0)
+    if compressed:
+        with gzip.open(file, "rb") as content:
+            yield content  # type: ignore[misc]
+    else:
+        yield file
