@@ -7,9 +7,14 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.bench import bench
 from edgecnn.commands.data import data
+from edgecnn.commands.doctor import doctor
 from edgecnn.commands.export import export
 from edgecnn.commands.predict import predict
+from edgecnn.commands.quickstart import quickstart
+from edgecnn.commands.recipes import recipes
+from edgecnn.commands.train import train
 from edgecnn.commands.verify import verify
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.version import __version__
@@ -43,9 +48,14 @@ def options(
         os.environ["EDGECNN_DEBUG"] = "1"
 
 
+app.command(name="bench")(bench)
 app.add_typer(data, name="data")
+app.command(name="doctor")(doctor)
 app.command(name="export")(export)
+app.command(name="quickstart")(quickstart)
 app.command(name="predict")(predict)
+app.command(name="recipes")(recipes)
+app.command(name="train")(train)
 app.command(name="verify")(verify)
 
 

@@ -16,7 +16,6 @@ from edgecnn_export import export_index
 from edgecnn_export.calibration import choose_calibration
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import Format
-from edgecnn_export.native_output import native_output_kept
 from edgecnn_export.parity import compare
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime import whole_files
@@ -26,6 +25,7 @@ from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.manifest import Calibration, GoldenCheck, Manifest, Scheme
+from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
 
 if TYPE_CHECKING:
@@ -146,7 +146,8 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         draft = Path(folder) / target.name
         content = _convert(source, fmt, opset=settings.opset)
         draft.write_bytes(content)
-        backend = open_backend(draft)
+        with native_output_kept():
+            backend = open_backend(draft)
         probabilities = backend.infer(np.asarray(source.test.images))
         parity = compare(probabilities, keras=source.reference, labels=source.test.labels)
         golden = backend.infer(golden_images(source.record.input))

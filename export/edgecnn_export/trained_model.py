@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_export.native_output import native_output_kept
 from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.native_output import native_output_kept
 
 if TYPE_CHECKING:
     import keras

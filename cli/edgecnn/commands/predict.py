@@ -27,11 +27,13 @@ def predict(
 ) -> None:
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
     from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.native_output import native_output_kept
     from edgecnn_runtime.sources import expand_sources
 
     console = Console(json=json, quiet=quiet)
     files = expand_sources(sources, recursive=recursive)
-    classifier = Classifier.open(model)
+    with native_output_kept():
+        classifier = Classifier.open(model)
     k = min(top_k, len(classifier.labels))
     items = classifier.predict_many(files, workers=workers)
     failed = 0

@@ -16,9 +16,11 @@ def verify(
     """Run the golden check inside each file: generated images in, the workstation's probabilities expected."""
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.errors import GateError
+    from edgecnn_runtime.native_output import native_output_kept
 
     console = Console(json=json, quiet=quiet)
-    results = {path: Classifier.open(path).verify() for path in models}
+    with native_output_kept():
+        results = {path: Classifier.open(path).verify() for path in models}
     console.document(
         [
             {

@@ -1,4 +1,4 @@
-"""Keep what native converters print away from the screen, unless they fail."""
+"""Keep what native libraries print away from the screen, unless they fail."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ from collections.abc import Iterator
 def native_output_kept() -> Iterator[None]:
     """Catch stderr at its file descriptor while the block runs; show it if the block fails.
 
-    TensorFlow's converter writes its log lines from C++, where neither `logging` nor `warnings` reaches them.
+    TensorFlow and LiteRT write their log lines from C++, where neither `logging` nor `warnings` reaches them. The
+    descriptor belongs to the whole process, so this is for command lines; the runtime itself never does it.
     """
     sys.stderr.flush()
     screen = os.dup(2)

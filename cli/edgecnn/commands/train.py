@@ -1,0 +1,176 @@
+"""`edgecnn train RECIPE`: a documented classifier, and all that a run leaves behind."""
+
+import contextlib
+import json as json_module
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.console import Advance, Console, JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_training.fit import Progress
+
+# What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
+_INTERRUPTED = 130
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="What to train; 'edgecnn recipes' shows the choice.")],
+    data: Annotated[
+        str | None, typer.Option(help="A known image set or the folder of a prepared one; default: the recipe's.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adadelta.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Default: the recipe's, or the usual one of another --optimizer.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of weights, order and validation images.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<recipe>.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last finished epoch, with the options as they were.")
+    ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Delete the run in DIR, with its exports, and start again.")
+    ] = False,
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="Equal weights for equal seed, machine and threads; slower.")
+    ] = False,
+    threads: Annotated[int | None, typer.Option(help="Default: all this process may use.")] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Train a documented classifier: model, scores on the test split, and figures go to a run folder.
+
+    The best epoch is chosen on validation images taken from the training split; the test split is read once.
+    """
+    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_training.data.prepare import open_or_prepare
+    from edgecnn_training.recipes import get_recipe
+    from edgecnn_training.resume import run_to_resume
+    from edgecnn_training.stopwatch import Stopwatch
+
+    watch = Stopwatch()
+    console = Console(json=json, quiet=quiet)
+    chosen = get_recipe(recipe)
+    folder = RunFolder(output or Path("runs") / chosen.name)
+    earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
+    settings = (earlier.settings if earlier else chosen.settings).overridden(
+        epochs=epochs,
+        batch_size=batch_size,
+        optimizer=optimizer,
+        learning_rate=learning_rate,
+        seed=seed,
+        deterministic=deterministic or None,
+        threads=threads,
+    )
+    with watch.timing("data"):
+        image_set = open_or_prepare(data or (earlier.data_folder if earlier else chosen.data), say=console.say)
+    for warning in image_set.warnings:
+        console.warn(f"{image_set.name}: {warning}")
+    if resume and earlier is None:
+        console.say(f"{folder.path} has no checkpoint: starting with the first epoch.")
+    finished_before = folder.record.exists() and not overwrite
+    if not finished_before:
+        console.say(
+            f"Training {chosen.name} on {image_set.name}: epochs {settings.epochs}, batch size {settings.batch_size}, "
+            f"{settings.optimizer} with learning rate {settings.learning_rate:g}, seed {settings.seed}"
+        )
+    with _told_how_to_go_on(console, chosen.name, folder), shown_training(console) as report:
+        with watch.timing("imports"):
+            train_recipe = _load_training()
+        train_recipe(
+            chosen,
+            image_set,
+            folder,
+            settings,
+            resume=resume,
+            overwrite=overwrite,
+            command=shlex.join(["edgecnn", *sys.argv[1:]]),
+            watch=watch,
+            report=report,
+        )
+    if finished_before:
+        console.say(f"{folder.path} was finished before; it is left as it is.")
+    print_trained(console, folder)
+    console.say(f"\nNext: edgecnn export {shlex.quote(str(folder.path))} --int8")
+
+
+@contextlib.contextmanager
+def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
+    """Show a training: a bar or lines with the steps, and a line with the scores of each finished epoch."""
+    with contextlib.ExitStack() as stack:
+        advance: Advance | None = None
+        first = 1
+
+        def show(progress: "Progress") -> None:
+            nonlocal advance, first
+            if advance is None:
+                # A resumed run does not begin at epoch 1, and its ETA is that of the epochs to come.
+                first = progress.epoch
+                total = (progress.epochs - first + 1) * progress.steps
+                advance = stack.enter_context(console.progress("training", total))
+            done = (progress.epoch - first) * progress.steps + progress.step
+            advance(done, f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f}")
+            if (epoch := progress.finished) is not None:
+                console.say(
+                    f"epoch {epoch.epoch:>{len(str(progress.epochs))}}/{progress.epochs}  "
+                    f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
+                    f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s"
+                )
+
+        yield show
+
+
+def print_trained(console: Console, folder: "RunFolder") -> None:
+    """Print the scores of a finished run and where they stand, or the JSON document."""
+    metrics = json_module.loads(folder.metrics.read_text())
+    accuracy, record = metrics["accuracy"], folder.read_record()
+    low, high = accuracy["interval"]
+    console.say(
+        f"Test accuracy {accuracy['value']:.2%} (95% interval {low:.2%} to {high:.2%}): "
+        f"{accuracy['correct']:,} of {accuracy['total']:,} images, weights of epoch {metrics['best_epoch']}"
+    )
+    console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, figures/)")
+    console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
+
+
+def _load_training() -> "Callable[..., object]":
+    """Import the training, with TensorFlow's start-up messages kept off the screen."""
+    from edgecnn_runtime.errors import MissingExtraError
+    from edgecnn_runtime.native_output import native_output_kept
+
+    try:
+        with native_output_kept():
+            from edgecnn_training.train import train as train_recipe
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("edgecnn train", package=error.name or "keras", extra="train") from error
+    return train_recipe
+
+
+@contextlib.contextmanager
+def _told_how_to_go_on(console: Console, recipe: str, folder: "RunFolder") -> Iterator[None]:
+    """Tell, when a training is stopped or a disk is full, what is kept and the command that goes on with it."""
+
+    def tell() -> None:
+        if folder.last_checkpoint.exists():
+            output = shlex.quote(str(folder.path))
+            how = f"what was trained is kept; go on with: edgecnn train {recipe} --output {output} --resume"
+        else:
+            how = "no epoch was finished; run the same command again"
+        console.warn(f"stopped: {how}")
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell()
+        raise typer.Exit(_INTERRUPTED) from None
+    except OSError:
+        tell()
+        raise

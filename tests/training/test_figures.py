@@ -1,0 +1,96 @@
+"""The figures are looked at by people; what a test can see is that they are drawn, and what their words say."""
+
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_training import figures
+from edgecnn_training.evaluation import evaluate
+from edgecnn_training.history import Epoch
+
+HISTORY = [Epoch(number, 1 / number, 1 - 0.5 / number, 0.9 / number, 0.9, 0.001, 1.0) for number in range(1, 4)]
+
+
+def predictions(classes: int, images: int, *, wrong: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities for `images` images, the first `wrong` of which are taken for the next class; surer and surer."""
+    numbers = np.arange(images) % classes
+    predicted = np.where(np.arange(images) < wrong, (numbers + 1) % classes, numbers)
+    sure = np.linspace(0.6, 0.9, images)[:, np.newaxis]
+    return numbers, np.where(np.eye(classes)[predicted] == 1, sure, (1 - sure) / (classes - 1)).astype(np.float32)
+
+
+def pixels(images: int, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (images, 8, 8, channels), np.uint8)
+
+
+def drawn(figure: Figure) -> Image.Image:
+    file = BytesIO()
+    FigureCanvasAgg(figure).print_figure(file)
+    return Image.open(file)
+
+
+def words(figure: Figure) -> str:
+    texts = [figure.get_suptitle()] + [text.get_text() for axes in figure.axes for text in (axes.title, *axes.texts)]
+    return "\n".join(texts)
+
+
+def test_all_are_written(tmp_path: Path) -> None:
+    numbers, probabilities = predictions(3, 12, wrong=2)
+    split = Split(pixels(12), numbers, ("",) * 12)
+    evaluation = evaluate(probabilities, numbers, ("a", "b", "c"))
+    figures.draw_all(RunFolder(tmp_path), HISTORY, evaluation, split, probabilities, ("a", "b", "c"))
+    assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
+        "classification_report.png",
+        "confusion_matrix.png",
+        "misclassified.png",
+        "training_curves.png",
+    ]
+    for path in (tmp_path / "figures").iterdir():
+        with Image.open(path) as image:
+            assert min(image.size) > 300
+
+
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_curves_name_the_best_epoch(epochs: int) -> None:
+    figure = figures.training_curves(HISTORY[:epochs])
+    drawn(figure)
+    assert f"best epoch {epochs} of {epochs}" in words(figure)
+
+
+@pytest.mark.parametrize(("classes", "wrong"), [(2, 0), (10, 7), (51, 5)])
+def test_confusion_matrix_counts(classes: int, wrong: int) -> None:
+    labels = tuple(f"class {number}" for number in range(classes))
+    numbers, probabilities = predictions(classes, 120, wrong=wrong)
+    figure = figures.confusion_matrix(evaluate(probabilities, numbers, labels), labels)
+    drawn(figure)
+    assert f"{120 - wrong} of 120 right" in words(figure)
+    counts = [int(text.get_text()) for text in figure.axes[0].texts]
+    assert sum(counts) == (120 if classes <= 50 else 0)
+
+
+def test_report_shows_a_class_that_is_never_predicted() -> None:
+    numbers, probabilities = predictions(3, 12, wrong=12)
+    drawn(figures.classification_report(evaluate(probabilities, numbers, ("a", "b", "c"))))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(("wrong", "shown"), [(0, 0), (1, 1), (30, 18)])
+def test_gallery_shows_the_surest_errors_first(channels: int, wrong: int, shown: int) -> None:
+    numbers, probabilities = predictions(4, 40, wrong=wrong)
+    figure = figures.misclassified(Split(pixels(40, channels), numbers, ("",) * 40), probabilities, tuple("abcd"))
+    drawn(figure)
+    assert ("none" if wrong == 0 else f"{wrong} of 40") in words(figure)
+    assert sum(bool(axes.images) for axes in figure.axes) == shown
+    if wrong:
+        surest = wrong - 1
+        assert figure.axes[0].get_title() == (
+            f"predicted {'abcd'[(numbers[surest] + 1) % 4]} ({probabilities[surest].max():.0%})"
+        )
+        assert figure.axes[0].texts[0].get_text() == f"true {'abcd'[numbers[surest]]}"

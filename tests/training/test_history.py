@@ -1,0 +1,33 @@
+from pathlib import Path
+
+import pytest
+
+from edgecnn_training.history import Epoch, best_epoch, write_history
+
+
+def epoch(number: int, val_accuracy: float, val_loss: float) -> Epoch:
+    return Epoch(number, 0.5, 0.8, val_loss, val_accuracy, 0.001, 1.5)
+
+
+@pytest.mark.parametrize(
+    ("scores", "best"),
+    [
+        ([(0.9, 0.3)], 1),
+        ([(0.9, 0.3), (0.95, 0.4), (0.94, 0.1)], 2),
+        ([(0.9, 0.3), (0.9, 0.2)], 2),
+        ([(0.9, 0.3), (0.9, 0.3)], 1),
+    ],
+    ids=["only one", "highest accuracy", "equal accuracy, lower loss", "all equal, the first"],
+)
+def test_the_best_epoch(scores: list[tuple[float, float]], best: int) -> None:
+    history = [epoch(number, *pair) for number, pair in enumerate(scores, start=1)]
+    assert best_epoch(history).epoch == best
+
+
+def test_history_is_one_row_an_epoch(tmp_path: Path) -> None:
+    write_history(tmp_path / "history.csv", [epoch(1, 0.9, 0.25), epoch(2, 0.95, 0.125)])
+    assert (tmp_path / "history.csv").read_text() == (
+        "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n"
+        "1,0.5,0.8,0.25,0.9,0.001,1.5\n"
+        "2,0.5,0.8,0.125,0.95,0.001,1.5\n"
+    )

@@ -1,0 +1,54 @@
+import dataclasses
+import json
+from typing import Any
+
+import pytest
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_training.settings import USUAL_LEARNING_RATES, Optimizer, Settings
+
+DEFAULT = Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"epochs": 0}, "epochs: at least 1 expected, got 0"),
+        ({"batch_size": -1}, "batch size: at least 1 expected, got -1"),
+        ({"threads": 0}, "threads: at least 1 expected, got 0"),
+        ({"learning_rate": 0.0}, "learning rate: a finite number above 0 expected, got 0"),
+        ({"learning_rate": float("nan")}, "learning rate: .* got nan"),
+        ({"learning_rate": float("inf")}, "learning rate: .* got inf"),
+        ({"seed": -1}, r"seed: 0…4294967295 expected, got -1"),
+        ({"optimizer": "adamw"}, "optimizer: one of sgd, adam, adadelta expected, got 'adamw'"),
+    ],
+)
+def test_a_wrong_value_is_named(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        DEFAULT.overridden(**wrong)
+
+
+@pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
+def test_validation_needs_a_share(fraction: float) -> None:
+    with pytest.raises(InputError, match="validation fraction: between 0 and 1 expected"):
+        dataclasses.replace(DEFAULT, validation_fraction=fraction)
+
+
+def test_nothing_given_changes_nothing() -> None:
+    assert DEFAULT.overridden() == DEFAULT
+
+
+@pytest.mark.parametrize("optimizer", Optimizer)
+def test_another_optimizer_brings_its_usual_learning_rate(optimizer: Optimizer) -> None:
+    assert DEFAULT.overridden(optimizer=optimizer.upper()).learning_rate == USUAL_LEARNING_RATES[optimizer]
+    assert DEFAULT.overridden(optimizer=optimizer, learning_rate=0.5).learning_rate == 0.5
+
+
+def test_the_same_optimizer_keeps_the_learning_rate() -> None:
+    slow = DEFAULT.overridden(learning_rate=0.1)
+    assert slow.overridden(optimizer="adadelta").learning_rate == 0.1
+
+
+def test_json_gives_the_same_settings_back() -> None:
+    settings = DEFAULT.overridden(seed=7, deterministic=True, threads=2)
+    assert Settings.from_document(json.loads(json.dumps(dataclasses.asdict(settings)))) == settings

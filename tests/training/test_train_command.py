@@ -1,0 +1,138 @@
+"""`edgecnn train` and `edgecnn recipes` in processes of their own: killed, interrupted, repeated."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.run_folder import RunFolder
+
+# `edgecnn` with arguments, but killed by itself, as the kernel would, after the first step of epoch 2.
+KILLED = """
+import os, signal, sys
+from edgecnn.app import main
+from edgecnn_training import fit
+
+def killed(self, step, logs, finished=None):
+    if self._epoch == 1 and finished is None:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return progress(self, step, logs, finished)
+
+progress, fit._Keeper._progress = fit._Keeper._progress, killed
+main()
+"""
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "edgecnn", *map(str, arguments)]
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def options(small_set: ImageSet, output: Path) -> list[str]:
+    assert small_set.folder is not None
+    values = f"--epochs 3 --batch-size 32 --optimizer adam --threads 2 --deterministic --data {small_set.folder}"
+    return ["train", "mnist", *values.split(), "--output", str(output)]
+
+
+def weights(folder: Path) -> list[np.ndarray]:
+    import keras
+
+    model = keras.models.load_model(RunFolder(folder).model, safe_mode=True)
+    return [np.asarray(weight) for weight in model.get_weights()]
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    document: dict[str, Any] = json.loads(run(*options(small_set, folder), "--json"))
+    assert document["run"] == str(folder)
+    assert document["metrics"]["accuracy"]["total"] == 50
+    assert document["timings"]["to_first_step"] > 0
+    return folder
+
+
+def test_a_killed_run_ends_as_an_uninterrupted_one(uninterrupted: Path, small_set: ImageSet, tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, *options(small_set, folder)], capture_output=True, check=False, timeout=300
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert RunFolder(folder).last_checkpoint.exists()
+    assert not RunFolder(folder).record.exists()
+
+    assert "give --resume" in run("train", "mnist", "--output", folder, code=2)
+    # The settings and the data are those of the checkpoint where they are not given.
+    out = run("train", "mnist", "--resume", "--output", folder)
+    assert "epoch 1/3" not in out
+    assert "epoch 3/3  loss " in out
+    assert "Test accuracy " in out
+    assert f"Next: edgecnn export {folder} --int8" in out
+    assert len(RunFolder(folder).history.read_text().splitlines()) == 4
+    assert not RunFolder(folder).checkpoints.exists()
+    for expected, got in zip(weights(uninterrupted), weights(folder), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(
+        np.load(RunFolder(folder).test_probabilities), np.load(RunFolder(uninterrupted).test_probabilities)
+    )
+
+
+def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Path) -> None:
+    folder = tmp_path / "stopped run"
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command(*options(small_set, folder)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("epoch 1/3"):
+                process.send_signal(signal.SIGINT)
+                break
+        _, err = process.communicate(timeout=300)
+    assert process.returncode == 130
+    assert f"go on with: edgecnn train mnist --output '{folder}' --resume" in err
+    assert "Traceback" not in err
+    assert sorted(path.name for path in folder.rglob("*")) == [
+        "best.weights.h5",
+        "checkpoints",
+        "history.csv",
+        "last.npz",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["minst"], "recipe: one of mnist"),
+        (["mnist", "--epochs", "0"], "epochs: at least 1 expected, got 0"),
+        (["mnist", "--optimizer", "adamw"], "optimizer: one of sgd, adam, adadelta expected, got 'adamw'"),
+        (["mnist", "--data", "no/such/set"], "no/such/set"),
+        (["mnist", "--batch-size", "many"], "--batch-size"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
+    err = run("train", *arguments, code=2)
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_recipes_are_listed() -> None:
+    assert "1,199,882 parameters" in run("recipes")
+    listed = json.loads(run("recipes", "--json"))
+    assert listed[0]["name"] == "mnist"
+    assert listed[0]["settings"]["epochs"] == 10

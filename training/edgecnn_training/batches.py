@@ -1,0 +1,43 @@
+"""Batches of a memory-mapped image set, in an order that a resumed run repeats."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.image_set import Split
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """Some of the images of a split, in batches; only the images of the batch asked for are read from disk.
+
+    With `shuffle_seed` the order of an epoch is a permutation of `(shuffle_seed, epoch)` and of nothing else, so a
+    run that resumes at epoch 7 sees what an uninterrupted one sees.
+    """
+
+    def __init__(
+        self, split: Split, positions: NDArray[np.int64], *, batch_size: int, shuffle_seed: int | None = None
+    ) -> None:
+        super().__init__()
+        self._split, self._positions = split, positions
+        self._batch_size, self._shuffle_seed = batch_size, shuffle_seed
+        self._order = positions
+        self.start_epoch(0)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Take the order of `epoch`, counted from 0."""
+        if self._shuffle_seed is not None:
+            # A new array, because a thread may still be reading a batch by the old one.
+            self._order = np.random.default_rng((self._shuffle_seed, epoch)).permutation(self._positions)
+
+    def __len__(self) -> int:
+        return -(-len(self._positions) // self._batch_size)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Read one batch: uint8 pixels `(n, height, width, channels)` and class numbers int64 `(n,)`.
+
+        The last batch of an epoch has what is left, 1…batch_size images.
+        """
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self._split.images[chosen], self._split.labels[chosen]

@@ -1,0 +1,107 @@
+"""The checkpoint of a run: all that an uninterrupted run would know at the end of an epoch, in one file.
+
+`checkpoints/last.npz` is the truth about an unfinished run. It is replaced, whole, after each epoch; `history.csv`
+and `best.weights.h5` are written after it and can be made again from it.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.whole_files import written_whole
+from edgecnn_training.history import Epoch
+from edgecnn_training.origin import Origin
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The state of a run after its last finished epoch."""
+
+    origin: Origin
+    history: tuple[Epoch, ...]
+    # Weights and the states of the layers' random generators, in the order of `model.variables`.
+    model: tuple[NDArray[Any], ...]
+    # The optimizer's slots, its step count and its learning rate, in the order of `optimizer.variables`.
+    optimizer: tuple[NDArray[Any], ...]
+
+    @classmethod
+    def of(cls, model: Any, *, origin: Origin, history: Sequence[Epoch]) -> Self:
+        """Take the state of a compiled Keras model."""
+        return cls(
+            origin=origin,
+            history=tuple(history),
+            model=tuple(np.asarray(variable) for variable in model.variables),
+            optimizer=tuple(np.asarray(variable) for variable in model.optimizer.variables),
+        )
+
+    def restore(self, model: Any) -> None:
+        """Put the state into a compiled Keras model of the same architecture.
+
+        Raises:
+            InputError: the model has other variables.
+        """
+        # The optimizer's slots come into being with the first step, or here.
+        model.optimizer.build(model.trainable_variables)
+        for variables, values in ((model.variables, self.model), (model.optimizer.variables, self.optimizer)):
+            if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+                raise InputError(
+                    f"checkpoint: the variables of this {self.origin.recipe} network expected, got others; "
+                    "it was written by another version: train again with --overwrite"
+                )
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+    def write(self, folder: RunFolder) -> None:
+        """Replace the checkpoint of a run, whole or not at all.
+
+        Raises:
+            OSError: it cannot be written; the one before is still there.
+        """
+        header = {
+            "origin": dataclasses.asdict(self.origin),
+            "history": [dataclasses.asdict(epoch) for epoch in self.history],
+        }
+        arrays = {f"model.{index}": value for index, value in enumerate(self.model)}
+        arrays |= {f"optimizer.{index}": value for index, value in enumerate(self.optimizer)}
+        with written_whole(folder.last_checkpoint) as partial:
+            # mypy sees that a name could be `allow_pickle`; none is.
+            np.savez(partial, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def read(cls, folder: RunFolder) -> Self | None:
+        """Read the checkpoint of a run; None where there is none.
+
+        Raises:
+            InputError: it is damaged.
+        """
+        path = folder.last_checkpoint
+        if not path.exists():
+            return None
+        try:
+            # Numpy leaves a file open that it cannot make sense of, if it opened it itself.
+            with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+                header = json.loads(str(file["header"]))
+                return cls(
+                    origin=Origin.from_document(header["origin"]),
+                    history=tuple(Epoch(**epoch) for epoch in header["history"]),
+                    model=_numbered(file, "model"),
+                    optimizer=_numbered(file, "optimizer"),
+                )
+        # A damaged zip raises BadZipFile, zlib.error, EOFError, NotImplementedError and more.
+        except Exception as error:
+            raise InputError(
+                f"{path}: a whole checkpoint expected, got one that cannot be read "
+                f"({type(error).__name__}: {error}); train again with --overwrite"
+            ) from error
+
+
+def _numbered(file: Any, kind: str) -> tuple[NDArray[Any], ...]:
+    count = sum(name.startswith(f"{kind}.") for name in file.files)
+    return tuple(file[f"{kind}.{index}"] for index in range(count))

@@ -1,0 +1,45 @@
+"""The scores of a run, epoch by epoch."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn_runtime.whole_files import write_text
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The scores of one epoch, a row of `history.csv`."""
+
+    epoch: int  # 1…epochs
+    loss: float  # cross-entropy in nats on the training images, mean over the epoch, with dropout at work
+    accuracy: float  # 0…1, on the same
+    val_loss: float  # on the validation images, at the end of the epoch
+    val_accuracy: float
+    learning_rate: float
+    seconds: float  # training and validation
+
+    def is_better_than(self, other: "Epoch") -> bool:
+        """Compare by validation accuracy, and where that is equal by validation loss."""
+        return (self.val_accuracy, -self.val_loss) > (other.val_accuracy, -other.val_loss)
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """Return the best epoch on the validation images; of equal ones the first."""
+    best = history[0]
+    for epoch in history[1:]:
+        if epoch.is_better_than(best):
+            best = epoch
+    return best
+
+
+def write_history(path: Path, history: Sequence[Epoch]) -> None:
+    """Write one row an epoch as CSV, whole or not at all."""
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(field.name for field in dataclasses.fields(Epoch))
+    table.writerows(dataclasses.astuple(epoch) for epoch in history)
+    write_text(path, text.getvalue())

@@ -1,0 +1,52 @@
+"""What a run was started with, by which a resumed run must go on."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from edgecnn_runtime.run_folder import RunRecord
+from edgecnn_training.settings import Settings
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The recipe, the data and the settings of a run."""
+
+    recipe: str
+    data_folder: str
+    data_fingerprint: str
+    settings: Settings
+
+    def differences(self, other: "Origin") -> list[str]:
+        """Name what `other` has differently, as in "epochs 12 instead of 10"."""
+        pairs = [("recipe", self.recipe, other.recipe)]
+        if self.data_fingerprint != other.data_fingerprint:
+            mine, theirs = self.data_fingerprint[:12], other.data_fingerprint[:12]
+            pairs.append(("data", f"{self.data_folder} ({mine}…)", f"{other.data_folder} ({theirs}…)"))
+        for field in dataclasses.fields(Settings):
+            # The number of threads moves the last bits only, which matter to a deterministic run alone.
+            if field.name != "threads" or self.settings.deterministic:
+                name = field.name.replace("_", " ")
+                pairs.append((name, getattr(self.settings, field.name), getattr(other.settings, field.name)))
+        return [f"{name} {theirs} instead of {mine}" for name, mine, theirs in pairs if mine != theirs]
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that."""
+        return cls(
+            recipe=str(document["recipe"]),
+            data_folder=str(document["data_folder"]),
+            data_fingerprint=str(document["data_fingerprint"]),
+            settings=Settings.from_document(document["settings"]),
+        )
+
+    @classmethod
+    def from_record(cls, record: RunRecord) -> Self:
+        """Read the origin of a finished run; KeyError, TypeError or ValueError where the recipe is incomplete."""
+        return cls(
+            recipe=str(record.recipe["name"]),
+            data_folder=record.data_folder,
+            data_fingerprint=record.data_fingerprint,
+            settings=Settings.from_document(record.recipe),
+        )

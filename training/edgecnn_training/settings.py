@@ -1,0 +1,101 @@
+"""The values of a training run that a user can change."""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+from edgecnn_runtime.errors import InputError
+
+
+class Optimizer(enum.StrEnum):
+    """The optimizers on offer."""
+
+    SGD = "sgd"
+    ADAM = "adam"
+    ADADELTA = "adadelta"
+
+
+# The learning rate taken where an optimizer is asked for by name only: the defaults of Keras, but for Adadelta
+# the 1.0 of its paper (M. D. Zeiler, arXiv:1212.5701), which Keras had until 2.3 and the notebooks relied on.
+USUAL_LEARNING_RATES = {Optimizer.SGD: 0.01, Optimizer.ADAM: 0.001, Optimizer.ADADELTA: 1.0}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How to train: a recipe holds its defaults, the command line overrides them."""
+
+    epochs: int
+    batch_size: int  # images a step
+    optimizer: Optimizer
+    learning_rate: float
+    # The share of the training split that is kept for choosing the best epoch and never trained on.
+    validation_fraction: float = 0.1
+    seed: int = 0
+    deterministic: bool = False
+    threads: int | None = None  # None: all processors this process may use
+
+    def __post_init__(self) -> None:
+        for name, value in (("epochs", self.epochs), ("batch size", self.batch_size), ("threads", self.threads)):
+            if value is not None and value < 1:
+                raise InputError(f"{name}: at least 1 expected, got {value}")
+        if not 0 < self.learning_rate < float("inf"):
+            raise InputError(f"learning rate: a finite number above 0 expected, got {self.learning_rate}")
+        if not 0 < self.validation_fraction < 1:
+            raise InputError(
+                f"validation fraction: between 0 and 1 expected, got {self.validation_fraction}; "
+                "without validation images there is no best epoch"
+            )
+        # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
+        if not 0 <= self.seed < 2**32:
+            raise InputError(f"seed: 0…4294967295 expected, got {self.seed}")
+
+    def overridden(
+        self,
+        *,
+        epochs: int | None = None,
+        batch_size: int | None = None,
+        optimizer: str | None = None,
+        learning_rate: float | None = None,
+        seed: int | None = None,
+        deterministic: bool | None = None,
+        threads: int | None = None,
+    ) -> Self:
+        """Return these settings with those replaced that are not None.
+
+        Another optimizer without a learning rate gets its usual one, not the rate of the optimizer it replaces.
+
+        Raises:
+            InputError: a value is out of range, or there is no such optimizer.
+
+        >>> default = Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
+        >>> default.overridden(optimizer="adam").learning_rate
+        0.001
+        """
+        chosen = self.optimizer if optimizer is None else _optimizer(optimizer)
+        if learning_rate is None and chosen is not self.optimizer:
+            learning_rate = USUAL_LEARNING_RATES[chosen]
+        given: dict[str, Any] = {
+            "epochs": epochs,
+            "batch_size": batch_size,
+            "optimizer": chosen,
+            "learning_rate": learning_rate,
+            "seed": seed,
+            "deterministic": deterministic,
+            "threads": threads,
+        }
+        return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
+        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that."""
+        values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
+        return cls(**(values | {"optimizer": Optimizer(values["optimizer"])}))
+
+
+def _optimizer(name: str) -> Optimizer:
+    try:
+        return Optimizer(name.lower())
+    except ValueError:
+        raise InputError(f"optimizer: one of {', '.join(Optimizer)} expected, got {name!r}") from None
