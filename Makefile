@@ -21,7 +21,8 @@ check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick t
 check-static: $(VENV)/.installed  ## the same without tests
 	scripts/check --static
 
-results: $(VENV)/.installed  ## measure the figures of benchmarks/RESULTS.md on this machine
+results: $(VENV)/.installed  ## measure the figures of benchmarks/RESULTS.md on this machine; 25 minutes without runs/mnist
+	test -e runs/mnist/run.json || $(BIN)/edgecnn train mnist
 	$(BIN)/python benchmarks/peers/record.py
 
 wheel: $(VENV)/.installed  ## dist/edgecnn-*.whl and the source distribution

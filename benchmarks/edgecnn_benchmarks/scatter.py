@@ -1,0 +1,194 @@
+"""The chart of latency against accuracy, as inline SVG, with error bars and the Pareto front."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgecnn_benchmarks import svg
+from edgecnn_benchmarks.label_places import Box, Obstacle, find_place
+from edgecnn_benchmarks.quantities import microseconds, percent, shorten, size
+from edgecnn_benchmarks.result import Row
+from edgecnn_benchmarks.scale import Scale, scale_around
+from edgecnn_runtime.accuracy import Accuracy
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 54
+_MARK, _RING = 7.0, 13.0  # radius of a mark, and of the ring around the recommended one
+_LETTER, _LINE = 7.6, 17.0  # width of a bold letter and height of a line of a label, at 13 px
+_LONGEST = 24  # letters of a label
+# A label farther than this from its mark is tied to it by a line.
+_NEAR = 24.0
+# How much it matters that a label covers a mark or another label, and a thin line.
+_LETTERS, _LINES = 10.0, 1.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model in the chart: its figures, and where it and the ends of its intervals stand, in px."""
+
+    row: Row
+    accuracy: Accuracy
+    x: float
+    y: float
+    x_interval: tuple[float, float]
+    y_interval: tuple[float, float]
+
+
+def pareto_front(rows: Sequence[Row]) -> list[Row]:
+    """Return the models that no other beats in both latency and accuracy, the fastest first."""
+    front: list[Row] = []
+    best = -1.0
+    measured = [(row, row.accuracy.value) for row in rows if row.accuracy is not None]
+    for row, accuracy in sorted(measured, key=lambda pair: (pair[0].latency_us.p50.value, -pair[1])):
+        if accuracy > best:
+            front.append(row)
+            best = accuracy
+    return front
+
+
+def scatter(rows: Sequence[Row], *, recommended: str, width: int, height: int) -> str:
+    """Draw the models that have an accuracy; the recommended one stands out.
+
+    Args:
+        rows: at least one of them with an accuracy.
+        recommended: the name of the row to ship.
+        width: of the drawing, in px; the page may show it smaller.
+        height: of the drawing, in px.
+    """
+    frame = Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
+    across, up = _scales(rows, frame)
+    points = [_point(row, row.accuracy, across, up) for row in rows if row.accuracy is not None]
+    return svg.drawing(
+        width,
+        height,
+        *_axes(across, up, frame),
+        _front(points, frame),
+        *(_error_bars(point) for point in points),
+        *(_mark(point, recommended=point.row.name == recommended) for point in points),
+        *_labels(points, frame, recommended),
+        label=f"Latency against accuracy of {len(points)} models",
+    )
+
+
+def _scales(rows: Sequence[Row], frame: Box) -> tuple[Scale, Scale]:
+    latencies = [row.latency_us.p50 for row in rows if row.accuracy is not None]
+    across = scale_around(
+        min(latency.low for latency in latencies),
+        max(latency.high for latency in latencies),
+        start=frame.left,
+        end=frame.right,
+    )
+    bounds = [bound for row in rows if row.accuracy is not None for bound in row.accuracy.interval]
+    margin = max(0.002, (max(bounds) - min(bounds)) * 0.1)
+    return across, Scale(min(bounds) - margin, max(bounds) + margin, frame.bottom, frame.top)
+
+
+def _point(row: Row, accuracy: Accuracy, across: Scale, up: Scale) -> Point:
+    latency, (low, high) = row.latency_us.p50, accuracy.interval
+    return Point(
+        row=row,
+        accuracy=accuracy,
+        x=across(latency.value),
+        y=up(accuracy.value),
+        x_interval=(across(latency.low), across(latency.high)),
+        y_interval=(up(low), up(high)),
+    )
+
+
+def _axes(across: Scale, up: Scale, frame: Box) -> Iterator[str]:
+    for value in across.ticks():
+        x = across(value)
+        yield svg.line(x, frame.top, x, frame.bottom, class_="grid")
+        yield svg.text(microseconds(value), x=x, y=frame.bottom + 18, class_="tick", anchor="middle")
+    shares = [value for value in up.ticks() if 0 <= value <= 1]
+    decimals = _decimals(shares)
+    for value in shares:
+        y = up(value)
+        yield svg.line(frame.left, y, frame.right, y, class_="grid")
+        yield svg.text(f"{value * 100:.{decimals}f} %", x=frame.left - 8, y=y + 4, class_="tick", anchor="end")
+    yield svg.line(frame.left, frame.bottom, frame.right, frame.bottom, class_="axis")
+    yield svg.text("↑ accuracy", x=frame.left, y=frame.top - 8, class_="axis-title")
+    yield svg.text("← faster", x=frame.left, y=frame.bottom + 42, class_="axis-title")
+    what = f"median latency of one image{', logarithmic' if across.log else ''}"
+    yield svg.text(what, x=frame.right, y=frame.bottom + 42, class_="axis-title", anchor="end")
+
+
+def _decimals(shares: Sequence[float]) -> int:
+    """Return how many digits tell neighbouring ticks apart when they are written in percent."""
+    if len(shares) < 2:
+        return 1
+    return max(0, -math.floor(math.log10((shares[1] - shares[0]) * 100) + 1e-9))
+
+
+def _front_points(points: Sequence[Point]) -> list[Point]:
+    return [point for row in pareto_front([point.row for point in points]) for point in points if point.row is row]
+
+
+def _front(points: Sequence[Point], frame: Box) -> str:
+    """Draw the steps that part what some model reaches from what none does."""
+    front = _front_points(points)
+    path = [f"M{front[0].x:.1f} {frame.bottom:.1f}V{front[0].y:.1f}"]
+    path += [f"H{point.x:.1f}V{point.y:.1f}" for point in front[1:]]
+    path.append(f"H{frame.right:.1f}")
+    meaning = svg.title("Pareto front: no file is both faster and more accurate")
+    return svg.element("path", meaning, class_="front", d="".join(path))
+
+
+def _error_bars(point: Point) -> str:
+    path = svg.upright_interval(x=point.x, y=point.y_interval) + svg.interval(x=point.x_interval, y=point.y)
+    return svg.element("path", class_=f"error {point.row.format}", d=path)
+
+
+def _mark(point: Point, *, recommended: bool) -> str:
+    row, (low, high) = point.row, point.accuracy.interval
+    latency = row.latency_us.p50
+    hover = (
+        f"{row.name}\n"
+        f"latency {microseconds(latency.value)} ({microseconds(latency.low)} to {microseconds(latency.high)})\n"
+        f"accuracy {percent(point.accuracy.value)} ({percent(low)} to {percent(high)})\n"
+        f"{size(row.size_bytes)}"
+    )
+    x, y = point.x, point.y
+    if row.format == "tflite":
+        mark = svg.element("circle", class_="mark tflite", cx=x, cy=y, r=_MARK)
+    else:
+        r = _MARK * math.sqrt(math.pi / 2)  # of a diamond with the circle's area
+        diamond = f"M{x:.1f} {y - r:.1f}l{r:.1f} {r:.1f}l{-r:.1f} {r:.1f}l{-r:.1f} {-r:.1f}z"
+        mark = svg.element("path", class_="mark onnx", d=diamond)
+    ring = [svg.element("circle", class_="ring", cx=x, cy=y, r=_RING)] if recommended else []
+    return svg.element("g", *ring, mark, svg.title(hover))
+
+
+def _labels(points: Sequence[Point], frame: Box, recommended: str) -> Iterator[str]:
+    """Write the labels, the recommended one first, clear of one another and of what is drawn."""
+    obstacles = [*_obstacles(points, recommended), *_front_obstacles(points, frame)]
+    for point in sorted(points, key=lambda point: point.row.name != recommended):
+        content = shorten(point.row.label, _LONGEST)
+        place = find_place(
+            point.x, point.y, width=len(content) * _LETTER, height=_LINE, frame=frame, obstacles=obstacles
+        )
+        box = place.box
+        obstacles.append(Obstacle(box, _LETTERS))
+        if place.distance > _NEAR:
+            nearest_x = min(max(point.x, box.left), box.right)
+            nearest_y = min(max(point.y, box.top), box.bottom)
+            yield svg.line(point.x, point.y, nearest_x, nearest_y, class_="leader")
+        emphasis = " ship" if point.row.name == recommended else ""
+        yield svg.text(
+            content, x=(box.left + box.right) / 2, y=box.bottom - 4, class_=f"label{emphasis}", anchor="middle"
+        )
+
+
+def _obstacles(points: Sequence[Point], recommended: str) -> Iterator[Obstacle]:
+    for point in points:
+        reach = (_RING if point.row.name == recommended else _MARK) + 2
+        x, y, (left, right), (low, high) = point.x, point.y, point.x_interval, point.y_interval
+        yield Obstacle(Box(x - reach, y - reach, x + reach, y + reach), _LETTERS)
+        yield Obstacle(Box(x - 3, high, x + 3, low), _LINES)
+        yield Obstacle(Box(left - 2, y - 3, right + 2, y + 3), _LINES)
+
+
+def _front_obstacles(points: Sequence[Point], frame: Box) -> Iterator[Obstacle]:
+    corners = _front_points(points)
+    for point, after in zip(corners, [*corners[1:], None], strict=True):
+        end = frame.right if after is None else after.x
+        yield Obstacle(Box(point.x, point.y - 2, end, point.y + 2), _LINES)

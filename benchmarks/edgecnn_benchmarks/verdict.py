@@ -1,0 +1,100 @@
+"""Which file to ship and why, and what the figures do not show."""
+
+from collections.abc import Sequence
+
+from edgecnn_benchmarks.intervals import MIN_ROUNDS_FOR_95
+from edgecnn_benchmarks.machine import Machine
+from edgecnn_benchmarks.quantities import microseconds, percent, size, span, times
+from edgecnn_benchmarks.result import Row
+from edgecnn_benchmarks.rounds import speedup
+from edgecnn_benchmarks.settings import Settings
+
+# Accuracy that may be given for speed, as a share: one point.
+MAX_DROP = 0.01
+# Load a processor from which on a machine is called busy.
+_BUSY = 0.75
+
+
+def recommend(rows: Sequence[Row]) -> Row:
+    """Choose the fastest file whose accuracy is within one point of the best.
+
+    Where another of these cannot be told from the fastest, the smallest of them is chosen. Files without an
+    accuracy are not chosen where others have one.
+    """
+    eligible = _accurate_enough(rows)
+    fastest = min(eligible, key=lambda row: row.latency_us.p50.value)
+    as_fast = [row for row in eligible if speedup(row.rounds, fastest.rounds).includes(1.0)]
+    return min(as_fast, key=lambda row: row.size_bytes)
+
+
+def _accurate_enough(rows: Sequence[Row]) -> list[Row]:
+    known = [(row, row.accuracy.value) for row in rows if row.accuracy is not None]
+    if not known:
+        return list(rows)
+    best = max(accuracy for _, accuracy in known)
+    # A millionth for the rounding of a difference such as 0.99 - 0.98.
+    return [row for row, accuracy in known if best - accuracy <= MAX_DROP + 1e-6]
+
+
+def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
+    """Say in one sentence which file to ship and why."""
+    latency = microseconds(recommended.latency_us.p50.value)
+    if recommended is reference or recommended.speedup is None:
+        reasons = [f"{latency} an image", size(recommended.size_bytes)]
+    else:
+        against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} an image)"
+        speed = "as fast as" if recommended.speedup.includes(1.0) else f"{times(recommended.speedup.value)} as fast as"
+        reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
+    reasons.append(_accuracy_reason(rows, recommended))
+    return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."
+
+
+def _size_reason(row: Row, reference: Row) -> str:
+    if row.size_bytes <= reference.size_bytes:
+        return f"{times(reference.size_bytes / row.size_bytes)} smaller ({size(row.size_bytes)})"
+    return f"{times(row.size_bytes / reference.size_bytes)} larger ({size(row.size_bytes)})"
+
+
+def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
+    if row.accuracy is None:
+        return "of unknown accuracy, for want of labelled images"
+    best = max(other.accuracy.value for other in rows if other.accuracy is not None)
+    behind = (best - row.accuracy.value) * 100
+    accurate = f"{percent(row.accuracy.value)} accurate"
+    return f"{accurate}, {behind:.2f} points below the best" if behind > 1e-6 else f"{accurate}, as good as any"
+
+
+def notes(
+    rows: Sequence[Row], reference: Row, *, settings: Settings, machine: Machine, has_data: bool
+) -> tuple[str, ...]:
+    """Say in plain sentences what a reader of the figures must know."""
+    said = [
+        f"No difference in latency between {row.name} and {reference.name} was shown: the 95 % interval of "
+        f"their ratio, {span(row.speedup)}, includes 1."
+        for row in rows
+        if row.speedup is not None and row.speedup.includes(1.0)
+    ]
+    rounds = len(rows[0].rounds)
+    if rounds < settings.rounds:
+        said.append(
+            f"Only {rounds} of {settings.rounds} rounds fitted into {settings.max_secs:g} s; "
+            "a larger --max-secs gives narrower intervals."
+        )
+    if rounds < MIN_ROUNDS_FOR_95:
+        said.append(
+            f"{rounds} rounds are too few for a 95 % interval: what stands in its place is the range of the "
+            f"rounds. At least {MIN_ROUNDS_FOR_95} are needed."
+        )
+    if settings.threads > machine.available_cpus:
+        said.append(
+            f"{settings.threads} threads on {machine.available_cpus} processors: threads that wait for one "
+            "another make an inference slower, not faster."
+        )
+    if machine.load_average is not None and machine.load_average[0] >= _BUSY * machine.available_cpus:
+        said.append(
+            f"The machine was busy when the benchmark began (load average {machine.load_average[0]:.2f} on "
+            f"{machine.available_cpus} processors): ratios can be trusted, bare latencies less."
+        )
+    if not has_data:
+        said.append("No labelled images were given (--data), so no accuracy was measured.")
+    return tuple(said)
