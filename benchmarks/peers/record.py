@@ -91,7 +91,7 @@ def _head(machine: Machine) -> list[str]:
 def _training(run: RunFolder, record: RunRecord) -> list[str]:
     metrics = json.loads(run.metrics.read_text())
     accuracy = metrics["accuracy"]
-    settings = record.recipe["settings"]
+    settings = record.recipe
     epochs = [float(row.split(",")[-1]) for row in run.history.read_text().splitlines()[1:]]
     low, high = accuracy["interval"]
     return [

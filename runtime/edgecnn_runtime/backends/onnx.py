@@ -9,6 +9,8 @@ from edgecnn_runtime.backends import class_count, image_shape
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
 
+# Images of one run of the session: the memory for activations grows with it, the speed no longer does.
+_BATCH = 32
 _ERROR_LEVEL = 3  # of ONNX Runtime's logger: 0 verbose … 4 fatal
 
 
@@ -49,6 +51,11 @@ class OnnxBackend:
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+        if len(pixels) <= _BATCH:
+            return self._run(pixels)
+        return np.concatenate([self._run(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)])
+
+    def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         values = pixels.astype(self._dtype, copy=False)
         probabilities: NDArray[np.float32] = self._session.run(self._outputs, {self._input: values})[0]
         return probabilities
