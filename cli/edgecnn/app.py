@@ -48,15 +48,16 @@ def options(
         os.environ["EDGECNN_DEBUG"] = "1"
 
 
-app.command(name="bench")(bench)
-app.add_typer(data, name="data")
-app.command(name="doctor")(doctor)
-app.command(name="export")(export)
+# In the order in which they are used.
 app.command(name="quickstart")(quickstart)
-app.command(name="predict")(predict)
+app.add_typer(data, name="data")
 app.command(name="recipes")(recipes)
 app.command(name="train")(train)
+app.command(name="export")(export)
 app.command(name="verify")(verify)
+app.command(name="predict")(predict)
+app.command(name="bench")(bench)
+app.command(name="doctor")(doctor)
 
 
 def main() -> None:
