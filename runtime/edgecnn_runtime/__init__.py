@@ -9,7 +9,7 @@ Importing this package loads numpy and nothing heavier; an interpreter is loaded
 Pillow when an image is decoded.
 """
 
-from edgecnn_runtime.classifier import Classifier, Prediction
+from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import (
     EdgecnnError,
     GateError,
@@ -19,6 +19,7 @@ from edgecnn_runtime.errors import (
     ModelError,
 )
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize
+from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.version import __version__
 
 __all__ = [

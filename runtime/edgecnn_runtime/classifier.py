@@ -3,7 +3,6 @@
 import os
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,35 +13,11 @@ from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.errors import ImageError, ModelError
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Prediction:
-    """What a classifier says about one image."""
-
-    label: str
-    probability: float
-    probabilities: NDArray[np.float32]  # (classes,)
-    labels: tuple[str, ...]
-
-    @classmethod
-    def of(cls, probabilities: NDArray[np.float32], labels: tuple[str, ...]) -> "Prediction":
-        """Name the most probable class of one row; between equal winners the first.
-
-        >>> Prediction.of(np.array([0.1, 0.9], np.float32), ("crack", "whole")).label
-        'whole'
-        """
-        winner = int(probabilities.argmax())
-        return cls(labels[winner], float(probabilities[winner]), probabilities, labels)
-
-    def top(self, k: int) -> list[tuple[str, float]]:
-        """Return the `k` most probable labels with their probabilities, best first."""
-        order = np.argsort(-self.probabilities, kind="stable")[:k]
-        return [(self.labels[index], float(self.probabilities[index])) for index in order]
 
 
 class Classifier:
@@ -120,10 +95,23 @@ class Classifier:
             return self.backend.infer(pixels)
 
     def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> "Iterator[Item]":
-        """Classify many files on all cores; see `pipeline.predict_many`."""
-        from edgecnn_runtime.pipeline import predict_many
+        """Classify many files on all cores, yielding one item a file in the order given.
 
-        return predict_many(self, paths, workers=workers)
+        A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
+        however slowly the items are taken, only some hundreds of results wait. An iterator that is closed early
+        ends its workers.
+
+        Args:
+            paths: files to read, of any number; an iterator is read as the work goes on.
+            workers: threads; default: the processors this process may use. Open the classifier with one thread, so
+                that they do not compete for the cores.
+
+        Raises:
+            ValueError: fewer than 1 worker.
+        """
+        from edgecnn_runtime.pipeline import classify_files
+
+        return classify_files(self.backend, self.manifest, paths, workers=workers)
 
     def verify(self) -> GoldenResult:
         """Run the golden check: compare this machine's answers with those of the workstation.

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.classifier import Classifier, Prediction
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import ImageError
-from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.manifest import InputSpec, Manifest
+from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
 
 # Files a worker takes at a time. It decodes them all and then classifies them all: decoder and network each find
@@ -41,19 +41,16 @@ class Item:
     error: ImageError | None = None
 
 
-def predict_many(
-    classifier: Classifier, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None
+def classify_files(
+    backend: Backend, manifest: Manifest, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None
 ) -> Iterator[Item]:
-    """Classify many files, yielding one item a file in the order given.
-
-    A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
-    however slowly the items are taken, only some hundreds of results wait. An iterator that is closed early ends
-    its workers.
+    """Do the work of `Classifier.predict_many`, which tells what is promised.
 
     Args:
-        classifier: opened with one thread, so that the workers do not compete for the cores.
-        paths: files to read, of any number; an iterator is read as the work goes on.
-        workers: threads; default: the processors this process may use.
+        backend: the opened model; the workers use others of the same model, this one stays the caller's.
+        manifest: its labels and input.
+        paths: files to read.
+        workers: threads; None: the processors this process may use.
 
     Raises:
         ValueError: fewer than 1 worker.
@@ -62,21 +59,20 @@ def predict_many(
         workers = available_cpus()
     if workers < 1:
         raise ValueError(f"workers: at least 1 expected, got {workers}")
-    return _run(classifier, iter(paths), workers)
+    return _run(backend, manifest, iter(paths), workers)
 
 
-def _run(classifier: Classifier, paths: Iterator[str | os.PathLike[str]], workers: int) -> Iterator[Item]:
-    # The classifier's own backend stays its own: a caller may use it between two items.
+def _run(backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike[str]], workers: int) -> Iterator[Item]:
     backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
     for _ in range(workers):
-        backends.put(classifier.backend.another())
+        backends.put(backend.another())
 
     def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
-        backend = backends.get()
+        own = backends.get()
         try:
-            return _classify_files(classifier, backend, chunk)
+            return _classify_chunk(own, manifest, chunk)
         finally:
-            backends.put(backend)
+            backends.put(own)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
     under_way: deque[Future[list[Item]]] = deque()
@@ -103,12 +99,12 @@ def _chunk_sizes(workers: int) -> Iterator[int]:
         size = min(2 * size, _CHUNK)
 
 
-def _classify_files(classifier: Classifier, backend: Backend, paths: Sequence[str | os.PathLike[str]]) -> list[Item]:
-    decoded = [_decode(path, classifier.manifest.input) for path in paths]
+def _classify_chunk(backend: Backend, manifest: Manifest, paths: Sequence[str | os.PathLike[str]]) -> list[Item]:
+    decoded = [_decode(path, manifest.input) for path in paths]
     return [
         Item(os.fspath(path), error=pixels)
         if isinstance(pixels, ImageError)
-        else Item(os.fspath(path), Prediction.of(backend.infer(pixels[np.newaxis])[0], classifier.labels))
+        else Item(os.fspath(path), Prediction.of(backend.infer(pixels[np.newaxis])[0], manifest.labels))
         for path, pixels in zip(paths, decoded, strict=True)
     ]
 

@@ -59,7 +59,7 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
             _check_size(name, image.size)
             image.load()
             return _fit(image, spec)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except FileNotFoundError:
         raise ImageError(f"{name}: an image file expected, no such file") from None

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.backends.fake import FakeBackend
-from edgecnn_runtime.classifier import Classifier, Prediction
+from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import ImageError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import Colour, GoldenCheck, InputSpec, Manifest, Scheme
+from edgecnn_runtime.prediction import Prediction
 
 MANIFEST = Manifest("grey", ("black", "dark", "bright", "white"), InputSpec(4, 6, Colour.GREY), Scheme.FLOAT32)
 
