@@ -1,7 +1,7 @@
 """`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that mends it."""
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,9 +10,16 @@ from edgecnn.console import Console, JsonOption, QuietOption
 if TYPE_CHECKING:
     from edgecnn_benchmarks.diagnosis import Places, Problem, Situation
     from edgecnn_benchmarks.probes import BackendProbe
+    from edgecnn_training.convolution_speed import ConvolutionSpeed
 
 
-def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
+def doctor(
+    benchmark: Annotated[
+        bool, typer.Option("--benchmark", help="Also time a convolution on the CPU and on each GPU.")
+    ] = False,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
     """Show what is installed, loads and is wrong; exit 1 if anything is broken."""
     from edgecnn_benchmarks.diagnosis import Severity, find_problems, look
     from edgecnn_runtime.errors import GateError
@@ -21,8 +28,11 @@ def doctor(json: JsonOption = False, quiet: QuietOption = False) -> None:
     situation = look(_places())
     problems = find_problems(situation)
     _show(console, situation)
+    speeds = _convolution_speeds() if benchmark else []
+    _show_speeds(console, speeds)
     _show_problems(console, problems)
-    console.document(_document(situation, problems))
+    document = _document(situation, problems)
+    console.document({**document, "convolution": [dataclasses.asdict(speed) for speed in speeds]})
     broken = [problem for problem in problems if problem.severity is Severity.BROKEN]
     if broken and console.quiet:
         raise GateError("; ".join(f"{problem.what} -> {problem.mend}" for problem in broken))
@@ -69,6 +79,31 @@ def _show(console: Console, situation: "Situation") -> None:
     console.say("\nImage sets")
     console.say(f"  EDGECNN_HOME {places.home}: {', '.join(places.prepared) or 'none prepared'}")
     console.say(f"  EDGECNN_DATA {places.data or 'not set'}")
+
+
+def _convolution_speeds() -> "list[ConvolutionSpeed]":
+    from edgecnn_runtime.errors import MissingExtraError
+    from edgecnn_runtime.native_output import native_output_kept
+
+    try:
+        with native_output_kept():
+            from edgecnn_training.convolution_speed import measure_convolution
+
+            return measure_convolution()
+    except ImportError as error:
+        raise MissingExtraError("doctor --benchmark", package="keras", extra="train") from error
+
+
+def _show_speeds(console: Console, speeds: "list[ConvolutionSpeed]") -> None:
+    if not speeds:
+        return
+    console.say("\nConvolution: ten times 32 filters of 7x7x3 over 100 images of 100x100x3, float32")
+    cpu = speeds[0]
+    for speed in speeds:
+        compared = "" if speed is cpu else f", {cpu.seconds / speed.seconds:.1f} times as fast as the CPU"
+        console.say(f"  {speed.device}: {speed.seconds:.3f} s, {speed.gflops:,.0f} GFLOP/s{compared}")
+    if len(speeds) == 1:
+        console.say("  no GPU that Keras can use")
 
 
 def _state(backend: "BackendProbe") -> str:
