@@ -109,12 +109,13 @@ def export_run(
     source = _Source(run, record, model, test, reference, calibration, calibration_record)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
-    files = []
+    whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
+    files: list[ExportedFile] = []
     for fmt in settings.formats:
         files.append(_export_file(source, fmt, settings))
+        # After each file, so that an index stands beside what was finished before a full disk or a Ctrl-C.
+        export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
-    whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
-    export_index.write_index(run.export, files, model_sha256=model_sha256)
     return files
 
 
