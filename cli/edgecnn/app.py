@@ -10,6 +10,8 @@ import typer
 from edgecnn.commands.bench import bench
 from edgecnn.commands.data import data
 from edgecnn.commands.doctor import doctor
+from edgecnn.commands.evaluate import evaluate
+from edgecnn.commands.explain import explain
 from edgecnn.commands.export import export
 from edgecnn.commands.predict import predict
 from edgecnn.commands.quickstart import quickstart
@@ -53,6 +55,8 @@ app.command(name="quickstart")(quickstart)
 app.add_typer(data, name="data")
 app.command(name="recipes")(recipes)
 app.command(name="train")(train)
+app.command(name="evaluate")(evaluate)
+app.command(name="explain")(explain)
 app.command(name="export")(export)
 app.command(name="verify")(verify)
 app.command(name="predict")(predict)

@@ -82,7 +82,7 @@ def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -
 def _read(folder: Path) -> dict[str, Any]:
     """Read the index; an unreadable one counts as none, since it can be made again."""
     try:
-        document = json.loads((folder / INDEX_FILE).read_text())
+        document = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION else {}

@@ -48,7 +48,7 @@ class ExportSettings:
     """What to export and how."""
 
     formats: tuple[Format, ...]
-    calibration_images: int = 200
+    calibration_images: int | None = None  # None: 200, or all training images where there are fewer
     seed: int = 0
     max_drop: float = 1.0  # percentage points of accuracy on the test split
     opset: int = 17

@@ -86,7 +86,7 @@ def open_prepared(folder: Path) -> ImageSet:
     """
     path = folder / DATASET_FILE
     try:
-        document = json.loads(path.read_text())
+        document = json.loads(path.read_text(encoding="utf-8"))
         labels = tuple(str(label) for label in document["labels"])
         splits = {name: _open_split(folder, name, len(labels)) for name in document["splits"]}
         return ImageSet(
@@ -161,7 +161,7 @@ def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSp
 def _open_split(folder: Path, name: str, classes: int) -> Split:
     images = np.load(folder / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
     labels = np.load(folder / f"{name}.labels.npy", allow_pickle=False)
-    files = tuple((folder / f"{name}.files.txt").read_text().splitlines())
+    files = tuple((folder / f"{name}.files.txt").read_text(encoding="utf-8").splitlines())
     if not len(images) == len(labels) == len(files):
         raise DataError(
             f"{folder}: {name}: as many labels and file names as images expected, "

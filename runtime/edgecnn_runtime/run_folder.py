@@ -87,6 +87,16 @@ class RunFolder:
         return self.path / "figures"
 
     @property
+    def evaluation(self) -> Path:
+        """What `edgecnn evaluate` wrote: a folder a model file, and in it one a data set and split."""
+        return self.path / "evaluation"
+
+    @property
+    def explain(self) -> Path:
+        """What `edgecnn explain` drew: a folder an image."""
+        return self.path / "explain"
+
+    @property
     def checkpoints(self) -> Path:
         """What a killed run resumes from; removed when the run is finished."""
         return self.path / "checkpoints"
@@ -129,7 +139,7 @@ class RunFolder:
                 + (resume if self.checkpoints.is_dir() else "; make one with 'edgecnn train'")
             )
         try:
-            document = json.loads(self.record.read_text())
+            document = json.loads(self.record.read_text(encoding="utf-8"))
             document["input"] = InputSpec.from_document(document["input"])
             document["labels"] = tuple(document["labels"])
             return RunRecord(**document)

@@ -24,6 +24,11 @@ def test_calibration_is_stratified_and_comes_from_training_images_only(image_set
     assert (record.images, record.seed) == (9, 0)
 
 
+def test_a_small_set_is_calibrated_on_all_its_training_images(image_set: ImageSet) -> None:
+    images, record = choose_calibration(image_set, images=None, seed=0)
+    assert len(images) == record.images == 30
+
+
 def test_the_fingerprint_is_that_of_the_chosen_pixels(image_set: ImageSet) -> None:
     _, first = choose_calibration(image_set, images=9, seed=0)
     _, again = choose_calibration(image_set, images=9, seed=0)

@@ -16,9 +16,10 @@ from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.image_set import ImageSet, open_prepared
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_training.fit import Progress
+from edgecnn_training.lesson import split_positions
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import Settings
-from edgecnn_training.train import split_positions, train
+from edgecnn_training.train import train
 
 MNIST = get_recipe("mnist")
 

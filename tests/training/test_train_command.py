@@ -34,8 +34,8 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "edgecnn", *map(str, arguments)]
 
 
-def run(*arguments: str | Path, code: int = 0) -> str:
-    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=300)
+def run(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> str:
+    done = subprocess.run(command(*arguments), capture_output=True, text=True, check=False, timeout=300, cwd=cwd)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout if code == 0 else done.stderr
 
@@ -118,21 +118,51 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["minst"], "recipe: one of mnist"),
+        (["minst"], "recipe: one of casting, "),
         (["mnist", "--epochs", "0"], "epochs: at least 1 expected, got 0"),
         (["mnist", "--optimizer", "adamw"], "optimizer: one of sgd, adam, adadelta expected, got 'adamw'"),
         (["mnist", "--data", "no/such/set"], "no/such/set"),
         (["mnist", "--batch-size", "many"], "--batch-size"),
+        (["mnist", "--imgsz", "32"], "imgsz: mnist takes images of 28x28 only, got 32"),
+        (["mnist", "--backbone", "VGG16"], "backbone: the recipe transfer expected, got mnist"),
+        (["mnist", "--config", "no.toml"], "no.toml, which does not exist"),
+        (["small-cnn"], "data: a folder with one sub-folder a class expected for small-cnn"),
+        (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: one of VGG16"),
+        ([], "recipe: a name or --config expected"),
     ],
 )
-def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str) -> None:
-    err = run("train", *arguments, code=2)
+def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
+    err = run("train", *arguments, code=2, cwd=tmp_path)
     assert message in err
     assert "Traceback" not in err
+
+
+def test_a_run_can_be_repeated_from_its_record(uninterrupted: Path, tmp_path: Path) -> None:
+    run("train", "--config", RunFolder(uninterrupted).record, "--output", tmp_path / "again")
+    assert RunFolder(tmp_path / "again").read_record().recipe == RunFolder(uninterrupted).read_record().recipe
+    for expected, got in zip(weights(uninterrupted), weights(tmp_path / "again"), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
+    """Class folders, any size, options from a file; fifty digits, ten of which become the test split."""
+    for file in digit_files:
+        target = tmp_path / "digits" / file.stem.partition("_")[2] / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(file)
+    (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\n')
+    options = ("--config", tmp_path / "short.toml", "--epochs", "1", "--data", "digits", "--output", "run")
+    document = json.loads(run("train", *options, "--json", cwd=tmp_path))
+    assert document["metrics"]["images"] == 10
+    record = RunFolder(tmp_path / "run").read_record()
+    assert record.input.shape == (24, 24, 3)
+    assert (record.recipe["epochs"], record.recipe["augment"]) == (1, True)
+    assert record.recipe["augmentation"]["zoom"] == 0.1
 
 
 def test_recipes_are_listed() -> None:
     assert "1,199,882 parameters" in run("recipes")
     listed = json.loads(run("recipes", "--json"))
-    assert listed[0]["name"] == "mnist"
-    assert listed[0]["settings"]["epochs"] == 10
+    listed = {recipe["name"]: recipe for recipe in listed}
+    assert listed["mnist"]["settings"]["epochs"] == 10
+    assert listed["casting-augmented"]["augmentation"]["rotation"] == 1

@@ -1,10 +1,24 @@
 """Batches of a memory-mapped image set, in an order that a resumed run repeats."""
 
+from typing import Any, Protocol
+
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import Split
+
+class Labelled(Protocol):
+    """A split, or what a frozen base has made of one."""
+
+    @property
+    def images(self) -> NDArray[Any]:
+        """`(N, …)`, one row an image."""
+        ...
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """`(N,)`, the class numbers."""
+        ...
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
@@ -15,7 +29,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """
 
     def __init__(
-        self, split: Split, positions: NDArray[np.int64], *, batch_size: int, shuffle_seed: int | None = None
+        self, split: Labelled, positions: NDArray[np.int64], *, batch_size: int, shuffle_seed: int | None = None
     ) -> None:
         super().__init__()
         self._split, self._positions = split, positions
@@ -32,8 +46,8 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return -(-len(self._positions) // self._batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-        """Read one batch: uint8 pixels `(n, height, width, channels)` and class numbers int64 `(n,)`.
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Read one batch: uint8 pixels `(n, height, width, channels)` or features, and class numbers int64 `(n,)`.
 
         The last batch of an epoch has what is left, 1…batch_size images.
         """

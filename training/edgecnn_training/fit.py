@@ -16,6 +16,7 @@ from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.devices import feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.origin import Origin
+from edgecnn_training.schedule import rate_at
 from edgecnn_training.settings import Optimizer, Settings
 
 # The optimizers of `Settings`, made for a learning rate.
@@ -56,6 +57,7 @@ def compile_network(model: Any, settings: Settings) -> None:
 def fit(
     model: Any,
     *,
+    network: Any,
     training: Batches,
     validation: Batches,
     origin: Origin,
@@ -63,9 +65,19 @@ def fit(
     checkpoint: Checkpoint | None,
     report: Report,
 ) -> tuple[Epoch, ...]:
-    """Train a compiled network to its last epoch, from a checkpoint where there is one.
+    """Train a compiled model to its last epoch, from a checkpoint where there is one.
 
-    After it `best.weights.h5` holds the weights of the best epoch on the validation images.
+    After it `best.weights.h5` holds the network's weights of the best epoch on the validation images.
+
+    Args:
+        model: what is trained: the network, or a part of it, or the network behind random changes to its images.
+        network: the whole network, whose layers `model` shares.
+        training: what `model` takes, to train on.
+        validation: the same, to choose the best epoch by.
+        origin: what the run was started with.
+        folder: where the run goes.
+        checkpoint: where to go on.
+        report: called after each step and each epoch.
 
     Returns:
         The scores of all epochs, those before the checkpoint among them.
@@ -78,9 +90,11 @@ def fit(
     if checkpoint is not None:
         checkpoint.restore(model)
         history = checkpoint.history
-        _write_beside(model, history, folder)
-    if len(history) < origin.settings.epochs:
-        keeper = _Keeper(training=training, origin=origin, folder=folder, history=history, report=report)
+        _write_beside(network, history, folder)
+    if not is_over(history, origin.settings):
+        keeper = _Keeper(
+            network=network, training=training, origin=origin, folder=folder, history=history, report=report
+        )
         model.fit(
             feed(training),
             validation_data=feed(validation),
@@ -95,20 +109,28 @@ def fit(
     return history
 
 
-def _write_beside(model: Any, history: tuple[Epoch, ...], folder: RunFolder) -> None:
-    """Write what follows from the checkpoint of the last epoch of `history`, whose weights `model` has."""
+def is_over(history: tuple[Epoch, ...], settings: Settings) -> bool:
+    """Whether all epochs are done, or the best one lies so far back that the run ends early."""
+    if len(history) >= settings.epochs:
+        return True
+    return bool(settings.patience and history and len(history) - best_epoch(history).epoch >= settings.patience)
+
+
+def _write_beside(network: Any, history: tuple[Epoch, ...], folder: RunFolder) -> None:
+    """Write what follows from the checkpoint of the last epoch of `history`, whose weights `network` has."""
     write_history(folder.history, history)
     if best_epoch(history) is history[-1]:
         with written_whole(folder.best_weights) as partial:
-            model.save_weights(partial)
+            network.save_weights(partial)
 
 
 class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
-    """Gives each epoch its order, reports each step, and keeps what a finished epoch has brought."""
+    """Gives each epoch its order and its rate, reports each step, and keeps what a finished epoch has brought."""
 
     def __init__(
         self,
         *,
+        network: Any,
         training: Batches,
         origin: Origin,
         folder: RunFolder,
@@ -116,13 +138,17 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         report: Report,
     ) -> None:
         super().__init__()
-        self.history = history
+        self.history, self._network = history, network
         self._training, self._origin, self._folder, self._report = training, origin, folder, report
         self._epoch, self._started = 0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Shuffle. Keras counts epochs from 0."""
+        """Shuffle, and set the learning rate. Keras counts epochs from 0."""
         del logs
+        settings = self._origin.settings
+        self.model.optimizer.learning_rate = rate_at(
+            settings.schedule, epoch, epochs=settings.epochs, base=settings.learning_rate
+        )
         self._epoch, self._started = epoch, time.perf_counter()
         self._training.start_epoch(epoch)
 
@@ -148,7 +174,9 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self.history = (*self.history, finished)
         Checkpoint.of(self.model, origin=self._origin, history=self.history).write(self._folder)
-        _write_beside(self.model, self.history, self._folder)
+        _write_beside(self._network, self.history, self._folder)
+        if is_over(self.history, self._origin.settings):
+            self.model.stop_training = True
         self._report(self._progress(len(self._training), logs, finished))
 
     def _progress(self, step: int, logs: dict[str, float], finished: Epoch | None = None) -> Progress:

@@ -2,23 +2,44 @@
 
 from typing import Any
 
-from edgecnn_training.recipe import Recipe
+from edgecnn_training.recipe import Recipe, Shape
+from edgecnn_training.scaling import scaling_layer
 
 
-def build_network(keras: Any, recipe: Recipe, classes: int) -> Any:
+def build_network(keras: Any, recipe: Recipe, classes: int, *, shape: Shape | None = None) -> Any:
     """Put the scaling in front of a recipe's network, so that nobody who uses the model has to know it.
+
+    Only layers that Keras ships are used, so that the saved model loads in safe mode and without this package.
 
     Args:
         keras: the module `keras` or `tf_keras`.
         recipe: which network.
         classes: how many it tells apart.
+        shape: of the images; None takes the recipe's.
 
     Returns:
         An uncompiled functional model: `pixels` float32 `(N, height, width, channels)`, 0…255, RGB or grey ->
-        `scaling` -> the recipe's network -> `probabilities` float32 `(N, classes)`.
+        `scaling` -> the recipe's network, `core` -> `probabilities` float32 `(N, classes)`.
+
+    Raises:
+        InputError: the recipe's network cannot tell as many classes apart.
     """
-    pixels = keras.Input(recipe.input_shape, name="pixels")
-    scaled = keras.layers.Rescaling(1 / 255, name="scaling")(pixels)
+    shape = shape or recipe.input_shape
+    pixels = keras.Input(shape, name="pixels")
+    outcome = recipe.build(keras, shape, classes)(scaling_layer(keras, recipe.scaling)(pixels))
+    return keras.Model(pixels, _probabilities(keras, outcome), name=recipe.name.replace("-", "_").replace(":", "_"))
+
+
+def core(network: Any) -> Any:
+    """Return the recipe's own network inside a built one."""
+    return network.get_layer("core")
+
+
+def _probabilities(keras: Any, outcome: Any) -> Any:
+    """Name the output `probabilities`, and give it one column a class."""
+    if outcome.shape[-1] == 1:
+        # One sigmoid unit gives p of the second class: [1 - p, p].
+        complement = keras.layers.Rescaling(-1.0, offset=1.0, name="complement")(outcome)
+        return keras.layers.Concatenate(name="probabilities")([complement, outcome])
     # Changes nothing; it gives the output its name in every exported format.
-    probabilities = keras.layers.Activation("linear", name="probabilities")
-    return keras.Model(pixels, probabilities(recipe.build(keras, classes)(scaled)), name=recipe.name.replace("-", "_"))
+    return keras.layers.Activation("linear", name="probabilities")(outcome)

@@ -1,14 +1,19 @@
 """A recipe: a documented classifier, with the data, the input and the settings that belong to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
 
+from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Settings
 
-# `build(keras, classes)` returns the network: pixels scaled to 0…1 in, probabilities out. It gets the Keras module
-# as an argument because the model-optimization toolkit works on `tf_keras`: the same function rebuilds it there.
-Build = Callable[[Any, int], Any]
+Shape: TypeAlias = tuple[int, int, int]  # (height, width, channels)
+
+# `build(keras, shape, classes)` returns the network behind the scaling. It gives probabilities `(N, classes)`, or
+# `(N, 1)`, the probability of the second class of two. It gets the Keras module as an argument because the
+# model-optimization toolkit works on `tf_keras`: the same function rebuilds it there.
+Build: TypeAlias = Callable[[Any, Shape, int], Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,31 +22,31 @@ class Recipe:
 
     name: str
     summary: str
-    data: str  # the known data set it is trained on unless another is given
-    input_shape: tuple[int, int, int]  # (height, width, channels)
+    # The known data set it is trained on unless another is given; None where it is made for the user's own.
+    data: str | None
+    input_shape: Shape
     settings: Settings
     build: Build
+    scaling: Scaling = Scaling.UNIT
+    # Whether the network takes images of any size, and `input_shape` is only the default.
+    any_size: bool = False
+    # What happens to the training images where `settings.augment` is set.
+    augmentation: Augmentation = field(default=Augmentation())
+    # The network of `keras.applications` it stands on, frozen; the rest of the network is its head.
+    base: str | None = None
 
 
 # In the order of registration; filled by the modules that `recipes/__init__.py` imports.
 registry: dict[str, Recipe] = {}
 
 
-def register(
-    *, name: str, summary: str, data: str, input_shape: tuple[int, int, int], settings: Settings
-) -> Callable[[Build], Build]:
-    """Make the decorated `build` function a recipe.
+def register(recipe: Recipe) -> Recipe:
+    """Put a recipe into the registry.
 
     Raises:
         ValueError: the name is taken.
     """
-
-    def decorate(build: Build) -> Build:
-        if name in registry:
-            raise ValueError(f"recipe {name!r}: a name that is not taken expected")
-        registry[name] = Recipe(
-            name=name, summary=summary, data=data, input_shape=input_shape, settings=settings, build=build
-        )
-        return build
-
-    return decorate
+    if recipe.name in registry:
+        raise ValueError(f"recipe {recipe.name!r}: a name that is not taken expected")
+    registry[recipe.name] = recipe
+    return recipe

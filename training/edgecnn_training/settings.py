@@ -4,9 +4,10 @@ import dataclasses
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_training.schedule import Schedule
 
 
 class Optimizer(enum.StrEnum):
@@ -22,6 +23,10 @@ class Optimizer(enum.StrEnum):
 USUAL_LEARNING_RATES = {Optimizer.SGD: 0.01, Optimizer.ADAM: 0.001, Optimizer.ADADELTA: 1.0}
 
 
+# Where the pretrained base of a network has its weights from, if not from a file.
+IMAGENET, NO_WEIGHTS = "imagenet", "none"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """How to train: a recipe holds its defaults, the command line overrides them."""
@@ -30,6 +35,13 @@ class Settings:
     batch_size: int  # images a step
     optimizer: Optimizer
     learning_rate: float
+    schedule: Schedule = Schedule.CONSTANT
+    # Epochs without a better one after which the run ends; 0: it never ends early.
+    patience: int = 0
+    # Whether the training images go through the recipe's augmentation.
+    augment: bool = False
+    # Of the network's base, where it has one: "imagenet", "none", or the path of a weights file.
+    weights: str = NO_WEIGHTS
     # The share of the training split that is kept for choosing the best epoch and never trained on.
     validation_fraction: float = 0.1
     seed: int = 0
@@ -40,6 +52,8 @@ class Settings:
         for name, value in (("epochs", self.epochs), ("batch size", self.batch_size), ("threads", self.threads)):
             if value is not None and value < 1:
                 raise InputError(f"{name}: at least 1 expected, got {value}")
+        if self.patience < 0:
+            raise InputError(f"patience: 0 or more expected, got {self.patience}")
         if not 0 < self.learning_rate < float("inf"):
             raise InputError(f"learning rate: a finite number above 0 expected, got {self.learning_rate}")
         if not 0 < self.validation_fraction < 1:
@@ -58,6 +72,11 @@ class Settings:
         batch_size: int | None = None,
         optimizer: str | None = None,
         learning_rate: float | None = None,
+        schedule: str | None = None,
+        patience: int | None = None,
+        augment: bool | None = None,
+        weights: str | None = None,
+        validation_fraction: float | None = None,
         seed: int | None = None,
         deterministic: bool | None = None,
         threads: int | None = None,
@@ -73,7 +92,7 @@ class Settings:
         >>> default.overridden(optimizer="adam").learning_rate
         0.001
         """
-        chosen = self.optimizer if optimizer is None else _optimizer(optimizer)
+        chosen = self.optimizer if optimizer is None else _chosen(Optimizer, optimizer)
         if learning_rate is None and chosen is not self.optimizer:
             learning_rate = USUAL_LEARNING_RATES[chosen]
         given: dict[str, Any] = {
@@ -81,6 +100,11 @@ class Settings:
             "batch_size": batch_size,
             "optimizer": chosen,
             "learning_rate": learning_rate,
+            "schedule": None if schedule is None else _chosen(Schedule, schedule),
+            "patience": patience,
+            "augment": augment,
+            "weights": weights,
+            "validation_fraction": validation_fraction,
             "seed": seed,
             "deterministic": deterministic,
             "threads": threads,
@@ -89,13 +113,23 @@ class Settings:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that."""
-        values = {field.name: document[field.name] for field in dataclasses.fields(cls)}
-        return cls(**(values | {"optimizer": Optimizer(values["optimizer"])}))
+        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that.
+
+        What an earlier version did not know has its default.
+        """
+        names = [field.name for field in dataclasses.fields(cls) if field.name in document]
+        values = {name: document[name] for name in names} | {"optimizer": Optimizer(document["optimizer"])}
+        if "schedule" in values:
+            values["schedule"] = Schedule(values["schedule"])
+        return cls(**values)
 
 
-def _optimizer(name: str) -> Optimizer:
+_Choice = TypeVar("_Choice", bound=enum.StrEnum)
+
+
+def _chosen(choices: type[_Choice], name: str) -> _Choice:
     try:
-        return Optimizer(name.lower())
+        return choices(name.lower())
     except ValueError:
-        raise InputError(f"optimizer: one of {', '.join(Optimizer)} expected, got {name!r}") from None
+        what = choices.__name__.lower()
+        raise InputError(f"{what}: one of {', '.join(choices)} expected, got {name!r}") from None

@@ -6,31 +6,30 @@ import platform
 import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
 from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
-from edgecnn_runtime.stratify import stratified_sample
 from edgecnn_runtime.version import __version__
 from edgecnn_runtime.whole_files import write_json, write_text, written_whole
 from edgecnn_training.batches import Batches
+from edgecnn_training.data.split_names import TEST, TRAIN
 from edgecnn_training.devices import feed, prepare_device
 from edgecnn_training.evaluation import evaluate
 from edgecnn_training.fit import Progress, Report, compile_network, fit
 from edgecnn_training.history import Epoch, best_epoch
+from edgecnn_training.lesson import predict_batch, prepare_lesson
 from edgecnn_training.network import build_network
 from edgecnn_training.origin import Origin
+from edgecnn_training.pretrained import load_base_weights
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.resume import claim
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import NO_WEIGHTS, Settings
 from edgecnn_training.stopwatch import Stopwatch
-
-# Images at once where nothing is learnt; the results do not depend on it.
-_PREDICT_BATCH = 256
 
 
 def train(
@@ -47,9 +46,10 @@ def train(
 ) -> RunRecord:
     """Train a recipe and leave a run folder behind.
 
-    The validation images are taken from the training split, stratified; the test split is read once, at the end,
-    with the weights of the best epoch on the validation images. A run that was stopped, at any point, goes on
-    with `resume` after its last finished epoch; a finished run is then returned as it is.
+    The validation images are those of the split `valid` or, without one, taken from the training split, stratified;
+    the test split is read once, at the end, with the weights of the best epoch on the validation images. A run that
+    was stopped, at any point, goes on with `resume` after its last finished epoch; a finished run is then returned
+    as it is.
 
     Args:
         recipe: what to train.
@@ -72,32 +72,39 @@ def train(
     """
     _check_extra()
     watch = watch or Stopwatch()
-    training, test = _splits_for(recipe, image_set)
+    _check_data(recipe, image_set)
+    _check_settings(recipe, settings)
     threads = prepare_device(threads=settings.threads, deterministic=settings.deterministic)
     settings = dataclasses.replace(settings, threads=threads)
     origin = Origin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
-    checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite)
-    if folder.record.exists():
+    if folder.record.exists() and not overwrite:
+        claim(folder, origin, resume=resume, overwrite=False)
         return folder.read_record()
 
-    trained_on, validated_on = split_positions(training.labels, settings)
     keras.utils.set_random_seed(settings.seed)
-    model = build_network(keras, recipe, len(image_set.labels))
-    compile_network(model, settings)
+    network = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
+    if recipe.base is not None:
+        load_base_weights(network, recipe, settings.weights)
+    # Only now, when nothing can be missing any more, an earlier run may go.
+    checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite)
+    with watch.timing("preparation"):
+        lesson = prepare_lesson(network, recipe, settings, image_set)
+    compile_network(lesson.model, settings)
     history = fit(
-        model,
-        training=Batches(training, trained_on, batch_size=settings.batch_size, shuffle_seed=settings.seed),
-        validation=Batches(training, validated_on, batch_size=_PREDICT_BATCH),
+        lesson.model,
+        network=network,
+        training=lesson.training,
+        validation=lesson.validation,
         origin=origin,
         folder=folder,
         checkpoint=checkpoint,
         report=_noting_first_step(report, watch),
     )
-    _finish(recipe, image_set, test, folder, history, watch)
+    _finish(recipe, image_set, image_set.split(TEST), folder, history, watch)
 
     record = RunRecord(
         name=folder.name,
-        recipe={"name": recipe.name, "data": recipe.data, **dataclasses.asdict(settings)},
+        recipe=_resolved(recipe, settings),
         labels=image_set.labels,
         input=image_set.input,
         data_name=image_set.name,
@@ -114,29 +121,6 @@ def train(
     return record
 
 
-def split_positions(numbers: NDArray[np.int64], settings: Settings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide the training split into images to train on and images to validate on, the latter stratified.
-
-    Args:
-        numbers: `(N,)`, the class numbers of the training split.
-        settings: the share to validate on, and the seed.
-
-    Returns:
-        Positions in `numbers` to train on, and to validate on; int64, ascending.
-
-    Raises:
-        DataError: too few images for both.
-    """
-    count = round(len(numbers) * settings.validation_fraction)
-    if not 0 < count < len(numbers):
-        raise DataError(
-            f"train: enough images to keep {settings.validation_fraction:.0%} for validation expected, "
-            f"got {len(numbers)}"
-        )
-    validated_on = stratified_sample(numbers, count, seed=settings.seed)
-    return np.setdiff1d(np.arange(len(numbers)), validated_on, assume_unique=True), validated_on
-
-
 def _finish(
     recipe: Recipe,
     image_set: ImageSet,
@@ -150,13 +134,11 @@ def _finish(
     from edgecnn_training import figures
 
     # A fresh network: the one that was fitted carries its optimizer, three times the size of the weights.
-    model = build_network(keras, recipe, len(image_set.labels))
+    model = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
-        everything = np.arange(len(test))
-        probabilities = np.asarray(
-            model.predict(feed(Batches(test, everything, batch_size=_PREDICT_BATCH)), verbose=0), np.float32
-        )
+        batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
+        probabilities = np.asarray(model.predict(feed(batches), verbose=0), np.float32)
         evaluation = evaluate(probabilities, test.labels, image_set.labels)
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
@@ -165,29 +147,46 @@ def _finish(
     write_json(folder.metrics, scores | evaluation.document())
     write_text(folder.classification_report, evaluation.report)
     with watch.timing("figures"):
-        figures.draw_all(folder, history, evaluation, test, probabilities, image_set.labels)
+        figures.draw_all(folder, history, evaluation, test, probabilities, image_set.labels, model=model)
     with written_whole(folder.model) as partial:
         model.save(partial)
 
 
-def _splits_for(recipe: Recipe, image_set: ImageSet) -> tuple[Split, Split]:
-    """Return the splits to train on and to test on, after checking all that can be checked before training."""
+def _resolved(recipe: Recipe, settings: Settings) -> dict[str, Any]:
+    """Return the recipe as `run.json` holds it: every value that was used."""
+    used = {"name": recipe.name, "data": recipe.data, "base": recipe.base, "scaling": recipe.scaling}
+    augmentation = dataclasses.asdict(recipe.augmentation) if settings.augment else None
+    return {**used, "augmentation": augmentation, **dataclasses.asdict(settings)}
+
+
+def _check_settings(recipe: Recipe, settings: Settings) -> None:
+    """Refuse settings that the recipe can make nothing of."""
+    if settings.augment and not recipe.augmentation:
+        raise InputError(f"augment: a recipe with augmentation expected, got {recipe.name}; leave --augment out")
+    if settings.weights != NO_WEIGHTS and recipe.base is None:
+        raise InputError(f"weights: a recipe on a pretrained base expected, got {recipe.name}; leave --weights out")
+
+
+def _check_data(recipe: Recipe, image_set: ImageSet) -> None:
+    """Check of the data all that can be checked before training."""
     if image_set.folder is None:
         raise InputError(
             f"{image_set.name}: a prepared set on disk expected, got one in memory; "
             "export and bench read it again: prepare it with 'edgecnn data prepare'"
         )
-    if image_set.input.shape != recipe.input_shape:
+    shape = image_set.input.shape
+    if shape != recipe.input_shape and not recipe.any_size:
         raise InputError(
             f"{image_set.name}: images of the recipe's shape (height, width, channels) {recipe.input_shape} "
-            f"expected, got {image_set.input.shape}; prepare the set for {recipe.name}, or give another --data"
+            f"expected, got {shape}; prepare the set for {recipe.name}, or give another --data"
         )
+    if recipe.base is not None and shape[-1] != recipe.input_shape[-1]:
+        raise InputError(f"{image_set.name}: RGB images, as {recipe.base} takes them, expected, got grey ones")
     if len(image_set.labels) < 2:
         raise DataError(f"{image_set.name}: at least two classes expected, got {len(image_set.labels)}")
-    training, test = image_set.split("train"), image_set.split("test")
-    if len(test) == 0:
-        raise DataError(f"{image_set.name}: images in the test split expected, got none")
-    return training, test
+    for name in (TRAIN, TEST):
+        if len(image_set.split(name)) == 0:
+            raise DataError(f"{image_set.name}: images in the {name} split expected, got none")
 
 
 def _check_extra() -> None:

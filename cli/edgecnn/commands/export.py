@@ -20,8 +20,9 @@ def export(
         typer.Option("--format", "-f", help="Just this format, such as tflite-int8; may be repeated."),
     ] = None,
     calibration_images: Annotated[
-        int, typer.Option(help="Images of the training split from which int8 ranges are measured.")
-    ] = 200,
+        int | None,
+        typer.Option(help="Training images from which int8 ranges are measured; default: 200, or all there are."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of calibration images.")] = 0,
     max_drop: Annotated[
         float, typer.Option(help="Points of test accuracy a file may lose; one that loses more is not kept.")

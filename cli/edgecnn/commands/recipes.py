@@ -16,7 +16,7 @@ def recipes(json: JsonOption = False, quiet: QuietOption = False) -> None:
         [
             (
                 recipe.name,
-                recipe.data,
+                recipe.data or "your own",
                 "x".join(map(str, recipe.input_shape)),
                 str(recipe.settings.epochs),
                 str(recipe.settings.batch_size),
@@ -26,7 +26,7 @@ def recipes(json: JsonOption = False, quiet: QuietOption = False) -> None:
             for recipe in known
         ],
     )
-    console.say("\nTrain one: edgecnn train mnist")
+    console.say("\nTrain one: edgecnn train mnist; on images of your own: edgecnn train small-cnn --data FOLDER")
     console.document(
         [
             {
@@ -34,6 +34,10 @@ def recipes(json: JsonOption = False, quiet: QuietOption = False) -> None:
                 "summary": recipe.summary,
                 "data": recipe.data,
                 "input_shape": list(recipe.input_shape),
+                "any_size": recipe.any_size,
+                "base": recipe.base,
+                "scaling": recipe.scaling,
+                "augmentation": dataclasses.asdict(recipe.augmentation) if recipe.augmentation else None,
                 "settings": dataclasses.asdict(recipe.settings),
             }
             for recipe in known

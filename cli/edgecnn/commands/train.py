@@ -13,23 +13,49 @@ import typer
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.manifest import InputSpec
     from edgecnn_runtime.run_folder import RunFolder
     from edgecnn_training.fit import Progress
+    from edgecnn_training.recipe import Recipe
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 _INTERRUPTED = 130
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(help="What to train; 'edgecnn recipes' shows the choice.")],
+    recipe: Annotated[
+        str | None, typer.Argument(help="What to train; 'edgecnn recipes' shows the choice.", show_default=False)
+    ] = None,
     data: Annotated[
-        str | None, typer.Option(help="A known image set or the folder of a prepared one; default: the recipe's.")
+        str | None,
+        typer.Option(help="A known image set, a prepared one, or a folder of class folders; default: the recipe's."),
+    ] = None,
+    imgsz: Annotated[
+        int | None, typer.Option(help="Side of the images in pixels, where the recipe takes any size.")
+    ] = None,
+    backbone: Annotated[
+        str | None, typer.Option(help="For transfer: a network of keras.applications, such as EfficientNetV2B0.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(help="Of a pretrained base: imagenet, none, or a file of Keras weights.")
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="TOML with these options, or the run.json of a run to repeat."),
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adadelta.")] = None,
     learning_rate: Annotated[
         float | None, typer.Option(help="Default: the recipe's, or the usual one of another --optimizer.")
+    ] = None,
+    schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, exponential or cosine.")] = None,
+    patience: Annotated[
+        int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
+    ] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option("--augment/--no-augment", help="Train on randomly changed images, as the recipe knows how to."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and validation images.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<recipe>.")] = None,
@@ -48,30 +74,49 @@ def train(
 ) -> None:
     """Train a documented classifier: model, scores on the test split, and figures go to a run folder.
 
-    The best epoch is chosen on validation images taken from the training split; the test split is read once.
+    The best epoch is chosen on validation images taken from the training split, unless the set brings a split
+    for it; the test split is read once. An option here goes before the one in --config, and that before the
+    recipe's.
     """
+    from edgecnn.commands.data import shown_preparing
+    from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
-    from edgecnn_training.recipes import get_recipe
     from edgecnn_training.resume import run_to_resume
     from edgecnn_training.stopwatch import Stopwatch
 
     watch = Stopwatch()
     console = Console(json=json, quiet=quiet)
-    chosen = get_recipe(recipe)
-    folder = RunFolder(output or Path("runs") / chosen.name)
+    described = read_config(config) if config else Config()
+    chosen = _chosen_recipe(recipe or described.recipe, backbone)
+    folder = RunFolder(output or Path("runs") / chosen.name.replace(":", "-"))
     earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
-    settings = (earlier.settings if earlier else chosen.settings).overridden(
-        epochs=epochs,
-        batch_size=batch_size,
-        optimizer=optimizer,
-        learning_rate=learning_rate,
-        seed=seed,
-        deterministic=deterministic or None,
-        threads=threads,
+    settings = (
+        (earlier.settings if earlier else chosen.settings)
+        .overridden(**described.settings)
+        .overridden(
+            epochs=epochs,
+            batch_size=batch_size,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            schedule=schedule,
+            patience=patience,
+            augment=augment,
+            weights=weights,
+            seed=seed,
+            deterministic=deterministic or None,
+            threads=threads,
+        )
     )
-    with watch.timing("data"):
-        image_set = open_or_prepare(data or (earlier.data_folder if earlier else chosen.data), say=console.say)
+    source = data or described.data or (earlier.data_folder if earlier else chosen.data)
+    if source is None:
+        raise InputError(f"data: a folder with one sub-folder a class expected for {chosen.name}; give it with --data")
+    spec = _image_spec(chosen, source, imgsz or described.imgsz)
+    with watch.timing("data"), shown_preparing(console, source) as preparing:
+        image_set = open_or_prepare(source, say=console.say, spec=spec, report=preparing)
+    if described.data_fingerprint not in (None, image_set.fingerprint):
+        console.warn(f"{image_set.name}: not the images that the run of {config} was trained on")
     for warning in image_set.warnings:
         console.warn(f"{image_set.name}: {warning}")
     if resume and earlier is None:
@@ -82,6 +127,8 @@ def train(
             f"Training {chosen.name} on {image_set.name}: epochs {settings.epochs}, batch size {settings.batch_size}, "
             f"{settings.optimizer} with learning rate {settings.learning_rate:g}, seed {settings.seed}"
         )
+        if chosen.base and not settings.augment:
+            console.say(f"Each image goes through the frozen {chosen.base} once; then the head trains on the features.")
     with _told_how_to_go_on(console, chosen.name, folder), shown_training(console) as report:
         with watch.timing("imports"):
             train_recipe = _load_training()
@@ -100,6 +147,38 @@ def train(
         console.say(f"{folder.path} was finished before; it is left as it is.")
     print_trained(console, folder)
     console.say(f"\nNext: edgecnn export {shlex.quote(str(folder.path))} --int8")
+
+
+def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":
+    """Find the recipe; `transfer` with another backbone is the recipe `transfer:<backbone>`."""
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_training.recipes import get_recipe
+
+    if name is None:
+        raise InputError("recipe: a name or --config expected, got neither; 'edgecnn recipes' shows the choice")
+    if backbone is None:
+        return get_recipe(name)
+    if name.partition(":")[0] != "transfer":
+        raise InputError(f"backbone: the recipe transfer expected, got {name}; leave --backbone out")
+    return get_recipe(f"transfer:{backbone}")
+
+
+def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | None":
+    """Return the images that the recipe takes; None where it takes those that a prepared or known set has."""
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_runtime.image_set import DATASET_FILE
+    from edgecnn_runtime.manifest import Colour, InputSpec
+
+    height, width, channels = recipe.input_shape
+    if imgsz is not None:
+        if not recipe.any_size and (imgsz, imgsz) != (height, width):
+            raise InputError(f"imgsz: {recipe.name} takes images of {height}x{width} only, got {imgsz}; leave it out")
+        if imgsz < 1:
+            raise InputError(f"imgsz: at least 1 expected, got {imgsz}")
+        height = width = imgsz
+    elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).is_dir()):
+        return None
+    return InputSpec(height, width, Colour.GREY if channels == 1 else Colour.RGB)
 
 
 @contextlib.contextmanager
@@ -130,7 +209,7 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
 
 def print_trained(console: Console, folder: "RunFolder") -> None:
     """Print the scores of a finished run and where they stand, or the JSON document."""
-    metrics = json_module.loads(folder.metrics.read_text())
+    metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     accuracy, record = metrics["accuracy"], folder.read_record()
     low, high = accuracy["interval"]
     console.say(

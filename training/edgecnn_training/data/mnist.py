@@ -18,6 +18,7 @@ from edgecnn_training.data.npz import NpzReader
 from edgecnn_training.data.source import Source, SourceSplit
 
 SIZE = 28
+LABELS = tuple("0123456789")
 LAYOUT = (
     "mnist.npz, or a folder or zip that holds mnist.npz or the four IDX files (train-images-idx3-ubyte …, plain or .gz)"
 )
@@ -70,7 +71,7 @@ def read_mnist_5000() -> Source:
     labels = numbers.astype(np.int64)
     in_test = np.zeros(len(labels), bool)
     in_test[stratified_sample(labels, _TEST_IMAGES, seed=_SPLIT_SEED)] = True
-    return {
+    splits = {
         split: _checked_split(
             images[chosen],
             labels[chosen],
@@ -80,6 +81,7 @@ def read_mnist_5000() -> Source:
         )
         for split, chosen in (("train", ~in_test), ("test", in_test))
     }
+    return Source(LABELS, splits)
 
 
 def download_mnist() -> Source:
@@ -98,7 +100,7 @@ def download_mnist() -> Source:
     try:
         # Keras shows its own progress on stdout, which may be a JSON document.
         with contextlib.redirect_stdout(sys.stderr), _network_timeout(_NETWORK_TIMEOUT):
-            splits = dict(zip(("train", "test"), mnist.load_data(), strict=True))
+            arrays = dict(zip(("train", "test"), mnist.load_data(), strict=True))
     # Keras raises a bare Exception where the address cannot be reached.
     except Exception as error:
         raise DataError(
@@ -106,10 +108,11 @@ def download_mnist() -> Source:
             "and name it with --from PATH, or put it into the folder $EDGECNN_DATA; "
             "the smaller set mnist-5000 needs no network"
         ) from error
-    return {
+    splits = {
         split: _checked_split(images, labels, images_name=f"{_NPZ} x_{split}", labels_name=f"{_NPZ} y_{split}")
-        for split, (images, labels) in splits.items()
+        for split, (images, labels) in arrays.items()
     }
+    return Source(LABELS, splits)
 
 
 def _read_members(members: Members) -> Source:
@@ -125,10 +128,11 @@ def _read_members(members: Members) -> Source:
     if len(present) < len(found):
         missing = " and no ".join(name for name in found if name not in present)
         raise DataError(f"{members.path}: four IDX files (plain or .gz) expected, got no {missing}")
-    return {
+    splits = {
         split: _read_idx_split(members, present[images], present[labels])
         for split, (images, labels) in _IDX_FILES.items()
     }
+    return Source(LABELS, splits)
 
 
 def _spellings(name: str) -> tuple[str, ...]:
@@ -146,7 +150,7 @@ def _read_idx_split(members: Members, images: str, labels: str) -> SourceSplit:
 
 
 def _read_npz(npz: NpzReader) -> Source:
-    return {
+    splits = {
         split: _checked_split(
             npz.read(images, item_shape=(SIZE, SIZE)),
             npz.read(labels, item_shape=()),
@@ -155,6 +159,7 @@ def _read_npz(npz: NpzReader) -> Source:
         )
         for split, (images, labels) in _NPZ_KEYS.items()
     }
+    return Source(LABELS, splits)
 
 
 def _checked_split(

@@ -1,160 +1,182 @@
-"""Prepare an image set: every image once through `read_image`, into the arrays that everything else reads."""
+"""From what a user names (a known set, a class folder, a prepared set) to a prepared set."""
 
+import dataclasses
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
-from edgecnn_runtime.manifest import InputSpec
-from edgecnn_runtime.preprocess import read_image
-from edgecnn_training.data.home import data_folder, prepared_sets, set_folder
-from edgecnn_training.data.inspection import inspect
+from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.manifest import InputSpec, Resize
+from edgecnn_training.data.class_folders import LAYOUT, Holdout, has_class_folders, read_class_folders
+from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
-from edgecnn_training.data.source import Source, SourceSplit
-from edgecnn_training.data.whole_folder import folder_written_whole
-
-# Called with the images done so far and the name of the split.
-Report = Callable[[int, str], None]
-
-# Images between two reports, so that reporting costs nothing beside reading.
-_REPORT_EVERY = 512
+from edgecnn_training.data.source import Source
+from edgecnn_training.data.write_set import Report, check_replaceable, write_set
 
 
 def prepare(
-    known: KnownSet, *, origin: Path | None, output: Path | None = None, report: Report | None = None
+    known: KnownSet,
+    *,
+    origin: Path | None,
+    spec: InputSpec | None = None,
+    name: str | None = None,
+    output: Path | None = None,
+    report: Report | None = None,
 ) -> ImageSet:
     """Prepare a known set and open the result.
 
     Args:
         known: which set.
         origin: the path to read; None looks in `$EDGECNN_DATA` and then obtains the set as it can.
-        output: the folder to write; by default the set's own in edgecnn's home. A prepared set that stands there
-            is replaced once the new one is whole.
-        report: called now and then with the number of images done and the name of the split.
+        spec: what is made of each image, if not what is documented for the set.
+        name: of the prepared set, if not the known one's.
+        output: the folder to write; by default one in edgecnn's home. A prepared set that stands there is replaced
+            once the new one is whole.
+        report: called now and then with the images done, those of the whole set and the name of the split.
 
     Raises:
         DataError: the source is missing or damaged, or `output` is a folder that holds something else.
         MissingExtraError: a package is needed to obtain the set.
     """
-    folder = output or set_folder(known.name)
-    _check_replaceable(folder)
-    source, whence = _read_source(known, origin)
-    with folder_written_whole(folder) as partial:
-        _write_set(partial, known, source, whence, report)
-    return open_prepared(folder)
+    spec = spec or known.input
+    if name is not None and name != known.name:
+        _check_free(name)
+    folder = output or (set_folder(name) if name else known_folder(known, spec))
+    check_replaceable(folder)
+    source, whence = known.open(origin)
+    return write_set(
+        folder,
+        source,
+        name=name or known.name,
+        spec=spec,
+        whence=whence,
+        licence=known.licence,
+        counts=known.counts,
+        report=report,
+    )
 
 
-def open_or_prepare(data: str, *, say: Callable[[str], None]) -> ImageSet:
+def prepare_class_folders(
+    root: Path,
+    *,
+    spec: InputSpec,
+    holdout: Holdout | None = None,
+    name: str | None = None,
+    output: Path | None = None,
+    report: Report | None = None,
+) -> ImageSet:
+    """Prepare a user's class folders and open the result.
+
+    Args:
+        root: a folder with one sub-folder a class, with or without `train`, `valid` and `test` above them.
+        spec: what is made of each image.
+        holdout: what to take for testing where there is no test folder.
+        name: of the prepared set; default: the folder's.
+        output: the folder to write; by default one in edgecnn's home, by `name`, or else by the folder's content.
+        report: called now and then with the images done, those of the whole set and the name of the split.
+
+    Raises:
+        DataError: no class folders, or `name` is taken by a known set.
+    """
+    if name is not None:
+        _check_free(name)
+    source = read_class_folders(root, holdout=holdout)
+    folder = output or (set_folder(name) if name else _class_folders_folder(root, source, spec))
+    return _write_class_folders(folder, root, source, name or root.resolve().name, spec, report)
+
+
+def open_or_prepare(
+    data: str, *, say: Callable[[str], None], spec: InputSpec | None = None, report: Report | None = None
+) -> ImageSet:
     """Open the image set that a user named, and prepare it first where that can be done.
 
     Args:
-        data: the name of a known set, or the path of a prepared set; `./mnist` is a path, `mnist` the known set.
+        data: the name of a known or prepared set, or the path of a prepared set or of class folders; `./mnist` is a
+            path, `mnist` the known set.
         say: told, in a sentence, that a set is prepared first.
+        spec: the input asked for: needed for class folders; of a known set its own unless given, always with its own
+            background; a set that stands prepared must have its shape.
+        report: called now and then while a set is prepared.
 
     Raises:
-        DataError: neither, or the set cannot be read or obtained.
+        DataError: none of these, it cannot be read or obtained, or it is prepared with another shape.
         MissingExtraError: a package is needed to obtain the set.
     """
     known = KNOWN_SETS.get(data)
-    if known is None:
-        if not Path(data).is_dir():
-            raise DataError(
-                f"{data}: the folder of a prepared image set, or the name of a known one "
-                f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
-            )
-        return open_prepared(Path(data))
-    prepared = prepared_sets().get(known.name)
-    if prepared is not None:
-        return open_prepared(prepared)
-    say(f"Preparing {known.name} ({known.summary}) in {set_folder(known.name)}")
-    return prepare(known, origin=None)
-
-
-def _read_source(known: KnownSet, origin: Path | None) -> tuple[Source, str]:
-    """Read the source; also tell where it came from."""
-    if known.read is None and origin is not None:
-        raise DataError(f"{known.name}: no --from expected, got {origin}: {known.layout}")
-    path = origin or _find_source(known)
-    if path is None or known.read is None:
-        return known.obtain(), known.origin
-    return known.read(path), f"{known.origin}; read from {path.resolve()}"
-
-
-def _find_source(known: KnownSet) -> Path | None:
-    """Return where the set stands below `$EDGECNN_DATA`, or None."""
-    root = data_folder()
-    if root is None:
-        return None
-    return next((root / place for place in known.places if (root / place).exists()), None)
-
-
-def _check_replaceable(folder: Path) -> None:
-    """Refuse what is not a prepared set, because it would be replaced."""
-    if folder.is_dir():
-        strangers = sorted(path.name for path in folder.iterdir() if not _is_of_prepared_set(path.name))
-        found = f"a folder that holds {', '.join(strangers[:3])}" if strangers else ""
-    else:
-        found = "a file" if folder.exists() else ""
-    if found:
+    if known is not None:
+        spec = known.input if spec is None else dataclasses.replace(spec, background=known.input.background)
+        folder = known_folder(known, spec)
+        if (folder / DATASET_FILE).exists():
+            return open_prepared(folder)
+        say(f"Preparing {known.name} ({known.summary}) in {folder}")
+        return prepare(known, origin=None, spec=spec, report=report)
+    path = prepared_sets().get(data) or Path(data)
+    if (path / DATASET_FILE).exists() or (path.is_dir() and not has_class_folders(path)):
+        return _of_shape(open_prepared(path), spec)
+    if not path.is_dir():
         raise DataError(
-            f"{folder}: a new folder, or a prepared image set to replace, expected, got {found}; "
-            "choose another --output"
+            f"{data}: the folder of a prepared image set, {LAYOUT}, or the name of a known set "
+            f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
         )
+    if spec is None:
+        raise DataError(f"{data}: the size of the input expected beside class folders, got none; add --imgsz 96, say")
+    source = read_class_folders(path)
+    folder = _class_folders_folder(path, source, spec)
+    if (folder / DATASET_FILE).exists():
+        return open_prepared(folder)
+    say(f"Preparing {data} ({len(source):,} images of {len(source.labels)} classes) in {folder}")
+    return _write_class_folders(folder, path, source, path.resolve().name, spec, report)
 
 
-def _is_of_prepared_set(name: str) -> bool:
-    return name == DATASET_FILE or name.endswith((".images.npy", ".labels.npy", ".files.txt"))
+def known_folder(known: KnownSet, spec: InputSpec) -> Path:
+    """Return where a known set stands by default: by its name, and by its input where that is not the documented."""
+    return set_folder(known.name if spec == known.input else f"{known.name}-{_input_name(spec)}")
 
 
-def _write_set(folder: Path, known: KnownSet, source: Source, whence: str, report: Report | None) -> None:
-    """Write all files of a prepared set, `dataset.json` last."""
-    splits: dict[str, Split] = {}
-    digests: dict[str, list[bytes]] = {}
-    done = 0
-    for name, split in source.items():
-        digests[name] = _write_images(folder / f"{name}.images.npy", name, split, known.input, done, report)
-        done += len(split.labels)
-        with whole_files.written_whole(folder / f"{name}.labels.npy") as path:
-            np.save(path, split.labels, allow_pickle=False)
-        whole_files.write_text(folder / f"{name}.files.txt", "\n".join(split.files) + "\n")
-        images = np.load(folder / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
-        splits[name] = Split(images, split.labels, tuple(split.files))
-    image_set = ImageSet(
-        name=known.name,
-        labels=known.labels,
-        input=known.input,
-        splits=splits,
-        fingerprint=fingerprint(known.labels, splits),
-        source=whence,
-        licence=known.licence,
-        warnings=inspect(
-            known.labels,
-            numbers={name: split.labels for name, split in splits.items()},
-            digests=digests,
-            counts=known.counts,
-        ),
-    )
-    whole_files.write_json(folder / DATASET_FILE, describe(image_set))
+def _write_class_folders(
+    folder: Path, root: Path, source: Source, name: str, spec: InputSpec, report: Report | None
+) -> ImageSet:
+    return write_set(folder, source, name=name, spec=spec, whence=f"class folders in {root.resolve()}", report=report)
 
 
-def _write_images(
-    path: Path, name: str, split: SourceSplit, spec: InputSpec, done: int, report: Report | None
-) -> list[bytes]:
-    """Write the pixels of one split through a memory map; return the digest of each image's pixels."""
-    digests = []
-    with whole_files.written_whole(path) as partial:
-        shape = (len(split.labels), *spec.shape)
-        pixels = np.lib.format.open_memmap(partial, mode="w+", dtype=np.uint8, shape=shape)
-        for index, image in zip(range(len(split.labels)), split.images, strict=True):
-            pixels[index] = read_image(image, spec)
-            digests.append(hashlib.sha256(pixels[index]).digest())
-            if report and index % _REPORT_EVERY == 0:
-                report(done + index, name)
-        pixels.flush()
-    if report:
-        report(done + len(digests), name)
-    return digests
+def _class_folders_folder(root: Path, source: Source, spec: InputSpec) -> Path:
+    """Return where class folders stand prepared: another place as soon as a file is added, removed or changed.
+
+    The former one stays, because a run that was trained on it is exported and measured on it.
+    """
+    digest = hashlib.sha256(json.dumps([str(root.resolve()), source.labels]).encode())
+    for split_name, split in source.splits.items():
+        paths = [image for image in split.images if isinstance(image, Path)]
+        for path, number, file in zip(paths, split.labels.tolist(), split.files, strict=True):
+            state = path.stat()
+            digest.update(json.dumps([split_name, number, file, state.st_size, state.st_mtime_ns]).encode())
+    return set_folder(f"{root.resolve().name}-{_input_name(spec)}-{digest.hexdigest()[:8]}")
+
+
+def _input_name(spec: InputSpec) -> str:
+    """Name an input, "96x96-rgb-crop", so that sets of different inputs stand side by side."""
+    parts = [f"{spec.height}x{spec.width}", spec.colour.value]
+    if spec.resize is not Resize.SQUASH:
+        parts.append(spec.resize.value)
+    if spec.background != (255, 255, 255):
+        parts.append(bytes(spec.background).hex())
+    return "-".join(parts)
+
+
+def _of_shape(image_set: ImageSet, spec: InputSpec | None) -> ImageSet:
+    if spec is not None and image_set.input.shape != spec.shape:
+        raise DataError(
+            f"{image_set.folder}: a set prepared with images of (height, width, channels) {spec.shape} expected, "
+            f"got {image_set.input.shape}; prepare it again from its source with 'edgecnn data prepare'"
+        )
+    return image_set
+
+
+def _check_free(name: str) -> None:
+    """Check the name of a prepared set, which becomes a folder's."""
+    if name in KNOWN_SETS:
+        raise DataError(f"--name {name}: a name that no known set has expected; add something to it")
+    if not name or Path(name).name != name or name.startswith("."):
+        raise DataError(f"--name {name}: one name without folders, not hidden, expected")

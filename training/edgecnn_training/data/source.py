@@ -1,24 +1,37 @@
-"""What a reader hands to `prepare`: the images of one split as their source holds them."""
+"""What a reader hands to `prepare`: an image set as its source holds it, nothing decoded yet."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.preprocess import ImageSource
+from edgecnn_training.data.finding import Finding
 
 
 @dataclass(frozen=True)
 class SourceSplit:
     """One split before pre-processing; `images`, `labels` and `files` are of the same length and order."""
 
-    # Read once, in order; an iterable, because a source may be larger than memory.
+    # An iterable, because a source may be larger than memory; each pass over it reads the source again.
     images: Iterable[ImageSource]
-    labels: NDArray[np.int64]
-    files: Sequence[str]
+    labels: NDArray[np.int64]  # (N,), positions in the source's labels
+    files: Sequence[str]  # where each image stands, for messages and `files.txt`
+
+    def __len__(self) -> int:
+        return len(self.labels)
 
 
-# By the name of the split: `train`, `test`, …
-Source: TypeAlias = Mapping[str, SourceSplit]
+@dataclass(frozen=True)
+class Source:
+    """An image set before pre-processing."""
+
+    labels: tuple[str, ...]
+    # By the name of the split: `train`, `valid`, `test`.
+    splits: Mapping[str, SourceSplit]
+    # What the reader left out, and why.
+    findings: tuple[Finding, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(len(split) for split in self.splits.values())

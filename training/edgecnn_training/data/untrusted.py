@@ -1,6 +1,7 @@
 """Reading files that may be damaged or made to do harm: no claim of a header is believed before it is checked."""
 
 import contextlib
+import csv
 import lzma
 import zipfile
 import zlib
@@ -45,7 +46,7 @@ def refuse_rest(file: IO[bytes], *, name: str) -> None:
 
 @contextlib.contextmanager
 def damage_as_data_error(name: str) -> Iterator[None]:
-    """Turn what gzip, zip and numpy raise on damaged files into a DataError that names the file."""
+    """Turn what gzip, zip, csv and numpy raise on damaged files into a DataError that names the file."""
     try:
         yield
     except (DataError, PermissionError):
@@ -60,5 +61,6 @@ def damage_as_data_error(name: str) -> Iterator[None]:
         zipfile.BadZipFile,
         zlib.error,
         lzma.LZMAError,
+        csv.Error,
     ) as error:
         raise DataError(f"{name}: a whole file expected, got a damaged one ({error}); fetch it again") from error

@@ -3,14 +3,38 @@
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.recipe import Recipe, registry
 
-# Each module registers its recipe; the imports are spelled out so that nothing registers itself from afar.
-from edgecnn_training.recipes import mnist
+# Each module registers its recipes; the imports are spelled out so that nothing registers itself from afar.
+from edgecnn_training.recipes import (
+    casting,
+    casting_mobilenetv2,
+    chinese_mnist,
+    mnist,
+    resnet8,
+    signs,
+    small_cnn,
+    symbols,
+    symbols_vgg16,
+    transfer,
+)
 
-__all__ = ["get_recipe", "list_recipes", "mnist"]
+__all__ = [
+    "casting",
+    "casting_mobilenetv2",
+    "chinese_mnist",
+    "get_recipe",
+    "list_recipes",
+    "mnist",
+    "resnet8",
+    "signs",
+    "small_cnn",
+    "symbols",
+    "symbols_vgg16",
+    "transfer",
+]
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return the recipe of that name.
+    """Return the recipe of that name; `transfer:ResNet50` is `transfer` on another base.
 
     Raises:
         InputError: there is none.
@@ -18,6 +42,8 @@ def get_recipe(name: str) -> Recipe:
     >>> get_recipe("mnist").input_shape
     (28, 28, 1)
     """
+    if name.startswith(transfer.PREFIX):
+        return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
     if name not in registry:
         raise InputError(f"recipe: one of {', '.join(registry)} expected, got {name!r}")
     return registry[name]
@@ -26,7 +52,7 @@ def get_recipe(name: str) -> Recipe:
 def list_recipes() -> tuple[Recipe, ...]:
     """Return all recipes.
 
-    >>> [recipe.name for recipe in list_recipes()]
-    ['mnist']
+    >>> [recipe.name for recipe in list_recipes()][:3]
+    ['casting', 'casting-augmented', 'casting-binary']
     """
     return tuple(registry.values())

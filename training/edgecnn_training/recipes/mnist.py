@@ -15,23 +15,16 @@ What the notebook does and this recipe does not:
 
 from typing import Any
 
-from edgecnn_training.recipe import register
+from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.settings import Optimizer, Settings
 
 
-@register(
-    name="mnist",
-    summary="handwritten digits: two convolutions, max-pooling, one dense layer; 1,199,882 parameters",
-    data="mnist",
-    input_shape=(28, 28, 1),
-    settings=Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
-)
-def build(keras: Any, classes: int) -> Any:
-    """Build the notebook's network: float32 `(N, 28, 28, 1)` in 0…1 to probabilities `(N, classes)`."""
+def build(keras: Any, shape: Shape, classes: int) -> Any:
+    """Build the notebook's network: float32 `(N, *shape)` in 0…1 to probabilities `(N, classes)`."""
     layers = keras.layers
     return keras.Sequential(
         [
-            keras.Input((28, 28, 1)),
+            keras.Input(shape),
             layers.Conv2D(32, (3, 3), activation="relu"),
             layers.Conv2D(64, (3, 3), activation="relu"),
             layers.MaxPooling2D((2, 2)),
@@ -43,3 +36,15 @@ def build(keras: Any, classes: int) -> Any:
         ],
         name="core",
     )
+
+
+register(
+    Recipe(
+        name="mnist",
+        summary="handwritten digits: two convolutions, max-pooling, one dense layer; 1,199,882 parameters",
+        data="mnist",
+        input_shape=(28, 28, 1),
+        settings=Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
+        build=build,
+    )
+)

@@ -2,6 +2,7 @@
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,18 +42,29 @@ def words(figure: Figure) -> str:
     return "\n".join(texts)
 
 
+def small_model() -> Any:
+    import keras
+
+    return keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(3)], name="small")
+
+
 def test_all_are_written(tmp_path: Path) -> None:
     numbers, probabilities = predictions(3, 12, wrong=2)
     split = Split(pixels(12), numbers, ("",) * 12)
     evaluation = evaluate(probabilities, numbers, ("a", "b", "c"))
-    figures.draw_all(RunFolder(tmp_path), HISTORY, evaluation, split, probabilities, ("a", "b", "c"))
+    labels = ("a", "b", "c")
+    figures.draw_all(RunFolder(tmp_path), HISTORY, evaluation, split, probabilities, labels, model=small_model())
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "classification_report.png",
         "confusion_matrix.png",
+        "confusion_matrix_normalised.png",
         "misclassified.png",
+        "network.png",
+        "predictions.png",
+        "training_curves.html",
         "training_curves.png",
     ]
-    for path in (tmp_path / "figures").iterdir():
+    for path in (tmp_path / "figures").glob("*.png"):
         with Image.open(path) as image:
             assert min(image.size) > 300
 
@@ -77,12 +89,26 @@ def test_confusion_matrix_counts(classes: int, wrong: int) -> None:
 
 def test_report_shows_a_class_that_is_never_predicted() -> None:
     numbers, probabilities = predictions(3, 12, wrong=12)
-    drawn(figures.classification_report(evaluate(probabilities, numbers, ("a", "b", "c"))))
+    evaluation = evaluate(probabilities, numbers, ("a", "b", "c"))
+    figure = figures.classification_report(evaluation, ("a", "b", "c"), split="valid")
+    drawn(figure)
+    assert "valid split" in words(figure)
+
+
+@pytest.mark.parametrize(("classes", "wrong"), [(2, 0), (10, 7), (50, 5)])
+def test_normalised_matrix_is_in_per_cent_of_the_true_class(classes: int, wrong: int) -> None:
+    labels = tuple(f"class {number}" for number in range(classes))
+    numbers, probabilities = predictions(classes, 4 * classes, wrong=wrong)
+    figure = figures.normalised_confusion_matrix(evaluate(probabilities, numbers, labels), labels)
+    drawn(figure)
+    # Of class 0 one image in four is wrong, if any is.
+    assert figure.axes[0].texts[0].get_text().rstrip("0").rstrip(".") == ("75" if wrong else "1")
+    assert [text.get_text() for text in figure.axes[0].get_xticklabels()] == list(labels)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(("wrong", "shown"), [(0, 0), (1, 1), (30, 18)])
-def test_gallery_shows_the_surest_errors_first(channels: int, wrong: int, shown: int) -> None:
+def test_misclassified_shows_the_surest_errors_first(channels: int, wrong: int, shown: int) -> None:
     numbers, probabilities = predictions(4, 40, wrong=wrong)
     figure = figures.misclassified(Split(pixels(40, channels), numbers, ("",) * 40), probabilities, tuple("abcd"))
     drawn(figure)
@@ -94,3 +120,23 @@ def test_gallery_shows_the_surest_errors_first(channels: int, wrong: int, shown:
             f"predicted {'abcd'[(numbers[surest] + 1) % 4]} ({probabilities[surest].max():.0%})"
         )
         assert figure.axes[0].texts[0].get_text() == f"true {'abcd'[numbers[surest]]}"
+
+
+@pytest.mark.parametrize(("images", "shown"), [(5, 5), (200, 24)])
+def test_predictions_show_every_class_with_its_confidence(images: int, shown: int) -> None:
+    numbers, probabilities = predictions(4, images, wrong=1)
+    figure = figures.predictions(Split(pixels(images, 3), numbers, ("",) * images), probabilities, tuple("abcd"))
+    drawn(figure)
+    cells = [axes for axes in figure.axes if axes.images]
+    assert len(cells) == shown
+    assert {axes.texts[0].get_text() for axes in cells} == {f"true {label}" for label in "abcd"}
+    assert all("%)" in axes.get_title() for axes in cells)
+    assert f"{shown} of {images} test images" in words(figure)
+
+
+def test_labels_are_no_formulas(tmp_path: Path) -> None:
+    labels = ("$\\frac$", "<b> & ${x}", "a" * 60)
+    numbers, probabilities = predictions(3, 12, wrong=2)
+    evaluation = evaluate(probabilities, numbers, labels)
+    figures.draw_evaluation(tmp_path, evaluation, Split(pixels(12), numbers, ("",) * 12), probabilities, labels)
+    assert len(list(tmp_path.iterdir())) == 5

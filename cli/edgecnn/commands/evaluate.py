@@ -1,0 +1,57 @@
+"""`edgecnn evaluate RUN|MODEL`: the scores and figures of any model on any labelled images."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+
+
+def evaluate(
+    target: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a .tflite or .onnx file.")],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Class folders, a prepared set, or a known one. Default: what the model's run was trained on."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Default: test, or all images of class folders without splits.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Default: evaluation/… in the model's run, or here."),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Score a model on labelled images: precision, recall and F1 of each class, confusion matrix, the worst errors."""
+    from edgecnn_runtime.errors import MissingExtraError
+    from edgecnn_training.labelled_images import open_labelled_images
+    from edgecnn_training.opened_model import open_model
+
+    console = Console(json=json, quiet=quiet)
+    model = open_model(target)
+    labelled = open_labelled_images(model, data=data, split=split, say=console.say)
+    try:
+        from edgecnn_training.model_evaluation import evaluate_model
+
+        with console.progress("evaluating", len(labelled.images)) as advance:
+            result = evaluate_model(model, labelled, output=output, report=advance)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("edgecnn evaluate", package=error.name or "matplotlib", extra="train") from error
+    evaluation = result.evaluation
+    rows = [
+        (s.label, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", f"{s.support}") for s in evaluation.per_class
+    ]
+    console.table(("class", "precision", "recall", "F1", "support"), rows)
+    low, high = evaluation.accuracy.interval
+    console.say(
+        f"\nWeighted F1 {evaluation.weighted_f1:.4f}, macro F1 {evaluation.macro_f1:.4f}\n"
+        f"Accuracy {evaluation.accuracy.value:.2%} (95% interval {low:.2%} to {high:.2%}): "
+        f"{evaluation.accuracy.correct:,} of {evaluation.accuracy.total:,} images, "
+        f"split {labelled.split} of {labelled.data}\n"
+        f"{result.folder} (metrics.json, classification_report.txt, predictions.csv, figures/)"
+    )
+    console.document({**result.document, "folder": str(result.folder)})

@@ -1,0 +1,119 @@
+"""`edgecnn explain RUN IMAGE`: what a layer or a kernel given by hand does to an image, and what decided the class."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_training.explain.window import Padding, Window
+
+
+def explain(
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file; with --kernel it may be left out."),
+    ],
+    image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="Any image.", show_default=False)] = None,
+    layer: Annotated[str | None, typer.Option(help="The layer to draw; default: the first convolution.")] = None,
+    kernel: Annotated[str | None, typer.Option(help="A kernel in place of a layer: '1,0,-1;2,0,-2;1,0,-1'.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Of the kernel; default 1.")] = None,
+    padding: Annotated[Padding | None, typer.Option(help="Of the kernel; default valid.")] = None,
+    pool: Annotated[int | None, typer.Option(help="Side of the pooling behind the kernel; default 2.")] = None,
+    pool_stride: Annotated[int | None, typer.Option(help="Default: the side of the pooling.")] = None,
+    pool_padding: Annotated[Padding | None, typer.Option(help="Of the pooling; default valid.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Default: explain/IMAGE in the run, or here."),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw the sliding window of a layer over an image (filter, detect, condense) and a map of what decided the class.
+
+    With --kernel, what that kernel makes of the image: edgecnn explain photo.jpg --kernel '-1,-2,-1;0,0,0;1,2,1'
+    """
+    console = Console(json=json, quiet=quiet)
+    window = {
+        "stride": stride,
+        "padding": padding,
+        "pool": pool,
+        "pool_stride": pool_stride,
+        "pool_padding": pool_padding,
+    }
+    given: dict[str, Any] = {name: value for name, value in window.items() if value is not None}
+    if kernel is not None and layer is not None:
+        raise InputError("--layer or --kernel expected, got both")
+    if kernel is not None:
+        run, picture = (None, target) if image is None else (target, image)
+        _draw_kernel(console, run, picture, kernel, Window(**given), output)
+        return
+    if image is None:
+        raise InputError("an image expected behind the run or model file, got none; only with --kernel it is enough")
+    if given:
+        raise InputError(f"{', '.join(given)}: a --kernel expected beside it, got none; a layer has its own")
+    _draw_prediction(console, target, image, layer, output)
+
+
+def _draw_kernel(
+    console: Console, run: Path | None, image: Path, kernel: str, window: Window, output: Path | None
+) -> None:
+    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_training.explain.sliding_window import parse_kernel
+
+    spec = RunFolder(run).read_record().input if run else None
+    folder = output or (RunFolder(run).explain if run else Path("explain")) / image.stem
+    file = _drawing().explain_kernel(image, parse_kernel(kernel), window, spec=spec, output=folder)
+    console.say(str(file))
+    console.document({"image": str(image), "files": [str(file)]})
+
+
+def _draw_prediction(console: Console, target: Path, image: Path, layer: str | None, output: Path | None) -> None:
+    from edgecnn_training.opened_model import open_model
+
+    model = open_model(target)
+    folder = output or (model.run.explain if model.run else Path("explain")) / image.stem
+    told = _drawing().explain_prediction(model, image, layer=layer, output=folder)
+    for label, probability in told.prediction.top(3):
+        console.say(f"{probability:8.2%}  {label}")
+    occlusion, label = told.occlusion, told.prediction.label
+    side = occlusion.patch
+    console.say(
+        f"\nNo {side}x{side} patch makes the model less sure of {label}; a float model shows finer differences."
+        if not occlusion.moved
+        else f"\nCovering the {side}x{side} pixels from row {occlusion.top}, column {occlusion.left} leaves {label} "
+        f"{occlusion.left_over:.2%}; no other place matters more."
+    )
+    if told.layers:
+        console.say(f"Drawn: {told.layer or 'no layer'}. --layer takes any of: {', '.join(told.layers)}")
+    for file in told.files:
+        console.say(str(file))
+    console.document(
+        {
+            "image": str(image),
+            "label": label,
+            "probability": told.prediction.probability,
+            "occlusion": {
+                "patch": side,
+                "stride": occlusion.stride,
+                "moved": occlusion.moved,
+                "top": occlusion.top,
+                "left": occlusion.left,
+                "probability_left": occlusion.left_over,
+            },
+            "layer": told.layer,
+            "layers": list(told.layers),
+            "files": [str(file) for file in told.files],
+        }
+    )
+
+
+def _drawing() -> ModuleType:
+    """Import what draws, which needs Matplotlib."""
+    try:
+        from edgecnn_training.explain import explanation
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("edgecnn explain", package=error.name or "matplotlib", extra="train") from error
+    return explanation

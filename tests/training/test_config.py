@@ -1,0 +1,104 @@
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_training.config import Config, read_config
+from edgecnn_training.recipes import get_recipe
+from edgecnn_training.schedule import Schedule
+from edgecnn_training.settings import Optimizer, Settings
+
+
+def read(text: str, folder: Path) -> Config:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return read_config(path)
+
+
+def test_every_value_can_be_given(tmp_path: Path) -> None:
+    text = """
+        recipe = "small-cnn"
+        data = "my images"
+        imgsz = 64
+        epochs = 7
+        batch_size = 16
+        optimizer = "sgd"
+        learning_rate = 1
+        schedule = "cosine"
+        patience = 3
+        augment = true
+        weights = "none"
+        validation_fraction = 0.25
+        seed = 5
+        deterministic = true
+        threads = 2
+    """
+    config = read(text, tmp_path)
+    assert (config.recipe, config.data, config.imgsz) == ("small-cnn", "my images", 64)
+    assert set(config.settings) == {field.name for field in dataclasses.fields(Settings)}
+    assert get_recipe("mnist").settings.overridden(**config.settings) == Settings(
+        epochs=7,
+        batch_size=16,
+        optimizer=Optimizer.SGD,
+        learning_rate=1,
+        schedule=Schedule.COSINE,
+        patience=3,
+        augment=True,
+        validation_fraction=0.25,
+        seed=5,
+        deterministic=True,
+        threads=2,
+    )
+
+
+def test_what_is_not_given_is_the_recipes(tmp_path: Path) -> None:
+    config = read("epochs = 7", tmp_path)
+    assert config == Config(settings={"epochs": 7})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("epoch = 7", r"run\.toml: keys among recipe, .*epochs.* expected, got 'epoch'"),
+        ('epochs = "7"', r"run\.toml: epochs: a whole number expected, got '7'"),
+        ("epochs = 7.5", r"run\.toml: epochs: a whole number expected, got 7\.5"),
+        ("epochs = true", r"run\.toml: epochs: a whole number expected, got True"),
+        ("augment = 1", r"run\.toml: augment: true or false expected, got 1"),
+        ("optimizer = 1", r"run\.toml: optimizer: text in quotes expected, got 1"),
+        ("threads = 1.5", r"run\.toml: threads: a whole number expected, got 1\.5"),
+        ("epochs 7", r"run\.toml: TOML expected; "),
+    ],
+)
+def test_what_cannot_be_read_is_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        read(text, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["missing.toml", "missing.json"])
+def test_a_missing_file(name: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        InputError, match=rf"config: a TOML file or the run\.json .* got .*{name}, which does not exist"
+    ):
+        read_config(tmp_path / name)
+
+
+def test_another_json_file_is_no_run(tmp_path: Path) -> None:
+    (tmp_path / "export.json").write_text("{}")
+    with pytest.raises(InputError, match=r"run\.json of a run expected, got .*export\.json"):
+        read_config(tmp_path / "export.json")
+
+
+def test_a_finished_run_can_be_repeated(tmp_path: Path) -> None:
+    settings = get_recipe("signs").settings.overridden(epochs=3, seed=9, schedule="cosine")
+    folder = RunFolder(tmp_path / "run")
+    resolved: dict[str, Any] = {"name": "signs", "augmentation": None, **dataclasses.asdict(settings)}
+    folder.write_record(
+        RunRecord("run", resolved, ("0", "1"), InputSpec(64, 64, Colour.RGB), "signs", "sets/signs", "ab" * 32, 9)
+    )
+    config = read_config(folder.record)
+    assert (config.recipe, config.data, config.data_fingerprint) == ("signs", "sets/signs", "ab" * 32)
+    assert get_recipe("signs").settings.overridden(**config.settings) == settings

@@ -1,0 +1,93 @@
+"""A run described in a file: TOML with the options of the command line, or the `run.json` of a run to repeat."""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_training.origin import Origin
+from edgecnn_training.resume import started_with
+from edgecnn_training.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What a file says about a run; None or nothing where it does not."""
+
+    recipe: str | None = None
+    data: str | None = None
+    imgsz: int | None = None
+    # Of the data of a run to repeat.
+    data_fingerprint: str | None = None
+    # By the names of the fields of `Settings`, of their types.
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def read_config(path: Path) -> Config:
+    r"""Read a description of a run.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "long.toml"
+    ...     _ = path.write_text('recipe = "signs"\nepochs = 300\nschedule = "cosine"')
+    ...     read_config(path).settings
+    {'epochs': 300, 'schedule': 'cosine'}
+
+    Raises:
+        InputError: the file is missing or is neither of the two, has an unknown key or a value of another type.
+    """
+    if not path.is_file():
+        raise InputError(f"config: a TOML file or the run.json of a run expected, got {path}, which does not exist")
+    return _of_run(path) if path.suffix == ".json" else _of_toml(path)
+
+
+def _of_run(path: Path) -> Config:
+    folder = RunFolder(path.parent)
+    origin: Origin | None = started_with(folder) if path.name == folder.record.name else None
+    if origin is None:
+        raise InputError(f"config: a TOML file or the run.json of a run expected, got {path}")
+    return Config(
+        recipe=origin.recipe,
+        data=origin.data_folder,
+        data_fingerprint=origin.data_fingerprint,
+        settings=dataclasses.asdict(origin.settings),
+    )
+
+
+def _of_toml(path: Path) -> Config:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: TOML expected; {error}") from error
+    own: dict[str, Any] = {"recipe": str, "data": str, "imgsz": int}
+    known = own | typing.get_type_hints(Settings)
+    for name, value in document.items():
+        if name not in known:
+            raise InputError(f"{path}: keys among {', '.join(known)} expected, got {name!r}")
+        if not _fits(value, known[name]):
+            raise InputError(f"{path}: {name}: {_in_words(known[name])} expected, got {value!r}")
+    settings = {name: value for name, value in document.items() if name not in own}
+    return Config(**{name: document[name] for name in own if name in document}, settings=settings)
+
+
+def _plain_types(hint: Any) -> list[type]:
+    """Return the types that a value in a file may have: those of TOML."""
+    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
+    return [str if issubclass(kind, str) else kind for kind in kinds]
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    kinds = _plain_types(hint)
+    # A whole number is a fine learning rate; `true` is no number, though Python thinks so.
+    return type(value) in kinds or (type(value) is int and float in kinds)
+
+
+def _in_words(hint: Any) -> str:
+    words = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
+    return " or ".join(words[kind] for kind in _plain_types(hint))

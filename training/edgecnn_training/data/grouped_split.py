@@ -1,0 +1,63 @@
+"""Test images chosen so that no copy of them, mirrored, rotated or compressed anew, is among the training images."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_training.data.examine import examine
+from edgecnn_training.data.near_identical import Bounds, near_identical
+from edgecnn_training.data.source import Source, SourceSplit
+
+# Wider than where copies are only told: two images just beyond those bounds come within them when they are resized.
+_BOUNDS = Bounds(distance=8, correlation=0.96)
+
+
+def grouped_sample(split: SourceSplit, labels: tuple[str, ...], fraction: float, *, seed: int) -> NDArray[np.int64]:
+    """Choose whole groups of near-identical images, about the same share of every class.
+
+    Images belong to one group if a chain of near-identical ones joins them. Of each class, groups are taken by lot as
+    long as they fit into its share, so that a class may get less than its share, never more. An image that cannot be
+    read stays where it is.
+
+    Args:
+        split: what is divided.
+        labels: the names of the classes.
+        fraction: of each class, 0…1.
+        seed: of the lot.
+
+    Returns:
+        int64 positions in the split, ascending.
+    """
+    examined = examine(Source(labels, {"all": split}))["all"]
+    pairs = near_identical(examined.thumbnails, bounds=_BOUNDS)
+    groups = _joined(len(examined.files), [(pair.first, pair.second) for pair in pairs])
+    room = {number: round(fraction * int(np.count_nonzero(split.labels == number))) for number in range(len(labels))}
+    generator = np.random.default_rng(seed)
+    chosen: list[int] = []
+    for index in generator.permutation(len(groups)).tolist():
+        # A group of two labels, which a fault of labelling makes, counts for the class of its first image.
+        number = int(examined.labels[groups[index][0]])
+        if len(groups[index]) <= room[number]:
+            room[number] -= len(groups[index])
+            chosen += groups[index]
+    positions = {file: position for position, file in enumerate(split.files)}
+    return np.array(sorted(positions[examined.files[member]] for member in chosen), np.int64)
+
+
+def _joined(count: int, pairs: list[tuple[int, int]]) -> list[list[int]]:
+    """Return the groups into which pairs join the numbers 0…count-1."""
+    first_of = list(range(count))
+
+    def first(member: int) -> int:
+        while first_of[member] != member:
+            # Halves the way, so that long chains stay quick.
+            first_of[member] = first_of[first_of[member]]
+            member = first_of[member]
+        return member
+
+    for one, other in pairs:
+        low, high = sorted((first(one), first(other)))
+        first_of[high] = low
+    groups: dict[int, list[int]] = {}
+    for member in range(count):
+        groups.setdefault(first(member), []).append(member)
+    return list(groups.values())

@@ -1,0 +1,66 @@
+"""From what a user names to the images as their source holds them, to check and to show them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_training.data.class_folders import LAYOUT, read_class_folders
+from edgecnn_training.data.home import prepared_sets
+from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.source import Source, SourceSplit
+
+# What class folders are shown at: their images have any shape, and none is asked for.
+_SHOWN = InputSpec(192, 192, Colour.RGB, Resize.PAD)
+
+
+@dataclass(frozen=True)
+class OpenedSource:
+    """The images of a set, nothing decoded yet."""
+
+    name: str
+    source: Source
+    input: InputSpec  # what they are prepared as, or shown as where nobody said
+    origin: str
+
+
+def open_source(data: str, *, origin: Path | None = None) -> OpenedSource:
+    """Open the source of a set: of a known one its files, or else what stands prepared of it.
+
+    Args:
+        data: the name of a known or prepared set, or the path of a prepared set or of class folders.
+        origin: of a known set, the path to read; None looks in `$EDGECNN_DATA`.
+
+    Raises:
+        DataError: none of these, or it cannot be read or obtained.
+        MissingExtraError: a package is needed to read or obtain the set.
+    """
+    known = KNOWN_SETS.get(data)
+    prepared = prepared_sets().get(data)
+    if known is not None:
+        if origin is None and known.find() is None and prepared is not None:
+            return _of_prepared(open_prepared(prepared))
+        source, whence = known.open(origin)
+        return OpenedSource(known.name, source, known.input, whence)
+    if origin is not None:
+        raise DataError(f"{data}: --from only beside the name of a known set expected ({', '.join(KNOWN_SETS)})")
+    path = prepared or Path(data)
+    if (path / DATASET_FILE).exists():
+        return _of_prepared(open_prepared(path))
+    if not path.is_dir():
+        raise DataError(
+            f"{data}: the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or {LAYOUT}, "
+            "expected; see 'edgecnn data list'"
+        )
+    return OpenedSource(path.resolve().name, read_class_folders(path), _SHOWN, f"class folders in {path.resolve()}")
+
+
+def _of_prepared(image_set: ImageSet) -> OpenedSource:
+    splits = {
+        name: SourceSplit(images=split.images, labels=split.labels, files=split.files)
+        for name, split in image_set.splits.items()
+    }
+    return OpenedSource(
+        image_set.name, Source(image_set.labels, splits), image_set.input, f"prepared in {image_set.folder}"
+    )

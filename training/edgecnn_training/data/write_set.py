@@ -1,0 +1,167 @@
+"""Write a prepared set: every image once through `read_image`, into the arrays that everything else reads."""
+
+import hashlib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime import whole_files
+from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_training.data.decode import map_images
+from edgecnn_training.data.inspection import inspect
+from edgecnn_training.data.listing import listed
+from edgecnn_training.data.npy_writer import NpyWriter
+from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.whole_folder import folder_written_whole
+
+# Called with the images done so far, those of the whole set, and the name of the split.
+Report = Callable[[int, int, str], None]
+
+# Images between two reports, so that reporting costs nothing beside reading.
+_REPORT_EVERY = 256
+
+
+def write_set(
+    folder: Path,
+    source: Source,
+    *,
+    name: str,
+    spec: InputSpec,
+    whence: str,
+    licence: str | None = None,
+    counts: Mapping[str, int] | None = None,
+    report: Report | None = None,
+) -> ImageSet:
+    """Write a prepared set, whole or not at all, and open it. An image that cannot be read is left out with a warning.
+
+    Args:
+        folder: new, empty, or a prepared set, which is replaced once the new one is whole.
+        source: what is read.
+        name: of the set.
+        spec: what is made of each image.
+        whence: where the source came from, in words.
+        licence: of the images.
+        counts: how many images each split of the whole set is known to have.
+        report: called now and then.
+
+    Raises:
+        DataError: `folder` holds something else, or a split has no image that can be read.
+    """
+    check_replaceable(folder)
+    with folder_written_whole(folder) as partial:
+        _write_files(partial, source, name, spec, whence, licence, counts or {}, report)
+    return open_prepared(folder)
+
+
+def check_replaceable(folder: Path) -> None:
+    """Refuse what is not a prepared set, because it would be replaced.
+
+    Raises:
+        DataError: a file, or a folder that holds something else.
+    """
+    if folder.is_dir():
+        strangers = sorted(path.name for path in folder.iterdir() if not _is_of_prepared_set(path.name))
+        found = f"a folder that holds {', '.join(strangers[:3])}" if strangers else ""
+    else:
+        found = "a file" if folder.exists() else ""
+    if found:
+        raise DataError(
+            f"{folder}: a new folder, or a prepared image set to replace, expected, got {found}; "
+            "choose another --output"
+        )
+
+
+def _is_of_prepared_set(name: str) -> bool:
+    return name == DATASET_FILE or name.endswith((".images.npy", ".labels.npy", ".files.txt"))
+
+
+def _write_files(
+    folder: Path,
+    source: Source,
+    name: str,
+    spec: InputSpec,
+    whence: str,
+    licence: str | None,
+    counts: Mapping[str, int],
+    report: Report | None,
+) -> None:
+    """Write all files of a prepared set, `dataset.json` last."""
+    splits: dict[str, Split] = {}
+    digests: dict[str, list[bytes]] = {}
+    warnings = [str(finding) for finding in source.findings]
+    done = 0
+    for split_name, split in source.splits.items():
+
+        def report_split(count: int, done: int = done, split_name: str = split_name) -> None:
+            if report:
+                report(done + count, len(source), split_name)
+
+        path = folder / f"{split_name}.images.npy"
+        read, digests[split_name] = _write_images(path, split, spec, report_split)
+        done += len(split)
+        if not read.all():
+            unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
+            if not read.any():
+                raise DataError(
+                    f"{name}: {split_name}: images that Pillow reads expected, got none among {listed(unreadable)}"
+                )
+            warnings.append(f"{split_name}: images that cannot be read are left out: {listed(unreadable)}")
+        labels = split.labels[read]
+        files = tuple(_one_line(split.files[position]) for position in np.flatnonzero(read).tolist())
+        with whole_files.written_whole(folder / f"{split_name}.labels.npy") as partial:
+            np.save(partial, labels, allow_pickle=False)
+        whole_files.write_text(folder / f"{split_name}.files.txt", "\n".join(files) + "\n")
+        splits[split_name] = Split(np.load(path, mmap_mode="r", allow_pickle=False), labels, files)
+    numbers = {split_name: split.labels for split_name, split in splits.items()}
+    image_set = ImageSet(
+        name=name,
+        labels=source.labels,
+        input=spec,
+        splits=splits,
+        fingerprint=fingerprint(source.labels, splits),
+        source=whence,
+        licence=licence,
+        warnings=(*warnings, *inspect(source.labels, numbers=numbers, digests=digests, counts=counts)),
+    )
+    whole_files.write_json(folder / DATASET_FILE, describe(image_set))
+
+
+def _write_images(
+    path: Path, split: SourceSplit, spec: InputSpec, report: Callable[[int], None]
+) -> tuple[NDArray[np.bool_], list[bytes]]:
+    """Write the pixels of one split.
+
+    Returns:
+        Which images could be read `(N,)`, and of those the digests of their pixels.
+    """
+
+    def decode(image: ImageSource) -> NDArray[np.uint8] | ImageError:
+        try:
+            return read_image(image, spec)
+        except ImageError as error:
+            return error
+
+    read = np.zeros(len(split), bool)
+    digests = []
+    with whole_files.written_whole(path) as partial, NpyWriter(partial, spec.shape) as writer:
+        for position, pixels in zip(range(len(split)), map_images(decode, split.images), strict=True):
+            if position % _REPORT_EVERY == 0:
+                report(position)
+            if isinstance(pixels, ImageError):
+                continue
+            read[position] = True
+            writer.append(pixels)
+            digests.append(hashlib.sha256(np.ascontiguousarray(pixels).data).digest())
+    report(len(split))
+    return read, digests
+
+
+def _one_line(name: str) -> str:
+    """Return a file's name as one line of UTF-8, whatever characters it holds."""
+    name = name.encode(errors="backslashreplace").decode()
+    return name if len(name.splitlines()) == 1 else name.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,48 @@
+"""Loss and accuracy over the epochs."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from edgecnn_training.figures.style import BLUE, VERMILLION, tidy
+from edgecnn_training.history import Epoch, best_epoch
+
+
+def training_curves(history: Sequence[Epoch]) -> Figure:
+    """Draw loss and accuracy over the epochs, on training and validation images, with the best epoch marked."""
+    figure = Figure(figsize=(11, 4.4), layout="constrained")
+    losses, accuracies = figure.subplots(1, 2)
+    epochs = [epoch.epoch for epoch in history]
+    best = best_epoch(history)
+    # Beyond some epochs the marks would hide the lines.
+    marks = {"marker": "o", "markersize": 6} if len(history) <= 40 else {}
+    figure.suptitle(
+        f"Training: best epoch {best.epoch} of {len(history)}, validation accuracy {best.val_accuracy:.2%}",
+        fontsize=15,
+    )
+    for axes, title, training, validation, marked in (
+        (losses, "Loss", [e.loss for e in history], [e.val_loss for e in history], best.val_loss),
+        (accuracies, "Accuracy", [e.accuracy for e in history], [e.val_accuracy for e in history], best.val_accuracy),
+    ):
+        axes.plot(epochs, training, color=VERMILLION, linestyle="--", label="training", **marks)
+        axes.plot(epochs, validation, color=BLUE, linewidth=2.2, label="validation", **marks)
+        axes.plot(
+            best.epoch,
+            marked,
+            color=BLUE,
+            marker="o",
+            markersize=14,
+            markerfacecolor="none",
+            linestyle="none",
+            label="best epoch",
+        )
+        axes.set_title(title, fontsize=13)
+        axes.set_xlabel("epoch", fontsize=12)
+        axes.set_ylabel("cross-entropy" if axes is losses else "share classified correctly", fontsize=12)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+        axes.legend(fontsize=11)
+        tidy(axes)
+    losses.set_ylim(bottom=0)
+    return figure

@@ -1,0 +1,52 @@
+"""A network that stands on a frozen, pretrained base: built, and taken apart into base and head.
+
+Nothing changes in a frozen base, so without augmentation an image gives the same features in each epoch: it goes
+through the base once, and the epochs train the head on the features.
+"""
+
+from typing import Any
+
+from edgecnn_training.recipe import Shape
+
+
+def frozen_base(keras: Any, name: str, shape: Shape, *, pooling: str | None = None) -> Any:
+    """Return a network of `keras.applications` without its top, frozen, with random weights.
+
+    Call it with `training=False`, so that batch norm stays in inference mode whatever is unfrozen later.
+
+    Args:
+        keras: the module `keras` or `tf_keras`.
+        name: as in `keras.applications`, such as "MobileNetV2".
+        shape: of its images.
+        pooling: "avg" for features `(N, n)`; None for feature maps.
+    """
+    base = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=shape, pooling=pooling)
+    base.trainable = False
+    return base
+
+
+def base_of(keras: Any, core: Any) -> Any:
+    """Return the base inside the network of a recipe."""
+    return next(layer for layer in core.layers if isinstance(layer, keras.Model))
+
+
+def split_at_base(keras: Any, network: Any) -> tuple[Any, Any]:
+    """Take a built network apart; the parts share its layers, so what the head learns the network knows.
+
+    Args:
+        keras: the module `keras`.
+        network: of `build_network`, for a recipe with a base.
+
+    Returns:
+        A model from pixels 0…255 to features `(N, n)`, and one from features to probabilities `(N, classes)`.
+    """
+    core = network.get_layer("core")
+    behind = core.layers[core.layers.index(base_of(keras, core)) + 1 :]
+    head = [layer for layer in behind if not isinstance(layer, keras.layers.GlobalAveragePooling2D)]
+    to_features = keras.Model(core.input, head[0].input)
+    pixels = keras.Input(network.input_shape[1:])
+    extractor = keras.Model(pixels, to_features(network.get_layer("scaling")(pixels)), name="extractor")
+    features = outcome = keras.Input(extractor.output_shape[1:])
+    for layer in head:
+        outcome = layer(outcome)
+    return extractor, keras.Model(features, outcome, name="head")

@@ -1,0 +1,100 @@
+"""A classifier to evaluate or explain: the Keras model of a run, or a model file through the runtime."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.run_folder import RunFolder, RunRecord
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """What every classifier has in common, whatever computes it."""
+
+    path: Path
+    labels: tuple[str, ...]
+    input: InputSpec
+    # uint8 (N, height, width, channels) -> float32 (N, classes)
+    probabilities: Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+    network: Any | None  # the Keras model, if it is one
+    run: RunFolder | None  # that it comes from
+    record: RunRecord | None  # of that run
+
+
+def open_model(target: Path) -> OpenedModel:
+    """Open a run folder (its `model.keras`) or a model file of any format that the runtime reads.
+
+    Raises:
+        InputError: neither, or a run that was not finished.
+        ModelError: a model file that cannot be read.
+        MissingExtraError: Keras, or the interpreter of the format, is not installed.
+    """
+    if not target.exists():
+        raise InputError(f"{target}: a run folder or a model file expected, no such file or folder")
+    if target.is_dir() or target.suffix == ".keras":
+        folder = RunFolder(target if target.is_dir() else target.parent)
+        record = folder.read_record()
+        model = load_trained(folder)
+        return OpenedModel(
+            path=folder.model,
+            labels=record.labels,
+            input=record.input,
+            probabilities=_through_keras(model),
+            network=model,
+            run=folder,
+            record=record,
+        )
+    with native_output_kept():
+        classifier = Classifier.open(target, threads=available_cpus())
+    folder = RunFolder(target.resolve().parent.parent)
+    exported = target.resolve().parent == folder.export and folder.record.exists()
+    return OpenedModel(
+        path=target,
+        labels=classifier.labels,
+        input=classifier.manifest.input,
+        probabilities=classifier.predict_proba,
+        network=None,
+        run=folder if exported else None,
+        record=folder.read_record() if exported else None,
+    )
+
+
+def load_trained(folder: RunFolder) -> Any:
+    """Load the model of a run in Keras's safe mode, which refuses code inside the file.
+
+    Raises:
+        InputError: missing or damaged.
+        MissingExtraError: Keras or its backend is not installed.
+    """
+    if not folder.model.is_file():
+        raise InputError(f"{folder.model}: the trained model of the run expected, no such file; train again")
+    try:
+        with native_output_kept():
+            import keras
+    except ImportError as error:
+        raise MissingExtraError("the Keras model of a run", package=error.name or "keras", extra="train") from error
+    try:
+        with native_output_kept():
+            return keras.saving.load_model(folder.model, compile=False, safe_mode=True)
+    # Keras passes on whatever its zip, HDF5 and JSON readers raise.
+    except Exception as error:
+        raise InputError(f"{folder.model}: a whole Keras model expected; Keras says: {error}") from error
+
+
+def _through_keras(model: Any) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:
+    # Uncompiled, Keras takes XLA, which is several times slower on a CPU. The loss is never asked for.
+    model.compile(jit_compile=False)
+
+    def probabilities(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.asarray(model.predict_on_batch(pixels), np.float32)
+
+    return probabilities

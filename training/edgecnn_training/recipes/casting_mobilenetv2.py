@@ -1,0 +1,50 @@
+"""Casting defects on a frozen MobileNetV2: seed 2, "transfer learning", 2,260,546 parameters, 2,562 of them trained.
+
+What the notebook does and this recipe does not:
+
+- It sends each image through the frozen base in each of 50 epochs. Nothing changes there, so here it goes through
+  once, and the epochs train the head on what came out; the saved model is the whole network.
+- It stops early by the validation loss, on images that its own shuffling mixes with those of training.
+"""
+
+from typing import Any
+
+from edgecnn_training.frozen_base import frozen_base
+from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.scaling import Scaling
+from edgecnn_training.settings import Optimizer, Settings
+
+# What the base was trained on.
+_SIDE = 224
+
+
+def build(keras: Any, shape: Shape, classes: int) -> Any:
+    """Build the notebook's network: float32 `(N, *shape)` in -1…1 to probabilities `(N, classes)`."""
+    layers = keras.layers
+    scaled = keras.Input(shape)
+    resized = layers.Resizing(_SIDE, _SIDE)(scaled)
+    x = frozen_base(keras, "MobileNetV2", (_SIDE, _SIDE, shape[2]))(resized, training=False)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+
+
+register(
+    Recipe(
+        name="casting-mobilenetv2",
+        summary="casting defects on a frozen MobileNetV2; 2,260,546 parameters, 2,562 trained",
+        data="casting",
+        input_shape=(300, 300, 3),
+        settings=Settings(
+            epochs=50,
+            batch_size=32,
+            optimizer=Optimizer.ADAM,
+            learning_rate=0.0001,
+            patience=5,
+            weights="imagenet",
+        ),
+        scaling=Scaling.SIGNED,
+        base="MobileNetV2",
+        build=build,
+    )
+)

@@ -1,0 +1,50 @@
+"""A small network for images of your own, trained from scratch: about 99,000 parameters at any size.
+
+Four convolutions with batch normalization and pooling, then the average over the image, so that the number of
+parameters does not grow with the image.
+"""
+
+from typing import Any
+
+from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.schedule import Schedule
+from edgecnn_training.settings import Optimizer, Settings
+
+
+def build(keras: Any, shape: Shape, classes: int) -> Any:
+    """Build the network: float32 `(N, *shape)` in 0…1 to probabilities `(N, classes)`."""
+    layers = keras.layers
+    stack = [keras.Input(shape)]
+    for filters in (16, 32, 64, 128):
+        stack += [
+            layers.Conv2D(filters, (3, 3), padding="same", use_bias=False),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            # "same", so that an image of a few pixels can still go through all four.
+            layers.MaxPooling2D((2, 2), padding="same"),
+        ]
+    return keras.Sequential(
+        [*stack, layers.GlobalAveragePooling2D(), layers.Dropout(0.2), layers.Dense(classes, activation="softmax")],
+        name="core",
+    )
+
+
+register(
+    Recipe(
+        name="small-cnn",
+        summary="images of your own, from scratch: four convolutions, batch norm; about 99,000 parameters",
+        data=None,
+        input_shape=(96, 96, 3),
+        any_size=True,
+        settings=Settings(
+            epochs=30,
+            batch_size=32,
+            optimizer=Optimizer.ADAM,
+            learning_rate=0.001,
+            schedule=Schedule.COSINE,
+        ),
+        augmentation=Augmentation(flip_horizontal=True, contrast=0.2, rotation=0.05, zoom=0.1),
+        build=build,
+    )
+)

@@ -1,0 +1,80 @@
+"""Any network of `keras.applications` as a frozen base for images of your own (seed 2, exercise 4; seed 4).
+
+`transfer` stands on MobileNetV2, `transfer:ResNet50` on ResNet50. The head is that of `casting-mobilenetv2`: the
+average over the feature maps, dropout, one dense layer. Each base brings the scaling it was trained with.
+"""
+
+from typing import Any
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.frozen_base import frozen_base
+from edgecnn_training.recipe import Build, Recipe, Shape, register
+from edgecnn_training.scaling import Scaling
+from edgecnn_training.settings import Optimizer, Settings
+
+# The networks of keras.applications by the scaling that their `preprocess_input` does.
+_BASES: dict[Scaling, str] = {
+    Scaling.CAFFE: "VGG16 VGG19 ResNet50 ResNet101 ResNet152",
+    Scaling.SIGNED: "MobileNet MobileNetV2 ResNet50V2 ResNet101V2 ResNet152V2 InceptionV3 InceptionResNetV2 "
+    "Xception NASNetMobile NASNetLarge",
+    Scaling.TORCH: "DenseNet121 DenseNet169 DenseNet201",
+    Scaling.NONE: "MobileNetV3Small MobileNetV3Large EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 "
+    "EfficientNetB4 EfficientNetB5 EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2B1 EfficientNetV2B2 "
+    "EfficientNetV2B3 EfficientNetV2S EfficientNetV2M EfficientNetV2L ConvNeXtTiny ConvNeXtSmall ConvNeXtBase "
+    "ConvNeXtLarge ConvNeXtXLarge",
+}
+SCALING_OF_BASE = {name: scaling for scaling, names in _BASES.items() for name in names.split()}
+
+PREFIX = "transfer:"
+
+
+def transfer_to(base: str) -> Recipe:
+    """Return the recipe that stands on a base.
+
+    Raises:
+        InputError: `keras.applications` has no such network.
+
+    >>> transfer_to("ResNet50").name
+    'transfer:ResNet50'
+    """
+    if base not in SCALING_OF_BASE:
+        raise InputError(f"backbone: one of {', '.join(SCALING_OF_BASE)} expected, got {base!r}")
+    return _recipe(f"{PREFIX}{base}", base)
+
+
+def _recipe(name: str, base: str) -> Recipe:
+    return Recipe(
+        name=name,
+        summary=f"images of your own on a frozen {base}, or --backbone; only the head is trained",
+        data=None,
+        input_shape=(224, 224, 3),
+        any_size=True,
+        settings=Settings(
+            epochs=30,
+            batch_size=32,
+            optimizer=Optimizer.ADAM,
+            learning_rate=0.001,
+            patience=5,
+            weights="imagenet",
+        ),
+        scaling=SCALING_OF_BASE[base],
+        augmentation=Augmentation(flip_horizontal=True, contrast=0.2, rotation=0.05, zoom=0.1),
+        base=base,
+        build=_builder(base),
+    )
+
+
+def _builder(base: str) -> Build:
+    def build(keras: Any, shape: Shape, classes: int) -> Any:
+        """Build the network: float32 `(N, *shape)`, scaled, to probabilities `(N, classes)`."""
+        layers = keras.layers
+        scaled = keras.Input(shape)
+        x = layers.GlobalAveragePooling2D()(frozen_base(keras, base, shape)(scaled, training=False))
+        x = layers.Dropout(0.2)(x)
+        return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+
+    return build
+
+
+register(_recipe("transfer", "MobileNetV2"))
