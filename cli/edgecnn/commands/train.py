@@ -78,7 +78,7 @@ def train(
     for it; the test split is read once. An option here goes before the one in --config, and that before the
     recipe's.
     """
-    from edgecnn.commands.data import shown_preparing
+    from edgecnn.commands.data.image_progress import shown_preparing
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.run_folder import RunFolder
     from edgecnn_training.config import Config, read_config

@@ -1,0 +1,47 @@
+"""`edgecnn data show SET`: samples of every class as a picture."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from edgecnn.commands.data.source_options import FromOption, SetArgument
+from edgecnn.console import Console, JsonOption, QuietOption
+
+
+def show(
+    name_or_folder: SetArgument,
+    source: FromOption = None,
+    split: Annotated[str, typer.Option(help="Which split is shown.")] = "train",
+    per_class: Annotated[int, typer.Option(help="Images of each class.")] = 8,
+    seed: Annotated[int, typer.Option(help="Of the choice of images.")] = 0,
+    output: Annotated[
+        Path | None, typer.Option(metavar="PNG", help="The picture to write; default: <set>_<split>.png here.")
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Draw some images of every class, chosen by lot, into a PNG."""
+    from edgecnn_runtime.errors import DataError, MissingExtraError
+    from edgecnn_training.data.open_source import open_source
+
+    try:
+        from edgecnn_training.data.sample_grid import sample_grid
+        from edgecnn_training.figures.labels import drawable
+        from edgecnn_training.figures.style import write_png
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("edgecnn data show", package=error.name or "matplotlib", extra="train") from error
+
+    console = Console(json=json, quiet=quiet)
+    opened = open_source(name_or_folder, origin=source)
+    splits = opened.source.splits
+    if split not in splits:
+        raise DataError(f"{opened.name}: --split {', '.join(splits)} expected, got {split}")
+    path = output or Path(f"{opened.name}_{split}.png")
+    labels = drawable(opened.source.labels)
+    with labels.in_use():
+        title = f"{opened.name}: {len(splits[split]):,} {split} images, {len(labels.labels)} classes"
+        grid = sample_grid(splits[split], labels.labels, spec=opened.input, columns=per_class, seed=seed, title=title)
+        write_png(grid, path)
+    console.say(f"{path}: up to {per_class} images of each of {len(labels.labels)} classes")
+    console.document({"name": opened.name, "split": split, "picture": str(path)})
