@@ -34,16 +34,19 @@ def tiny_run(path: Path, image_set: ImageSet) -> RunFolder:
     folder = RunFolder(path)
     path.mkdir(parents=True)
     tiny_network(image_set.input.shape, len(image_set.labels)).save(folder.model)
-    folder.write_record(
-        RunRecord(
-            name=folder.name,
-            recipe={"name": "tiny"},
-            labels=image_set.labels,
-            input=image_set.input,
-            data_name=image_set.name,
-            data_folder=str(image_set.folder),
-            data_fingerprint=image_set.fingerprint,
-            seed=0,
-        )
-    )
+    folder.write_record(tiny_record(folder, image_set))
     return folder
+
+
+def tiny_record(folder: RunFolder, image_set: ImageSet) -> RunRecord:
+    """Return the record of a run on a set that is on disk."""
+    return RunRecord(
+        name=folder.name,
+        recipe={"name": "tiny"},
+        labels=image_set.labels,
+        input=image_set.input,
+        data_name=image_set.name,
+        data_folder=str(image_set.folder),
+        data_fingerprint=image_set.fingerprint,
+        seed=0,
+    )

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import GREY_8, tiny_onnx
+from tiny_runs import tiny_record
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.image_set import ImageSet, Split, describe, fingerprint
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.run_folder import RunFolder
 
 LABELS = ("dark", "bright")
 # As quick as a benchmark can be: the tests look at what is measured, never at how long it took.
@@ -48,18 +49,7 @@ def write_run(folder: Path, image_set: ImageSet) -> RunFolder:
     tiny_onnx(run.exported("float16", ".onnx"), scheme=Scheme.FLOAT16, layers=1)
     bright = image_set.split("test").images.mean(axis=(1, 2, 3)) > 127
     np.save(run.test_probabilities, np.stack([~bright, bright], axis=1).astype(np.float32))
-    run.write_record(
-        RunRecord(
-            name=run.name,
-            recipe={"name": "tiny"},
-            labels=image_set.labels,
-            input=image_set.input,
-            data_name=image_set.name,
-            data_folder=str(image_set.folder),
-            data_fingerprint=image_set.fingerprint,
-            seed=0,
-        )
-    )
+    run.write_record(tiny_record(run, image_set))
     return run
 
 

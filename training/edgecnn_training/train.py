@@ -146,10 +146,11 @@ def _finish(
     scores = {"split": "test", "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
     write_json(folder.metrics, scores | evaluation.document())
     write_text(folder.classification_report, evaluation.report)
-    with watch.timing("figures"):
-        figures.draw_all(folder, history, evaluation, test, probabilities, image_set.labels, model=model)
     with written_whole(folder.model) as partial:
         model.save(partial)
+    # Last: a figure that cannot be drawn must not stand between a training and its model.
+    with watch.timing("figures"):
+        figures.draw_all(folder, history, evaluation, test, probabilities, image_set.labels, model=model)
 
 
 def _resolved(recipe: Recipe, settings: Settings) -> dict[str, Any]:
