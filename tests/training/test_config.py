@@ -8,6 +8,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
 from edgecnn_training.config import Config, read_config
+from edgecnn_training.history import Monitor
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, Settings
@@ -29,6 +30,7 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         optimizer = "sgd"
         learning_rate = 1
         schedule = "cosine"
+        monitor = "loss"
         patience = 3
         augment = true
         weights = "none"
@@ -46,6 +48,7 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         optimizer=Optimizer.SGD,
         learning_rate=1,
         schedule=Schedule.COSINE,
+        monitor=Monitor.LOSS,
         patience=3,
         augment=True,
         validation_fraction=0.25,

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn_training.history import Epoch, best_epoch, write_history
+from edgecnn_training.history import Epoch, Monitor, best_epoch, write_history
 
 
 def epoch(number: int, val_accuracy: float, val_loss: float) -> Epoch:
@@ -10,18 +10,19 @@ def epoch(number: int, val_accuracy: float, val_loss: float) -> Epoch:
 
 
 @pytest.mark.parametrize(
-    ("scores", "best"),
+    ("scores", "by_accuracy", "by_loss"),
     [
-        ([(0.9, 0.3)], 1),
-        ([(0.9, 0.3), (0.95, 0.4), (0.94, 0.1)], 2),
-        ([(0.9, 0.3), (0.9, 0.2)], 2),
-        ([(0.9, 0.3), (0.9, 0.3)], 1),
+        ([(0.9, 0.3)], 1, 1),
+        ([(0.9, 0.3), (0.95, 0.4), (0.94, 0.1)], 2, 3),
+        ([(0.9, 0.3), (0.9, 0.2)], 2, 2),
+        ([(0.9, 0.3), (0.9, 0.3)], 1, 1),
     ],
-    ids=["only one", "highest accuracy", "equal accuracy, lower loss", "all equal, the first"],
+    ids=["only one", "they differ", "equal accuracy, lower loss", "all equal, the first"],
 )
-def test_the_best_epoch(scores: list[tuple[float, float]], best: int) -> None:
+def test_the_best_epoch(scores: list[tuple[float, float]], by_accuracy: int, by_loss: int) -> None:
     history = [epoch(number, *pair) for number, pair in enumerate(scores, start=1)]
-    assert best_epoch(history).epoch == best
+    assert best_epoch(history, Monitor.ACCURACY).epoch == by_accuracy
+    assert best_epoch(history, Monitor.LOSS).epoch == by_loss
 
 
 def test_history_is_one_row_an_epoch(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def fit(
     if checkpoint is not None:
         checkpoint.restore(model)
         history = checkpoint.history
-        _write_beside(network, history, folder)
+        _write_beside(network, history, origin.settings, folder)
     if not is_over(history, origin.settings):
         keeper = _Keeper(
             network=network, training=training, origin=origin, folder=folder, history=history, report=report
@@ -113,13 +113,15 @@ def is_over(history: tuple[Epoch, ...], settings: Settings) -> bool:
     """Whether all epochs are done, or the best one lies so far back that the run ends early."""
     if len(history) >= settings.epochs:
         return True
-    return bool(settings.patience and history and len(history) - best_epoch(history).epoch >= settings.patience)
+    if not settings.patience or not history:
+        return False
+    return len(history) - best_epoch(history, settings.monitor).epoch >= settings.patience
 
 
-def _write_beside(network: Any, history: tuple[Epoch, ...], folder: RunFolder) -> None:
+def _write_beside(network: Any, history: tuple[Epoch, ...], settings: Settings, folder: RunFolder) -> None:
     """Write what follows from the checkpoint of the last epoch of `history`, whose weights `network` has."""
     write_history(folder.history, history)
-    if best_epoch(history) is history[-1]:
+    if best_epoch(history, settings.monitor) is history[-1]:
         with written_whole(folder.best_weights) as partial:
             network.save_weights(partial)
 
@@ -174,7 +176,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         )
         self.history = (*self.history, finished)
         Checkpoint.of(self.model, origin=self._origin, history=self.history).write(self._folder)
-        _write_beside(self._network, self.history, self._folder)
+        _write_beside(self._network, self.history, self._origin.settings, self._folder)
         if is_over(self.history, self._origin.settings):
             self.model.stop_training = True
         self._report(self._progress(len(self._training), logs, finished))

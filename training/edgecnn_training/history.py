@@ -2,12 +2,20 @@
 
 import csv
 import dataclasses
+import enum
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.whole_files import write_text
+
+
+class Monitor(enum.StrEnum):
+    """Which score of the validation images tells the best epoch."""
+
+    ACCURACY = "accuracy"  # the highest; of equal ones that of the lowest loss
+    LOSS = "loss"  # the lowest; steadier where there are few validation images
 
 
 @dataclass(frozen=True)
@@ -22,18 +30,12 @@ class Epoch:
     learning_rate: float
     seconds: float  # training and validation
 
-    def is_better_than(self, other: "Epoch") -> bool:
-        """Compare by validation accuracy, and where that is equal by validation loss."""
-        return (self.val_accuracy, -self.val_loss) > (other.val_accuracy, -other.val_loss)
 
-
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
+def best_epoch(history: Sequence[Epoch], monitor: Monitor) -> Epoch:
     """Return the best epoch on the validation images; of equal ones the first."""
-    best = history[0]
-    for epoch in history[1:]:
-        if epoch.is_better_than(best):
-            best = epoch
-    return best
+    if monitor is Monitor.LOSS:
+        return min(history, key=lambda epoch: epoch.val_loss)
+    return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))
 
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_training.history import Monitor
 from edgecnn_training.schedule import Schedule
 
 
@@ -36,6 +37,8 @@ class Settings:
     optimizer: Optimizer
     learning_rate: float
     schedule: Schedule = Schedule.CONSTANT
+    # By which the best epoch is chosen, whose weights are kept.
+    monitor: Monitor = Monitor.ACCURACY
     # Epochs without a better one after which the run ends; 0: it never ends early.
     patience: int = 0
     # Whether the training images go through the recipe's augmentation.
@@ -73,6 +76,7 @@ class Settings:
         optimizer: str | None = None,
         learning_rate: float | None = None,
         schedule: str | None = None,
+        monitor: str | None = None,
         patience: int | None = None,
         augment: bool | None = None,
         weights: str | None = None,
@@ -101,6 +105,7 @@ class Settings:
             "optimizer": chosen,
             "learning_rate": learning_rate,
             "schedule": None if schedule is None else _chosen(Schedule, schedule),
+            "monitor": None if monitor is None else _chosen(Monitor, monitor),
             "patience": patience,
             "augment": augment,
             "weights": weights,
@@ -119,8 +124,9 @@ class Settings:
         """
         names = [field.name for field in dataclasses.fields(cls) if field.name in document]
         values = {name: document[name] for name in names} | {"optimizer": Optimizer(document["optimizer"])}
-        if "schedule" in values:
-            values["schedule"] = Schedule(values["schedule"])
+        for name, choices in (("schedule", Schedule), ("monitor", Monitor)):
+            if name in values:
+                values[name] = choices(values[name])
         return cls(**values)
 
 

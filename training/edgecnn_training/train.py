@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet, Split
+from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
 from edgecnn_runtime.version import __version__
 from edgecnn_runtime.whole_files import write_json, write_text, written_whole
@@ -100,7 +100,7 @@ def train(
         checkpoint=checkpoint,
         report=_noting_first_step(report, watch),
     )
-    _finish(recipe, image_set, image_set.split(TEST), folder, history, watch)
+    _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), watch)
 
     record = RunRecord(
         name=folder.name,
@@ -124,15 +124,16 @@ def train(
 def _finish(
     recipe: Recipe,
     image_set: ImageSet,
-    test: Split,
     folder: RunFolder,
     history: tuple[Epoch, ...],
+    best: Epoch,
     watch: Stopwatch,
 ) -> None:
     """Score the best weights on the test split, draw, and save the model."""
     # They load as long as a small training takes to begin, so they wait until here.
     from edgecnn_training import figures
 
+    test = image_set.split(TEST)
     # A fresh network: the one that was fitted carries its optimizer, three times the size of the weights.
     model = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     model.load_weights(folder.best_weights)
@@ -142,7 +143,6 @@ def _finish(
         evaluation = evaluate(probabilities, test.labels, image_set.labels)
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
-    best = best_epoch(history)
     scores = {"split": "test", "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
     write_json(folder.metrics, scores | evaluation.document())
     write_text(folder.classification_report, evaluation.report)
@@ -150,7 +150,7 @@ def _finish(
         model.save(partial)
     # Last: a figure that cannot be drawn must not stand between a training and its model.
     with watch.timing("figures"):
-        figures.draw_all(folder, history, evaluation, test, probabilities, image_set.labels, model=model)
+        figures.draw_all(folder, history, best, evaluation, test, probabilities, image_set.labels, model=model)
 
 
 def _resolved(recipe: Recipe, settings: Settings) -> dict[str, Any]:

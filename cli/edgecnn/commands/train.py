@@ -50,12 +50,17 @@ def train(
         float | None, typer.Option(help="Default: the recipe's, or the usual one of another --optimizer.")
     ] = None,
     schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, exponential or cosine.")] = None,
+    monitor: Annotated[str | None, typer.Option(help="What the best epoch is chosen by: accuracy or loss.")] = None,
     patience: Annotated[
         int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
     ] = None,
     augment: Annotated[
         bool | None,
         typer.Option("--augment/--no-augment", help="Train on randomly changed images, as the recipe knows how to."),
+    ] = None,
+    validation_fraction: Annotated[
+        float | None,
+        typer.Option(help="Share of the training images to choose the best epoch by, where none are given."),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Of weights, order and validation images.")] = None,
     output: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<recipe>.")] = None,
@@ -101,9 +106,11 @@ def train(
             optimizer=optimizer,
             learning_rate=learning_rate,
             schedule=schedule,
+            monitor=monitor,
             patience=patience,
             augment=augment,
             weights=weights,
+            validation_fraction=validation_fraction,
             seed=seed,
             deterministic=deterministic or None,
             threads=threads,

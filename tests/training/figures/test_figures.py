@@ -53,7 +53,9 @@ def test_all_are_written(tmp_path: Path) -> None:
     split = Split(pixels(12), numbers, ("",) * 12)
     evaluation = evaluate(probabilities, numbers, ("a", "b", "c"))
     labels = ("a", "b", "c")
-    figures.draw_all(RunFolder(tmp_path), HISTORY, evaluation, split, probabilities, labels, model=small_model())
+    figures.draw_all(
+        RunFolder(tmp_path), HISTORY, HISTORY[-1], evaluation, split, probabilities, labels, model=small_model()
+    )
     assert sorted(path.name for path in (tmp_path / "figures").iterdir()) == [
         "classification_report.png",
         "confusion_matrix.png",
@@ -71,7 +73,7 @@ def test_all_are_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_curves_name_the_best_epoch(epochs: int) -> None:
-    figure = figures.training_curves(HISTORY[:epochs])
+    figure = figures.training_curves(HISTORY[:epochs], HISTORY[epochs - 1])
     drawn(figure)
     assert f"best epoch {epochs} of {epochs}" in words(figure)
 

@@ -26,6 +26,7 @@ from edgecnn_training.network_layers import layer_rows
 def draw_all(
     folder: RunFolder,
     history: Sequence[Epoch],
+    best: Epoch,
     evaluation: Evaluation,
     split: Split,
     probabilities: NDArray[np.float32],
@@ -38,14 +39,15 @@ def draw_all(
     Args:
         folder: the run.
         history: the scores of the epochs.
+        best: the one of them whose weights the model has.
         evaluation: the scores on the test split.
         split: the test split, N images.
         probabilities: `(N, classes)`, what the model gave for it.
         labels: the names of the classes.
         model: the Keras model.
     """
-    write_png(training_curves(history), folder.figures / "training_curves.png")
-    write_text(folder.figures / "training_curves.html", curves_page(history, name=folder.name))
+    write_png(training_curves(history, best), folder.figures / "training_curves.png")
+    write_text(folder.figures / "training_curves.html", curves_page(history, best, name=folder.name))
     write_png(network_diagram(layer_rows(model), name=model.name), folder.figures / "network.png")
     draw_evaluation(folder.figures, evaluation, split, probabilities, labels)
 

@@ -6,15 +6,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from edgecnn_training.figures.style import BLUE, VERMILLION, tidy
-from edgecnn_training.history import Epoch, best_epoch
+from edgecnn_training.history import Epoch
 
 
-def training_curves(history: Sequence[Epoch]) -> Figure:
+def training_curves(history: Sequence[Epoch], best: Epoch) -> Figure:
     """Draw loss and accuracy over the epochs, on training and validation images, with the best epoch marked."""
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
-    best = best_epoch(history)
     # Beyond some epochs the marks would hide the lines.
     marks = {"marker": "o", "markersize": 6} if len(history) <= 40 else {}
     figure.suptitle(

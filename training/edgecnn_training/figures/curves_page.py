@@ -12,7 +12,7 @@ from string import Template
 
 from matplotlib.ticker import MaxNLocator
 
-from edgecnn_training.history import Epoch, best_epoch
+from edgecnn_training.history import Epoch
 
 # Of a chart's own unit; the page decides how large it is shown.
 _WIDTH, _HEIGHT = 480, 300
@@ -49,11 +49,12 @@ _ACCURACY = _Quantity(
 )
 
 
-def curves_page(history: Sequence[Epoch], *, name: str) -> str:
+def curves_page(history: Sequence[Epoch], best: Epoch, *, name: str) -> str:
     """Return the curves as one HTML document; its script runs, and nothing else that might get into it.
 
     Args:
         history: the scores of the epochs, at least one.
+        best: the one of them whose weights were kept.
         name: of the run.
     """
     package = resources.files("edgecnn_training.figures")
@@ -61,7 +62,6 @@ def curves_page(history: Sequence[Epoch], *, name: str) -> str:
         package.joinpath(f"training_curves.{suffix}").read_text(encoding="utf-8")
         for suffix in ("css", "js", "html.template")
     )
-    best = best_epoch(history)
     seconds = sum(epoch.seconds for epoch in history)
     return Template(template).substitute(
         name=escape(name),

@@ -20,6 +20,7 @@ from typing import Any
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.history import Monitor
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.settings import Optimizer, Settings
 
@@ -68,7 +69,9 @@ CASTING = register(
         summary="casting defects: three convolutions, dense 224; 4,394,786 parameters",
         data="casting",
         input_shape=(300, 300, 3),
-        settings=Settings(epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, patience=5),
+        settings=Settings(
+            epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, monitor=Monitor.LOSS, patience=5
+        ),
         build=build,
     )
 )

@@ -10,6 +10,7 @@ What the notebook does and this recipe does not:
 from typing import Any
 
 from edgecnn_training.frozen_base import frozen_base
+from edgecnn_training.history import Monitor
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, Settings
@@ -40,6 +41,7 @@ register(
             batch_size=32,
             optimizer=Optimizer.ADAM,
             learning_rate=0.0001,
+            monitor=Monitor.LOSS,
             patience=5,
             weights="imagenet",
         ),
