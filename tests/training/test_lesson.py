@@ -42,7 +42,7 @@ def on_a_small_base(keras: Any, shape: Shape, classes: int) -> Any:
 
 
 FROZEN = dataclasses.replace(MNIST, name="frozen", base="small", build=on_a_small_base)
-AUGMENTED = dataclasses.replace(FROZEN, augmentation=Augmentation(rotation=0.05, zoom=0.1))
+AUGMENTED = dataclasses.replace(FROZEN, augmentation=Augmentation(rotation=0.05, zoom_in=0.1))
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,8 @@ from edgecnn_training.recipes import get_recipe, list_recipes
 
 # Large enough for every network, and quick; casting-mobilenetv2 brings any image to 224x224.
 SIDE = 64
-# The same network as casting.
-SAME = {"casting-augmented"}
+# The network of another recipe: of casting, of small-cnn.
+SAME = {"casting-augmented", *(recipe.name for recipe in list_recipes() if recipe.name.endswith("-plus"))}
 SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
 
 # Micro-controllers and NPUs have none of them.

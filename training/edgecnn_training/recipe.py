@@ -36,7 +36,7 @@ class Recipe:
     base: str | None = None
 
 
-# In the order of registration; filled by the modules that `recipes/__init__.py` imports.
+# By name; filled by the modules that `recipes/__init__.py` imports.
 registry: dict[str, Recipe] = {}
 
 

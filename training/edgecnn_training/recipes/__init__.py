@@ -9,6 +9,7 @@ from edgecnn_training.recipes import (
     casting_mobilenetv2,
     chinese_mnist,
     mnist,
+    plus,
     resnet8,
     signs,
     small_cnn,
@@ -24,6 +25,7 @@ __all__ = [
     "get_recipe",
     "list_recipes",
     "mnist",
+    "plus",
     "resnet8",
     "signs",
     "small_cnn",
@@ -50,9 +52,9 @@ def get_recipe(name: str) -> Recipe:
 
 
 def list_recipes() -> tuple[Recipe, ...]:
-    """Return all recipes.
+    """Return all recipes, by name.
 
     >>> [recipe.name for recipe in list_recipes()][:3]
     ['casting', 'casting-augmented', 'casting-binary']
     """
-    return tuple(registry.values())
+    return tuple(registry[name] for name in sorted(registry))

@@ -19,7 +19,7 @@ import dataclasses
 from typing import Any
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.augmentation import Augmentation, Border
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.settings import Optimizer, Settings
@@ -82,7 +82,7 @@ register(
         summary="the same network, trained on flipped, rotated images of varied contrast",
         settings=dataclasses.replace(CASTING.settings, augment=True),
         augmentation=Augmentation(
-            flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border="constant"
+            flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border=Border.BLACK
         ),
     )
 )

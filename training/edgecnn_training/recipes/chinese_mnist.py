@@ -53,7 +53,7 @@ register(
             patience=5,
             validation_fraction=0.2,
         ),
-        augmentation=Augmentation(shear=0.3, zoom=0.3),
+        augmentation=Augmentation(shear=0.3, zoom_in=0.3, zoom_out=0.3),
         build=build,
     )
 )

@@ -8,7 +8,7 @@ convolutions is left out, so that the loss is the cross-entropy that every other
 
 from typing import Any
 
-from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, Settings
@@ -52,7 +52,7 @@ register(
             learning_rate=0.001,
             schedule=Schedule.COSINE,
         ),
-        augmentation=Augmentation(flip_horizontal=True, contrast=0.2, rotation=0.05, zoom=0.1),
+        augmentation=PHOTOS,
         build=build,
     )
 )

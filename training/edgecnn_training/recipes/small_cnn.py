@@ -6,7 +6,7 @@ parameters does not grow with the image.
 
 from typing import Any
 
-from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, Settings
@@ -19,7 +19,8 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     for filters in (16, 32, 64, 128):
         stack += [
             layers.Conv2D(filters, (3, 3), padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            # Keras's 0.99 takes hundreds of steps to forget where it began; small folders give ten an epoch.
+            layers.BatchNormalization(momentum=0.9),
             layers.ReLU(),
             # "same", so that an image of a few pixels can still go through all four.
             layers.MaxPooling2D((2, 2), padding="same"),
@@ -44,7 +45,7 @@ register(
             learning_rate=0.001,
             schedule=Schedule.COSINE,
         ),
-        augmentation=Augmentation(flip_horizontal=True, contrast=0.2, rotation=0.05, zoom=0.1),
+        augmentation=PHOTOS,
         build=build,
     )
 )

@@ -7,7 +7,7 @@ average over the feature maps, dropout, one dense layer. Each base brings the sc
 from typing import Any
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.frozen_base import frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
@@ -59,7 +59,7 @@ def _recipe(name: str, base: str) -> Recipe:
             weights="imagenet",
         ),
         scaling=SCALING_OF_BASE[base],
-        augmentation=Augmentation(flip_horizontal=True, contrast=0.2, rotation=0.05, zoom=0.1),
+        augmentation=PHOTOS,
         base=base,
         build=_builder(base),
     )
