@@ -13,6 +13,7 @@ import os
 import statistics
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,19 +23,43 @@ from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.quantities import size
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.run_folder import RunFolder
-from edgecnn_training.recipes import list_recipes
 
 SCORES = Path(__file__).parents[1] / "SCORES.md"
 
-# What the five notebooks print for the same data, by recipe, and of which score.
-NOTEBOOK = {
-    "mnist": "0.9915",
-    "signs": "0.775",
-    "casting": "F1 0.79 … 0.92",
-    "casting-augmented": "F1 0.95",
-    "casting-mobilenetv2": "F1 0.94",
-    "symbols": "0.5",
-}
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the page."""
+
+    name: str  # of the folders of its runs, without the seed
+    recipe: str
+    options: tuple[str, ...] = ()
+    notebook: str = ""  # what the notebook prints for the same data
+
+
+# The second MNIST figure of the notebook is of another optimizer than it shows; a share of 0.01 leaves 59,400 images
+# to train on, where the notebook trains on all 60,000 and chooses by the test images.
+ENTRIES = (
+    Entry("mnist", "mnist", notebook="0.9915"),
+    Entry(
+        "mnist-sgd",
+        "mnist",
+        ("--optimizer", "sgd", "--learning-rate", "0.01", "--batch-size", "32", "--validation-fraction", "0.01"),
+        notebook="0.9860",
+    ),
+    Entry("mnist-plus", "mnist-plus"),
+    Entry("signs", "signs", notebook="0.775"),
+    Entry("signs-plus", "signs-plus"),
+    Entry("chinese-mnist", "chinese-mnist"),
+    Entry("chinese-mnist-plus", "chinese-mnist-plus"),
+    Entry("casting", "casting", notebook="F1 0.79 … 0.92"),
+    Entry("casting-augmented", "casting-augmented", notebook="F1 0.95"),
+    Entry("casting-binary", "casting-binary"),
+    Entry("casting-mobilenetv2", "casting-mobilenetv2", notebook="F1 0.94"),
+    Entry("casting-plus", "casting-plus"),
+    Entry("symbols", "symbols", notebook="0.5"),
+    Entry("symbols-plus", "symbols-plus"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,74 +82,47 @@ class Score:
 
 def main() -> None:
     """Train what is missing, then write the page of everything that is finished."""
-    names = [recipe.name for recipe in list_recipes() if recipe.data is not None]
+    names = [entry.name for entry in ENTRIES]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipes", nargs="*", help=f"default: {' '.join(names)}")
+    parser.add_argument("entries", nargs="*", metavar="ENTRY", help=f"default: all, {' '.join(names)}")
     parser.add_argument("--seeds", type=int, default=5, help="how many runs of each; 0 trains nothing")
     parser.add_argument("--runs", type=Path, default=Path("runs/scores"))
     parser.add_argument("--output", type=Path, default=SCORES)
-    parser.add_argument("--option", action="append", default=[], help="one more word for 'edgecnn train'")
     arguments = parser.parse_args()
-    for name in arguments.recipes or names:
-        for seed in range(arguments.seeds):
-            _edgecnn(
-                "train",
-                name,
-                "--seed",
-                str(seed),
-                "--output",
-                str(arguments.runs / f"{name}-{seed}"),
-                "--resume",
-                *arguments.option,
-            )
-    rows = []
-    for name in names:
-        runs = (RunFolder(path) for path in sorted(arguments.runs.glob(f"{name}-[0-9]*")))
-        scores = [Score.of(run) for run in runs if run.record.exists()]
-        if scores:
-            rows.append(_row(name, scores))
-    page = [*_head(), *rows, *_redrawn(arguments.runs)]
+    if unknown := set(arguments.entries) - set(names):
+        parser.error(f"among {', '.join(names)} expected, got {', '.join(unknown)}")
+    for entry in ENTRIES:
+        if entry.name in (arguments.entries or names):
+            for seed in range(arguments.seeds):
+                folder = arguments.runs / f"{entry.name}-{seed}"
+                _edgecnn(
+                    "train", entry.recipe, "--seed", str(seed), "--output", str(folder), "--resume", *entry.options
+                )
+    finished = {entry: _finished(arguments.runs, entry) for entry in ENTRIES}
+    page = [*_head(), *(_row(entry, scores) for entry, scores in finished.items() if scores), *_redrawn(finished)]
     whole_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
 
 
-def _row(name: str, scores: list[Score]) -> str:
+def _finished(runs: Path, entry: Entry) -> list[Score]:
+    folders = (RunFolder(path) for path in sorted(runs.glob(f"{entry.name}-[0-9]*")))
+    return [Score.of(folder) for folder in folders if folder.record.exists()]
+
+
+def _row(entry: Entry, scores: list[Score]) -> str:
     """Write a line of the table: of several seeds the median, and in brackets the lowest and the highest."""
     middle = sorted(scores, key=lambda score: score.accuracy)[len(scores) // 2]
     cells = (
-        f"`{name}`",
+        f"`{' '.join((entry.recipe, *entry.options))}`",
         str(len(scores)),
         f"{middle.images:,}",
         _spread([score.accuracy for score in scores]),
         _spread([score.weighted_f1 for score in scores]),
-        NOTEBOOK.get(name, ""),
+        entry.notebook,
         _int8(middle),
         f"{statistics.median(score.epochs for score in scores):.0f} s",
     )
     return f"| {' | '.join(cells)} |"
-
-
-def _redrawn(runs: Path) -> list[str]:
-    """Show the three drawings of the symbols anew to each run that was trained on them, where they are at hand."""
-    drawings = Path(os.environ.get("EDGECNN_DATA", "")) / "symbols"
-    if not all((drawings / file).is_file() for file in DRAWINGS.values()):
-        return []
-    rows = []
-    for name in (recipe.name for recipe in list_recipes() if recipe.data == "symbols"):
-        trained = [path for path in sorted(runs.glob(f"{name}-[0-9]*")) if RunFolder(path).record.exists()]
-        if trained:
-            rows.append(f"| `{name}` | {_spread([redrawn_accuracy(path, drawings) for path in trained])} |")
-    return [
-        "",
-        f"## {COUNT * len(DRAWINGS)} redrawn symbols",
-        "",
-        "C1, L1 and R1 turned by any angle, at half to full size, anywhere in the image (`redrawn_symbols.py`). The",
-        "test split of symbols has 12 images.",
-        "",
-        "| recipe | accuracy |",
-        "|---|---|",
-        *rows,
-    ]
 
 
 def _spread(values: list[float]) -> str:
@@ -139,6 +137,29 @@ def _int8(score: Score) -> str:
     index = json.loads((score.run.export / "export.json").read_text(encoding="utf-8"))
     (entry,) = (entry for entry in index["files"] if entry["format"] == "tflite-int8")
     return f"{size(entry['bytes'])}, {-entry['drop_points']:+.2f}"
+
+
+def _redrawn(finished: Mapping[Entry, list[Score]]) -> list[str]:
+    """Show the three drawings of the symbols anew to each run that was trained on them, where they are at hand."""
+    drawings = Path(os.environ.get("EDGECNN_DATA", "")) / "symbols"
+    if not all((drawings / file).is_file() for file in DRAWINGS.values()):
+        return []
+    rows = []
+    for entry, scores in finished.items():
+        if scores and entry.recipe.startswith("symbols"):
+            accuracies = [redrawn_accuracy(score.run.path, drawings) for score in scores]
+            rows.append(f"| `{entry.recipe}` | {_spread(accuracies)} |")
+    return [
+        "",
+        f"## {COUNT * len(DRAWINGS)} redrawn symbols",
+        "",
+        "C1, L1 and R1 turned by any angle, at half to full size, anywhere in the image (`redrawn_symbols.py`). The",
+        "test split of symbols has 12 images.",
+        "",
+        "| recipe | accuracy |",
+        "|---|---|",
+        *rows,
+    ]
 
 
 def _edgecnn(*words: str) -> None:
