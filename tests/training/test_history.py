@@ -28,7 +28,7 @@ def test_the_best_epoch(scores: list[tuple[float, float]], by_accuracy: int, by_
 def test_history_is_one_row_an_epoch(tmp_path: Path) -> None:
     write_history(tmp_path / "history.csv", [epoch(1, 0.9, 0.25), epoch(2, 0.95, 0.125)])
     assert (tmp_path / "history.csv").read_text() == (
-        "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds\n"
-        "1,0.5,0.8,0.25,0.9,0.001,1.5\n"
-        "2,0.5,0.8,0.125,0.95,0.001,1.5\n"
+        "epoch,loss,accuracy,val_loss,val_accuracy,learning_rate,seconds,stage\n"
+        "1,0.5,0.8,0.25,0.9,0.001,1.5,1\n"
+        "2,0.5,0.8,0.125,0.95,0.001,1.5,1\n"
     )

@@ -9,40 +9,23 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from tiny_base import AUGMENTED, FROZEN, MNIST
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_training import fit
-from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.history import Epoch
 from edgecnn_training.lesson import prepare_lesson
 from edgecnn_training.network import build_network
-from edgecnn_training.recipe import Recipe, Shape
+from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.stage import stages_of
 from edgecnn_training.train import train
 
-MNIST = get_recipe("mnist")
 QUICK = Settings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
-
-
-def on_a_small_base(keras: Any, shape: Shape, classes: int) -> Any:
-    """A recipe of the form of casting-mobilenetv2, whose base is small."""
-    layers = keras.layers
-    base = keras.Sequential(
-        [keras.Input(shape), layers.Conv2D(8, 3, strides=2), layers.BatchNormalization(), layers.ReLU()], name="small"
-    )
-    base.trainable = False
-    scaled = keras.Input(shape)
-    x = layers.GlobalAveragePooling2D()(base(scaled, training=False))
-    x = layers.Dropout(0.2)(x)
-    return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
-
-
-FROZEN = dataclasses.replace(MNIST, name="frozen", base="small", build=on_a_small_base)
-AUGMENTED = dataclasses.replace(FROZEN, augmentation=Augmentation(rotation=0.05, zoom_in=0.1))
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +46,7 @@ def with_valid(
 
 def lesson(recipe: Recipe, image_set: ImageSet, settings: Settings = QUICK) -> tuple[Any, Any]:
     network = build_network(keras, recipe, 10)
-    return network, prepare_lesson(network, recipe, settings, image_set)
+    return network, prepare_lesson(network, recipe, settings, image_set, stages_of(settings)[0])
 
 
 def images_of(batches: Any) -> np.ndarray:
@@ -143,15 +126,6 @@ def test_a_run_ends_when_nothing_gets_better(tmp_path: Path, small_set: ImageSet
     train(FROZEN, small_set, folder, settings)
     assert len(folder.history.read_text().splitlines()) == 1 + 3
     assert json.loads(folder.metrics.read_text())["best_epoch"] == 1
-
-
-@pytest.mark.parametrize(("patience", "over"), [(0, False), (2, True), (3, False)])
-def test_patience_counts_from_the_best_epoch(patience: int, over: bool) -> None:
-    history = tuple(
-        Epoch(number, 1.0, 0.5, 1.0, accuracy, 0.1, 1.0) for number, accuracy in ((1, 0.6), (2, 0.5), (3, 0.6))
-    )
-    assert fit.is_over(history, dataclasses.replace(QUICK, epochs=9, patience=patience)) is over
-    assert fit.is_over(history, dataclasses.replace(QUICK, epochs=3, patience=patience))
 
 
 def test_the_rate_follows_the_schedule(tmp_path: Path, small_set: ImageSet) -> None:

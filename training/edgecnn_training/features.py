@@ -1,12 +1,16 @@
-"""The features of a split: what a frozen base makes of its images, computed once."""
+"""The features of images: what a frozen base makes of them, computed once."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.batches import Labelled
+
+# Told the images done, those of all splits, and the name of the split.
+FeatureReport: TypeAlias = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -17,16 +21,26 @@ class Features:
     labels: NDArray[np.int64]  # (N,)
 
 
-def compute_features(extractor: Any, split: Labelled, *, batch_size: int) -> Features:
-    """Send each image of a split through a frozen base.
+def compute_features(
+    extractor: Any, splits: Mapping[str, Labelled], *, batch_size: int, report: FeatureReport | None = None
+) -> dict[str, Features]:
+    """Send each image of some splits through a frozen base.
 
     Args:
         extractor: pixels 0…255 to features `(N, n)`.
-        split: the images, usually memory-mapped; a batch of them is read at a time.
+        splits: the images by the name of their split, usually memory-mapped; a batch of them is read at a time.
         batch_size: images at once; the features do not depend on it.
+        report: called after each batch.
     """
-    rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
-    for start in range(0, len(rows), batch_size):
-        images = np.asarray(split.images[start : start + batch_size])
-        rows[start : start + len(images)] = extractor.predict_on_batch(images)
-    return Features(rows, split.labels)
+    total, done = sum(len(split.labels) for split in splits.values()), 0
+    computed: dict[str, Features] = {}
+    for name, split in splits.items():
+        rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
+        for start in range(0, len(rows), batch_size):
+            images = np.asarray(split.images[start : start + batch_size])
+            rows[start : start + len(images)] = extractor.predict_on_batch(images)
+            done += len(images)
+            if report:
+                report(done, total, name)
+        computed[name] = Features(rows, split.labels)
+    return computed

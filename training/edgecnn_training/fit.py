@@ -1,4 +1,4 @@
-"""The epochs: train, validate, keep a checkpoint and the best weights."""
+"""The epochs, stage after stage: train, validate, keep a checkpoint and the best weights."""
 
 import math
 import time
@@ -11,13 +11,14 @@ import keras
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_runtime.whole_files import written_whole
-from edgecnn_training.batches import Batches
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.devices import feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
+from edgecnn_training.lesson import Lesson
 from edgecnn_training.origin import Origin
 from edgecnn_training.schedule import rate_at
 from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.stage import Stage, stages_of
 
 # The optimizers of `Settings`, made for a learning rate.
 _OPTIMIZERS: dict[Optimizer, Callable[[float], Any]] = {
@@ -31,8 +32,9 @@ _OPTIMIZERS: dict[Optimizer, Callable[[float], Any]] = {
 class Progress:
     """How far a run has come, told after each step and once more after each epoch."""
 
+    stage: int  # 1…
     epoch: int  # 1…epochs
-    epochs: int
+    epochs: int  # of all stages, if none that is left ends early
     step: int  # 1…steps
     steps: int
     loss: float  # mean over the epoch so far
@@ -55,25 +57,22 @@ def compile_network(model: Any, settings: Settings) -> None:
 
 
 def fit(
-    model: Any,
-    *,
     network: Any,
-    training: Batches,
-    validation: Batches,
+    prepare: Callable[[Stage], Lesson],
+    *,
     origin: Origin,
     folder: RunFolder,
     checkpoint: Checkpoint | None,
     report: Report,
 ) -> tuple[Epoch, ...]:
-    """Train a compiled model to its last epoch, from a checkpoint where there is one.
+    """Train a network through all stages to its last epoch, from a checkpoint where there is one.
 
-    After it `best.weights.h5` holds the network's weights of the best epoch on the validation images.
+    Each stage after the first starts from the best weights so far. After the last `best.weights.h5` holds the
+    network's weights of the best epoch on the validation images.
 
     Args:
-        model: what is trained: the network, or a part of it, or the network behind random changes to its images.
-        network: the whole network, whose layers `model` shares.
-        training: what `model` takes, to train on.
-        validation: the same, to choose the best epoch by.
+        network: the whole network.
+        prepare: makes the lesson of a stage, whose model shares the layers of `network`; called when the stage begins.
         origin: what the run was started with.
         folder: where the run goes.
         checkpoint: where to go on.
@@ -86,36 +85,31 @@ def fit(
         GateError: the loss is no longer a number; the checkpoint before is kept.
         OSError: a checkpoint cannot be written; the one before is kept.
     """
-    history: tuple[Epoch, ...] = ()
-    if checkpoint is not None:
-        checkpoint.restore(model)
-        history = checkpoint.history
-        _write_beside(network, history, origin.settings, folder)
-    if not is_over(history, origin.settings):
-        keeper = _Keeper(
-            network=network, training=training, origin=origin, folder=folder, history=history, report=report
-        )
-        model.fit(
-            feed(training),
-            validation_data=feed(validation),
-            initial_epoch=len(history),
-            epochs=origin.settings.epochs,
-            callbacks=[keeper],
-            # The order is the business of `Batches`.
-            shuffle=False,
-            verbose=0,
-        )
-        history = keeper.history
+    settings = origin.settings
+    history = checkpoint.history if checkpoint else ()
+    begun = history[-1].stage if history else 1
+    for stage in stages_of(settings)[begun - 1 :]:
+        if stage.number > begun:
+            network.load_weights(folder.best_weights)
+        lesson = prepare(stage)
+        compile_network(lesson.model, settings)
+        if checkpoint is not None and stage.number == begun:
+            checkpoint.restore(lesson.model)
+            _write_beside(network, history, settings, folder)
+        if not stage.is_over(history, settings):
+            keeper = _Keeper(network, lesson, stage, history, origin=origin, folder=folder, report=report)
+            lesson.model.fit(
+                feed(lesson.training),
+                validation_data=feed(lesson.validation),
+                initial_epoch=len(history),
+                epochs=keeper.first + stage.epochs,
+                callbacks=[keeper],
+                # The order is the business of `Batches`.
+                shuffle=False,
+                verbose=0,
+            )
+            history = keeper.history
     return history
-
-
-def is_over(history: tuple[Epoch, ...], settings: Settings) -> bool:
-    """Whether all epochs are done, or the best one lies so far back that the run ends early."""
-    if len(history) >= settings.epochs:
-        return True
-    if not settings.patience or not history:
-        return False
-    return len(history) - best_epoch(history, settings.monitor).epoch >= settings.patience
 
 
 def _write_beside(network: Any, history: tuple[Epoch, ...], settings: Settings, folder: RunFolder) -> None:
@@ -131,25 +125,32 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(
         self,
-        *,
         network: Any,
-        training: Batches,
+        lesson: Lesson,
+        stage: Stage,
+        history: tuple[Epoch, ...],
+        *,
         origin: Origin,
         folder: RunFolder,
-        history: tuple[Epoch, ...],
         report: Report,
     ) -> None:
         super().__init__()
         self.history, self._network = history, network
-        self._training, self._origin, self._folder, self._report = training, origin, folder, report
+        # The first epoch of the stage, counted from 0 over all stages, as Keras does here.
+        self.first = sum(epoch.stage < stage.number for epoch in history)
+        self._training, self._stage = lesson.training, stage
+        self._origin, self._folder, self._report = origin, folder, report
+        self._epochs = self.first + sum(each.epochs for each in stages_of(origin.settings)[stage.number - 1 :])
         self._epoch, self._started = 0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Shuffle, and set the learning rate. Keras counts epochs from 0."""
         del logs
-        settings = self._origin.settings
         self.model.optimizer.learning_rate = rate_at(
-            settings.schedule, epoch, epochs=settings.epochs, base=settings.learning_rate
+            self._origin.settings.schedule,
+            epoch - self.first,
+            epochs=self._stage.epochs,
+            base=self._stage.learning_rate,
         )
         self._epoch, self._started = epoch, time.perf_counter()
         self._training.start_epoch(epoch)
@@ -163,7 +164,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
             raise GateError(
                 f"loss: a finite number expected, got {logs['loss']} in epoch {epoch + 1}; "
-                "the training diverges: lower --learning-rate"
+                f"the training diverges: lower {self._stage.rate_option}"
             )
         finished = Epoch(
             epoch=epoch + 1,
@@ -173,18 +174,20 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             val_accuracy=float(logs["val_accuracy"]),
             learning_rate=float(self.model.optimizer.learning_rate),
             seconds=time.perf_counter() - self._started,
+            stage=self._stage.number,
         )
         self.history = (*self.history, finished)
         Checkpoint.of(self.model, origin=self._origin, history=self.history).write(self._folder)
         _write_beside(self._network, self.history, self._origin.settings, self._folder)
-        if is_over(self.history, self._origin.settings):
+        if self._stage.is_over(self.history, self._origin.settings):
             self.model.stop_training = True
         self._report(self._progress(len(self._training), logs, finished))
 
     def _progress(self, step: int, logs: dict[str, float], finished: Epoch | None = None) -> Progress:
         return Progress(
+            stage=self._stage.number,
             epoch=self._epoch + 1,
-            epochs=self._origin.settings.epochs,
+            epochs=self._epochs,
             step=step,
             steps=len(self._training),
             loss=float(logs["loss"]),

@@ -30,6 +30,25 @@ def base_of(keras: Any, core: Any) -> Any:
     return next(layer for layer in core.layers if isinstance(layer, keras.Model))
 
 
+def unfreeze_top(keras: Any, base: Any, count: int) -> None:
+    """Let the last `count` layers of a frozen base learn, but for batch norm, and no others.
+
+    A batch norm among them keeps its scale and offset too, beside the statistics that `training=False` keeps: they
+    were learnt together (keras.io, "Image classification via fine-tuning with EfficientNet", on unfreezing layers).
+    A model that was compiled before has to be compiled again.
+
+    Args:
+        keras: the module `keras`.
+        base: of `frozen_base`.
+        count: 0…the number of its layers.
+    """
+    # A layer learns where it and the model around it may.
+    base.trainable = True
+    kept = len(base.layers) - count
+    for position, layer in enumerate(base.layers):
+        layer.trainable = position >= kept and not isinstance(layer, keras.layers.BatchNormalization)
+
+
 def split_at_base(keras: Any, network: Any) -> tuple[Any, Any]:
     """Take a built network apart; the parts share its layers, so what the head learns the network knows.
 

@@ -29,6 +29,7 @@ class Epoch:
     val_accuracy: float
     learning_rate: float
     seconds: float  # training and validation
+    stage: int = 1  # 2 where the top of the base learns too
 
 
 def best_epoch(history: Sequence[Epoch], monitor: Monitor) -> Epoch:

@@ -1,4 +1,4 @@
-"""What is trained, and on what: the whole network on images, or its head on the features of a frozen base."""
+"""What a stage trains, and on what: the whole network on images, or its head on the features of a frozen base."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +13,12 @@ from edgecnn_runtime.stratify import stratified_sample
 from edgecnn_training.augmentation import augmented
 from edgecnn_training.batches import Batches, Labelled
 from edgecnn_training.data.split_names import TRAIN, VALID
-from edgecnn_training.features import compute_features
-from edgecnn_training.frozen_base import split_at_base
+from edgecnn_training.features import FeatureReport, compute_features
+from edgecnn_training.frozen_base import base_of, split_at_base, unfreeze_top
+from edgecnn_training.network import core
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import Settings
+from edgecnn_training.stage import Stage
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
 _PREDICTED_VALUES = 2**22
@@ -31,17 +33,26 @@ class Lesson:
     validation: Batches
 
 
-def prepare_lesson(network: Any, recipe: Recipe, settings: Settings, image_set: ImageSet) -> Lesson:
+def prepare_lesson(
+    network: Any,
+    recipe: Recipe,
+    settings: Settings,
+    image_set: ImageSet,
+    stage: Stage,
+    report: FeatureReport | None = None,
+) -> Lesson:
     """Decide what is trained.
 
-    A frozen base whose images never change runs once, here. Else the images go through the network in each epoch,
-    behind the augmentation where that is asked for.
+    A base that is frozen as a whole and whose images never change runs once, here. Else the images go through the
+    network in each epoch, behind the augmentation where that is asked for.
 
     Args:
-        network: of `build_network`, with its base's weights.
+        network: of `build_network`, with its base's weights; the layers that the stage unfreezes are unfrozen.
         recipe: of the network.
         settings: of the run.
         image_set: the set, with the split `train`; `valid` is validated on where there is one.
+        stage: of the run.
+        report: called while images go through the base.
 
     Raises:
         DataError: too few images to validate on.
@@ -53,11 +64,13 @@ def prepare_lesson(network: Any, recipe: Recipe, settings: Settings, image_set: 
     else:
         trained_on, validated_on = split_positions(splits[TRAIN].labels, settings)
     model = network
+    if stage.unfreeze:
+        unfreeze_top(keras, base_of(keras, core(network)), stage.unfreeze)
     if settings.augment:
         model = augmented(keras, network, recipe.augmentation, seed=settings.seed)
-    elif recipe.base is not None:
+    elif recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
-        splits = {name: compute_features(extractor, split, batch_size=batch_size) for name, split in splits.items()}
+        splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
     return Lesson(
         model,
         Batches(splits[TRAIN], trained_on, batch_size=settings.batch_size, shuffle_seed=settings.seed),

@@ -5,7 +5,7 @@ import math
 
 
 class Schedule(enum.StrEnum):
-    """How the learning rate goes over the epochs of a run."""
+    """How the learning rate goes over the epochs of a stage."""
 
     CONSTANT = "constant"
     EXPONENTIAL = "exponential"
@@ -23,8 +23,8 @@ def rate_at(schedule: Schedule, epoch: int, *, epochs: int, base: float) -> floa
         schedule: `EXPONENTIAL` is `base * 0.99 ** (epoch + epochs)`, as in seed 4; `COSINE` falls from `base` in the
             first epoch along half a cosine (I. Loshchilov, F. Hutter, arXiv:1608.03983, without restarts).
         epoch: 0…epochs - 1.
-        epochs: of the whole run.
-        base: the learning rate of the settings.
+        epochs: of the whole stage.
+        base: the learning rate of the stage.
 
     >>> rate_at(Schedule.EXPONENTIAL, 0, epochs=5, base=0.001) == 0.001 * 0.99**5
     True

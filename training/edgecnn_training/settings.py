@@ -24,6 +24,11 @@ class Optimizer(enum.StrEnum):
 USUAL_LEARNING_RATES = {Optimizer.SGD: 0.01, Optimizer.ADAM: 0.001, Optimizer.ADADELTA: 1.0}
 
 
+# Of the usual learning rate, where a pretrained base learns too: the Keras guide "Transfer learning & fine-tuning" and
+# TensorFlow's tutorial of that name both use 1e-5 then, and the blog "Building powerful image classification models
+# using very little data" 1e-4 with SGD.
+_FINE_TUNING = 1 / 100
+
 # Where the pretrained base of a network has its weights from, if not from a file.
 IMAGENET, NO_WEIGHTS = "imagenet", "none"
 
@@ -45,6 +50,11 @@ class Settings:
     augment: bool = False
     # Of the network's base, where it has one: "imagenet", "none", or the path of a weights file.
     weights: str = NO_WEIGHTS
+    # Layers at the top of the base that are trained too, after the head has been; 0: none.
+    unfreeze: int = 0
+    # How that is done; the same guide runs 10 epochs.
+    fine_tune_epochs: int = 10
+    fine_tune_rate: float = USUAL_LEARNING_RATES[Optimizer.ADAM] * _FINE_TUNING
     # The share of the training split that is kept for choosing the best epoch and never trained on.
     validation_fraction: float = 0.1
     seed: int = 0
@@ -52,13 +62,20 @@ class Settings:
     threads: int | None = None  # None: all processors this process may use
 
     def __post_init__(self) -> None:
-        for name, value in (("epochs", self.epochs), ("batch size", self.batch_size), ("threads", self.threads)):
+        for name, value in (
+            ("epochs", self.epochs),
+            ("batch size", self.batch_size),
+            ("fine-tune epochs", self.fine_tune_epochs),
+            ("threads", self.threads),
+        ):
             if value is not None and value < 1:
                 raise InputError(f"{name}: at least 1 expected, got {value}")
-        if self.patience < 0:
-            raise InputError(f"patience: 0 or more expected, got {self.patience}")
-        if not 0 < self.learning_rate < float("inf"):
-            raise InputError(f"learning rate: a finite number above 0 expected, got {self.learning_rate}")
+        for name, value in (("patience", self.patience), ("unfreeze", self.unfreeze)):
+            if value < 0:
+                raise InputError(f"{name}: 0 or more expected, got {value}")
+        for name, rate in (("learning rate", self.learning_rate), ("fine-tune rate", self.fine_tune_rate)):
+            if not 0 < rate < float("inf"):
+                raise InputError(f"{name}: a finite number above 0 expected, got {rate}")
         if not 0 < self.validation_fraction < 1:
             raise InputError(
                 f"validation fraction: between 0 and 1 expected, got {self.validation_fraction}; "
@@ -80,6 +97,9 @@ class Settings:
         patience: int | None = None,
         augment: bool | None = None,
         weights: str | None = None,
+        unfreeze: int | None = None,
+        fine_tune_epochs: int | None = None,
+        fine_tune_rate: float | None = None,
         validation_fraction: float | None = None,
         seed: int | None = None,
         deterministic: bool | None = None,
@@ -87,7 +107,7 @@ class Settings:
     ) -> Self:
         """Return these settings with those replaced that are not None.
 
-        Another optimizer without a learning rate gets its usual one, not the rate of the optimizer it replaces.
+        Another optimizer without learning rates gets its usual ones, not those of the optimizer it replaces.
 
         Raises:
             InputError: a value is out of range, or there is no such optimizer.
@@ -97,8 +117,10 @@ class Settings:
         0.001
         """
         chosen = self.optimizer if optimizer is None else _chosen(Optimizer, optimizer)
-        if learning_rate is None and chosen is not self.optimizer:
-            learning_rate = USUAL_LEARNING_RATES[chosen]
+        if chosen is not self.optimizer:
+            usual = USUAL_LEARNING_RATES[chosen]
+            learning_rate = usual if learning_rate is None else learning_rate
+            fine_tune_rate = usual * _FINE_TUNING if fine_tune_rate is None else fine_tune_rate
         given: dict[str, Any] = {
             "epochs": epochs,
             "batch_size": batch_size,
@@ -109,6 +131,9 @@ class Settings:
             "patience": patience,
             "augment": augment,
             "weights": weights,
+            "unfreeze": unfreeze,
+            "fine_tune_epochs": fine_tune_epochs,
+            "fine_tune_rate": fine_tune_rate,
             "validation_fraction": validation_fraction,
             "seed": seed,
             "deterministic": deterministic,

@@ -19,7 +19,7 @@ class Stopwatch:
 
     @contextlib.contextmanager
     def timing(self, name: str) -> Iterator[None]:
-        """Note how long a block takes."""
+        """Note how long a block takes; blocks of one name add up."""
         started = time.perf_counter()
         yield
-        self.seconds[name] = time.perf_counter() - started
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started

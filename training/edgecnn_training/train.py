@@ -20,15 +20,18 @@ from edgecnn_training.batches import Batches
 from edgecnn_training.data.split_names import TEST, TRAIN
 from edgecnn_training.devices import feed, prepare_device
 from edgecnn_training.evaluation import evaluate
-from edgecnn_training.fit import Progress, Report, compile_network, fit
+from edgecnn_training.features import FeatureReport
+from edgecnn_training.fit import Progress, Report, fit
+from edgecnn_training.frozen_base import base_of
 from edgecnn_training.history import Epoch, best_epoch
-from edgecnn_training.lesson import predict_batch, prepare_lesson
-from edgecnn_training.network import build_network
+from edgecnn_training.lesson import Lesson, predict_batch, prepare_lesson
+from edgecnn_training.network import build_network, core
 from edgecnn_training.origin import Origin
 from edgecnn_training.pretrained import load_base_weights
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, Settings
+from edgecnn_training.stage import Stage
 from edgecnn_training.stopwatch import Stopwatch
 
 
@@ -43,6 +46,7 @@ def train(
     command: str | None = None,
     watch: Stopwatch | None = None,
     report: Report | None = None,
+    report_features: FeatureReport | None = None,
 ) -> RunRecord:
     """Train a recipe and leave a run folder behind.
 
@@ -61,6 +65,7 @@ def train(
         command: the command line, for the record.
         watch: started when the command was, for the time to the first step.
         report: called after each step and each epoch.
+        report_features: called while the images go through a frozen base, before the first epoch.
 
     Returns:
         The record, as in `run.json`.
@@ -84,17 +89,18 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     network = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     if recipe.base is not None:
+        _check_unfreeze(network, settings.unfreeze)
         load_base_weights(network, recipe, settings.weights)
     # Only now, when nothing can be missing any more, an earlier run may go.
     checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite)
-    with watch.timing("preparation"):
-        lesson = prepare_lesson(network, recipe, settings, image_set)
-    compile_network(lesson.model, settings)
+
+    def prepare(stage: Stage) -> Lesson:
+        with watch.timing("preparation"):
+            return prepare_lesson(network, recipe, settings, image_set, stage, report_features)
+
     history = fit(
-        lesson.model,
-        network=network,
-        training=lesson.training,
-        validation=lesson.validation,
+        network,
+        prepare,
         origin=origin,
         folder=folder,
         checkpoint=checkpoint,
@@ -166,6 +172,14 @@ def _check_settings(recipe: Recipe, settings: Settings) -> None:
         raise InputError(f"augment: a recipe with augmentation expected, got {recipe.name}; leave --augment out")
     if settings.weights != NO_WEIGHTS and recipe.base is None:
         raise InputError(f"weights: a recipe on a pretrained base expected, got {recipe.name}; leave --weights out")
+    if settings.unfreeze and recipe.base is None:
+        raise InputError(f"unfreeze: a recipe on a pretrained base expected, got {recipe.name}; leave --unfreeze out")
+
+
+def _check_unfreeze(network: Any, count: int) -> None:
+    base = base_of(keras, core(network))
+    if count > len(base.layers):
+        raise InputError(f"unfreeze: 0…{len(base.layers)} expected, as {base.name} has so many layers, got {count}")
 
 
 def _check_data(recipe: Recipe, image_set: ImageSet) -> None:

@@ -43,6 +43,13 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="TOML with these options, or the run.json of a run to repeat."),
     ] = None,
+    unfreeze: Annotated[
+        int | None, typer.Option(metavar="N", help="Then train the top N layers of the base too, but for batch norm.")
+    ] = None,
+    fine_tune_epochs: Annotated[int | None, typer.Option(help="With --unfreeze; default: 10.")] = None,
+    fine_tune_rate: Annotated[
+        float | None, typer.Option(help="Its learning rate; default: a hundredth of the optimizer's usual one.")
+    ] = None,
     epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adadelta.")] = None,
@@ -83,7 +90,7 @@ def train(
     for it; the test split is read once. An option here goes before the one in --config, and that before the
     recipe's.
     """
-    from edgecnn.commands.data.image_progress import shown_preparing
+    from edgecnn.commands.data.image_progress import shown_images, shown_preparing
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.run_folder import RunFolder
     from edgecnn_training.config import Config, read_config
@@ -110,6 +117,9 @@ def train(
             patience=patience,
             augment=augment,
             weights=weights,
+            unfreeze=unfreeze,
+            fine_tune_epochs=fine_tune_epochs,
+            fine_tune_rate=fine_tune_rate,
             validation_fraction=validation_fraction,
             seed=seed,
             deterministic=deterministic or None,
@@ -136,7 +146,16 @@ def train(
         )
         if chosen.base and not settings.augment:
             console.say(f"Each image goes through the frozen {chosen.base} once; then the head trains on the features.")
-    with _told_how_to_go_on(console, chosen.name, folder), shown_training(console) as report:
+        if chosen.base and settings.unfreeze:
+            console.say(
+                f"From its best epoch on the top {settings.unfreeze} layers of {chosen.base} are trained too: "
+                f"epochs {settings.fine_tune_epochs}, learning rate {settings.fine_tune_rate:g}"
+            )
+    with (
+        _told_how_to_go_on(console, chosen.name, folder),
+        shown_images(console, "features") as report_features,
+        shown_training(console) as report,
+    ):
         with watch.timing("imports"):
             train_recipe = _load_training()
         train_recipe(
@@ -149,6 +168,7 @@ def train(
             command=shlex.join(["edgecnn", *sys.argv[1:]]),
             watch=watch,
             report=report,
+            report_features=report_features,
         )
     if finished_before:
         console.say(f"{folder.path} was finished before; it is left as it is.")
@@ -193,15 +213,18 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
     """Show a training: a bar or lines with the steps, and a line with the scores of each finished epoch."""
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
-        first = 1
+        first, stage = 1, 0
 
         def show(progress: "Progress") -> None:
-            nonlocal advance, first
-            if advance is None:
-                # A resumed run does not begin at epoch 1, and its ETA is that of the epochs to come.
-                first = progress.epoch
+            nonlocal advance, first, stage
+            if advance is None or progress.stage != stage:
+                # A resumed run does not begin at epoch 1, and its ETA is that of the epochs to come. So is that of
+                # another stage, whose steps take another time.
+                first, stage = progress.epoch, progress.stage
                 total = (progress.epochs - first + 1) * progress.steps
-                advance = stack.enter_context(console.progress("training", total))
+                stack.close()
+                label = "training" if stage == 1 else "fine-tuning"
+                advance = stack.enter_context(console.progress(label, total))
             done = (progress.epoch - first) * progress.steps + progress.step
             advance(done, f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f}")
             if (epoch := progress.finished) is not None:

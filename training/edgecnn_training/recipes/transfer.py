@@ -46,7 +46,7 @@ def transfer_to(base: str) -> Recipe:
 def _recipe(name: str, base: str) -> Recipe:
     return Recipe(
         name=name,
-        summary=f"images of your own on a frozen {base}, or --backbone; only the head is trained",
+        summary=f"images of your own on a frozen {base}, or --backbone; --unfreeze trains its top too",
         data=None,
         input_shape=(224, 224, 3),
         any_size=True,

@@ -8,7 +8,7 @@ from edgecnn.console import Advance, Console
 
 @contextlib.contextmanager
 def shown_images(console: Console, label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """Show work on images: a bar or lines with the images done, from the first report on."""
+    """Show work on images: a bar or lines with the images done, from the first report to that of the last image."""
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
 
@@ -17,6 +17,8 @@ def shown_images(console: Console, label: str) -> Iterator[Callable[[int, int, s
             if advance is None:
                 advance = stack.enter_context(console.progress(label, total))
             advance(done, split)
+            if done == total:
+                stack.close()
 
         yield show
 

@@ -1,0 +1,27 @@
+"""Recipes on a small base, for the 28x28 digits."""
+
+import dataclasses
+from typing import Any
+
+from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.recipe import Shape
+from edgecnn_training.recipes import get_recipe
+
+MNIST = get_recipe("mnist")
+
+
+def on_a_small_base(keras: Any, shape: Shape, classes: int) -> Any:
+    """A recipe of the form of casting-mobilenetv2, whose base is small."""
+    layers = keras.layers
+    base = keras.Sequential(
+        [keras.Input(shape), layers.Conv2D(8, 3, strides=2), layers.BatchNormalization(), layers.ReLU()], name="small"
+    )
+    base.trainable = False
+    scaled = keras.Input(shape)
+    x = layers.GlobalAveragePooling2D()(base(scaled, training=False))
+    x = layers.Dropout(0.2)(x)
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+
+
+FROZEN = dataclasses.replace(MNIST, name="frozen", base="small", build=on_a_small_base)
+AUGMENTED = dataclasses.replace(FROZEN, augmentation=Augmentation(rotation=0.05, zoom_in=0.1))
