@@ -87,6 +87,11 @@ class RunFolder:
         return self.path / "figures"
 
     @property
+    def tensorboard(self) -> Path:
+        """The event files of TensorBoard, where they were asked for."""
+        return self.path / "tensorboard"
+
+    @property
     def evaluation(self) -> Path:
         """What `edgecnn evaluate` wrote: a folder a model file, and in it one a data set and split."""
         return self.path / "evaluation"

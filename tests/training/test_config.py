@@ -34,6 +34,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         patience = 3
         augment = true
         weights = "none"
+        unfreeze = 5
+        fine_tune_epochs = 2
+        fine_tune_rate = 1e-4
         validation_fraction = 0.25
         seed = 5
         deterministic = true
@@ -51,6 +54,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         monitor=Monitor.LOSS,
         patience=3,
         augment=True,
+        unfreeze=5,
+        fine_tune_epochs=2,
+        fine_tune_rate=1e-4,
         validation_fraction=0.25,
         seed=5,
         deterministic=True,

@@ -75,7 +75,8 @@ def test_a_finished_run_is_not_destroyed_unasked(finished: RunFolder) -> None:
 
 
 def test_overwriting_removes_the_run_and_what_was_made_of_it_and_nothing_else(finished: RunFolder) -> None:
-    for folder in (finished.checkpoints, finished.figures, finished.export, finished.bench, finished.path / "mine"):
+    made = (finished.checkpoints, finished.figures, finished.tensorboard, finished.export, finished.bench)
+    for folder in (*made, finished.path / "mine"):
         folder.mkdir()
         (folder / "file").touch()
     finished.model.touch()

@@ -1,7 +1,7 @@
 """What the hardware does for a run: threads, determinism, GPU memory, and the feed of batches.
 
-The one file of this package that may import TensorFlow. On another Keras backend nothing here is needed, or
-possible: `prepare_device` then refuses what it cannot keep.
+With `tensorboard.py` the only file of this package that may import TensorFlow. On another Keras backend nothing here
+is needed, or possible: `prepare_device` then refuses what it cannot keep.
 """
 
 from collections.abc import Iterator

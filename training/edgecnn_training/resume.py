@@ -84,6 +84,14 @@ def _remove_run(folder: RunFolder) -> None:
         folder.test_probabilities,
     ):
         file.unlink(missing_ok=True)
-    for inner in (folder.checkpoints, folder.figures, folder.evaluation, folder.explain, folder.export, folder.bench):
+    for inner in (
+        folder.checkpoints,
+        folder.figures,
+        folder.tensorboard,
+        folder.evaluation,
+        folder.explain,
+        folder.export,
+        folder.bench,
+    ):
         if inner.exists():
             shutil.rmtree(inner)

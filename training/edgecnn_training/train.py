@@ -4,7 +4,7 @@ import dataclasses
 import importlib.util
 import platform
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
@@ -33,6 +33,7 @@ from edgecnn_training.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, Settings
 from edgecnn_training.stage import Stage
 from edgecnn_training.stopwatch import Stopwatch
+from edgecnn_training.tensorboard import check_event_writer, event_writer
 
 
 def train(
@@ -43,6 +44,7 @@ def train(
     *,
     resume: bool = False,
     overwrite: bool = False,
+    tensorboard: bool = False,
     command: str | None = None,
     watch: Stopwatch | None = None,
     report: Report | None = None,
@@ -62,6 +64,7 @@ def train(
         settings: how to train; `recipe.settings` holds the defaults.
         resume: go on with the run in `folder`, if there is one.
         overwrite: delete the run in `folder`, and what was exported and measured from it, if there is one.
+        tensorboard: write event files for TensorBoard while it runs; a resumed run that has some goes on with them.
         command: the command line, for the record.
         watch: started when the command was, for the time to the first step.
         report: called after each step and each epoch.
@@ -79,6 +82,9 @@ def train(
     watch = watch or Stopwatch()
     _check_data(recipe, image_set)
     _check_settings(recipe, settings)
+    tensorboard = tensorboard or (resume and folder.tensorboard.exists())
+    if tensorboard:
+        check_event_writer()
     threads = prepare_device(threads=settings.threads, deterministic=settings.deterministic)
     settings = dataclasses.replace(settings, threads=threads)
     origin = Origin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
@@ -93,6 +99,11 @@ def train(
         load_base_weights(network, recipe, settings.weights)
     # Only now, when nothing can be missing any more, an earlier run may go.
     checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite)
+    reports = [_first_step_noted(watch)]
+    if tensorboard:
+        reports.append(event_writer(folder.tensorboard, network, checkpoint.history if checkpoint else ()))
+    if report is not None:
+        reports.append(report)
 
     def prepare(stage: Stage) -> Lesson:
         with watch.timing("preparation"):
@@ -104,7 +115,7 @@ def train(
         origin=origin,
         folder=folder,
         checkpoint=checkpoint,
-        report=_noting_first_step(report, watch),
+        report=_told_to_all(reports),
     )
     _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), watch)
 
@@ -211,13 +222,20 @@ def _check_extra() -> None:
             raise MissingExtraError("training", package=package, extra="train")
 
 
-def _noting_first_step(report: Report | None, watch: Stopwatch) -> Report:
-    def noting(progress: Progress) -> None:
+def _first_step_noted(watch: Stopwatch) -> Report:
+    def note(progress: Progress) -> None:
+        del progress
         watch.seconds.setdefault("to_first_step", watch.elapsed)
-        if report is not None:
+
+    return note
+
+
+def _told_to_all(reports: Sequence[Report]) -> Report:
+    def tell(progress: Progress) -> None:
+        for report in reports:
             report(progress)
 
-    return noting
+    return tell
 
 
 def _versions() -> Mapping[str, str]:

@@ -77,6 +77,9 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the run in DIR, with its exports, and start again.")
     ] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Write the scores to DIR/tensorboard too, for TensorBoard.")
+    ] = False,
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Equal weights for equal seed, machine and threads; slower.")
     ] = False,
@@ -165,6 +168,7 @@ def train(
             settings,
             resume=resume,
             overwrite=overwrite,
+            tensorboard=tensorboard,
             command=shlex.join(["edgecnn", *sys.argv[1:]]),
             watch=watch,
             report=report,
