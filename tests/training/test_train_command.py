@@ -144,12 +144,16 @@ def test_a_run_can_be_repeated_from_its_record(uninterrupted: Path, tmp_path: Pa
         np.testing.assert_array_equal(got, expected)
 
 
-def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
-    """Class folders, any size, options from a file; fifty digits, ten of which become the test split."""
+def in_class_folders(digit_files: list[Path], root: Path) -> None:
     for file in digit_files:
-        target = tmp_path / "digits" / file.stem.partition("_")[2] / file.name
+        target = root / file.stem.partition("_")[2] / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.symlink_to(file)
+
+
+def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
+    """Class folders, any size, options from a file; fifty digits, ten of which become the test split."""
+    in_class_folders(digit_files, tmp_path / "digits")
     (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\n')
     options = ("--config", tmp_path / "short.toml", "--epochs", "1", "--data", "digits", "--output", "run")
     document = json.loads(run("train", *options, "--json", cwd=tmp_path))
@@ -158,6 +162,19 @@ def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
     assert record.input.shape == (24, 24, 3)
     assert (record.recipe["epochs"], record.recipe["augment"]) == (1, True)
     assert record.recipe["augmentation"]["zoom"] == 0.1
+
+
+def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
+    in_class_folders(digit_files, tmp_path / "digits")
+    options = (
+        "--backbone MobileNet --weights none --data digits --imgsz 32 --epochs 1 --unfreeze 3 --fine-tune-epochs 1"
+    )
+    out = run("train", "transfer", *options.split(), "--output", "run", "--tensorboard", cwd=tmp_path)
+    assert "the top 3 layers of MobileNet are trained too: epochs 1, learning rate 1e-05" in out
+    assert "epoch 2/2  loss " in out
+    folder = RunFolder(tmp_path / "run")
+    assert [line.rpartition(",")[2] for line in folder.history.read_text().splitlines()] == ["stage", "1", "2"]
+    assert len(list(folder.tensorboard.rglob("*.v2"))) == 2
 
 
 def test_recipes_are_listed() -> None:

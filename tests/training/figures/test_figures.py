@@ -1,5 +1,6 @@
 """The figures are looked at by people; what a test can see is that they are drawn, and what their words say."""
 
+import dataclasses
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,13 @@ def test_all_are_written(tmp_path: Path) -> None:
     for path in (tmp_path / "figures").glob("*.png"):
         with Image.open(path) as image:
             assert min(image.size) > 300
+
+
+def test_curves_tell_where_fine_tuning_begins() -> None:
+    history = [*HISTORY[:2], dataclasses.replace(HISTORY[2], stage=2)]
+    for axes in figures.training_curves(history, history[0]).axes:
+        (line,) = (line for line in axes.lines if line.get_label() == "fine-tuning")
+        assert list(line.get_xdata()) == [2.5, 2.5]
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

@@ -5,15 +5,16 @@ from collections.abc import Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from edgecnn_training.figures.style import BLUE, VERMILLION, tidy
+from edgecnn_training.figures.style import BLUE, GREY, VERMILLION, tidy
 from edgecnn_training.history import Epoch
 
 
 def training_curves(history: Sequence[Epoch], best: Epoch) -> Figure:
-    """Draw loss and accuracy over the epochs, on training and validation images, with the best epoch marked."""
+    """Draw loss and accuracy over the epochs, on training and validation images; mark the best and the fine-tuning."""
     figure = Figure(figsize=(11, 4.4), layout="constrained")
     losses, accuracies = figure.subplots(1, 2)
     epochs = [epoch.epoch for epoch in history]
+    tuned = next((epoch.epoch for epoch in history if epoch.stage > 1), None)
     # Beyond some epochs the marks would hide the lines.
     marks = {"marker": "o", "markersize": 6} if len(history) <= 40 else {}
     figure.suptitle(
@@ -36,6 +37,8 @@ def training_curves(history: Sequence[Epoch], best: Epoch) -> Figure:
             linestyle="none",
             label="best epoch",
         )
+        if tuned is not None:
+            axes.axvline(tuned - 0.5, color=GREY, linestyle=":", label="fine-tuning")
         axes.set_title(title, fontsize=13)
         axes.set_xlabel("epoch", fontsize=12)
         axes.set_ylabel("cross-entropy" if axes is losses else "share classified correctly", fontsize=12)
