@@ -161,7 +161,7 @@ def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
     record = RunFolder(tmp_path / "run").read_record()
     assert record.input.shape == (24, 24, 3)
     assert (record.recipe["epochs"], record.recipe["augment"]) == (1, True)
-    assert record.recipe["augmentation"]["zoom"] == 0.1
+    assert record.recipe["augmentation"]["zoom_in"] == 0.1
 
 
 def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
