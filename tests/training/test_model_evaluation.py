@@ -109,8 +109,8 @@ def test_an_exported_file_knows_its_run(run: RunFolder, small_set: ImageSet) -> 
     ("arguments", "message"),
     [
         ({"data": None}, "name them with --data"),
-        ({"data": "nowhere"}, "nowhere: a folder with one sub-folder a class"),
-        ({"split": "valid"}, "a folder 'valid' of class folders expected, got no such level"),
+        ({"data": "nowhere"}, "nowhere: a folder or zip with one sub-folder a class"),
+        ({"split": "valid"}, "a split 'valid' expected, got only train"),
     ],
 )
 def test_data_that_are_not_there(
@@ -123,7 +123,7 @@ def test_data_that_are_not_there(
 
 
 def test_other_labels(tmp_path: Path, class_folders: Path, run: RunFolder) -> None:
-    with pytest.raises(DataError, match="named after the labels expected"):
+    with pytest.raises(DataError, match=r"the labels of .* expected .*, got bright, dark too"):
         opened(run.path, class_folders)
 
 

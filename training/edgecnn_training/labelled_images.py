@@ -1,19 +1,27 @@
-"""The labelled images that a model is evaluated on: a split of a prepared set, or class folders."""
+"""The labelled images that a model is evaluated on: a split of a prepared set, or images of a user's own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, fingerprint, open_labelled_folder
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, fingerprint
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.run_folder import open_run_data
+from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.own_images import LAYOUT, OwnImages
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.data.split_names import TEST, split_of
+from edgecnn_training.data.source import SourceSplit
+from edgecnn_training.data.split_names import TEST, TRAIN
 from edgecnn_training.opened_model import OpenedModel
 
-# What the images of class folders without a level of splits are called.
+# What images without splits are called.
 ALL = "all"
 
 
@@ -24,7 +32,7 @@ class LabelledImages:
     data: str
     split: str
     images: Split
-    fingerprint: str  # of the whole set, or of the class folders read
+    fingerprint: str  # of the whole set, or of the images read
 
 
 def open_labelled_images(
@@ -34,9 +42,9 @@ def open_labelled_images(
 
     Args:
         model: what they are for.
-        data: a known set, a prepared set, or class folders with or without a level of splits; None takes the set
-            that the model's run was trained on.
-        split: which; None is `test`, or all images of class folders that have no such level.
+        data: a known set, a prepared set, class folders (a folder or zip) with or without a level of splits, or a
+            CSV of labels; None takes the set that the model's run was trained on.
+        split: which; None is `test`, or all images of those without splits.
         say: told, in a sentence, that a set is prepared first.
 
     Raises:
@@ -46,13 +54,13 @@ def open_labelled_images(
         if model.record is None:
             raise DataError(f"{model.path}: labelled images expected, got none; name them with --data")
         opened = _of_set(model, open_run_data(model.record), split or TEST)
-    elif (folder := Path(data)).is_dir() and data not in KNOWN_SETS and not (folder / DATASET_FILE).exists():
-        opened = _of_class_folders(model, folder, split)
-    elif data in KNOWN_SETS or data in prepared_sets() or folder.is_dir():
+    elif data in KNOWN_SETS or data in prepared_sets() or (Path(data) / DATASET_FILE).exists():
         opened = _of_set(model, open_or_prepare(data, say=say, spec=model.input), split or TEST)
+    elif (images := OwnImages.at(data)) is not None:
+        opened = _of_own(model, images, split)
     else:
         raise DataError(
-            f"{data}: a folder with one sub-folder a class, a prepared image set, or the name of a known one "
+            f"{data}: {LAYOUT}, a prepared image set, or the name of a known one "
             f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
         )
     if not len(opened.images):
@@ -74,15 +82,38 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
     return LabelledImages(image_set.name, split, image_set.split(split), image_set.fingerprint)
 
 
-def _of_class_folders(model: OpenedModel, folder: Path, split: str | None) -> LabelledImages:
-    levels = {split_of(path.name): path for path in sorted(folder.iterdir()) if path.is_dir()}
-    chosen = levels.get(split or TEST)
-    if chosen is None and split is not None:
-        found = ", ".join(sorted(name for name in levels if name)) or "no such level"
-        raise DataError(f"{folder}: a folder {split!r} of class folders expected, got {found}")
-    images = open_labelled_folder(chosen or folder, labels=model.labels, spec=model.input)
-    name = (split or TEST) if chosen else ALL
-    return LabelledImages(folder.resolve().name, name, images, fingerprint(model.labels, {name: images}))
+def _of_own(model: OpenedModel, images: OwnImages, split: str | None) -> LabelledImages:
+    source = images.read()
+    unknown = tuple(label for label in source.labels if label not in model.labels)
+    if unknown:
+        raise DataError(
+            f"{images.path}: the labels of {model.path} expected ({_listed(model.labels)}), got {_listed(unknown)} too"
+        )
+    # Without a level of splits, a reader calls all images `train`.
+    name = split or (ALL if set(source.splits) == {TRAIN} else TEST)
+    part = source.splits.get(TRAIN if name == ALL else name)
+    if part is None:
+        raise DataError(f"{images.path}: a split {name!r} expected, got only {', '.join(source.splits)}")
+    numbers = np.array([model.labels.index(label) for label in source.labels], np.int64)
+    read = Split(_pixels(images, part, model.input), numbers[part.labels], tuple(part.files))
+    return LabelledImages(images.name, name, read, fingerprint(model.labels, {name: read}))
+
+
+def _pixels(images: OwnImages, split: SourceSplit, spec: InputSpec) -> NDArray[np.uint8]:
+    """Read all images, uint8 `(N, height, width, channels)`; a test set must be whole."""
+
+    def read(image: ImageSource) -> NDArray[np.uint8] | ImageError:
+        try:
+            return read_image(image, spec)
+        except ImageError as error:
+            return error
+
+    pixels = np.empty((len(split), *spec.shape), np.uint8)
+    for position, outcome in enumerate(map_images(read, split.images)):
+        if isinstance(outcome, ImageError):
+            raise DataError(f"{images.path}: {split.files[position]}: a test set must be whole; {outcome}")
+        pixels[position] = outcome
+    return pixels
 
 
 def _listed(labels: tuple[str, ...]) -> str:

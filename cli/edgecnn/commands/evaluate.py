@@ -13,7 +13,8 @@ def evaluate(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Class folders, a prepared set, or a known one. Default: what the model's run was trained on."
+            help="Class folders (a folder or zip), a CSV of labels beside its images, a prepared set, or a known one. "
+            "Default: what the model's run was trained on."
         ),
     ] = None,
     split: Annotated[

@@ -28,7 +28,10 @@ def train(
     ] = None,
     data: Annotated[
         str | None,
-        typer.Option(help="A known image set, a prepared one, or a folder of class folders; default: the recipe's."),
+        typer.Option(
+            help="A known image set, a prepared one, class folders (a folder or zip), or a CSV of labels beside its "
+            "images; default: the recipe's."
+        ),
     ] = None,
     imgsz: Annotated[
         int | None, typer.Option(help="Side of the images in pixels, where the recipe takes any size.")
@@ -207,7 +210,7 @@ def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | 
         if imgsz < 1:
             raise InputError(f"imgsz: at least 1 expected, got {imgsz}")
         height = width = imgsz
-    elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).is_dir()):
+    elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).exists()):
         return None
     return InputSpec(height, width, Colour.GREY if channels == 1 else Colour.RGB)
 

@@ -14,6 +14,7 @@ from PIL import Image, ImageFilter
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.check import check
 from edgecnn_training.data.class_folders import read_class_folders
+from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.known_sets import KNOWN_SETS
 
 
@@ -116,7 +117,7 @@ FAULTS = {
 def test_each_fault_is_found(fault, photos):
     damage, expected = FAULTS[fault]
     damage(photos)
-    findings = check(read_class_folders(photos)).findings
+    findings = check(with_test_split(read_class_folders(photos), name="photos")).findings
     assert [finding.kind for finding in findings] == [kind for kind, _, _ in expected]
     for finding, (_, text, case) in zip(findings, expected, strict=True):
         assert text in finding.text
@@ -128,7 +129,7 @@ def test_each_fault_is_found(fault, photos):
 
 
 def test_what_the_set_holds(photos):
-    result = check(read_class_folders(photos))
+    result = check(with_test_split(read_class_folders(photos), name="photos"))
     assert result.labels == ("cat", "dog")
     assert result.classes == {"train": (12, 12), "test": (4, 4)}
     assert (result.sizes, result.modes) == ({"48x48": 32}, {"RGB": 32})
@@ -138,7 +139,7 @@ def test_no_image_that_can_be_read(photos):
     for path in photos.rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(DataError, match="got none that it reads"):
-        check(read_class_folders(photos))
+        check(with_test_split(read_class_folders(photos), name="photos"))
 
 
 def test_command(photos, tmp_path):

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.chinese_mnist import LABELS, read_chinese_mnist
+from edgecnn_training.data.chinese_mnist import HOLDOUT, LABELS, read_chinese_mnist
+from edgecnn_training.data.holdout import with_test_split
+from edgecnn_training.data.source import Source
 
 VALUES = [int(label.split()[1]) for label in LABELS]
 HEADER = "suite_id,sample_id,code,value,character\n"
@@ -24,6 +26,10 @@ def rows(suites: int = 2, samples: int = 5) -> list[str]:
         for sample in range(1, samples + 1)
         for number in reversed(range(15))
     ]
+
+
+def read(path: Path) -> Source:
+    return with_test_split(read_chinese_mnist(path), HOLDOUT, name=str(path))
 
 
 def jpeg(level: int) -> bytes:
@@ -78,7 +84,7 @@ SHAPES = {
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_gives_the_same_images(shape, tmp_path):
-    source = read_chinese_mnist(SHAPES[shape](tmp_path))
+    source = read(SHAPES[shape](tmp_path))
     assert source.findings == ()
     assert {name: np.bincount(split.labels).tolist() for name, split in source.splits.items()} == {
         "train": [8] * 15,
@@ -99,21 +105,24 @@ def test_labels_show_character_and_value_in_the_order_of_the_values():
 
 
 def test_the_split_does_not_depend_on_the_order_of_the_rows(tmp_path):
-    first = read_chinese_mnist(write(tmp_path / "a", files()))
-    second = read_chinese_mnist(write(tmp_path / "b", files(rows()[::-1])))
+    first = read(write(tmp_path / "a", files()))
+    second = read(write(tmp_path / "b", files(rows()[::-1])))
     assert first.splits["test"].files == second.splits["test"].files
 
 
 LEFT_OUT = {
     "row without image": (files(without="input_2_3_7.jpg"), "rows without their image: 1 (input_2_3_7.jpg)"),
-    "image without row": (files(rows()[1:]), "images without a usable row in chinese_mnist.csv: 1 (input_1_1_15.jpg)"),
+    "image without row": (
+        files(rows()[1:]),
+        "images without a usable row in chinese_mnist.csv: 1 (data/data/input_1_1_15.jpg)",
+    ),
     "value missing": (files([*rows()[:-1], "2,5,1,,零\n"]), "a value missing or not a number: 1 (line 151)"),
     "row cut short": (files([*rows()[:-1], "2,5\n"]), "a value missing or not a number: 1 (line 151)"),
     "contradiction": (files([*rows()[:-1], "2,5,1,7,零\n"]), "do not belong together: 1 (line 151)"),
     "character missing": (files([*rows()[:-1], "2,5,1,0,\n"]), "do not belong together: 1 (line 151)"),
     "two labels": (
         files([*rows(), "2,5,1,9,九\n"]),
-        "another label than an earlier row of the same image: 1 (line 152)",
+        "differ in label or split: 1 (data/data/input_2_5_1.jpg: 零 0 (train) in line 151, 九 9 (train) in line 152)",
     ),
     "blank lines": (files([*rows()[:-1], "\n", "2,5,1,x,零\n"]), "not a number: 1 (line 152)"),
 }
@@ -123,7 +132,7 @@ LEFT_OUT = {
 def test_what_is_left_out_is_counted(case, tmp_path):
     content, part = LEFT_OUT[case]
     source = read_chinese_mnist(write(tmp_path, content))
-    assert len(source) == (150 if case == "two labels" else 149)
+    assert len(source) == 149
     assert any(part in str(finding) for finding in source.findings)
 
 
@@ -161,10 +170,10 @@ def test_an_image_whose_compression_is_damaged_is_unreadable_and_no_more(tmp_pat
     content[start + 80 : start + 120] = bytes(40)
     path.write_bytes(content)
     source = read_chinese_mnist(path)
-    read = {
+    images = {
         file: image for split in source.splits.values() for file, image in zip(split.files, split.images, strict=True)
     }
-    assert [file for file, image in read.items() if not image] == ["input_1_1_1.jpg"]
+    assert [file for file, image in images.items() if not image] == ["data/data/input_1_1_1.jpg"]
 
 
 @pytest.mark.skipif(
@@ -172,7 +181,7 @@ def test_an_image_whose_compression_is_damaged_is_unreadable_and_no_more(tmp_pat
     reason="needs $EDGECNN_DATA/chinese-mnist",
 )
 def test_the_real_chinese_mnist():
-    source = read_chinese_mnist(Path(os.environ["EDGECNN_DATA"]) / "chinese-mnist" / "chinese-mnist.zip")
+    source = read(Path(os.environ["EDGECNN_DATA"]) / "chinese-mnist" / "chinese-mnist.zip")
     assert source.findings == ()
     assert np.bincount(source.splits["train"].labels).tolist() == [800] * 15
     assert np.bincount(source.splits["test"].labels).tolist() == [200] * 15

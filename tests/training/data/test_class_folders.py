@@ -1,13 +1,16 @@
 """Class folders as users have them: layouts, labels, splits, and what is said about the rest."""
 
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.class_folders import Holdout, read_class_folders
+from edgecnn_training.data.class_folders import read_class_folders
+from edgecnn_training.data.holdout import Holdout, with_test_split
+from edgecnn_training.data.source import Source
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -19,6 +22,15 @@ def tree(folder: Path, *names: str) -> Path:
         if not name.endswith("/"):
             path.touch()
     return folder
+
+
+def read(path: Path, holdout: Holdout | None = None) -> Source:
+    return with_test_split(read_class_folders(path), holdout or Holdout(), name=str(path))
+
+
+def zipped(folder: Path) -> Path:
+    """Pack a folder into an archive beside it, its empty folders too."""
+    return Path(shutil.make_archive(str(folder), "zip", folder))
 
 
 def images(folder: str, count: int) -> list[str]:
@@ -71,26 +83,28 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.parametrize("packing", ["folder", "zip"])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_layouts(layout, tmp_path):
+def test_layouts(layout, packing, tmp_path):
     names, labels, expected = LAYOUTS[layout]
     fraction = 0.5 if layout == "other writings" else 0.2
-    source = read_class_folders(tree(tmp_path, *names), holdout=Holdout(fraction))
+    folder = tree(tmp_path / "set", *names)
+    source = read(folder if packing == "folder" else zipped(folder), Holdout(fraction))
     assert source.labels == labels
     assert {
         name: np.bincount(split.labels, minlength=len(labels)).tolist() for name, split in source.splits.items()
     } == expected
     assert source.findings == ()
     for split in source.splits.values():
-        for path, number, file in zip(split.images, split.labels, split.files, strict=True):
-            assert path.is_file()
-            assert path.as_posix().endswith(file)
+        for image, number, file in zip(split.images, split.labels, split.files, strict=True):
+            assert image == (folder / file if packing == "folder" else b"")
+            assert (folder / file).is_file()
             assert labels[number] in file.split("/")
 
 
 def test_the_choice_of_test_images_follows_the_seed(tmp_path):
     tree(tmp_path, *CATS_AND_DOGS)
-    first, again, other = (read_class_folders(tmp_path, holdout=Holdout(0.4, seed)) for seed in (0, 0, 1))
+    first, again, other = (read(tmp_path, Holdout(0.4, seed)) for seed in (0, 0, 1))
     assert first.splits["test"].files == again.splits["test"].files != other.splits["test"].files
     assert len(first) == 15
     assert not set(first.splits["train"].files) & set(first.splits["test"].files)
@@ -114,9 +128,9 @@ UNUSABLE = {
     "empty folder": ((), "got no sub-folder"),
     "images without class folders": (("1.png", "2.png"), "got no sub-folder; put the images of each class into"),
     "no image": (("cat/", "dog/a.txt"), "got none; an image is told by its suffix"),
-    "one class": (images("cat", 5), "at least two class folders expected, got only cat"),
-    "an empty class": ((*images("cat", 5), "dog/"), "got none of dog; add images, or remove the folder"),
-    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "every class folder expected, got none of cow"),
+    "one class": (images("cat", 5), "at least two classes expected, got only cat"),
+    "an empty class": ((*images("cat", 5), "dog/"), "got none of 1 (dog); add images, or remove the class"),
+    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "of every class expected, got none of 1 (cow)"),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "one valid folder expected"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
     "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "printable names expected, got 'd\\nog'"),
@@ -127,12 +141,12 @@ UNUSABLE = {
 def test_what_cannot_be_used_is_told_with_what_to_do(case, tmp_path):
     names, part = UNUSABLE[case]
     with pytest.raises(DataError) as caught:
-        read_class_folders(tree(tmp_path / "set", *names))
+        read(tree(tmp_path / "set", *names))
     assert part in str(caught.value)
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "part"), [("nowhere", "no such folder"), ("file", "got a file")])
+@pytest.mark.parametrize(("name", "part"), [("nowhere", "no such file or folder"), ("file", "got another file")])
 def test_no_folder(name, part, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=part):
@@ -143,6 +157,22 @@ def test_no_folder(name, part, tmp_path):
 def test_an_impossible_share_is_refused(fraction):
     with pytest.raises(DataError, match="between 0 and 1"):
         Holdout(fraction)
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    tree(tmp_path / "elsewhere", *images("dog", 5))
+    tree(tmp_path / "set", *images("cat", 5))
+    (tmp_path / "set" / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
+    (tmp_path / "set" / "cat" / "up").symlink_to(tmp_path / "set")
+    assert len(read(tmp_path / "set")) == 10
+
+
+def test_a_csv_beside_the_images_is_pointed_at(tmp_path):
+    tree(tmp_path, "labels.csv", *images("images", 5))
+    with pytest.raises(DataError, match=r"or the CSV of the labels"):
+        read(tmp_path)
+    with pytest.raises(DataError, match=r"--labels labels\.csv"):
+        read_class_folders(tree(tmp_path / "flat", "labels.csv", "1.png"))
 
 
 REAL = {

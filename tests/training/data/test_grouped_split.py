@@ -8,8 +8,10 @@ from PIL import Image, ImageFilter
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.check import check
-from edgecnn_training.data.class_folders import Holdout, read_class_folders
+from edgecnn_training.data.class_folders import read_class_folders
 from edgecnn_training.data.finding import Kind
+from edgecnn_training.data.holdout import Holdout, with_test_split
+from edgecnn_training.data.source import Source
 
 GROUPED = Holdout(0.25, seed=0, group_near_duplicates=True)
 
@@ -28,6 +30,10 @@ def castings(tmp_path) -> Path:
     return tmp_path
 
 
+def read(folder: Path, holdout: Holdout) -> Source:
+    return with_test_split(read_class_folders(folder), holdout, name=str(folder))
+
+
 def parts(split) -> set[str]:
     return {file.partition("_")[0] for file in split.files}
 
@@ -39,7 +45,7 @@ def copies_across(source) -> list[str]:
 
 
 def test_no_part_is_on_both_sides(castings):
-    source = read_class_folders(castings, holdout=GROUPED)
+    source = read(castings, GROUPED)
     train, test = source.splits["train"], source.splits["test"]
     assert not parts(train) & parts(test)
     assert copies_across(source) == []
@@ -49,18 +55,18 @@ def test_no_part_is_on_both_sides(castings):
 
 
 def test_without_the_option_parts_are_on_both_sides(castings):
-    assert copies_across(read_class_folders(castings, holdout=Holdout(0.25)))
+    assert copies_across(read(castings, Holdout(0.25)))
 
 
 def test_the_choice_follows_the_seed(castings):
-    first, again = (read_class_folders(castings, holdout=GROUPED) for _ in range(2))
-    other = read_class_folders(castings, holdout=Holdout(0.25, seed=1, group_near_duplicates=True))
+    first, again = (read(castings, GROUPED) for _ in range(2))
+    other = read(castings, Holdout(0.25, seed=1, group_near_duplicates=True))
     assert first.splits["test"].files == again.splits["test"].files != other.splits["test"].files
 
 
 def test_an_image_that_cannot_be_read_does_not_hinder(castings):
     (castings / "ok" / "3_1.png").write_bytes(b"damaged")
-    assert "ok/3_1.png" in read_class_folders(castings, holdout=GROUPED).splits["train"].files
+    assert "ok/3_1.png" in read(castings, GROUPED).splits["train"].files
 
 
 def test_one_group_that_is_too_large(tmp_path):
@@ -70,13 +76,50 @@ def test_one_group_that_is_too_large(tmp_path):
             gradient = np.add.outer(np.arange(32), level // 10 * np.arange(32) % 97).astype(np.uint8)
             Image.fromarray(gradient).save(tmp_path / label / f"{number}.png")
     with pytest.raises(DataError, match="enough images to keep 25%"):
-        read_class_folders(tmp_path, holdout=GROUPED)
+        read(tmp_path, GROUPED)
 
 
-def test_a_test_folder_is_not_divided_anew(tmp_path, castings):
-    for name in ("train", "test"):
-        for label in ("ok", "defective"):
-            (tmp_path / "split" / name / label).mkdir(parents=True)
-            (tmp_path / "split" / name / label / "1.png").touch()
-    with pytest.raises(DataError, match="--group-near-duplicates only where"):
-        read_class_folders(tmp_path / "split", holdout=GROUPED)
+@pytest.fixture
+def given_splits(tmp_path, castings) -> Path:
+    """Parts 0 to 7 to train on, 8 and 9 to test on, 6 and 7 to validate on; of some parts a turn stands elsewhere too.
+
+    Of part 8 one turn is in train, of part 0 one in valid.
+    """
+    root = tmp_path / "split"
+    for label in ("ok", "defective"):
+        for file in sorted((castings / label).iterdir()):
+            part, turn = file.stem.split("_")
+            split = "test" if part in "89" else "valid" if part in "67" else "train"
+            if label == "ok":
+                split = {("8", "1"): "train", ("0", "1"): "valid"}.get((part, turn), split)
+            (root / split / label).mkdir(parents=True, exist_ok=True)
+            file.rename(root / split / label / file.name)
+    return root
+
+
+def test_given_test_images_stay_and_their_copies_leave_training(given_splits):
+    plain, grouped = read(given_splits, Holdout()), read(given_splits, GROUPED)
+    assert copies_across(plain)
+    assert copies_across(grouped) == []
+    assert grouped.splits["test"].files == plain.splits["test"].files
+    assert grouped.splits["valid"].files == plain.splits["valid"].files
+    gone = {"train/ok/8_1.png", "train/ok/0_0.png", "train/ok/0_2.png", "train/ok/0_3.png"}
+    assert set(plain.splits["train"].files) - set(grouped.splits["train"].files) == gone
+    (finding,) = grouped.findings
+    assert set(finding.cases) == gone
+    assert "train: images near-identical to one in test or valid are left out" in str(finding)
+
+
+def test_a_class_that_would_lose_all_training_images(tmp_path, castings):
+    for label in ("ok", "defective"):
+        (tmp_path / "split" / "test" / label).mkdir(parents=True)
+        for turn in (0, 1):
+            part = range(10) if label == "ok" else range(1)
+            for number in part:
+                (castings / label / f"{number}_{turn}.png").rename(
+                    tmp_path / "split" / "test" / label / f"{number}_{turn}.png"
+                )
+        (tmp_path / "split" / "train").mkdir(exist_ok=True)
+        (castings / label).rename(tmp_path / "split" / "train" / label)
+    with pytest.raises(DataError, match=r"without near-identical images: .* none of 1 \(ok\)"):
+        read(tmp_path / "split", GROUPED)

@@ -1,5 +1,6 @@
 """What `--data` may name, and where it ends up."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,9 +9,10 @@ from PIL import Image
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
-from edgecnn_training.data.class_folders import Holdout
+from edgecnn_training.data.holdout import Holdout
 from edgecnn_training.data.known_sets import KNOWN_SETS
-from edgecnn_training.data.prepare import open_or_prepare, prepare, prepare_class_folders
+from edgecnn_training.data.own_images import OwnImages
+from edgecnn_training.data.prepare import open_or_prepare, prepare, prepare_own
 
 RGB_8 = InputSpec(8, 8, Colour.RGB)
 
@@ -59,14 +61,14 @@ def test_what_changes_is_prepared_beside_what_runs_were_trained_on(change, pets)
 
 
 def test_a_name_given_can_be_named(pets, home):
-    made = prepare_class_folders(pets, spec=RGB_8, name="mine", holdout=Holdout(0.4, seed=3))
+    made = prepare_own(OwnImages(pets), spec=RGB_8, name="mine", holdout=Holdout(0.4, seed=3))
     assert made.folder == home / "sets" / "mine"
     assert len(made.split("test")) == 4
     assert open_or_prepare("mine", say=pytest.fail, spec=RGB_8).fingerprint == made.fingerprint
 
 
 def test_the_path_of_a_prepared_set(pets, tmp_path):
-    made = prepare_class_folders(pets, spec=RGB_8, output=tmp_path / "set")
+    made = prepare_own(OwnImages(pets), spec=RGB_8, output=tmp_path / "set")
     assert open_or_prepare(str(tmp_path / "set"), say=pytest.fail).fingerprint == made.fingerprint
 
 
@@ -83,6 +85,23 @@ def test_a_known_set_with_its_own_input_and_with_another(home):
     assert len(said) == 2
 
 
+@pytest.mark.parametrize("kind", ["zip", "CSV"])
+def test_a_zip_and_a_csv_are_prepared_as_the_folder_is(kind, pets, home):
+    if kind == "zip":
+        data = Path(shutil.make_archive(str(pets), "zip", pets))
+    else:
+        data = pets / "pets.csv"
+        data.write_text("file,label\n" + "".join(f"{pet}/{n}.png,{pet}\n" for pet in ("cat", "dog") for n in range(5)))
+    said = []
+    first = open_or_prepare(str(data), say=said.append, spec=RGB_8)
+    assert (first.name, first.labels) == ("pets", ("cat", "dog"))
+    assert first.fingerprint == open_or_prepare(str(pets), say=said.append, spec=RGB_8).fingerprint
+    assert open_or_prepare(str(data), say=pytest.fail, spec=RGB_8).folder == first.folder
+    if kind == "CSV":
+        data.write_text(data.read_text().replace("cat/0.png,cat", "cat/0.png,dog"))
+        assert open_or_prepare(str(data), say=said.append, spec=RGB_8).fingerprint != first.fingerprint
+
+
 MISTAKES = {
     "unknown name": ("cifar", RGB_8, "the name of a known set (mnist, mnist-5000"),
     "a path that is no known set": ("./mnist", RGB_8, "the name of a known set"),
@@ -96,7 +115,7 @@ MISTAKES = {
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_what_cannot_be_opened_is_told_with_what_to_do(mistake, pets, tmp_path, monkeypatch):
     data, spec, part = MISTAKES[mistake]
-    prepare_class_folders(pets, spec=RGB_8, output=tmp_path / "set")
+    prepare_own(OwnImages(pets), spec=RGB_8, output=tmp_path / "set")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as caught:
@@ -107,7 +126,7 @@ def test_what_cannot_be_opened_is_told_with_what_to_do(mistake, pets, tmp_path, 
 @pytest.mark.parametrize("name", ["mnist", "a/b", "..", ".hidden", ""])
 def test_a_name_that_cannot_be_given(name, pets):
     with pytest.raises(DataError, match="--name"):
-        prepare_class_folders(pets, spec=RGB_8, name=name)
+        prepare_own(OwnImages(pets), spec=RGB_8, name=name)
 
 
 def test_a_known_set_with_other_classes_is_refused(pets):

@@ -1,4 +1,4 @@
-"""A folder with one sub-folder a class, with or without a level of `train`, `valid` and `test` folders above it."""
+"""One folder a class, in a folder or zip archive, with or without folders `train`, `valid` and `test` above them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,61 +9,39 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.sources import IMAGE_SUFFIXES
-from edgecnn_runtime.stratify import stratified_sample
 from edgecnn_training.data.finding import Finding, Kind
-from edgecnn_training.data.grouped_split import grouped_sample
+from edgecnn_training.data.folder_tree import FolderTree, is_image
+from edgecnn_training.data.members import Members, opened_members
 from edgecnn_training.data.source import Source, SourceSplit
-from edgecnn_training.data.split_names import SPLITS, TEST, TRAIN, split_of
+from edgecnn_training.data.split_names import SPLITS, TRAIN, split_of
 
-LAYOUT = "a folder with one sub-folder a class, or with folders train, valid (optional) and test of such sub-folders"
-
-
-@dataclass(frozen=True)
-class Holdout:
-    """Which images become the test split where the source has none: a stratified share of the training images."""
-
-    fraction: float = 0.2
-    seed: int = 0
-    # Whether near-identical images go to one side together; every image is then read once more.
-    group_near_duplicates: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.fraction < 1:
-            raise DataError(f"test fraction: a value between 0 and 1 expected, got {self.fraction:g}")
+LAYOUT = "a folder or zip with one sub-folder a class, or with folders train, valid (optional) and test of such ones"
 
 
-def read_class_folders(root: Path, *, holdout: Holdout | None = None) -> Source:
+def read_class_folders(path: Path) -> Source:
     """Read class folders; the labels are the folders' names in natural order (class2 before class10).
 
-    A split level is told by a folder `train` (or `training`) that itself has sub-folders. Within a class, sub-folders
-    are read too. Images are told by suffix; hidden files are passed over without a word, all else with a warning.
+    A split level is told by a folder `train` (or `test`, `validation`, …) that itself has sub-folders; without one,
+    all images are in the split `train`. Within a class, sub-folders are read too. Images are told by suffix; hidden
+    files are passed over without a word, all else with a finding.
 
     Args:
-        root: the folder, or one that holds nothing but it, as archives often unpack.
-        holdout: what to take for testing where there is no test folder; default `Holdout()`.
+        path: the folder or zip, or one that holds nothing but it, as archives often unpack; a zip is read as it is.
 
     Raises:
-        DataError: no such folder, no image, fewer than two classes, or a class without images to train on.
+        DataError: no such folder or zip, no sub-folder, or no image in one.
     """
-    root = _descend(_checked_folder(root))
-    parts = _split_folders(root)
-    found = {split: _ClassFiles.of(folder) for split, folder in parts.items()}
-    labels = tuple(sorted({label for part in found.values() for label in part.images}, key=natural_order))
-    _check_classes(root, parts, labels, found)
-    splits = {split: _source_split(root, part, labels) for split, part in found.items()}
-    if TEST not in splits:
-        training, test = _divide(splits[TRAIN], labels, holdout or Holdout(), root)
-        splits = {**splits, TRAIN: training, TEST: test}
-    elif holdout is not None and holdout.group_near_duplicates:
-        raise DataError(
-            f"{root}: --group-near-duplicates only where the test images are chosen by edgecnn expected, got a folder "
-            f"{parts[TEST].name}; 'edgecnn data check' shows what it shares with the training images"
+    with opened_members(path, layout=LAYOUT) as members:
+        root = _descend(FolderTree.of(members))
+        parts = _split_folders(root, path)
+        found = {split: _ClassFiles.of(folder) for split, folder in parts.items()}
+        labels = tuple(sorted({label for part in found.values() for label in part.images}, key=natural_order))
+        _check_images(members, labels, found)
+        return Source(
+            labels=labels,
+            splits={split: _source_split(members, found[split], labels) for split in SPLITS if split in found},
+            findings=_findings(root, parts, found),
         )
-    return Source(
-        labels=labels,
-        splits={split: splits[split] for split in SPLITS if split in splits},
-        findings=_findings(root, parts, found),
-    )
 
 
 def natural_order(name: str) -> list[tuple[int, int, str]]:
@@ -78,158 +56,81 @@ def natural_order(name: str) -> list[tuple[int, int, str]]:
     return [*key, (2, 0, name)]
 
 
-def has_class_folders(folder: Path) -> bool:
-    """Tell whether a folder has sub-folders at all, so that it may be read as class folders."""
-    return folder.is_dir() and bool(_sub_folders(folder))
-
-
 @dataclass(frozen=True)
 class _ClassFiles:
     """The files of one folder of class folders."""
 
-    images: Mapping[str, Sequence[Path]]  # by class
-    others: Sequence[Path]  # in class folders, but no images by their suffix
-    unlabelled: Sequence[Path]  # images beside the class folders
+    images: Mapping[str, Sequence[str]]  # by class
+    others: Sequence[str]  # in class folders, but no images by their suffix
+    unlabelled: Sequence[str]  # images beside the class folders
 
     @classmethod
-    def of(cls, folder: Path) -> "_ClassFiles":
+    def of(cls, folder: FolderTree) -> "_ClassFiles":
         images, others = {}, []
-        for class_folder in _sub_folders(folder):
-            files = _visible_files(class_folder)
-            images[class_folder.name] = [path for path in files if _is_image(path)]
-            others += [path for path in files if not _is_image(path)]
-        unlabelled = [path for path in sorted(folder.iterdir()) if path.is_file() and _is_image(path)]
-        return cls(images, others, [path for path in unlabelled if not path.name.startswith(".")])
+        for name, class_folder in folder.folders.items():
+            files = sorted(class_folder.all_files())
+            images[name] = [file for file in files if is_image(file)]
+            others += [file for file in files if not is_image(file)]
+        return cls(images, others, [file for file in folder.files if is_image(file)])
 
 
-def _checked_folder(root: Path) -> Path:
-    if not root.exists():
-        raise DataError(f"{root}: {LAYOUT} expected, no such folder")
-    if not root.is_dir():
-        raise DataError(f"{root}: {LAYOUT} expected, got a file")
-    return root
-
-
-def _descend(root: Path) -> Path:
+def _descend(root: FolderTree) -> FolderTree:
     """Enter a folder that holds nothing but another one with sub-folders."""
     while True:
-        inner = _sub_folders(root)
-        if len(inner) != 1 or not _sub_folders(inner[0]) or any(map(_is_image, inner[0].iterdir())):
+        inner = list(root.folders.values())
+        if len(inner) != 1 or not inner[0].folders or any(map(is_image, inner[0].files)):
             return root
         root = inner[0]
 
 
-def _split_folders(root: Path) -> dict[str, Path]:
+def _split_folders(root: FolderTree, path: Path) -> dict[str, FolderTree]:
     """Return the folder of class folders of each split; `root` itself is the training split if there is no level."""
-    named = [(split, path) for path in _sub_folders(root) if (split := split_of(path.name)) is not None]
-    if not any(split == TRAIN and _sub_folders(path) for split, path in named):
+    named = [(split, folder) for folder in root.folders.values() if (split := split_of(folder.name)) is not None]
+    if not any(folder.folders for _, folder in named):
         return {TRAIN: root}
-    folders: dict[str, Path] = {}
-    for split, path in named:
+    folders: dict[str, FolderTree] = {}
+    for split, folder in named:
         if split in folders:
             raise DataError(
-                f"{root}: one {split} folder expected, got {folders[split].name} and {path.name}; rename one"
+                f"{path}: one {split} folder expected, got {folders[split].name} and {folder.name}; rename one"
             )
-        folders[split] = path
+        folders[split] = folder
     return folders
 
 
-def _check_classes(
-    root: Path, parts: Mapping[str, Path], labels: tuple[str, ...], found: Mapping[str, _ClassFiles]
-) -> None:
+def _check_images(members: Members, labels: tuple[str, ...], found: Mapping[str, _ClassFiles]) -> None:
+    tables = [name for name in members.files() if name.lower().endswith((".csv", ".tsv"))]
+    hint = f", or name its labels with --labels {tables[0]}" if tables else ""
     if not labels:
-        raise DataError(f"{root}: {LAYOUT} expected, got no sub-folder; put the images of each class into a folder")
+        raise DataError(
+            f"{members.path}: {LAYOUT} expected, got no sub-folder; put the images of each class into a folder{hint}"
+        )
     if not any(images for part in found.values() for images in part.images.values()):
         raise DataError(
-            f"{root}: image files in the class folders expected, got none; "
-            f"an image is told by its suffix ({', '.join(sorted(IMAGE_SUFFIXES))})"
+            f"{members.path}: image files in the class folders expected, got none; "
+            f"an image is told by its suffix ({', '.join(sorted(IMAGE_SUFFIXES))}){hint}"
         )
-    if len(labels) < 2:
-        raise DataError(
-            f"{root}: at least two class folders expected, got only {labels[0]}; "
-            "name the folder that holds one sub-folder a class"
-        )
-    empty = [label for label in labels if not found[TRAIN].images.get(label)]
-    if empty:
-        raise DataError(
-            f"{parts[TRAIN]}: images in every class folder expected, got none of {', '.join(empty)}; "
-            "add images, or remove the folder"
-        )
-    for label in labels:
-        if not label.isprintable():
-            raise DataError(f"{root}: class folders with printable names expected, got {label!r}; rename it")
 
 
-def _source_split(root: Path, part: _ClassFiles, labels: tuple[str, ...]) -> SourceSplit:
-    files = [(path, number) for number, label in enumerate(labels) for path in part.images.get(label, ())]
-    return SourceSplit(
-        images=[path for path, _ in files],
-        labels=np.array([number for _, number in files], np.int64),
-        files=[path.relative_to(root).as_posix() for path, _ in files],
-    )
+def _source_split(members: Members, part: _ClassFiles, labels: tuple[str, ...]) -> SourceSplit:
+    files = [(file, number) for number, label in enumerate(labels) for file in part.images.get(label, ())]
+    names = [file for file, _ in files]
+    return SourceSplit(members.images(names), np.array([number for _, number in files], np.int64), names)
 
 
-def _divide(
-    split: SourceSplit, labels: tuple[str, ...], holdout: Holdout, root: Path
-) -> tuple[SourceSplit, SourceSplit]:
-    """Take the test images out of a split."""
-    if holdout.group_near_duplicates:
-        test = grouped_sample(split, labels, holdout.fraction, seed=holdout.seed)
-    else:
-        test = stratified_sample(split.labels, round(len(split) * holdout.fraction), seed=holdout.seed)
-    in_test = np.zeros(len(split), bool)
-    in_test[test] = True
-    if not len(test) or set(split.labels[~in_test]) != set(split.labels):
-        raise DataError(
-            f"{root}: enough images to keep {holdout.fraction:.0%} of each class for testing expected, "
-            f"got {len(split)} in all; add images, or a folder test beside a folder train"
-        )
-    return _chosen(split, ~in_test), _chosen(split, in_test)
-
-
-def _chosen(split: SourceSplit, mask: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> SourceSplit:
-    images = list(split.images)
-    positions = np.flatnonzero(mask).tolist()
-    return SourceSplit(
-        images=[images[position] for position in positions],
-        labels=split.labels[mask],
-        files=[split.files[position] for position in positions],
-    )
-
-
-def _findings(root: Path, parts: Mapping[str, Path], found: Mapping[str, _ClassFiles]) -> tuple[Finding, ...]:
-    beside = " and ".join(sorted(path.name for path in parts.values()))
-    strangers = [] if root in parts.values() else [path for path in _sub_folders(root) if path not in parts.values()]
+def _findings(
+    root: FolderTree, parts: Mapping[str, FolderTree], found: Mapping[str, _ClassFiles]
+) -> tuple[Finding, ...]:
+    beside = " and ".join(sorted(folder.name for folder in parts.values()))
+    has_splits = root not in parts.values()
+    strangers = [str(folder.path) for folder in root.folders.values() if has_splits and folder not in parts.values()]
     left_out = {
         (Kind.LEFT_OUT, "files that are no images by their suffix are left out"): [
-            path for part in found.values() for path in part.others
+            file for part in found.values() for file in part.others
         ],
         (Kind.FILE_WITHOUT_LABEL, "images outside the class folders have no label and are left out"): [
-            path for part in found.values() for path in part.unlabelled
+            file for part in found.values() for file in part.unlabelled
         ],
         (Kind.LEFT_OUT, f"folders beside {beside} are left out"): strangers,
     }
-    return tuple(
-        Finding(kind, text, [path.relative_to(root).as_posix() for path in paths])
-        for (kind, text), paths in left_out.items()
-        if paths
-    )
-
-
-def _sub_folders(folder: Path) -> list[Path]:
-    """List the visible sub-folders; `__MACOSX` is what a Mac adds to archives."""
-    return sorted(
-        path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".") and path.name != "__MACOSX"
-    )
-
-
-def _visible_files(folder: Path) -> list[Path]:
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in IMAGE_SUFFIXES
+    return tuple(Finding(kind, text, files) for (kind, text), files in left_out.items() if files)

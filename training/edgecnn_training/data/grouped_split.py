@@ -1,11 +1,15 @@
-"""Test images chosen so that no copy of them, mirrored, rotated or compressed anew, is among the training images."""
+"""Splits between which no image has a copy, mirrored, rotated or compressed anew."""
+
+import dataclasses
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.data.examine import examine
+from edgecnn_training.data.finding import Finding, Kind
 from edgecnn_training.data.near_identical import Bounds, near_identical
 from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.split_names import TEST, TRAIN, VALID
 
 # Wider than where copies are only told: two images just beyond those bounds come within them when they are resized.
 _BOUNDS = Bounds(distance=8, correlation=0.96)
@@ -41,6 +45,45 @@ def grouped_sample(split: SourceSplit, labels: tuple[str, ...], fraction: float,
             chosen += groups[index]
     positions = {file: position for position, file in enumerate(split.files)}
     return np.array(sorted(positions[examined.files[member]] for member in chosen), np.int64)
+
+
+def without_copies_across(source: Source) -> Source:
+    """Leave out images so that no two splits hold near-identical ones.
+
+    The test images all stay, because scores on them are compared with those of others. Of the validation images, those
+    go that resemble a test image; of the training images, those that resemble a test image or a validation image that
+    stays. Only what resembles one of those directly goes, not what a chain of ever other images joins to it: among
+    many photos of one make of part such chains reach nearly all.
+
+    Args:
+        source: with the splits as they are given.
+
+    Returns:
+        The same without them; a finding names them.
+    """
+    examined = examine(source)
+    names = list(examined)
+    starts = np.cumsum([0, *(len(examined[name].files) for name in names)])
+    owner = np.repeat(np.arange(len(names)), np.diff(starts))
+    pairs = near_identical(np.concatenate([examined[name].thumbnails for name in names]), bounds=_BOUNDS)
+    gone: set[int] = set()
+    for keeper, losers in ((TEST, (VALID, TRAIN)), (VALID, (TRAIN,))):
+        for pair in pairs:
+            for kept, lost in ((pair.first, pair.second), (pair.second, pair.first)):
+                if names[owner[kept]] == keeper and names[owner[lost]] in losers and kept not in gone:
+                    gone.add(lost)
+    splits, findings = dict(source.splits), []
+    for number, name in enumerate(names):
+        files = {examined[name].files[place - starts[number]] for place in gone if owner[place] == number}
+        if files:
+            split = source.splits[name]
+            leaves = np.array([file in files for file in split.files])
+            splits[name] = split.chosen(~leaves)
+            text = (
+                f"{name}: images near-identical to one in {'test' if name == VALID else 'test or valid'} are left out"
+            )
+            findings.append(Finding(Kind.LEFT_OUT, text, [file for file in split.files if file in files]))
+    return dataclasses.replace(source, splits=splits, findings=(*source.findings, *findings))
 
 
 def _joined(count: int, pairs: list[tuple[int, int]]) -> list[list[int]]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data import chinese_mnist, class_folders, mnist, signs
+from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import data_folder
 from edgecnn_training.data.source import Source
 
@@ -30,6 +31,8 @@ class KnownSet:
     read: Callable[[Path], Source] | None
     # Obtains the set where no path is given and none is found; None where it must be fetched by hand.
     obtain: Callable[[], Source] | None = None
+    # How the test images are chosen where the set has none.
+    holdout: Holdout = DEFAULT_HOLDOUT
     # Where it is looked for below $EDGECNN_DATA, first match wins.
     places: tuple[str, ...] = ()
 
@@ -40,11 +43,12 @@ class KnownSet:
             return None
         return next((root / place for place in self.places if (root / place).exists()), None)
 
-    def open(self, path: Path | None) -> tuple[Source, str]:
-        """Read the set, and tell where it came from.
+    def open(self, path: Path | None, *, holdout: Holdout | None = None) -> tuple[Source, str]:
+        """Read the set, with test images, and tell where it came from.
 
         Args:
             path: what to read; None looks in `$EDGECNN_DATA`, and then obtains the set as it can.
+            holdout: how test images are chosen where the set has none, if not as is documented for the set.
 
         Raises:
             DataError: missing, damaged, or with other classes than the set has.
@@ -67,7 +71,7 @@ class KnownSet:
                 f"{path or self.name}: the classes of {self.name} expected ({', '.join(self.labels)}), "
                 f"got {', '.join(source.labels)}"
             )
-        return source, whence
+        return with_test_split(source, holdout or self.holdout, name=str(path or self.name)), whence
 
 
 # White on black, so what is transparent or padded is black.
@@ -124,6 +128,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         origin="Kaggle gpreda/chinese-mnist",
         layout=chinese_mnist.LAYOUT,
         read=chinese_mnist.read_chinese_mnist,
+        holdout=chinese_mnist.HOLDOUT,
         places=("chinese-mnist/chinese-mnist.zip", "chinese-mnist.zip", "chinese-mnist"),
     ),
     "casting": KnownSet(

@@ -3,12 +3,17 @@
 import contextlib
 import gzip
 import io
+import itertools
+import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import BinaryIO, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.preprocess import ImageSource
@@ -33,6 +38,9 @@ class Members(Protocol):
 
     def files(self) -> list[str]:
         """List all members, with `/` between folders."""
+
+    def folders(self) -> list[str]:
+        """List all folders, those without files too."""
 
     def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
         """Return these members as images; each pass over them reads them again."""
@@ -61,7 +69,15 @@ class FolderMembers:
 
     def files(self) -> list[str]:
         """List all members, with `/` between folders."""
-        return sorted(path.relative_to(self.path).as_posix() for path in self.path.rglob("*") if path.is_file())
+        return sorted(
+            (folder / name).relative_to(self.path).as_posix() for folder, _, names in self._walk() for name in names
+        )
+
+    def folders(self) -> list[str]:
+        """List all folders, those without files too."""
+        return sorted(
+            (folder / name).relative_to(self.path).as_posix() for folder, names, _ in self._walk() for name in names
+        )
 
     def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
         """Return these members as images; each pass over them reads them again."""
@@ -76,6 +92,17 @@ class FolderMembers:
         """Open one member for reading, decompressed where it is gzipped."""
         with (self.path / member).open("rb") as file, _decompressed(file) as content:
             yield content
+
+    def _walk(self) -> Iterator[tuple[Path, list[str], list[str]]]:
+        """Yield each folder with the names of its folders and files; links are followed, but not in circles."""
+        for name, folders, files in os.walk(self.path, followlinks=True, onerror=_raise):
+            folder = Path(name)
+            folders[:] = [
+                inner
+                for inner in folders
+                if not (folder / inner).is_symlink() or not folder.resolve().is_relative_to((folder / inner).resolve())
+            ]
+            yield folder, folders, files
 
 
 class ZipMembers:
@@ -105,9 +132,16 @@ class ZipMembers:
         # What macOS adds to a zip has the names of the files it belongs to.
         return sorted(name for name in files if "__MACOSX" not in PurePosixPath(name).parts)
 
+    def folders(self) -> list[str]:
+        """List all folders, those without files too."""
+        # An archive need not list the folders that its files stand in.
+        names = [str(PurePosixPath(info.filename)) for info in self._archive.infolist() if info.is_dir()]
+        above = {str(folder) for name in [*self.files(), *names] for folder in PurePosixPath(name).parents}
+        return sorted({*names, *above} - {"."})
+
     def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
         """Return these members as images; each pass over them reads them again."""
-        return _ZippedImages(self.path, members)
+        return ZippedImages(self.path, members)
 
     def describe(self, member: str) -> str:
         """Name one member, for messages."""
@@ -135,7 +169,7 @@ class ZipMembers:
 
 
 @dataclass(frozen=True)
-class _ZippedImages:
+class ZippedImages:
     """Image files in an archive, read one by one; the archive is opened anew for each pass."""
 
     path: Path
@@ -145,6 +179,36 @@ class _ZippedImages:
         with ZipMembers(self.path) as archive:
             for member in self.members:
                 yield archive.read_image_file(member)
+
+    def chosen(self, mask: NDArray[np.bool_]) -> "ZippedImages":
+        """Return some of them, unread."""
+        return ZippedImages(self.path, list(itertools.compress(self.members, mask)))
+
+
+@contextlib.contextmanager
+def opened_members(path: Path, *, layout: str) -> Iterator[Members]:
+    """Open a folder or a zip archive.
+
+    Args:
+        path: of either.
+        layout: what is expected of it, for the message.
+
+    Raises:
+        DataError: neither.
+    """
+    if path.is_dir():
+        yield FolderMembers(path)
+    elif path.suffix.lower() == ".zip" and path.exists():
+        with ZipMembers(path) as members:
+            yield members
+    else:
+        found = "another file" if path.exists() else "no such file or folder"
+        raise DataError(f"{path}: {layout} expected, got {found}")
+
+
+def _raise(error: OSError) -> None:
+    """Let a folder that cannot be read end the walk; `os.walk` would pass over it."""
+    raise error
 
 
 @contextlib.contextmanager

@@ -6,12 +6,14 @@ from pathlib import Path
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
-from edgecnn_training.data.class_folders import LAYOUT, read_class_folders
+from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.labels_csv import Columns
+from edgecnn_training.data.own_images import LAYOUT, OwnImages
 from edgecnn_training.data.source import Source, SourceSplit
 
-# What class folders are shown at: their images have any shape, and none is asked for.
+# What a user's own images are shown at: their images have any shape, and none is asked for.
 _SHOWN = InputSpec(192, 192, Colour.RGB, Resize.PAD)
 
 
@@ -25,12 +27,16 @@ class OpenedSource:
     origin: str
 
 
-def open_source(data: str, *, origin: Path | None = None) -> OpenedSource:
+def open_source(
+    data: str, *, origin: Path | None = None, labels: Path | None = None, columns: Columns | None = None
+) -> OpenedSource:
     """Open the source of a set: of a known one its files, or else what stands prepared of it.
 
     Args:
-        data: the name of a known or prepared set, or the path of a prepared set or of class folders.
+        data: the name of a known or prepared set, or the path of a prepared set or of a user's own images.
         origin: of a known set, the path to read; None looks in `$EDGECNN_DATA`.
+        labels: of a user's own images that are no class folders, the CSV.
+        columns: of the CSV.
 
     Raises:
         DataError: none of these, or it cannot be read or obtained.
@@ -48,12 +54,14 @@ def open_source(data: str, *, origin: Path | None = None) -> OpenedSource:
     path = prepared or Path(data)
     if (path / DATASET_FILE).exists():
         return _of_prepared(open_prepared(path))
-    if not path.is_dir():
+    images = OwnImages.at(data, labels=labels, columns=columns)
+    if images is None:
         raise DataError(
             f"{data}: the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or {LAYOUT}, "
             "expected; see 'edgecnn data list'"
         )
-    return OpenedSource(path.resolve().name, read_class_folders(path), _SHOWN, f"class folders in {path.resolve()}")
+    source = with_test_split(images.read(), name=data)
+    return OpenedSource(images.name, source, _SHOWN, images.whence)
 
 
 def _of_prepared(image_set: ImageSet) -> OpenedSource:

@@ -1,17 +1,16 @@
-"""From what a user names (a known set, a class folder, a prepared set) to a prepared set."""
+"""From what a user names (a known set, images of their own, a prepared set) to a prepared set."""
 
 import dataclasses
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.manifest import InputSpec, Resize
-from edgecnn_training.data.class_folders import LAYOUT, Holdout, has_class_folders, read_class_folders
+from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
+from edgecnn_training.data.own_images import LAYOUT, OwnImages, state_of
 from edgecnn_training.data.source import Source
 from edgecnn_training.data.write_set import Report, check_replaceable, write_set
 
@@ -21,6 +20,7 @@ def prepare(
     *,
     origin: Path | None,
     spec: InputSpec | None = None,
+    holdout: Holdout | None = None,
     name: str | None = None,
     output: Path | None = None,
     report: Report | None = None,
@@ -31,6 +31,7 @@ def prepare(
         known: which set.
         origin: the path to read; None looks in `$EDGECNN_DATA` and then obtains the set as it can.
         spec: what is made of each image, if not what is documented for the set.
+        holdout: what to take for testing, if not what is documented for the set.
         name: of the prepared set, if not the known one's.
         output: the folder to write; by default one in edgecnn's home. A prepared set that stands there is replaced
             once the new one is whole.
@@ -45,7 +46,7 @@ def prepare(
         _check_free(name)
     folder = output or (set_folder(name) if name else known_folder(known, spec))
     check_replaceable(folder)
-    source, whence = known.open(origin)
+    source, whence = known.open(origin, holdout=holdout)
     return write_set(
         folder,
         source,
@@ -58,33 +59,33 @@ def prepare(
     )
 
 
-def prepare_class_folders(
-    root: Path,
+def prepare_own(
+    images: OwnImages,
     *,
     spec: InputSpec,
-    holdout: Holdout | None = None,
+    holdout: Holdout = DEFAULT_HOLDOUT,
     name: str | None = None,
     output: Path | None = None,
     report: Report | None = None,
 ) -> ImageSet:
-    """Prepare a user's class folders and open the result.
+    """Prepare a user's own images and open the result.
 
     Args:
-        root: a folder with one sub-folder a class, with or without `train`, `valid` and `test` above them.
+        images: class folders, or images with a CSV of labels.
         spec: what is made of each image.
-        holdout: what to take for testing where there is no test folder.
-        name: of the prepared set; default: the folder's.
-        output: the folder to write; by default one in edgecnn's home, by `name`, or else by the folder's content.
+        holdout: what to take for testing where the images have no split for it.
+        name: of the prepared set; default: the folder's or file's.
+        output: the folder to write; by default one in edgecnn's home, by `name`, or else by the content.
         report: called now and then with the images done, those of the whole set and the name of the split.
 
     Raises:
-        DataError: no class folders, or `name` is taken by a known set.
+        DataError: no images with labels, or `name` is taken by a known set.
     """
     if name is not None:
         _check_free(name)
-    source = read_class_folders(root, holdout=holdout)
-    folder = output or (set_folder(name) if name else _class_folders_folder(root, source, spec))
-    return _write_class_folders(folder, root, source, name or root.resolve().name, spec, report)
+    source = with_test_split(images.read(), holdout, name=str(images.path))
+    folder = output or (set_folder(name) if name else _own_folder(images, source, spec))
+    return write_set(folder, source, name=name or images.name, spec=spec, whence=images.whence, report=report)
 
 
 def open_or_prepare(
@@ -93,11 +94,11 @@ def open_or_prepare(
     """Open the image set that a user named, and prepare it first where that can be done.
 
     Args:
-        data: the name of a known or prepared set, or the path of a prepared set or of class folders; `./mnist` is a
-            path, `mnist` the known set.
+        data: the name of a known or prepared set, or the path of a prepared set, of class folders (a folder or zip)
+            or of a CSV of labels; `./mnist` is a path, `mnist` the known set.
         say: told, in a sentence, that a set is prepared first.
-        spec: the input asked for: needed for class folders; of a known set its own unless given, always with its own
-            background; a set that stands prepared must have its shape.
+        spec: the input asked for: needed for images of one's own; of a known set its own unless given, always with
+            its own background; a set that stands prepared must have its shape.
         report: called now and then while a set is prepared.
 
     Raises:
@@ -113,21 +114,22 @@ def open_or_prepare(
         say(f"Preparing {known.name} ({known.summary}) in {folder}")
         return prepare(known, origin=None, spec=spec, report=report)
     path = prepared_sets().get(data) or Path(data)
-    if (path / DATASET_FILE).exists() or (path.is_dir() and not has_class_folders(path)):
+    if (path / DATASET_FILE).exists() or (path.is_dir() and not any(inner.is_dir() for inner in path.iterdir())):
         return _of_shape(open_prepared(path), spec)
-    if not path.is_dir():
+    images = OwnImages.at(data)
+    if images is None:
         raise DataError(
             f"{data}: the folder of a prepared image set, {LAYOUT}, or the name of a known set "
             f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
         )
     if spec is None:
-        raise DataError(f"{data}: the size of the input expected beside class folders, got none; add --imgsz 96, say")
-    source = read_class_folders(path)
-    folder = _class_folders_folder(path, source, spec)
+        raise DataError(f"{data}: the size of the input expected beside images of one's own; add --imgsz 96, say")
+    source = with_test_split(images.read(), name=data)
+    folder = _own_folder(images, source, spec)
     if (folder / DATASET_FILE).exists():
         return open_prepared(folder)
     say(f"Preparing {data} ({len(source):,} images of {len(source.labels)} classes) in {folder}")
-    return _write_class_folders(folder, path, source, path.resolve().name, spec, report)
+    return write_set(folder, source, name=images.name, spec=spec, whence=images.whence, report=report)
 
 
 def known_folder(known: KnownSet, spec: InputSpec) -> Path:
@@ -135,24 +137,12 @@ def known_folder(known: KnownSet, spec: InputSpec) -> Path:
     return set_folder(known.name if spec == known.input else f"{known.name}-{_input_name(spec)}")
 
 
-def _write_class_folders(
-    folder: Path, root: Path, source: Source, name: str, spec: InputSpec, report: Report | None
-) -> ImageSet:
-    return write_set(folder, source, name=name, spec=spec, whence=f"class folders in {root.resolve()}", report=report)
-
-
-def _class_folders_folder(root: Path, source: Source, spec: InputSpec) -> Path:
-    """Return where class folders stand prepared: another place as soon as a file is added, removed or changed.
+def _own_folder(images: OwnImages, source: Source, spec: InputSpec) -> Path:
+    """Return where a user's images stand prepared: another place as soon as a file is added, removed or changed.
 
     The former one stays, because a run that was trained on it is exported and measured on it.
     """
-    digest = hashlib.sha256(json.dumps([str(root.resolve()), source.labels]).encode())
-    for split_name, split in source.splits.items():
-        paths = [image for image in split.images if isinstance(image, Path)]
-        for path, number, file in zip(paths, split.labels.tolist(), split.files, strict=True):
-            state = path.stat()
-            digest.update(json.dumps([split_name, number, file, state.st_size, state.st_mtime_ns]).encode())
-    return set_folder(f"{root.resolve().name}-{_input_name(spec)}-{digest.hexdigest()[:8]}")
+    return set_folder(f"{images.name}-{_input_name(spec)}-{state_of(images.path, source)[:8]}")
 
 
 def _input_name(spec: InputSpec) -> str:

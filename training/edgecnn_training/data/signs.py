@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, MissingExtraError
-from edgecnn_training.data.members import FolderMembers, Members, ZipMembers
+from edgecnn_training.data.members import opened_members
 from edgecnn_training.data.source import Source, SourceSplit
 from edgecnn_training.data.untrusted import MAX_BYTES, damage_as_data_error
 
@@ -28,22 +28,14 @@ def read_signs(path: Path) -> Source:
         DataError: missing, damaged, or with other keys, shapes or labels.
         MissingExtraError: h5py is not installed.
     """
-    if path.is_dir():
-        return _read_members(FolderMembers(path))
-    if path.suffix.lower() == ".zip" and path.exists():
-        with ZipMembers(path) as members:
-            return _read_members(members)
-    raise DataError(f"{path}: {LAYOUT} expected, got {'another file' if path.exists() else 'no such file or folder'}")
-
-
-def _read_members(members: Members) -> Source:
     splits = {}
-    for split, name in _FILES.items():
-        member = members.find((name,))
-        if member is None:
-            raise DataError(f"{members.path}: {LAYOUT} expected, got no {name}")
-        with members.open(member) as file:
-            splits[split] = _read_split(file, split, described=members.describe(member), name=name)
+    with opened_members(path, layout=LAYOUT) as members:
+        for split, name in _FILES.items():
+            member = members.find((name,))
+            if member is None:
+                raise DataError(f"{path}: {LAYOUT} expected, got no {name}")
+            with members.open(member) as file:
+                splits[split] = _read_split(file, split, described=members.describe(member), name=name)
     return Source(LABELS, splits)
 
 

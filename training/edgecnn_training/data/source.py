@@ -1,5 +1,6 @@
 """What a reader hands to `prepare`: an image set as its source holds it, nothing decoded yet."""
 
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -8,6 +9,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.preprocess import ImageSource
 from edgecnn_training.data.finding import Finding
+from edgecnn_training.data.members import ZippedImages
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,15 @@ class SourceSplit:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def chosen(self, mask: NDArray[np.bool_]) -> "SourceSplit":
+        """Return some of the images, by a mask `(N,)`; image files stay unread."""
+        images = self.images
+        return SourceSplit(
+            images=images.chosen(mask) if isinstance(images, ZippedImages) else list(itertools.compress(images, mask)),
+            labels=self.labels[mask],
+            files=list(itertools.compress(self.files, mask)),
+        )
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,14 @@ from typing import Annotated
 import typer
 
 from edgecnn.commands.data.image_progress import shown_images
-from edgecnn.commands.data.source_options import FromOption, SetArgument
+from edgecnn.commands.data.source_options import (
+    FromOption,
+    ImageColumnOption,
+    LabelColumnOption,
+    LabelsOption,
+    SetArgument,
+    SplitColumnOption,
+)
 from edgecnn.console import Console, JsonOption, QuietOption
 
 # Of each finding, and of the sizes and modes: the rest is in the JSON document.
@@ -17,6 +24,10 @@ _VALUES_SHOWN = 8
 def check(
     name_or_folder: SetArgument,
     source: FromOption = None,
+    labels: LabelsOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
+    split_column: SplitColumnOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if anything is found.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
@@ -27,10 +38,12 @@ def check(
     """
     from edgecnn_runtime.errors import GateError
     from edgecnn_training.data.check import check as check_source
+    from edgecnn_training.data.labels_csv import Columns
     from edgecnn_training.data.open_source import open_source
 
     console = Console(json=json, quiet=quiet)
-    opened = open_source(name_or_folder, origin=source)
+    columns = Columns(image_column, label_column, split_column)
+    opened = open_source(name_or_folder, origin=source, labels=labels, columns=columns)
     with shown_images(console, f"checking {opened.name}") as report:
         result = check_source(opened.source, report=report)
     console.say(f"{opened.name}: {opened.origin}\n")

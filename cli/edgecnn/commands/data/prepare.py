@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.commands.data.image_progress import shown_preparing
-from edgecnn.commands.data.source_options import FromOption, SetArgument
+from edgecnn.commands.data.source_options import (
+    FromOption,
+    ImageColumnOption,
+    LabelColumnOption,
+    LabelsOption,
+    SetArgument,
+    SplitColumnOption,
+)
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_runtime.manifest import InputSpec
+    from edgecnn_training.data.holdout import Holdout
 
 
 def prepare(
     name_or_folder: SetArgument,
     source: FromOption = None,
+    labels: LabelsOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
+    split_column: SplitColumnOption = None,
     imgsz: Annotated[
         int | None, typer.Option(help="Height and width of the prepared images; default: a known set's own.")
     ] = None,
@@ -26,12 +38,16 @@ def prepare(
         None
     ),
     test_fraction: Annotated[
-        float, typer.Option(help="Share of class folders to test on where there is no folder test.")
-    ] = 0.2,
-    seed: Annotated[int, typer.Option(help="Of the choice of these test images.")] = 0,
+        float | None, typer.Option(help="Share of the images to test on where no test images are given; default: 0.2.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the choice of these test images.")] = None,
     group_near_duplicates: Annotated[
         bool,
-        typer.Option("--group-near-duplicates", help="Choose them so that no near-identical image is trained on."),
+        typer.Option(
+            "--group-near-duplicates",
+            help="Train on no image that is near-identical to a test image: such images are chosen for testing "
+            "together or, where the test images are given, left out of training.",
+        ),
     ] = False,
     output: Annotated[
         Path | None,
@@ -44,34 +60,53 @@ def prepare(
     from edgecnn_runtime.errors import DataError
     from edgecnn_runtime.image_set import describe
     from edgecnn_runtime.manifest import Colour, InputSpec
-    from edgecnn_training.data.class_folders import Holdout
+    from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
+    from edgecnn_training.data.labels_csv import Columns
+    from edgecnn_training.data.own_images import OwnImages
     from edgecnn_training.data.prepare import prepare as prepare_known
-    from edgecnn_training.data.prepare import prepare_class_folders
+    from edgecnn_training.data.prepare import prepare_own
 
     console = Console(json=json, quiet=quiet)
+    columns = Columns(image_column, label_column, split_column)
+    images = None
+    if name_or_folder not in KNOWN_SETS:
+        images = OwnImages.at(name_or_folder, labels=labels, columns=columns)
     with shown_preparing(console, name_or_folder) as report:
-        if name_or_folder in KNOWN_SETS or not Path(name_or_folder).is_dir():
+        if images is None:
             known = known_set(name_or_folder)
-            if group_near_duplicates:
-                raise DataError(f"{known.name}: --group-near-duplicates only beside class folders expected")
+            if labels is not None or columns != Columns():
+                raise DataError(f"{known.name}: --labels only beside images of one's own expected")
             spec = _input_spec(known.input, imgsz=imgsz, colour=colour, resize=resize)
-            image_set = prepare_known(known, origin=source, spec=spec, name=name, output=output, report=report)
+            holdout = _holdout(known.holdout, test_fraction, seed, group_near_duplicates)
+            image_set = prepare_known(
+                known, origin=source, spec=spec, holdout=holdout, name=name, output=output, report=report
+            )
         else:
             if source is not None:
-                raise DataError(f"{name_or_folder}: no --from expected beside class folders, got {source}")
+                raise DataError(f"{name_or_folder}: no --from expected beside images of one's own, got {source}")
             if imgsz is None:
-                raise DataError(f"{name_or_folder}: --imgsz expected beside class folders, got none; try --imgsz 96")
+                raise DataError(
+                    f"{name_or_folder}: --imgsz expected beside images of one's own, got none; try --imgsz 96"
+                )
             spec = _input_spec(InputSpec(imgsz, imgsz, Colour.RGB), imgsz=imgsz, colour=colour, resize=resize)
-            holdout = Holdout(test_fraction, seed, group_near_duplicates)
-            image_set = prepare_class_folders(
-                Path(name_or_folder), spec=spec, holdout=holdout, name=name, output=output, report=report
-            )
+            holdout = _holdout(DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
+            image_set = prepare_own(images, spec=spec, holdout=holdout, name=name, output=output, report=report)
     for warning in image_set.warnings:
         console.warn(warning)
     counts = " + ".join(f"{len(split):,} {name}" for name, split in image_set.splits.items())
     console.say(f"{image_set.name}: {counts} images of {len(image_set.labels)} classes in {image_set.folder}")
     console.document({**describe(image_set), "folder": str(image_set.folder)})
+
+
+def _holdout(default: "Holdout", fraction: float | None, seed: int | None, grouped: bool) -> "Holdout":
+    """Change how test images are chosen by the options that were given."""
+    return dataclasses.replace(
+        default,
+        fraction=default.fraction if fraction is None else fraction,
+        seed=default.seed if seed is None else seed,
+        group_near_duplicates=grouped,
+    )
 
 
 def _input_spec(default: "InputSpec", *, imgsz: int | None, colour: str | None, resize: str | None) -> "InputSpec":

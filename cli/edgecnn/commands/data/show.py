@@ -5,13 +5,24 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.commands.data.source_options import FromOption, SetArgument
+from edgecnn.commands.data.source_options import (
+    FromOption,
+    ImageColumnOption,
+    LabelColumnOption,
+    LabelsOption,
+    SetArgument,
+    SplitColumnOption,
+)
 from edgecnn.console import Console, JsonOption, QuietOption
 
 
 def show(
     name_or_folder: SetArgument,
     source: FromOption = None,
+    labels: LabelsOption = None,
+    image_column: ImageColumnOption = None,
+    label_column: LabelColumnOption = None,
+    split_column: SplitColumnOption = None,
     split: Annotated[str, typer.Option(help="Which split is shown.")] = "train",
     per_class: Annotated[int, typer.Option(help="Images of each class.")] = 8,
     seed: Annotated[int, typer.Option(help="Of the choice of images.")] = 0,
@@ -23,6 +34,7 @@ def show(
 ) -> None:
     """Draw some images of every class, chosen by lot, into a PNG."""
     from edgecnn_runtime.errors import DataError, MissingExtraError
+    from edgecnn_training.data.labels_csv import Columns
     from edgecnn_training.data.open_source import open_source
 
     try:
@@ -33,15 +45,16 @@ def show(
         raise MissingExtraError("edgecnn data show", package=error.name or "matplotlib", extra="train") from error
 
     console = Console(json=json, quiet=quiet)
-    opened = open_source(name_or_folder, origin=source)
+    columns = Columns(image_column, label_column, split_column)
+    opened = open_source(name_or_folder, origin=source, labels=labels, columns=columns)
     splits = opened.source.splits
     if split not in splits:
         raise DataError(f"{opened.name}: --split {', '.join(splits)} expected, got {split}")
     path = output or Path(f"{opened.name}_{split}.png")
-    labels = drawable(opened.source.labels)
-    with labels.in_use():
-        title = f"{opened.name}: {len(splits[split]):,} {split} images, {len(labels.labels)} classes"
-        grid = sample_grid(splits[split], labels.labels, spec=opened.input, columns=per_class, seed=seed, title=title)
+    names = drawable(opened.source.labels)
+    with names.in_use():
+        title = f"{opened.name}: {len(splits[split]):,} {split} images, {len(names.labels)} classes"
+        grid = sample_grid(splits[split], names.labels, spec=opened.input, columns=per_class, seed=seed, title=title)
         write_png(grid, path)
-    console.say(f"{path}: up to {per_class} images of each of {len(labels.labels)} classes")
+    console.say(f"{path}: up to {per_class} images of each of {len(names.labels)} classes")
     console.document({"name": opened.name, "split": split, "picture": str(path)})
