@@ -3,7 +3,7 @@
 A prepared set is a folder of arrays that `edgecnn data prepare` writes: each image has gone once through
 `read_image`, so training, export and benchmark read the same bytes and never decode again.
 
-    dataset.json            labels in order, input, counts, fingerprint, source, licence, warnings
+    dataset.json            labels in order, input, counts, fingerprint, source, licence, warnings, copies
     <split>.images.npy      uint8 (N, height, width, channels), memory-mapped
     <split>.labels.npy      int64 (N,)
     <split>.files.txt       where each image came from, one line each
@@ -53,6 +53,8 @@ class ImageSet:
     licence: str | None = None
     warnings: tuple[str, ...] = field(default=())
     folder: Path | None = None
+    # By split, the positions of the images that are (nearly) identical to a training image.
+    copies: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     def split(self, name: str) -> Split:
         """Return one split.
@@ -99,6 +101,7 @@ def open_prepared(folder: Path) -> ImageSet:
             licence=document.get("licence"),
             warnings=tuple(document.get("warnings", ())),
             folder=folder.resolve(),
+            copies={name: _positions(places, splits[name]) for name, places in document.get("copies", {}).items()},
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -131,7 +134,16 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
         "source": image_set.source,
         "licence": image_set.licence,
         "warnings": list(image_set.warnings),
+        "copies": {name: list(positions) for name, positions in image_set.copies.items()},
     }
+
+
+def _positions(places: list[Any], split: Split) -> tuple[int, ...]:
+    """Check positions in a split that a file names."""
+    positions = tuple(int(place) for place in places)
+    if not all(0 <= position < len(split) for position in positions):
+        raise ValueError(f"copies: positions 0…{len(split) - 1} expected, got {max(positions)}")
+    return positions
 
 
 def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSpec) -> Split:

@@ -45,3 +45,17 @@ def test_labels_that_are_also_names_of_means() -> None:
     assert list(document["per_class"]) == ["accuracy", "macro avg", "é"]
     assert document["per_class"]["accuracy"]["support"] == 3
     assert json.loads(json.dumps(document)) == document
+
+
+def test_scores_without_images_that_were_trained_on() -> None:
+    evaluation = evaluate(PROBABILITIES, NUMBERS, ("a", "b", "c"), copies=(2, 5))
+    clean = evaluation.without_copies
+    assert clean is not None
+    assert (clean.accuracy.correct, clean.accuracy.total) == (4, 4)
+    assert evaluation.document()["without_copies"] == clean.document()
+    assert evaluation.accuracy == evaluate(PROBABILITIES, NUMBERS, ("a", "b", "c")).accuracy
+
+
+@pytest.mark.parametrize("copies", [(), (0, 1, 2, 3, 4, 5)])
+def test_nothing_to_leave_out_or_nothing_left(copies: tuple[int, ...]) -> None:
+    assert "without_copies" not in evaluate(PROBABILITIES, NUMBERS, ("a", "b", "c"), copies=copies).document()

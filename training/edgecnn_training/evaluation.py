@@ -1,5 +1,6 @@
 """The scores of a finished run on images it has never seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +35,11 @@ class Evaluation:
     weighted_f1: float  # the same, weighted by support
     confusion: NDArray[np.int64]  # (classes, classes): images of class [row] that were taken for class [column]
     report: str  # scikit-learn's table of all this
+    without_copies: "Evaluation | None" = None  # the scores without the images that are also in the training images
 
     def document(self) -> dict[str, Any]:
         """Return the scores as `metrics.json` holds them."""
+        clean = self.without_copies
         return {
             "images": self.accuracy.total,
             "accuracy": {
@@ -57,16 +60,24 @@ class Evaluation:
                 }
                 for scores in self.per_class
             },
+            **({} if clean is None else {"without_copies": clean.document()}),
         }
 
 
-def evaluate(probabilities: NDArray[np.float32], numbers: NDArray[np.int64], labels: tuple[str, ...]) -> Evaluation:
+def evaluate(
+    probabilities: NDArray[np.float32],
+    numbers: NDArray[np.int64],
+    labels: tuple[str, ...],
+    *,
+    copies: Sequence[int] = (),
+) -> Evaluation:
     """Score the probabilities a classifier gave.
 
     Args:
         probabilities: `(N, classes)`, 0…1.
         numbers: `(N,)`, the true class numbers.
         labels: the names of the classes.
+        copies: positions of images that are also in the training images; not all of them.
     """
     # It takes longer to load than a small training takes to begin.
     from sklearn.metrics import classification_report, confusion_matrix, precision_recall_fscore_support
@@ -89,7 +100,17 @@ def evaluate(probabilities: NDArray[np.float32], numbers: NDArray[np.int64], lab
         report=classification_report(
             numbers, predicted, labels=classes, target_names=labels, digits=4, zero_division=0
         ),
+        without_copies=_without(copies, probabilities, numbers, labels),
     )
+
+
+def _without(
+    copies: Sequence[int], probabilities: NDArray[np.float32], numbers: NDArray[np.int64], labels: tuple[str, ...]
+) -> Evaluation | None:
+    if not 0 < len(copies) < len(numbers):
+        return None
+    places = np.asarray(copies)
+    return evaluate(np.delete(probabilities, places, axis=0), np.delete(numbers, places), labels)
 
 
 def cross_entropy(probabilities: NDArray[np.float32], numbers: NDArray[np.int64]) -> float:

@@ -33,6 +33,7 @@ class LabelledImages:
     split: str
     images: Split
     fingerprint: str  # of the whole set, or of the images read
+    copies: tuple[int, ...] = ()  # positions of those that are also in the set's training images
 
 
 def open_labelled_images(
@@ -79,7 +80,9 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
             f"{image_set.name}: images prepared as {model.path} takes them expected ({model.input}), "
             f"got {image_set.input}; give the class folders themselves, or prepare the set again"
         )
-    return LabelledImages(image_set.name, split, image_set.split(split), image_set.fingerprint)
+    return LabelledImages(
+        image_set.name, split, image_set.split(split), image_set.fingerprint, image_set.copies.get(split, ())
+    )
 
 
 def _of_own(model: OpenedModel, images: OwnImages, split: str | None) -> LabelledImages:

@@ -50,7 +50,7 @@ def evaluate_model(
     from edgecnn_training import figures
 
     probabilities = _classify(model, labelled.images, report)
-    evaluation = evaluate(probabilities, labelled.images.labels, model.labels)
+    evaluation = evaluate(probabilities, labelled.images.labels, model.labels, copies=labelled.copies)
     folder = output or _default_folder(model, labelled)
     document = {
         "model": str(model.path),

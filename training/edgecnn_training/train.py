@@ -157,7 +157,7 @@ def _finish(
     with watch.timing("evaluation"):
         batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
         probabilities = np.asarray(model.predict(feed(batches), verbose=0), np.float32)
-        evaluation = evaluate(probabilities, test.labels, image_set.labels)
+        evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
     scores = {"split": "test", "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.scores_shown import accuracy_shown, without_copies_shown
 from edgecnn.console import Console, JsonOption, QuietOption
 
 
@@ -47,12 +48,11 @@ def evaluate(
         (s.label, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", f"{s.support}") for s in evaluation.per_class
     ]
     console.table(("class", "precision", "recall", "F1", "support"), rows)
-    low, high = evaluation.accuracy.interval
     console.say(
         f"\nWeighted F1 {evaluation.weighted_f1:.4f}, macro F1 {evaluation.macro_f1:.4f}\n"
-        f"Accuracy {evaluation.accuracy.value:.2%} (95% interval {low:.2%} to {high:.2%}): "
-        f"{evaluation.accuracy.correct:,} of {evaluation.accuracy.total:,} images, "
-        f"split {labelled.split} of {labelled.data}\n"
-        f"{result.folder} (metrics.json, classification_report.txt, predictions.csv, figures/)"
+        f"Accuracy {accuracy_shown(result.document)}, split {labelled.split} of {labelled.data}"
     )
+    if (without_copies := without_copies_shown(result.document)) is not None:
+        console.say(without_copies)
+    console.say(f"{result.folder} (metrics.json, classification_report.txt, predictions.csv, figures/)")
     console.document({**result.document, "folder": str(result.folder)})

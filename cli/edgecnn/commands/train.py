@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.scores_shown import accuracy_shown, without_copies_shown
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
@@ -247,12 +248,10 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
 def print_trained(console: Console, folder: "RunFolder") -> None:
     """Print the scores of a finished run and where they stand, or the JSON document."""
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
-    accuracy, record = metrics["accuracy"], folder.read_record()
-    low, high = accuracy["interval"]
-    console.say(
-        f"Test accuracy {accuracy['value']:.2%} (95% interval {low:.2%} to {high:.2%}): "
-        f"{accuracy['correct']:,} of {accuracy['total']:,} images, weights of epoch {metrics['best_epoch']}"
-    )
+    record = folder.read_record()
+    console.say(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
+    if (without_copies := without_copies_shown(metrics)) is not None:
+        console.say(without_copies)
     console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, figures/)")
     console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
 

@@ -54,5 +54,17 @@ def test_warnings(case):
         numbers={"train": np.array(train), "test": np.array(test)},
         digests={"train": digests(train_images), "test": digests(test_images)},
         counts=counts,
+        copies={},
     )
     assert list(warnings) == expected
+
+
+def test_near_identical_images_are_told_apart_from_identical_ones():
+    warnings = inspect(
+        LABELS,
+        numbers={"train": np.array([0, 1]), "test": np.array([0, 1, 1])},
+        digests={"train": digests("ab"), "test": digests("bxy")},
+        counts={},
+        copies={"test": (0, 2)},
+    )
+    assert "test: 1 image is near-identical to one in train; a score on them flatters the model" in warnings

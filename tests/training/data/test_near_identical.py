@@ -64,6 +64,16 @@ def test_all_pairs_across_blocks_are_those_of_the_reference():
     assert found == {(first, second) for first, second in np.argwhere(close) if first < second}
 
 
+@pytest.mark.parametrize("apart", [300, 512, 600])
+def test_only_pairs_across_a_border(apart):
+    images = scenes(700)
+    images[650:] = images[:50]
+    pairs = {(pair.first, pair.second) for pair in near_identical(images)}
+    across = {(first, second) for first, second in pairs if first < apart <= second}
+    assert across
+    assert {(pair.first, pair.second) for pair in near_identical(images, apart=apart)} == across
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_too_few_to_compare(count):
     assert near_identical(scenes(1)[:count]) == []

@@ -52,8 +52,8 @@ def without_copies_across(source: Source) -> Source:
 
     The test images all stay, because scores on them are compared with those of others. Of the validation images, those
     go that resemble a test image; of the training images, those that resemble a test image or a validation image that
-    stays. Only what resembles one of those directly goes, not what a chain of ever other images joins to it: among
-    many photos of one make of part such chains reach nearly all.
+    stays. What resembles is what `data check` tells; only what resembles one of those directly goes, not what a chain
+    of other images joins to it: among many photos of one make of part, such chains reach nearly all.
 
     Args:
         source: with the splits as they are given.
@@ -65,7 +65,7 @@ def without_copies_across(source: Source) -> Source:
     names = list(examined)
     starts = np.cumsum([0, *(len(examined[name].files) for name in names)])
     owner = np.repeat(np.arange(len(names)), np.diff(starts))
-    pairs = near_identical(np.concatenate([examined[name].thumbnails for name in names]), bounds=_BOUNDS)
+    pairs = near_identical(np.concatenate([examined[name].thumbnails for name in names]))
     gone: set[int] = set()
     for keeper, losers in ((TEST, (VALID, TRAIN)), (VALID, (TRAIN,))):
         for pair in pairs:

@@ -6,6 +6,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn_training.data.split_names import TRAIN
+
 # From this ratio on, between the largest and the smallest class of a split, always naming the largest looks good.
 _UNBALANCED = 2.0
 
@@ -16,6 +18,7 @@ def inspect(
     numbers: Mapping[str, NDArray[np.int64]],
     digests: Mapping[str, Sequence[bytes]],
     counts: Mapping[str, int],
+    copies: Mapping[str, Sequence[int]],
 ) -> tuple[str, ...]:
     """Return a sentence for each thing that a user of the set should know.
 
@@ -24,6 +27,7 @@ def inspect(
         numbers: by split, the class numbers `(N,)`.
         digests: by split, a digest of each image's pixels.
         counts: by split, how many images the whole set is known to have.
+        copies: by split, the positions of the images that are identical or nearly so to a training image.
     """
     warnings = []
     for split, count in counts.items():
@@ -41,6 +45,13 @@ def inspect(
         if shared:
             warnings.append(
                 f"{second}: {_images(shared)} also in {first}, byte for byte; a score on them flatters the model"
+            )
+    for split, positions in copies.items():
+        known = set(digests[TRAIN])
+        near = sum(digests[split][position] not in known for position in positions)
+        if near:
+            warnings.append(
+                f"{split}: {_images(near)} near-identical to one in {TRAIN}; a score on them flatters the model"
             )
     return tuple(warnings)
 

@@ -61,20 +61,25 @@ class Pair:
 
 
 def near_identical(
-    thumbnails: NDArray[np.uint8], *, bounds: Bounds | None = None, report: Callable[[int, int], None] | None = None
+    thumbnails: NDArray[np.uint8],
+    *,
+    bounds: Bounds | None = None,
+    apart: int | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> list[Pair]:
     """Find the pairs of near-identical images. The work grows with the square of their number: 70,000 take a minute.
 
     Args:
         thumbnails: `(N, side, side)`, grey, the side a multiple of 4.
         bounds: how much they may differ; default `Bounds()`.
+        apart: only pairs of one of the first `apart` images and one of the others; None for all pairs.
         report: called now and then with the images compared so far, and their number.
     """
     hashes = [_hashes(thumbnails, orientation) for orientation in range(len(_ORIENTATIONS))]
     bounds = bounds or Bounds()
     coarse = _coarse(thumbnails)
     best: dict[tuple[int, int], Pair] = {}
-    for done, candidates in _candidates(hashes, bounds):
+    for done, candidates in _candidates(hashes, bounds, apart):
         for start in range(0, len(candidates), _PAIRS):
             for pair in _confirmed(thumbnails, coarse, candidates[start : start + _PAIRS], bounds):
                 known = best.get((pair.first, pair.second))
@@ -101,7 +106,9 @@ def _hashes(thumbnails: NDArray[np.uint8], orientation: int) -> NDArray[np.float
     return hashes
 
 
-def _candidates(hashes: list[NDArray[np.float32]], bounds: Bounds) -> Iterator[tuple[int, NDArray[np.int64]]]:
+def _candidates(
+    hashes: list[NDArray[np.float32]], bounds: Bounds, apart: int | None
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
     """Yield how many images are compared, and of these the pairs of few differing bits: (first, second, orientation).
 
     The product of two hashes of -1 and 1 is 64 less twice the bits that differ, and BLAS knows no faster thing to do.
@@ -119,8 +126,8 @@ def _candidates(hashes: list[NDArray[np.float32]], bounds: Bounds) -> Iterator[t
                 np.matmul(rows, columns.T, out=table)
                 places = np.flatnonzero(table >= bound)
                 first, second = start + places // len(columns), column + places % len(columns)
-                later = second > first
-                found.append(np.stack([first[later], second[later], np.full(int(later.sum()), orientation)], axis=1))
+                asked = second > first if apart is None else (first < apart) & (second >= apart)
+                found.append(np.stack([first[asked], second[asked], np.full(int(asked.sum()), orientation)], axis=1))
         yield min(start + _BLOCK, count), np.concatenate(found)
 
 

@@ -12,6 +12,7 @@ from edgecnn_runtime.errors import DataError, ImageError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_training.data.copies import copies_of_train
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.inspection import inspect
 from edgecnn_training.data.listing import listed
@@ -118,6 +119,7 @@ def _write_files(
         whole_files.write_text(folder / f"{split_name}.files.txt", "\n".join(files) + "\n")
         splits[split_name] = Split(np.load(path, mmap_mode="r", allow_pickle=False), labels, files)
     numbers = {split_name: split.labels for split_name, split in splits.items()}
+    copies = copies_of_train(splits, digests)
     image_set = ImageSet(
         name=name,
         labels=source.labels,
@@ -126,7 +128,8 @@ def _write_files(
         fingerprint=fingerprint(source.labels, splits),
         source=whence,
         licence=licence,
-        warnings=(*warnings, *inspect(source.labels, numbers=numbers, digests=digests, counts=counts)),
+        warnings=(*warnings, *inspect(source.labels, numbers=numbers, digests=digests, counts=counts, copies=copies)),
+        copies=copies,
     )
     whole_files.write_json(folder / DATASET_FILE, describe(image_set))
 
