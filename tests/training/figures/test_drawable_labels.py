@@ -11,6 +11,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from edgecnn_training.data.chinese_mnist import LABELS as CHINESE_MNIST
 from edgecnn_training.figures import labels as figure_labels
 from edgecnn_training.figures.labels import drawable
 
@@ -65,35 +66,41 @@ def test_what_the_own_font_has_stays(caplog: pytest.LogCaptureFixture) -> None:
     assert not caplog.records
 
 
+def test_the_numerals_of_chinese_mnist_need_no_installed_font(caplog: pytest.LogCaptureFixture) -> None:
+    assert drawable(CHINESE_MNIST) == figure_labels.DrawableLabels(CHINESE_MNIST, ("DejaVu Sans", "edgecnn Numerals"))
+    draw(CHINESE_MNIST)
+    assert not caplog.records
+
+
 def test_an_installed_font_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = make_font(tmp_path / "squares.ttf", "Squares", "零亿")
+    path = make_font(tmp_path / "squares.ttf", "Squares", "犬猫")
     # Installed since Matplotlib listed the fonts.
     monkeypatch.setattr(font_manager, "findSystemFonts", lambda: [str(path)])
-    labels = ("零 0", "亿 100000000")
+    labels = ("犬 0", "猫 100000000")
     assert drawable(labels) == figure_labels.DrawableLabels(labels, ("DejaVu Sans", "Squares"))
     draw(labels)
     assert not caplog.records
 
 
 def test_a_font_that_lacks_one_character_is_not_used(tmp_path: Path) -> None:
-    font_manager.fontManager.addfont(make_font(tmp_path / "half.ttf", "Half", "零"))
-    assert drawable(("零 0", "亿 1")).families == ("DejaVu Sans",)
+    font_manager.fontManager.addfont(make_font(tmp_path / "half.ttf", "Half", "犬"))
+    assert drawable(("犬 0", "猫 1")).families == ("DejaVu Sans",)
 
 
 def test_the_usual_font_is_preferred(tmp_path: Path) -> None:
     for name in ("A Brush", "SimHei"):
-        font_manager.fontManager.addfont(make_font(tmp_path / f"{name}.ttf", name, "零亿"))
-    assert drawable(("零", "亿")).families == ("DejaVu Sans", "SimHei")
+        font_manager.fontManager.addfont(make_font(tmp_path / f"{name}.ttf", name, "犬猫"))
+    assert drawable(("犬", "猫")).families == ("DejaVu Sans", "SimHei")
 
 
 @pytest.mark.parametrize(
     ("labels", "drawn"),
     [
-        (("零 0", "亿 100000000"), ("0", "100000000")),
-        (("零", "亿"), ("U+96F6", "U+4EBF")),
-        (("零 a", "亿 a"), ("U+96F6 a", "U+4EBF a")),  # else they could not be told apart
+        (("犬 0", "猫 100000000"), ("0", "100000000")),
+        (("犬", "猫"), ("U+72AC", "U+732B")),
+        (("犬 a", "猫 a"), ("U+72AC a", "U+732B a")),  # else they could not be told apart
     ],
 )
 def test_without_a_font_no_boxes(

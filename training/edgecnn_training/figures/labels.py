@@ -1,7 +1,8 @@
 """Class names as the fonts at hand can draw them: Chinese characters, not boxes.
 
-Matplotlib's own font has no Chinese, Japanese, Korean or Devanagari. Where an installed font has what is missing, it
-is used beside it; where none has, the part of a label that can be drawn stands for it ("0" for "零 0").
+Matplotlib's own font has no Chinese, Japanese, Korean or Devanagari. The numerals of Chinese MNIST come with edgecnn
+(`fonts/`, under the SIL Open Font License). Where an installed font has what else is missing, it is used; where none
+has, the part of a label that can be drawn stands for it ("1" for "犬 1").
 """
 
 import contextlib
@@ -15,6 +16,7 @@ import matplotlib
 from matplotlib import font_manager
 
 _OWN_FAMILY = "DejaVu Sans"  # comes with Matplotlib
+_NUMERALS = Path(__file__).parent / "fonts" / "edgecnn_numerals.otf"  # 零 to 亿, of Noto Sans CJK SC
 
 # Tried first where several fonts would do, because they are made for text on a screen: the usual ones of Linux,
 # Windows and macOS.
@@ -40,6 +42,7 @@ _LAST_RESORT = "Last Resort"
 _LONGEST = 28
 
 _log = logging.getLogger(__name__)
+_font_log = logging.getLogger("matplotlib.font_manager")
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,14 @@ class DrawableLabels:
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
         """Make texts with these fonts while the block runs; a `$` in a label is a dollar, not a formula."""
-        with matplotlib.rc_context({"font.family": list(self.families), "text.parse_math": False}):
-            yield
+        # It would say that a font has no bold; bold is only asked for numbers, which the first font has.
+        level = _font_log.level
+        _font_log.setLevel(logging.ERROR)
+        try:
+            with matplotlib.rc_context({"font.family": list(self.families), "text.parse_math": False}):
+                yield
+        finally:
+            _font_log.setLevel(level)
 
 
 @functools.cache
@@ -82,7 +91,10 @@ def drawable(labels: tuple[str, ...]) -> DrawableLabels:
 
 
 def _family_with(characters: frozenset[int]) -> str | None:
-    """Return an installed family that has all these characters, or None."""
+    """Return a family that has all these characters, that which comes with edgecnn before installed ones, or None."""
+    if characters <= _characters(str(_NUMERALS)):
+        font_manager.fontManager.addfont(_NUMERALS)
+        return str(font_manager.get_font(_NUMERALS).family_name)
     # Matplotlib lists the fonts once and keeps the list on disk; one that was installed since is not in it.
     listed = {entry.fname for entry in font_manager.fontManager.ttflist}
     for path in font_manager.findSystemFonts():
