@@ -129,8 +129,8 @@ UNUSABLE = {
     "images without class folders": (("1.png", "2.png"), "got no sub-folder; put the images of each class into"),
     "no image": (("cat/", "dog/a.txt"), "got none; an image is told by its suffix"),
     "one class": (images("cat", 5), "at least two classes expected, got only cat"),
-    "an empty class": ((*images("cat", 5), "dog/"), "got none of 1 (dog); add images, or remove the class"),
-    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "of every class expected, got none of 1 (cow)"),
+    "an empty class": ((*images("cat", 5), "dog/"), "classes without: 1 (dog); add images, or remove the class"),
+    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got classes without: 1 (cow)"),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "one valid folder expected"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
     "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "printable names expected, got 'd\\nog'"),
@@ -169,7 +169,7 @@ def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
 
 def test_a_csv_beside_the_images_is_pointed_at(tmp_path):
     tree(tmp_path, "labels.csv", *images("images", 5))
-    with pytest.raises(DataError, match=r"or the CSV of the labels"):
+    with pytest.raises(DataError, match=r"prepare --labels CSV"):
         read(tmp_path)
     with pytest.raises(DataError, match=r"--labels labels\.csv"):
         read_class_folders(tree(tmp_path / "flat", "labels.csv", "1.png"))

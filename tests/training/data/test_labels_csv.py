@@ -179,7 +179,7 @@ UNUSABLE = {
     "no label column": (table(*ROWS, header="file,species"), None, "--label-column"),
     "no such column": (table(*ROWS), Columns(label="kind"), "a column 'kind' expected, got file, label"),
     "no such split column": (table(*ROWS), Columns(split="part"), "a column 'part' expected"),
-    "empty": (b"", None, "got none; name it with --image-column"),
+    "empty": (b"", None, "got none; name it with 'edgecnn data prepare --image-column'"),
     "no row": (table(), None, "6 images and 0 rows that do not fit"),
     "other images": (table("x.png,cat"), None, "(the first names x.png) that do not fit"),
     "not UTF-8": (table("Käse.png,cat").decode().encode("cp1252"), None, "save it as UTF-8"),

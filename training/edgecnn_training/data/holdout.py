@@ -62,14 +62,14 @@ def _check_classes(source: Source, name: str) -> None:
     if len(source.labels) < 2:
         raise DataError(
             f"{name}: at least two classes expected, got only {source.labels[0]}; "
-            "name the folder that holds one sub-folder a class, or the CSV of the labels"
+            "name the folder that holds one sub-folder a class, or prepare it with 'edgecnn data prepare --labels CSV'"
         )
     numbers = source.splits[TRAIN].labels if TRAIN in source.splits else np.empty(0, np.int64)
     counts = np.bincount(numbers, minlength=len(source.labels))
     empty = [label for label, count in zip(source.labels, counts, strict=True) if not count]
     if empty:
         raise DataError(
-            f"{name}: images to train on of every class expected, got none of {listed(empty)}; "
+            f"{name}: images of every class to train on expected, got classes without: {listed(empty)}; "
             "add images, or remove the class"
         )
 

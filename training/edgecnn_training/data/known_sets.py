@@ -76,6 +76,7 @@ class KnownSet:
 
 # White on black, so what is transparent or padded is black.
 _DIGIT_INPUT = InputSpec(mnist.SIZE, mnist.SIZE, Colour.GREY, background=(0, 0, 0))
+# As the documentation of keras.datasets.mnist states it.
 _DIGIT_LICENCE = "CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)"
 _DIGIT_AUTHORS = "MNIST, Y. LeCun, C. Cortes, C. J. C. Burges"
 

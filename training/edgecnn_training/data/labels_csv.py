@@ -141,7 +141,8 @@ def _column(columns: Sequence[str], given: str | None, usual: Sequence[str], *, 
     if not found:
         expected = f"a column {given!r}" if given is not None else f"a column of the {what} ({', '.join(usual)})"
         raise DataError(
-            f"{table}: {expected} expected, got {', '.join(columns) or 'none'}; name it with --{what}-column"
+            f"{table}: {expected} expected, got {', '.join(columns) or 'none'}; "
+            f"name it with 'edgecnn data prepare --{what}-column'"
         )
     return found[0]
 
