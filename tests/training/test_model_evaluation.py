@@ -69,6 +69,29 @@ def test_the_split_of_class_folders(tmp_path: Path, class_folders: Path, split: 
     assert len(labelled.images) == (5 if split == "train" else 6)
 
 
+@pytest.mark.parametrize("kind", ["zip", "CSV"])
+def test_a_zip_and_a_csv_are_read_as_the_folder_is(tmp_path: Path, class_folders: Path, kind: str) -> None:
+    model = tiny_onnx(tmp_path / "tiny.onnx")
+    folder = opened(model, class_folders)
+    if kind == "zip":
+        data = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", class_folders))
+    else:
+        data = class_folders / "labels.csv"
+        names = [file.relative_to(class_folders) for file in sorted(class_folders.glob("*/*.png"))]
+        data.write_text("file,label\n" + "".join(f"{name},{name.parent}\n" for name in names))
+    labelled = opened(model, data)
+    assert (labelled.split, len(labelled.images)) == ("all", 6)
+    assert sorted(zip(labelled.images.files, labelled.images.labels.tolist(), strict=True)) == sorted(
+        zip(folder.images.files, folder.images.labels.tolist(), strict=True)
+    )
+
+
+def test_an_image_that_cannot_be_read_is_named(tmp_path: Path, class_folders: Path) -> None:
+    (class_folders / "dark" / "0.png").write_bytes(b"damaged")
+    with pytest.raises(DataError, match=r"dark/0\.png: a test set must be whole"):
+        opened(tiny_onnx(tmp_path / "tiny.onnx"), class_folders)
+
+
 @pytest.mark.parametrize("split", ["test", "train"])
 def test_a_run_on_its_own_data(run: RunFolder, small_set: ImageSet, split: str) -> None:
     labelled = opened(run.path, split=split)

@@ -79,9 +79,8 @@ def without_copies_across(source: Source) -> Source:
             split = source.splits[name]
             leaves = np.array([file in files for file in split.files])
             splits[name] = split.chosen(~leaves)
-            text = (
-                f"{name}: images near-identical to one in {'test' if name == VALID else 'test or valid'} are left out"
-            )
+            keepers = " or ".join(other for other in (TEST, VALID) if other in source.splits and other != name)
+            text = f"{name}: images near-identical to one in {keepers} are left out"
             findings.append(Finding(Kind.LEFT_OUT, text, [file for file in split.files if file in files]))
     return dataclasses.replace(source, splits=splits, findings=(*source.findings, *findings))
 
