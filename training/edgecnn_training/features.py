@@ -38,7 +38,8 @@ def compute_features(
         rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
         for start in range(0, len(rows), batch_size):
             images = np.asarray(split.images[start : start + batch_size])
-            rows[start : start + len(images)] = extractor.predict_on_batch(images)
+            # Where there are several devices each computes them all, and the answers come one behind the other.
+            rows[start : start + len(images)] = extractor.predict_on_batch(images)[: len(images)]
             done += len(images)
             if report:
                 report(done, total, name)
