@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from tiny_runs import tiny_network
 
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.image_set import Split
 from edgecnn_training.batches import Batches
-from edgecnn_training.devices import chosen_gpus, feed, prepare_devices
+from edgecnn_training.devices import chosen_gpus, feed, inference, prepare_devices
 
 
 def test_a_running_thread_count_can_be_asked_for_again_but_not_changed() -> None:
@@ -65,13 +66,13 @@ def test_a_gpu_that_is_not_there_is_refused(device: str, there: int, message: st
         chosen_gpus(device, there)
 
 
-def test_a_batch_is_filled_up_with_its_own_images_until_it_divides() -> None:
+def test_a_batch_is_filled_up_with_images_until_it_divides() -> None:
     images = np.arange(7, dtype=np.uint8).reshape(-1, 1, 1, 1)
     batches = Batches(Split(images, np.arange(7), ("",) * 7), np.arange(7), batch_size=4)
     read = [
         (images.ravel().tolist(), labels.tolist()) for images, labels in feed(batches, shares=4).as_numpy_iterator()
     ]
-    assert read == [([0, 1, 2, 3], [0, 1, 2, 3]), ([4, 5, 6, 4], [4, 5, 6, 4])]
+    assert read == [([0, 1, 2, 3], [0, 1, 2, 3]), ([4, 5, 6, 0], [4, 5, 6, 0])]
 
 
 def test_epochs_follow_one_another_each_in_its_own_order() -> None:
@@ -82,3 +83,18 @@ def test_epochs_follow_one_another_each_in_its_own_order() -> None:
     for epoch, (_, labels) in zip(range(2, 5), fed.as_numpy_iterator(), strict=True):
         batches.start_epoch(epoch)
         assert labels.tolist() == batches[0][1].tolist()
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_inference_gives_what_the_model_gives(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_network((12, 12, 3), 4)
+    images = np.random.default_rng(0).integers(0, 256, (9, 12, 12, 3)).astype(np.uint8)
+    expected = model.predict(images, verbose=0)
+    with monkeypatch.context() as patched:
+        # Keras itself still computes with TensorFlow.
+        patched.setattr("edgecnn_training.devices.keras.backend.backend", lambda: backend)
+        forward = inference(model)
+    for count in (4, 9):
+        given = forward(images[:count])
+        assert given.dtype == np.float32
+        np.testing.assert_allclose(given, expected[:count], atol=1e-6)

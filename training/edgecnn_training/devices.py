@@ -7,7 +7,7 @@ backend nothing here is needed, or possible: `prepare_devices` then refuses what
 import contextlib
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,8 +23,11 @@ from edgecnn_training.precision import FULL, layers_computing_in
 
 CPU, GPU = "cpu", "gpu"
 
-# How many batches are read ahead of the one being trained on.
+# How many batches are ready ahead of the one being trained on.
 _AHEAD = 2
+# Small batches are read several at a time, about so many bytes: calling Python costs TensorFlow as much as reading
+# half a batch of 32 MNIST images.
+_READ_BYTES = 2**20
 
 
 @dataclass(frozen=True)
@@ -205,8 +208,9 @@ def feed(batches: Batches, *, shares: int = 1, epochs: range | None = None) -> A
     Args:
         batches: what is read.
         shares: into how many parts TensorFlow will divide each batch, one for each device. A batch that does not
-            divide evenly is filled up with its own first images, which count twice then: a device with nothing to do
-            fails in its convolutions (seen with TensorFlow 2.21), and Keras wants the first batch divided evenly.
+            divide evenly, the last, is filled up with images read beside it, which count twice then: a device with
+            nothing to do fails in its convolutions (seen with TensorFlow 2.21), and Keras wants the first batch
+            divided evenly.
         epochs: those that follow one another in one pass, each in its own order; None: the one that `batches` is at.
             tf_keras begins to read an epoch before it tells its callbacks, who could set the order, that it begins.
     """
@@ -214,17 +218,24 @@ def feed(batches: Batches, *, shares: int = 1, epochs: range | None = None) -> A
         return batches
     import tensorflow as tf
 
-    def in_order() -> Iterator[Any]:
-        read = batches if epochs is None else copy.copy(batches)
-        for epoch in epochs or (None,):
-            if epoch is not None:
-                read.start_epoch(epoch)
-            for index in range(len(read)):
-                images, labels = read[index]
-                filled = _filled(len(labels), shares)
-                yield (images[filled], labels[filled]) if len(filled) > len(labels) else (images, labels)
-
     images, labels = batches[0]
+    at_once = max(1, _READ_BYTES // images.nbytes)
+
+    def in_order(epoch: int) -> Iterator[Any]:
+        read = batches
+        if epochs is not None:
+            # A copy, because this runs ahead of the epoch that is trained on.
+            read = copy.copy(batches)
+            read.start_epoch(epoch)
+        for start in range(0, len(read), at_once):
+            images, labels = read.read(start, start + at_once)
+            filled = _filled(len(labels), shares)
+            yield (images[filled], labels[filled]) if len(filled) > len(labels) else (images, labels)
+
+    def of_epoch(epoch: Any) -> Any:
+        read = tf.data.Dataset.from_generator(in_order, args=(epoch,), output_signature=signature)
+        return read if at_once == 1 else read.rebatch(batches.batch_size)
+
     signature = (
         tf.TensorSpec((None, *images.shape[1:]), tf.as_dtype(np.dtype(images.dtype))),
         tf.TensorSpec((None,), tf.as_dtype(np.dtype(labels.dtype))),
@@ -233,10 +244,12 @@ def feed(batches: Batches, *, shares: int = 1, epochs: range | None = None) -> A
     options.autotune.enabled = False
     # Each worker reads all batches and takes its part of each.
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    passes = epochs or range(1)
     return (
-        tf.data.Dataset.from_generator(in_order, output_signature=signature)
+        tf.data.Dataset.range(passes.start, passes.stop)
+        .flat_map(of_epoch)
         .prefetch(_AHEAD)
-        .apply(tf.data.experimental.assert_cardinality(len(batches) * len(epochs or (None,))))
+        .apply(tf.data.experimental.assert_cardinality(len(batches) * len(passes)))
         .with_options(options)
     )
 
@@ -248,3 +261,29 @@ def _filled(count: int, shares: int) -> NDArray[np.int64]:
     [0, 1, 2, 3, 4, 0, 1, 2]
     """
     return np.arange(count + -count % shares) % count
+
+
+def inference(model: Any) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """Return a function that sends images through a model, with the weights that the model has now.
+
+    TensorFlow gets them as constants: it then fuses batch norms and activations into the convolutions and orders the
+    kernels once, not at each call, which takes a third off MobileNetV2's time on a CPU.
+
+    Args:
+        model: uint8 pixels `(N, height, width, channels)` to `(N, n)`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        predict: Callable[[NDArray[Any]], NDArray[np.float32]] = model.predict_on_batch
+        return predict
+    import tensorflow as tf
+
+    if tf.distribute.has_strategy():
+        # Each device computes all images, and the answers come one behind the other.
+        return lambda images: np.asarray(model.predict_on_batch(images)[: len(images)], np.float32)
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    forward = convert_variables_to_constants_v2(
+        tf.function(lambda images: model(images, training=False)).get_concrete_function(pixels)
+    )
+    return lambda images: np.asarray(forward(tf.constant(images))[0], np.float32)

@@ -18,7 +18,7 @@ from edgecnn_runtime.version import __version__
 from edgecnn_runtime.whole_files import write_json, write_text, written_whole
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.split_names import TEST, TRAIN
-from edgecnn_training.devices import Devices, feed, prepare_devices
+from edgecnn_training.devices import Devices, inference, prepare_devices
 from edgecnn_training.evaluation import evaluate
 from edgecnn_training.features import FeatureReport
 from edgecnn_training.fit import Progress, Report, fit
@@ -171,7 +171,8 @@ def _finish(
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
         batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
-        probabilities = np.asarray(model.predict(feed(batches), verbose=0), np.float32)
+        forward = inference(model)
+        probabilities = np.concatenate([forward(batches[index][0]) for index in range(len(batches))])
         evaluation = evaluate(probabilities, test.labels, image_set.labels)
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
