@@ -30,7 +30,15 @@ def install_fake(folder: Path, package: str) -> None:
 def test_this_installation(tmp_path):
     done = doctor(EDGECNN_HOME=str(tmp_path))
     assert done.returncode == 0, done.stdout
-    for part in ["Python", "numpy", "litert (*.tflite): ", "onnxruntime (*.onnx): ", "int8", str(tmp_path)]:
+    for part in [
+        "Python",
+        "numpy",
+        "litert (*.tflite): ",
+        "onnxruntime (*.onnx): ",
+        "int8",
+        "devices to train on: ",
+        str(tmp_path),
+    ]:
         assert part in done.stdout
 
 

@@ -34,7 +34,7 @@ def network(optimizer: Optimizer, units: int = 4) -> Any:
             keras.layers.Softmax(),
         ]
     )
-    compile_network(model, dataclasses.replace(ORIGIN.settings, optimizer=optimizer))
+    compile_network(keras, model, dataclasses.replace(ORIGIN.settings, optimizer=optimizer))
     return model
 
 

@@ -40,7 +40,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         validation_fraction = 0.25
         seed = 5
         deterministic = true
+        mixed_precision = true
         threads = 2
+        device = "cpu"
     """
     config = read(text, tmp_path)
     assert (config.recipe, config.data, config.imgsz) == ("small-cnn", "my images", 64)
@@ -60,7 +62,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         validation_fraction=0.25,
         seed=5,
         deterministic=True,
+        mixed_precision=True,
         threads=2,
+        device="cpu",
     )
 
 

@@ -129,6 +129,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
         (["small-cnn"], "data: a folder with one sub-folder a class expected for small-cnn"),
         (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: one of VGG16"),
         ([], "recipe: a name or --config expected"),
+        (["mnist", "--device", "tpu"], "device: cpu, gpu, or numbers as in gpu:0 or gpu:0,1 expected, got 'tpu'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
@@ -183,3 +184,17 @@ def test_recipes_are_listed() -> None:
     listed = {recipe["name"]: recipe for recipe in listed}
     assert listed["mnist"]["settings"]["epochs"] == 10
     assert listed["casting-augmented"]["augmentation"]["rotation"] == 1
+
+
+def test_a_gpu_that_is_not_there_leaves_the_earlier_run(uninterrupted: Path, small_set: ImageSet) -> None:
+    err = run(*options(small_set, uninterrupted), "--overwrite", "--device", "gpu:97", code=2)
+    assert "got gpu:97; give another --device, or none; 'edgecnn doctor' shows" in err
+    assert RunFolder(uninterrupted).record.exists()
+
+
+def test_a_broken_tf_config_leaves_the_earlier_run(
+    uninterrupted: Path, small_set: ImageSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TF_CONFIG", '{"cluster": {}}')
+    assert "error: TF_CONFIG: " in run(*options(small_set, uninterrupted), "--overwrite", code=2)
+    assert RunFolder(uninterrupted).record.exists()

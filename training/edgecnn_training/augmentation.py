@@ -50,7 +50,8 @@ def augmented(keras: Any, network: Any, augmentation: Augmentation, *, seed: int
         seed: of the first layer; the others count on from there.
 
     Returns:
-        A model that changes the images while it trains and does nothing to them otherwise.
+        A model that changes the images while it trains and does nothing to them otherwise; in float32 whatever the
+        precision of the network.
     """
     layers, wanted = keras.layers, augmentation
     fill: dict[str, Any] = {"fill_mode": "nearest"}
@@ -59,7 +60,7 @@ def augmented(keras: Any, network: Any, augmentation: Augmentation, *, seed: int
     made: list[Any] = []
 
     def add(layer: Any, *arguments: Any, **options: Any) -> None:
-        made.append(layer(*arguments, **options, seed=seed + len(made)))
+        made.append(layer(*arguments, **options, seed=seed + len(made), dtype="float32"))
 
     if wanted.flip_horizontal:
         add(layers.RandomFlip, "horizontal")

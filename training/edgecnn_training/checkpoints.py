@@ -37,8 +37,8 @@ class Checkpoint:
         return cls(
             origin=origin,
             history=tuple(history),
-            model=tuple(np.asarray(variable) for variable in model.variables),
-            optimizer=tuple(np.asarray(variable) for variable in model.optimizer.variables),
+            model=tuple(variable.numpy() for variable in model.variables),
+            optimizer=tuple(variable.numpy() for variable in model.optimizer.variables),
         )
 
     def restore(self, model: Any) -> None:
@@ -51,9 +51,10 @@ class Checkpoint:
         model.optimizer.build(model.trainable_variables)
         for variables, values in ((model.variables, self.model), (model.optimizer.variables, self.optimizer)):
             if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
+                # Another version, or tf_keras instead of Keras, or float16, whose loss is scaled.
                 raise InputError(
                     f"checkpoint: the variables of this {self.origin.recipe} network expected, got others; "
-                    "it was written by another version: train again with --overwrite"
+                    "go on in one process or several, on a CPU or a GPU, as it was written, or give --overwrite"
                 )
             for variable, value in zip(variables, values, strict=True):
                 variable.assign(value)

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import keras
-
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_runtime.whole_files import written_whole
 from edgecnn_training.checkpoints import Checkpoint
-from edgecnn_training.devices import feed
+from edgecnn_training.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.lesson import Lesson
 from edgecnn_training.origin import Origin
@@ -20,12 +18,8 @@ from edgecnn_training.schedule import rate_at
 from edgecnn_training.settings import Optimizer, Settings
 from edgecnn_training.stage import Stage, stages_of
 
-# The optimizers of `Settings`, made for a learning rate.
-_OPTIMIZERS: dict[Optimizer, Callable[[float], Any]] = {
-    Optimizer.SGD: keras.optimizers.SGD,
-    Optimizer.ADAM: keras.optimizers.Adam,
-    Optimizer.ADADELTA: keras.optimizers.Adadelta,
-}
+# The optimizers of `Settings`, as Keras names them.
+_OPTIMIZERS = {Optimizer.SGD: "SGD", Optimizer.ADAM: "Adam", Optimizer.ADADELTA: "Adadelta"}
 
 
 @dataclass(frozen=True)
@@ -45,10 +39,10 @@ class Progress:
 Report = Callable[[Progress], None]
 
 
-def compile_network(model: Any, settings: Settings) -> None:
-    """Compile a network that gives probabilities, for class numbers as labels."""
+def compile_network(keras: Any, model: Any, settings: Settings) -> None:
+    """Compile a network of the module `keras` that gives probabilities, for class numbers as labels."""
     model.compile(
-        optimizer=_OPTIMIZERS[settings.optimizer](settings.learning_rate),
+        optimizer=getattr(keras.optimizers, _OPTIMIZERS[settings.optimizer])(settings.learning_rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
         # Keras chooses XLA by itself where it can, which takes six times as long here: MNIST on two CPU cores.
@@ -61,6 +55,7 @@ def fit(
     prepare: Callable[[Stage], Lesson],
     *,
     origin: Origin,
+    devices: Devices,
     folder: RunFolder,
     checkpoint: Checkpoint | None,
     report: Report,
@@ -74,6 +69,7 @@ def fit(
         network: the whole network.
         prepare: makes the lesson of a stage, whose model shares the layers of `network`; called when the stage begins.
         origin: what the run was started with.
+        devices: what it is computed on.
         folder: where the run goes.
         checkpoint: where to go on.
         report: called after each step and each epoch.
@@ -92,18 +88,29 @@ def fit(
         if stage.number > begun:
             network.load_weights(folder.best_weights)
         lesson = prepare(stage)
-        compile_network(lesson.model, settings)
+        with devices.scope():
+            compile_network(devices.keras, lesson.model, settings)
+            if checkpoint is not None and stage.number == begun:
+                checkpoint.restore(lesson.model)
         if checkpoint is not None and stage.number == begun:
-            checkpoint.restore(lesson.model)
+            lesson.hand_over()
             _write_beside(network, history, settings, folder)
         if not stage.is_over(history, settings):
             keeper = _Keeper(network, lesson, stage, history, origin=origin, folder=folder, report=report)
+            epochs = range(len(history), keeper.first + stage.epochs)
             lesson.model.fit(
-                feed(lesson.training),
-                validation_data=feed(lesson.validation),
-                initial_epoch=len(history),
-                epochs=keeper.first + stage.epochs,
-                callbacks=[keeper],
+                feed(lesson.training, shares=devices.shares, epochs=epochs),
+                validation_data=feed(lesson.validation, shares=devices.shares),
+                steps_per_epoch=len(lesson.training),
+                initial_epoch=epochs.start,
+                epochs=epochs.stop,
+                callbacks=[
+                    devices.keras.callbacks.LambdaCallback(
+                        on_epoch_begin=keeper.on_epoch_begin,
+                        on_train_batch_end=keeper.on_train_batch_end,
+                        on_epoch_end=keeper.on_epoch_end,
+                    )
+                ],
                 # The order is the business of `Batches`.
                 shuffle=False,
                 verbose=0,
@@ -120,7 +127,7 @@ def _write_beside(network: Any, history: tuple[Epoch, ...], settings: Settings, 
             network.save_weights(partial)
 
 
-class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
+class _Keeper:
     """Gives each epoch its order and its rate, reports each step, and keeps what a finished epoch has brought."""
 
     def __init__(
@@ -134,26 +141,26 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
         folder: RunFolder,
         report: Report,
     ) -> None:
-        super().__init__()
         self.history, self._network = history, network
         # The first epoch of the stage, counted from 0 over all stages, as Keras does here.
         self.first = sum(epoch.stage < stage.number for epoch in history)
-        self._training, self._stage = lesson.training, stage
+        self._lesson, self._stage = lesson, stage
         self._origin, self._folder, self._report = origin, folder, report
         self._epochs = self.first + sum(each.epochs for each in stages_of(origin.settings)[stage.number - 1 :])
-        self._epoch, self._started = 0, 0.0
+        self._epoch, self._rate, self._started = 0, 0.0, 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Shuffle, and set the learning rate. Keras counts epochs from 0."""
         del logs
-        self.model.optimizer.learning_rate = rate_at(
+        self._rate = rate_at(
             self._origin.settings.schedule,
             epoch - self.first,
             epochs=self._stage.epochs,
             base=self._stage.learning_rate,
         )
+        self._lesson.model.optimizer.learning_rate = self._rate
         self._epoch, self._started = epoch, time.perf_counter()
-        self._training.start_epoch(epoch)
+        self._lesson.training.start_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         """Report the step."""
@@ -172,16 +179,17 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             accuracy=float(logs["accuracy"]),
             val_loss=float(logs["val_loss"]),
             val_accuracy=float(logs["val_accuracy"]),
-            learning_rate=float(self.model.optimizer.learning_rate),
+            learning_rate=self._rate,
             seconds=time.perf_counter() - self._started,
             stage=self._stage.number,
         )
         self.history = (*self.history, finished)
-        Checkpoint.of(self.model, origin=self._origin, history=self.history).write(self._folder)
+        Checkpoint.of(self._lesson.model, origin=self._origin, history=self.history).write(self._folder)
+        self._lesson.hand_over()
         _write_beside(self._network, self.history, self._origin.settings, self._folder)
         if self._stage.is_over(self.history, self._origin.settings):
-            self.model.stop_training = True
-        self._report(self._progress(len(self._training), logs, finished))
+            self._lesson.model.stop_training = True
+        self._report(self._progress(len(self._lesson.training), logs, finished))
 
     def _progress(self, step: int, logs: dict[str, float], finished: Epoch | None = None) -> Progress:
         return Progress(
@@ -189,7 +197,7 @@ class _Keeper(keras.callbacks.Callback):  # type: ignore[misc]
             epoch=self._epoch + 1,
             epochs=self._epochs,
             step=step,
-            steps=len(self._training),
+            steps=len(self._lesson.training),
             loss=float(logs["loss"]),
             accuracy=float(logs["accuracy"]),
             finished=finished,

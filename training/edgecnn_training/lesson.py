@@ -31,6 +31,13 @@ class Lesson:
     model: Any
     training: Batches
     validation: Batches
+    # Where `model` is a twin built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
+    shared: Any = None
+
+    def hand_over(self) -> None:
+        """Make known to the network what a twin has learnt."""
+        if self.shared is not None:
+            self.shared.set_weights(self.model.get_weights())
 
 
 def prepare_lesson(
@@ -40,6 +47,8 @@ def prepare_lesson(
     image_set: ImageSet,
     stage: Stage,
     report: FeatureReport | None = None,
+    *,
+    shares: int = 1,
 ) -> Lesson:
     """Decide what is trained.
 
@@ -53,6 +62,7 @@ def prepare_lesson(
         image_set: the set, with the split `train`; `valid` is validated on where there is one.
         stage: of the run.
         report: called while images go through the base.
+        shares: into how many parts a batch is divided; those to validate on divide evenly, but for the last.
 
     Raises:
         DataError: too few images to validate on.
@@ -74,7 +84,7 @@ def prepare_lesson(
     return Lesson(
         model,
         Batches(splits[TRAIN], trained_on, batch_size=settings.batch_size, shuffle_seed=settings.seed),
-        Batches(splits.get(VALID, splits[TRAIN]), validated_on, batch_size=batch_size),
+        Batches(splits.get(VALID, splits[TRAIN]), validated_on, batch_size=batch_size + -batch_size % shares),
     )
 
 

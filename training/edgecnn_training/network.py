@@ -39,7 +39,7 @@ def _probabilities(keras: Any, outcome: Any) -> Any:
     """Name the output `probabilities`, and give it one column a class."""
     if outcome.shape[-1] == 1:
         # One sigmoid unit gives p of the second class: [1 - p, p].
-        complement = keras.layers.Rescaling(-1.0, offset=1.0, name="complement")(outcome)
-        return keras.layers.Concatenate(name="probabilities")([complement, outcome])
+        complement = keras.layers.Rescaling(-1.0, offset=1.0, name="complement", dtype="float32")(outcome)
+        return keras.layers.Concatenate(name="probabilities", dtype="float32")([complement, outcome])
     # Changes nothing; it gives the output its name in every exported format.
-    return keras.layers.Activation("linear", name="probabilities")(outcome)
+    return keras.layers.Activation("linear", name="probabilities", dtype="float32")(outcome)

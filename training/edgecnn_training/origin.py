@@ -25,8 +25,8 @@ class Origin:
             mine, theirs = self.data_fingerprint[:12], other.data_fingerprint[:12]
             pairs.append(("data", f"{self.data_folder} ({mine}…)", f"{other.data_folder} ({theirs}…)"))
         for field in dataclasses.fields(Settings):
-            # The number of threads moves the last bits only, which matter to a deterministic run alone.
-            if field.name != "threads" or self.settings.deterministic:
+            # The threads and the device move the last bits only, which matter to a deterministic run alone.
+            if field.name not in ("threads", "device") or self.settings.deterministic:
                 name = field.name.replace("_", " ")
                 pairs.append((name, getattr(self.settings, field.name), getattr(other.settings, field.name)))
         return [f"{name} {theirs} instead of {mine}" for name, mine, theirs in pairs if mine != theirs]

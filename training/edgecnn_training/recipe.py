@@ -12,7 +12,8 @@ Shape: TypeAlias = tuple[int, int, int]  # (height, width, channels)
 
 # `build(keras, shape, classes)` returns the network behind the scaling. It gives probabilities `(N, classes)`, or
 # `(N, 1)`, the probability of the second class of two. It gets the Keras module as an argument because the
-# model-optimization toolkit works on `tf_keras`: the same function rebuilds it there.
+# model-optimization toolkit works on `tf_keras`: the same function rebuilds it there. Its last layer has
+# the dtype float32, for the sake of mixed precision (`precision.py`).
 Build: TypeAlias = Callable[[Any, Shape, int], Any]
 
 

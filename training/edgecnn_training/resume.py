@@ -47,8 +47,12 @@ def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> Origin
     return earlier
 
 
-def claim(folder: RunFolder, origin: Origin, *, resume: bool, overwrite: bool) -> Checkpoint | None:
+def claim(
+    folder: RunFolder, origin: Origin, *, resume: bool, overwrite: bool, is_chief: bool = True
+) -> Checkpoint | None:
     """Take a folder for a run, and find where its training goes on.
+
+    Of several workers only the chief removes what is to be overwritten; the others take it for removed.
 
     Returns:
         The checkpoint to go on from; None to start at the first epoch, or where the run is finished.
@@ -57,6 +61,8 @@ def claim(folder: RunFolder, origin: Origin, *, resume: bool, overwrite: bool) -
         InputError: as `run_to_resume`, or the run to resume was started with something else.
     """
     earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
+    if overwrite and not is_chief:
+        return None
     if overwrite:
         _remove_run(folder)
     if earlier is not None and (different := earlier.differences(origin)):

@@ -39,4 +39,4 @@ def scaling_layer(keras: Any, scaling: Scaling) -> Any:
     network that is trained from scratch has no order to begin with.
     """
     scale, offset = _SCALE_AND_OFFSET[scaling]
-    return keras.layers.Rescaling(scale, offset=offset, name="scaling")
+    return keras.layers.Rescaling(scale, offset=offset, name="scaling", dtype="float32")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
@@ -59,7 +60,10 @@ class Settings:
     validation_fraction: float = 0.1
     seed: int = 0
     deterministic: bool = False
+    # Whether layers compute in 16 bits while they are trained; the weights stay float32.
+    mixed_precision: bool = False
     threads: int | None = None  # None: all processors this process may use
+    device: str | None = None  # "cpu", "gpu", "gpu:0,1"; None: all GPUs that are there, else the CPU
 
     def __post_init__(self) -> None:
         for name, value in (
@@ -84,6 +88,8 @@ class Settings:
         # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
         if not 0 <= self.seed < 2**32:
             raise InputError(f"seed: 0…4294967295 expected, got {self.seed}")
+        if self.device is not None and not re.fullmatch(r"cpu|gpu(:\d+(,\d+)*)?", self.device):
+            raise InputError(f"device: cpu, gpu, or numbers as in gpu:0 or gpu:0,1 expected, got {self.device!r}")
 
     def overridden(
         self,
@@ -103,7 +109,9 @@ class Settings:
         validation_fraction: float | None = None,
         seed: int | None = None,
         deterministic: bool | None = None,
+        mixed_precision: bool | None = None,
         threads: int | None = None,
+        device: str | None = None,
     ) -> Self:
         """Return these settings with those replaced that are not None.
 
@@ -137,7 +145,9 @@ class Settings:
             "validation_fraction": validation_fraction,
             "seed": seed,
             "deterministic": deterministic,
+            "mixed_precision": mixed_precision,
             "threads": threads,
+            "device": device,
         }
         return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
 

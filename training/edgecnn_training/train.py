@@ -18,13 +18,14 @@ from edgecnn_runtime.version import __version__
 from edgecnn_runtime.whole_files import write_json, write_text, written_whole
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.split_names import TEST, TRAIN
-from edgecnn_training.devices import feed, prepare_device
+from edgecnn_training.devices import Devices, inference, prepare_devices
 from edgecnn_training.evaluation import evaluate
 from edgecnn_training.features import FeatureReport
 from edgecnn_training.fit import Progress, Report, fit
 from edgecnn_training.frozen_base import base_of
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.lesson import Lesson, predict_batch, prepare_lesson
+from edgecnn_training.many_workers import folder_of_worker, twin_of
 from edgecnn_training.network import build_network, core
 from edgecnn_training.origin import Origin
 from edgecnn_training.pretrained import load_base_weights
@@ -49,13 +50,15 @@ def train(
     watch: Stopwatch | None = None,
     report: Report | None = None,
     report_features: FeatureReport | None = None,
-) -> RunRecord:
+) -> RunRecord | None:
     """Train a recipe and leave a run folder behind.
 
     The validation images are those of the split `valid` or, without one, taken from the training split, stratified;
     the test split is read once, at the end, with the weights of the best epoch on the validation images. A run that
     was stopped, at any point, goes on with `resume` after its last finished epoch; a finished run is then returned
     as it is.
+
+    Where TF_CONFIG names several workers, each makes this call; all train, and the first leaves the run folder behind.
 
     Args:
         recipe: what to train.
@@ -71,11 +74,13 @@ def train(
         report_features: called while the images go through a frozen base, before the first epoch.
 
     Returns:
-        The record, as in `run.json`.
+        The record, as in `run.json`; None on a worker that is not the first.
 
     Raises:
-        InputError: the data do not fit the recipe, or `folder` holds a run that this call may not touch.
-        GateError: the training diverged.
+        InputError: the data do not fit the recipe, `folder` holds a run that this call may not touch, or the device
+            or TF_CONFIG is not as it must be.
+        MissingExtraError: a package is missing.
+        GateError: the training diverged, or another worker is gone.
         OSError: a file cannot be written; a checkpoint that was written stays.
     """
     _check_extra()
@@ -85,38 +90,48 @@ def train(
     tensorboard = tensorboard or (resume and folder.tensorboard.exists())
     if tensorboard:
         check_event_writer()
-    threads = prepare_device(threads=settings.threads, deterministic=settings.deterministic)
-    settings = dataclasses.replace(settings, threads=threads)
+    devices = prepare_devices(device=settings.device, threads=settings.threads, deterministic=settings.deterministic)
+    _check_devices(devices, settings)
+    settings = dataclasses.replace(settings, threads=devices.threads)
     origin = Origin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
     if folder.record.exists() and not overwrite:
         claim(folder, origin, resume=resume, overwrite=False)
         return folder.read_record()
 
     keras.utils.set_random_seed(settings.seed)
-    network = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
-    if recipe.base is not None:
-        _check_unfreeze(network, settings.unfreeze)
-        load_base_weights(network, recipe, settings.weights)
+    with devices.building(keras, mixed=settings.mixed_precision):
+        network = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
+        if recipe.base is not None:
+            _check_unfreeze(network, settings.unfreeze)
+            load_base_weights(network, recipe, settings.weights)
     # Only now, when nothing can be missing any more, an earlier run may go.
-    checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite)
+    checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite, is_chief=devices.cluster.is_chief)
     reports = [_first_step_noted(watch)]
-    if tensorboard:
+    if tensorboard and devices.cluster.is_chief:
         reports.append(event_writer(folder.tensorboard, network, checkpoint.history if checkpoint else ()))
     if report is not None:
         reports.append(report)
 
     def prepare(stage: Stage) -> Lesson:
-        with watch.timing("preparation"):
-            return prepare_lesson(network, recipe, settings, image_set, stage, report_features)
+        with watch.timing("preparation"), devices.building(keras, mixed=settings.mixed_precision):
+            lesson = prepare_lesson(network, recipe, settings, image_set, stage, report_features, shares=devices.shares)
+        if devices.cluster.workers == 1:
+            return lesson
+        with devices.building(devices.keras, mixed=settings.mixed_precision):
+            return twin_of(lesson, network, recipe, stage, keras=devices.keras)
 
-    history = fit(
-        network,
-        prepare,
-        origin=origin,
-        folder=folder,
-        checkpoint=checkpoint,
-        report=_told_to_all(reports),
-    )
+    with folder_of_worker(folder, devices, origin, checkpoint) as written:
+        history = fit(
+            network,
+            prepare,
+            origin=origin,
+            devices=devices,
+            folder=written,
+            checkpoint=checkpoint,
+            report=_told_to_all(reports),
+        )
+    if not devices.cluster.is_chief:
+        return None
     _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), watch)
 
     record = RunRecord(
@@ -130,7 +145,7 @@ def train(
         seed=settings.seed,
         licence=image_set.licence,
         command=command,
-        versions=_versions(),
+        versions=_versions(devices),
         timings=_timings(watch, history),
     )
     folder.write_record(record)
@@ -156,7 +171,8 @@ def _finish(
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
         batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
-        probabilities = np.asarray(model.predict(feed(batches), verbose=0), np.float32)
+        forward = inference(model)
+        probabilities = np.concatenate([forward(batches[index][0]) for index in range(len(batches))])
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
@@ -185,6 +201,20 @@ def _check_settings(recipe: Recipe, settings: Settings) -> None:
         raise InputError(f"weights: a recipe on a pretrained base expected, got {recipe.name}; leave --weights out")
     if settings.unfreeze and recipe.base is None:
         raise InputError(f"unfreeze: a recipe on a pretrained base expected, got {recipe.name}; leave --unfreeze out")
+
+
+def _check_devices(devices: Devices, settings: Settings) -> None:
+    """Refuse settings that these devices can make nothing of."""
+    if settings.batch_size % devices.shares:
+        raise InputError(
+            f"batch size: a multiple of {devices.shares} expected, as it is divided among {devices}, "
+            f"got {settings.batch_size}; give another --batch-size, or fewer devices with --device"
+        )
+    if settings.augment and devices.cluster.workers > 1:
+        raise InputError(
+            "augment: one machine expected, as the augmentation of several workers would be that of another Keras, "
+            f"got {devices.cluster.workers} workers; leave --augment out, or unset TF_CONFIG"
+        )
 
 
 def _check_unfreeze(network: Any, count: int) -> None:
@@ -238,7 +268,7 @@ def _told_to_all(reports: Sequence[Report]) -> Report:
     return tell
 
 
-def _versions() -> Mapping[str, str]:
+def _versions(devices: Devices) -> Mapping[str, str]:
     backend = keras.backend.backend()
     return {
         "edgecnn": __version__,
@@ -247,6 +277,7 @@ def _versions() -> Mapping[str, str]:
         backend: version(backend),
         "numpy": np.__version__,
         "platform": platform.platform(),
+        "devices": str(devices),
     }
 
 

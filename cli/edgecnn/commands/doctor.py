@@ -65,6 +65,9 @@ def _show(console: Console, situation: "Situation") -> None:
         console.say(f"  GPU {device}")
     if not situation.gpu.devices:
         console.say("  no NVIDIA GPU")
+    if "tensorflow" in machine.packages:
+        gpus = [f"gpu:{number}" for number in range(len(situation.gpu.tensorflow or ()))]
+        console.say(f"  devices to train on: {', '.join([*gpus, 'cpu'])}")
     console.say("\nPackages")
     for name, version in machine.packages.items():
         console.say(f"  {name} {version}")

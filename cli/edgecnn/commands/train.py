@@ -2,6 +2,7 @@
 
 import contextlib
 import json as json_module
+import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
@@ -87,7 +88,14 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="Equal weights for equal seed, machine and threads; slower.")
     ] = False,
+    mixed_precision: Annotated[
+        bool | None,
+        typer.Option("--mixed-precision/--full-precision", help="Compute in 16 bits while training; weights keep 32."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(help="Default: all this process may use.")] = None,
+    device: Annotated[
+        str | None, typer.Option(help="cpu, gpu, or some as in gpu:0,1; default: all GPUs, else the CPU.")
+    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -100,6 +108,7 @@ def train(
     from edgecnn.commands.data.image_progress import shown_images, shown_preparing
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_training.cluster import cluster_of_environment
     from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
     from edgecnn_training.resume import run_to_resume
@@ -130,9 +139,13 @@ def train(
             validation_fraction=validation_fraction,
             seed=seed,
             deterministic=deterministic or None,
+            mixed_precision=mixed_precision,
             threads=threads,
+            device=device,
         )
     )
+    cluster = cluster_of_environment(os.environ)
+    _check_device(settings.device)
     source = data or described.data or (earlier.data_folder if earlier else chosen.data)
     if source is None:
         raise InputError(f"data: a folder with one sub-folder a class expected for {chosen.name}; give it with --data")
@@ -163,9 +176,9 @@ def train(
         shown_images(console, "features") as report_features,
         shown_training(console) as report,
     ):
-        with watch.timing("imports"):
-            train_recipe = _load_training()
-        train_recipe(
+        with watch.timing("imports"), _loading_training():
+            from edgecnn_training.train import train as train_recipe
+        record = train_recipe(
             chosen,
             image_set,
             folder,
@@ -178,6 +191,10 @@ def train(
             report=report,
             report_features=report_features,
         )
+    if record is None:
+        console.say(f"Worker {cluster.worker} of {cluster.workers} is done; worker 0 writes the run: {folder.path}")
+        console.document({"run": str(folder.path), "worker": cluster.worker})
+        return
     if finished_before:
         console.say(f"{folder.path} was finished before; it is left as it is.")
     print_trained(console, folder)
@@ -256,17 +273,26 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
     console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
 
 
-def _load_training() -> "Callable[..., object]":
-    """Import the training, with TensorFlow's start-up messages kept off the screen."""
+@contextlib.contextmanager
+def _loading_training() -> Iterator[None]:
+    """Import from the training in the block, with TensorFlow's start-up messages kept off the screen."""
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_runtime.native_output import native_output_kept
 
     try:
         with native_output_kept():
-            from edgecnn_training.train import train as train_recipe
+            yield
     except ModuleNotFoundError as error:
         raise MissingExtraError("edgecnn train", package=error.name or "keras", extra="train") from error
-    return train_recipe
+
+
+def _check_device(device: str | None) -> None:
+    """Make sure that a device asked for is there; TensorFlow is loaded for it only then."""
+    if device is None:
+        return
+    with _loading_training():
+        from edgecnn_training.devices import check_device
+    check_device(device)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from edgecnn_training.settings import Optimizer, Settings
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
     """Build the notebook's network: float32 `(N, *shape)` in 0…1 to probabilities `(N, classes)`."""
-    return _network(keras, shape, keras.layers.Dense(classes, activation="softmax"))
+    return _network(keras, shape, keras.layers.Dense(classes, activation="softmax", dtype="float32"))
 
 
 def build_binary(keras: Any, shape: Shape, classes: int) -> Any:
@@ -40,7 +40,7 @@ def build_binary(keras: Any, shape: Shape, classes: int) -> Any:
     """
     if classes != 2:
         raise InputError(f"casting-binary: two classes expected, got {classes}; train casting on them")
-    return _network(keras, shape, keras.layers.Dense(1, activation="sigmoid"))
+    return _network(keras, shape, keras.layers.Dense(1, activation="sigmoid", dtype="float32"))
 
 
 def _network(keras: Any, shape: Shape, last: Any) -> Any:

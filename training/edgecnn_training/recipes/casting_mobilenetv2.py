@@ -27,7 +27,7 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     x = frozen_base(keras, "MobileNetV2", (_SIDE, _SIDE, shape[2]))(resized, training=False)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
-    return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
 
 register(

@@ -32,7 +32,7 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
             layers.Conv2D(16, 3, activation="relu", padding="same"),
             layers.Dropout(0.2),
             layers.Flatten(),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
         ],
         name="core",
     )

@@ -32,7 +32,7 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
             layers.Flatten(),
             layers.Dense(128, activation="relu"),
             layers.Dropout(0.5),
-            layers.Dense(classes, activation="softmax"),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
         ],
         name="core",
     )

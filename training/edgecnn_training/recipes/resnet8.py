@@ -34,7 +34,9 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
         x = layers.ReLU()(layers.Add()([x, y]))
     x = layers.GlobalAveragePooling2D()(x)
     return keras.Model(
-        scaled, layers.Dense(classes, activation="softmax", kernel_initializer="he_normal")(x), name="core"
+        scaled,
+        layers.Dense(classes, activation="softmax", dtype="float32", kernel_initializer="he_normal")(x),
+        name="core",
     )
 
 

@@ -28,7 +28,7 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     x = layers.ReLU()(x)
     x = layers.MaxPooling2D((4, 4), strides=(4, 4), padding="same")(x)
     x = layers.Flatten()(x)
-    return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
 
 register(

@@ -26,7 +26,12 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
             layers.MaxPooling2D((2, 2), padding="same"),
         ]
     return keras.Sequential(
-        [*stack, layers.GlobalAveragePooling2D(), layers.Dropout(0.2), layers.Dense(classes, activation="softmax")],
+        [
+            *stack,
+            layers.GlobalAveragePooling2D(),
+            layers.Dropout(0.2),
+            layers.Dense(classes, activation="softmax", dtype="float32"),
+        ],
         name="core",
     )
 

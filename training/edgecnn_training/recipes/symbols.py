@@ -24,7 +24,7 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
             stack += [layers.ZeroPadding2D((1, 1)), layers.Conv2D(filters, (3, 3), activation="relu")]
         stack.append(layers.MaxPooling2D((2, 2), strides=(2, 2)))
     return keras.Sequential(
-        [*stack, layers.Flatten(), layers.Dense(classes, activation="softmax")],
+        [*stack, layers.Flatten(), layers.Dense(classes, activation="softmax", dtype="float32")],
         name="core",
     )
 

@@ -16,7 +16,9 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     """Build the notebook's network: float32 `(N, *shape)`, means taken off, to probabilities `(N, classes)`."""
     scaled = keras.Input(shape)
     features = frozen_base(keras, "VGG16", shape, pooling="avg")(scaled, training=False)
-    return keras.Model(scaled, keras.layers.Dense(classes, activation="softmax")(features), name="core")
+    return keras.Model(
+        scaled, keras.layers.Dense(classes, activation="softmax", dtype="float32")(features), name="core"
+    )
 
 
 register(

@@ -72,7 +72,7 @@ def _builder(base: str) -> Build:
         scaled = keras.Input(shape)
         x = layers.GlobalAveragePooling2D()(frozen_base(keras, base, shape)(scaled, training=False))
         x = layers.Dropout(0.2)(x)
-        return keras.Model(scaled, layers.Dense(classes, activation="softmax")(x), name="core")
+        return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
     return build
 
