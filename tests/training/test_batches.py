@@ -57,11 +57,15 @@ def test_there_is_no_batch_outside_the_epoch(index: int) -> None:
         shuffled()[index]
 
 
-def test_the_feed_gives_the_same_batches_in_the_same_order() -> None:
+@pytest.mark.parametrize("read_bytes", [1, 6, 2**20], ids=["a batch", "two batches", "all batches"])
+def test_the_feed_gives_the_same_batches_in_the_same_order(read_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many batches it reads at once."""
+    monkeypatch.setattr("edgecnn_training.devices._READ_BYTES", read_bytes)
     batches = shuffled()
     fed = feed(batches)
     assert len(fed) == 3
     for epoch in range(2):
         expected = order(batches, epoch)
         read: list[NDArray[np.uint8]] = [images for images, _ in fed.as_numpy_iterator()]
+        assert [len(images) for images in read] == [3, 3, 1]
         assert np.concatenate(read).ravel().tolist() == expected

@@ -3,12 +3,13 @@
 import keras
 import numpy as np
 import pytest
+from tiny_runs import tiny_network
 
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.image_set import Split
 from edgecnn_training.batches import Batches
-from edgecnn_training.devices import feed, prepare_device
+from edgecnn_training.devices import feed, inference, prepare_device
 
 
 def test_a_running_thread_count_can_be_asked_for_again_but_not_changed() -> None:
@@ -35,3 +36,18 @@ def test_another_backend_reads_the_batches_themselves(monkeypatch: pytest.Monkey
     )
     assert prepare_device(threads=None, deterministic=False) == available_cpus()
     assert feed(batches) is batches
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_inference_gives_what_the_model_gives(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_network((12, 12, 3), 4)
+    images = np.random.default_rng(0).integers(0, 256, (9, 12, 12, 3)).astype(np.uint8)
+    expected = model.predict(images, verbose=0)
+    with monkeypatch.context() as patched:
+        # Keras itself still computes with TensorFlow.
+        patched.setattr("edgecnn_training.devices.keras.backend.backend", lambda: backend)
+        forward = inference(model)
+    for count in (4, 9):
+        given = forward(images[:count])
+        assert given.dtype == np.float32
+        np.testing.assert_allclose(given, expected[:count], atol=1e-6)

@@ -33,7 +33,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     ) -> None:
         super().__init__()
         self._split, self._positions = split, positions
-        self._batch_size, self._shuffle_seed = batch_size, shuffle_seed
+        self.batch_size, self._shuffle_seed = batch_size, shuffle_seed
         self._order = positions
         self.start_epoch(0)
 
@@ -44,7 +44,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             self._order = np.random.default_rng((self._shuffle_seed, epoch)).permutation(self._positions)
 
     def __len__(self) -> int:
-        return -(-len(self._positions) // self._batch_size)
+        return -(-len(self._positions) // self.batch_size)
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
         """Read one batch: uint8 pixels `(n, height, width, channels)` or features, and class numbers int64 `(n,)`.
@@ -53,5 +53,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         """
         if not 0 <= index < len(self):
             raise IndexError(index)
-        chosen = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        return self.read(index, index + 1)
+
+    def read(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+        """Read batches start…stop - 1, or to the end of the epoch, as one."""
+        chosen = self._order[start * self.batch_size : stop * self.batch_size]
         return self._split.images[chosen], self._split.labels[chosen]

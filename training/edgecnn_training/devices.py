@@ -4,18 +4,22 @@ With `tensorboard.py` the only file of this package that may import TensorFlow. 
 is needed, or possible: `prepare_device` then refuses what it cannot keep.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.batches import Batches
 
-# How many batches are read ahead of the one being trained on.
+# How many batches are ready ahead of the one being trained on.
 _AHEAD = 2
+# Small batches are read several at a time, about so many bytes: calling Python costs TensorFlow as much as reading
+# half a batch of 32 MNIST images.
+_READ_BYTES = 2**20
 
 
 def prepare_device(*, threads: int | None, deterministic: bool) -> int:
@@ -74,20 +78,45 @@ def feed(batches: Batches) -> Any:
         return batches
     import tensorflow as tf
 
-    def in_order() -> Iterator[Any]:
-        for index in range(len(batches)):
-            yield batches[index]
-
     images, labels = batches[0]
+    at_once = max(1, _READ_BYTES // images.nbytes)
+
+    def in_order() -> Iterator[Any]:
+        for start in range(0, len(batches), at_once):
+            yield batches.read(start, start + at_once)
+
     signature = (
         tf.TensorSpec((None, *images.shape[1:]), tf.as_dtype(np.dtype(images.dtype))),
         tf.TensorSpec((None,), tf.as_dtype(np.dtype(labels.dtype))),
     )
     options = tf.data.Options()
     options.autotune.enabled = False
+    read = tf.data.Dataset.from_generator(in_order, output_signature=signature)
     return (
-        tf.data.Dataset.from_generator(in_order, output_signature=signature)
+        (read if at_once == 1 else read.rebatch(batches.batch_size))
         .prefetch(_AHEAD)
         .apply(tf.data.experimental.assert_cardinality(len(batches)))
         .with_options(options)
     )
+
+
+def inference(model: Any) -> Callable[[NDArray[Any]], NDArray[np.float32]]:
+    """Return a function that sends images through a model, with the weights that the model has now.
+
+    TensorFlow gets them as constants: it then fuses batch norms and activations into the convolutions and orders the
+    kernels once, not at each call, which takes a third off MobileNetV2's time on a CPU.
+
+    Args:
+        model: uint8 pixels `(N, height, width, channels)` to `(N, n)`.
+    """
+    if keras.backend.backend() != "tensorflow":
+        predict: Callable[[NDArray[Any]], NDArray[np.float32]] = model.predict_on_batch
+        return predict
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    pixels = tf.TensorSpec((None, *model.input_shape[1:]), tf.uint8)
+    forward = convert_variables_to_constants_v2(
+        tf.function(lambda images: model(images, training=False)).get_concrete_function(pixels)
+    )
+    return lambda images: np.asarray(forward(tf.constant(images))[0], np.float32)

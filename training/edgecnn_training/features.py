@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.batches import Labelled
+from edgecnn_training.devices import inference
 
 # Told the images done, those of all splits, and the name of the split.
 FeatureReport: TypeAlias = Callable[[int, int, str], None]
@@ -34,11 +35,12 @@ def compute_features(
     """
     total, done = sum(len(split.labels) for split in splits.values()), 0
     computed: dict[str, Features] = {}
+    forward = inference(extractor)
     for name, split in splits.items():
         rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
         for start in range(0, len(rows), batch_size):
             images = np.asarray(split.images[start : start + batch_size])
-            rows[start : start + len(images)] = extractor.predict_on_batch(images)
+            rows[start : start + len(images)] = forward(images)
             done += len(images)
             if report:
                 report(done, total, name)

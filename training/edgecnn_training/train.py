@@ -18,7 +18,7 @@ from edgecnn_runtime.version import __version__
 from edgecnn_runtime.whole_files import write_json, write_text, written_whole
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.split_names import TEST, TRAIN
-from edgecnn_training.devices import feed, prepare_device
+from edgecnn_training.devices import inference, prepare_device
 from edgecnn_training.evaluation import evaluate
 from edgecnn_training.features import FeatureReport
 from edgecnn_training.fit import Progress, Report, fit
@@ -156,7 +156,8 @@ def _finish(
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
         batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
-        probabilities = np.asarray(model.predict(feed(batches), verbose=0), np.float32)
+        forward = inference(model)
+        probabilities = np.concatenate([forward(batches[index][0]) for index in range(len(batches))])
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
     with written_whole(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
