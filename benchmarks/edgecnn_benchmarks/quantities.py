@@ -70,6 +70,15 @@ def span(estimate: Estimate, *, factor: float = 1.0) -> str:
     return f"{three_digits(estimate.low * factor)}…{three_digits(estimate.high * factor)}"
 
 
+def figure(estimate: Estimate) -> str:
+    """Write a figure with its interval, without a unit.
+
+    >>> figure(Estimate(3.0, 2.9, 3.123))
+    '3.00 (2.90…3.12)'
+    """
+    return f"{three_digits(estimate.value)} ({span(estimate)})"
+
+
 def shorten(name: str, most: int) -> str:
     """Cut a name in its middle, so that the ending that tells the format stays.
 

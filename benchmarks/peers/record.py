@@ -21,9 +21,8 @@ from PIL import Image
 from predict_overhead import Overhead, measure_overhead
 from training_memory import TrainingMemory, measure_training_memory
 
-from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.machine import Machine, describe_machine
-from edgecnn_benchmarks.quantities import percent, size, three_digits
+from edgecnn_benchmarks.quantities import figure, percent, size
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.run_folder import RunFolder, RunRecord, open_run_data
@@ -66,9 +65,12 @@ def main() -> None:
         folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
     print("memory of training …", flush=True)
     memory = [measure_training_memory(round(share * arguments.set_gb * 1e9)) for share in (0.1, 1)]
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        training = _training_speed(Path(scratch))
     page = [
         *_head(describe_machine()),
         *_training(run, record),
+        *training,
         *_export(export),
         *_int8(speed),
         *_overhead(overheads),
@@ -119,6 +121,27 @@ def _training(run: RunFolder, record: RunRecord) -> list[str]:
     ]
 
 
+def _training_speed(scratch: Path) -> list[str]:
+    """Measure the training: last, since TensorFlow, once imported, adds to the memory and the threads of all else."""
+    from casting_photos import casting_photos
+    from epoch_seconds import casting_lines, measure_casting_epochs, measure_mnist_epochs, mnist_lines
+    from first_step import first_step_lines, measure_first_step
+    from frozen_base_head import head_lines, measure_frozen_base_head
+    from step_precision import measure_step_precision, precision_lines
+
+    print("training speed …", flush=True)
+    photos = casting_photos(scratch)
+    return [
+        "",
+        "## Training speed",
+        *first_step_lines(measure_first_step(photos, scratch)),
+        *casting_lines(measure_casting_epochs(photos)),
+        *precision_lines(measure_step_precision(photos)),
+        *mnist_lines(measure_mnist_epochs()),
+        *head_lines(measure_frozen_base_head(photos, scratch)),
+    ]
+
+
 def _export(cost: ExportCost) -> list[str]:
     return [
         "",
@@ -137,8 +160,8 @@ def _int8(speed: Int8Speed) -> list[str]:
         "",
         "| | float32 | int8 | int8 is | goal |",
         "|---|---|---|---|---|",
-        f"| latency, µs | {_figure(speed.float32)} | {_figure(speed.int8)} | "
-        f"{_figure(speed.faster)} times as fast | ≥ 3 |",
+        f"| latency, µs | {figure(speed.float32)} | {figure(speed.int8)} | "
+        f"{figure(speed.faster)} times as fast | ≥ 3 |",
         f"| size | {size(speed.float32_size)} | {size(speed.int8_size)} | "
         f"{speed.float32_size / speed.int8_size:.2f} times smaller | ≥ 3.9 |",
         f"| accuracy | {percent(f32.value)} | {percent(i8.value)} | "
@@ -148,8 +171,7 @@ def _int8(speed: Int8Speed) -> list[str]:
 
 def _overhead(overheads: list[Overhead]) -> list[str]:
     rows = [
-        f"| `{item.file}` | {_figure(item.raw)} | {_figure(item.ours)} | {_figure(item.ratio)} | "
-        f"{_figure(item.added)} |"
+        f"| `{item.file}` | {figure(item.raw)} | {figure(item.ours)} | {figure(item.ratio)} | {figure(item.added)} |"
         for item in overheads
     ]
     return [
@@ -167,9 +189,9 @@ def _overhead(overheads: list[Overhead]) -> list[str]:
 
 def _folder(rates: list[FolderRate]) -> list[str]:
     rows = [
-        f"| `{item.file}` | {item.threads} | {_figure(item.decoding)} | {_figure(item.inference)} | "
-        f"{_figure(item.plain_loop)} | {_figure(item.predict_many)} | **{_figure(item.of_the_limit)}** | "
-        f"{_figure(item.of_the_plain_loop)} |"
+        f"| `{item.file}` | {item.threads} | {figure(item.decoding)} | {figure(item.inference)} | "
+        f"{figure(item.plain_loop)} | {figure(item.predict_many)} | **{figure(item.of_the_limit)}** | "
+        f"{figure(item.of_the_plain_loop)} |"
         for item in rates
     ]
     return [
@@ -186,7 +208,7 @@ def _folder(rates: list[FolderRate]) -> list[str]:
 
 
 def _cold_start(cold: ColdStart) -> list[str]:
-    rows = [f"| {name} | {_figure(cold.seconds[name])} | {_figure(cold.megabytes[name])} |" for name in cold.seconds]
+    rows = [f"| {name} | {figure(cold.seconds[name])} | {figure(cold.megabytes[name])} |" for name in cold.seconds]
     return [
         "",
         "## Cold start: process start to the first label",
@@ -198,8 +220,8 @@ def _cold_start(cold: ColdStart) -> list[str]:
         "|---|---|---|",
         *rows,
         "",
-        f"Keras takes {_figure(cold.keras_to_litert_seconds)} times as long as LiteRT and "
-        f"{_figure(cold.keras_to_litert_memory)} times the memory.",
+        f"Keras takes {figure(cold.keras_to_litert_seconds)} times as long as LiteRT and "
+        f"{figure(cold.keras_to_litert_memory)} times the memory.",
     ]
 
 
@@ -221,10 +243,6 @@ def _training_memory(memory: list[TrainingMemory]) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
     ]
-
-
-def _figure(estimate: Estimate) -> str:
-    return f"{three_digits(estimate.value)} ({three_digits(estimate.low)}…{three_digits(estimate.high)})"
 
 
 if __name__ == "__main__":

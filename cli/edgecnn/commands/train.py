@@ -114,7 +114,7 @@ def train(
     from edgecnn_training.resume import run_to_resume
     from edgecnn_training.stopwatch import Stopwatch
 
-    watch = Stopwatch()
+    watch = Stopwatch.of_process()
     console = Console(json=json, quiet=quiet)
     described = read_config(config) if config else Config()
     chosen = _chosen_recipe(recipe or described.recipe, backbone)
