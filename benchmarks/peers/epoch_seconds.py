@@ -24,7 +24,7 @@ from edgecnn_runtime.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.devices import feed, prepare_device
+from edgecnn_training.devices import feed, prepare_devices
 from edgecnn_training.fit import compile_network
 from edgecnn_training.network import build_network, core
 from edgecnn_training.recipes import get_recipe
@@ -60,7 +60,7 @@ class MnistEpochs:
 
 def measure_casting_epochs(photos: CastingPhotos) -> CastingEpochs:
     """Train one epoch a round in each way, in float32, on the same images in batches of the same size."""
-    prepare_device(threads=None, deterministic=False)
+    prepare_devices(device=None, threads=None, deterministic=False)
     split, recipe = photos.prepared.split("train"), get_recipe("casting")
     settings = recipe.settings
     batches = Batches(split, np.arange(len(split)), batch_size=settings.batch_size, shuffle_seed=0)
@@ -96,7 +96,7 @@ def measure_casting_epochs(photos: CastingPhotos) -> CastingEpochs:
 
 def measure_mnist_epochs() -> MnistEpochs:
     """Train the notebook's SGD at batch 32 both ways, on the 70,000 digits where they are at hand, else on 5,000."""
-    prepare_device(threads=None, deterministic=False)
+    prepare_devices(device=None, threads=None, deterministic=False)
     image_set = open_or_prepare("mnist" if KNOWN_SETS["mnist"].find() else "mnist-5000", say=print)
     split = image_set.split("train")
     count = min(DIGITS, len(split))
@@ -125,7 +125,7 @@ def compiled(image_set: ImageSet, recipe: str, settings: Settings, *, scaled: bo
     """Return a recipe's network as `edgecnn train` compiles it; not `scaled`, it takes pixels 0…1."""
     network = build_network(keras, get_recipe(recipe), len(image_set.labels))
     model = network if scaled else core(network)
-    compile_network(model, settings)
+    compile_network(keras, model, settings)
     return model
 
 

@@ -26,7 +26,7 @@ from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_training.data.home import data_folder
-from edgecnn_training.devices import prepare_device
+from edgecnn_training.devices import prepare_devices
 from edgecnn_training.fit import compile_network
 from edgecnn_training.network import build_network
 from edgecnn_training.pretrained import load_base_weights
@@ -51,7 +51,7 @@ class FrozenBaseHead:
 
 def measure_frozen_base_head(photos: CastingPhotos, scratch: Path) -> FrozenBaseHead:
     """Run the command and one epoch of the loop a round."""
-    prepare_device(threads=None, deterministic=False)
+    prepare_devices(device=None, threads=None, deterministic=False)
     recipe, folder = get_recipe("casting-mobilenetv2"), RunFolder(scratch / "head")
     root = data_folder()
     weights = IMAGENET if root is not None and any(root.glob("weights/mobilenetv2*no*top*.h5")) else NO_WEIGHTS
@@ -68,7 +68,7 @@ def measure_frozen_base_head(photos: CastingPhotos, scratch: Path) -> FrozenBase
 
     network = build_network(keras, recipe, len(photos.prepared.labels))
     load_base_weights(network, recipe, weights)
-    compile_network(network, recipe.settings)
+    compile_network(keras, network, recipe.settings)
     training, validation = (
         images.prefetch(tf.data.AUTOTUNE)
         for images in keras.utils.image_dataset_from_directory(

@@ -22,7 +22,7 @@ from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
 from edgecnn_runtime.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.devices import inference, prepare_device
+from edgecnn_training.devices import inference, prepare_devices
 from edgecnn_training.recipes import get_recipe
 
 _ROUNDS = 5
@@ -45,7 +45,7 @@ class StepPrecision:
 
 def measure_step_precision(photos: CastingPhotos) -> StepPrecision:
     """Train a few steps a round in each way, and once for a score in float32 and bfloat16, with the same seed."""
-    prepare_device(threads=None, deterministic=False)
+    prepare_devices(device=None, threads=None, deterministic=False)
     figures = interleave({name: _steps(photos.prepared, *way) for name, way in _WAYS.items()}, rounds=_ROUNDS)
     digits = open_or_prepare("mnist-5000", say=print)
     return StepPrecision(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_recipes import TINY
+from tiny_base import TINY
 
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
 from edgecnn_runtime.image_set import ImageSet
@@ -38,10 +38,13 @@ CHECKPOINT = Checkpoint(ORIGIN, (Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.01, 1.0),), (), 
 EDGECNN = """
 import hashlib, sys
 import numpy as np
-import tiny_recipes
+from tiny_base import TINY
 from edgecnn.app import main
 from edgecnn_training import figures
 from edgecnn_training.lesson import Lesson
+from edgecnn_training.recipe import register
+
+register(TINY)
 
 def told(self):
     hand_over(self)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tiny_recipes import TINY
+from tiny_base import TINY
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.image_set import ImageSet
