@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow check check-static results scores wheel clean
+.PHONY: quickstart test test-slow check check-static results scores training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -24,6 +24,9 @@ check-static: $(VENV)/.installed  ## the same without tests
 results: $(VENV)/.installed  ## measure the figures of benchmarks/RESULTS.md on this machine; 25 minutes without runs/mnist
 	test -e runs/mnist/run.json || $(BIN)/edgecnn train mnist
 	$(BIN)/python benchmarks/peers/record.py
+
+training-results: $(VENV)/.installed  ## measure the speed and memory of training for benchmarks/TRAINING.md; 15 minutes
+	$(BIN)/python benchmarks/peers/record_training.py
 
 scores: $(VENV)/.installed  ## train every recipe with five seeds and write benchmarks/SCORES.md; hours, needs EDGECNN_DATA
 	$(BIN)/python benchmarks/peers/training_scores.py

@@ -202,7 +202,7 @@ def mnist_lines(epochs: MnistEpochs) -> list[str]:
 
 
 def main() -> None:
-    """Measure both, and print the lines that `record.py` puts on its page."""
+    """Measure both, and print the lines that `record_training.py` puts on its page."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     print(*mnist_lines(measure_mnist_epochs()), sep="\n")
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:

@@ -67,7 +67,7 @@ def first_step_lines(first: FirstStep) -> list[str]:
 
 
 def main() -> None:
-    """Measure, and print the lines that `record.py` puts on its page."""
+    """Measure, and print the lines that `record_training.py` puts on its page."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         scratch = Path(folder)

@@ -7,6 +7,7 @@ a shared machine.
 """
 
 import argparse
+import csv
 import datetime
 import json
 import tempfile
@@ -19,7 +20,6 @@ from folder_limit import FILES, SIZE, FolderRate, measure_folder, write_jpegs
 from int8_speed import Int8Speed, measure_int8_speed
 from PIL import Image
 from predict_overhead import Overhead, measure_overhead
-from training_memory import TrainingMemory, measure_training_memory
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
 from edgecnn_benchmarks.quantities import figure, percent, size
@@ -35,12 +35,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/mnist"), help="a finished run of the mnist recipe")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument(
-        "--set-gb",
-        type=float,
-        default=0.6,
-        help="of the larger noise set that is trained on for its memory; the goal's: 6",
-    )
     arguments = parser.parse_args()
     run = RunFolder(arguments.run)
     record = run.read_record()
@@ -63,33 +57,28 @@ def main() -> None:
         print("folder …", flush=True)
         paths = write_jpegs(Path(scratch), images)
         folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
-    print("memory of training …", flush=True)
-    memory = [measure_training_memory(round(share * arguments.set_gb * 1e9)) for share in (0.1, 1)]
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
-        training = _training_speed(Path(scratch))
     page = [
-        *_head(describe_machine()),
+        *head("Measured results", "results", Path(__file__), describe_machine()),
         *_training(run, record),
-        *training,
         *_export(export),
         *_int8(speed),
         *_overhead(overheads),
         *_folder(folders),
         *_cold_start(cold),
-        *_training_memory(memory),
     ]
     whole_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
 
 
-def _head(machine: Machine) -> list[str]:
+def head(title: str, target: str, script: Path, machine: Machine) -> list[str]:
+    """Return the first lines of a page of results: what wrote it, how the figures are meant, on which machine."""
     packages = ", ".join(f"{name} {version}" for name, version in machine.packages.items())
     memory = f", {machine.memory_bytes / 2**30:.1f} GiB" if machine.memory_bytes else ""
     return [
-        "# Measured results",
+        f"# {title}",
         "",
-        "Written by `make results` (`benchmarks/peers/record.py`); do not edit by hand. Times are medians, in brackets",
-        "the 95 % interval of the median. Ratios are taken round by round within one run, the ways in random order, so",
+        f"Written by `make {target}` (`benchmarks/peers/{script.name}`); do not edit by hand. Times are medians, in",
+        "brackets the 95 % interval of the median. Ratios are taken round by round within one run, the ways in random order, so",
         "that a slow moment of a shared machine hits all alike.",
         "",
         f"Machine: {machine.cpu}, {machine.architecture}, {machine.available_cpus} processors{memory}; "
@@ -104,7 +93,8 @@ def _training(run: RunFolder, record: RunRecord) -> list[str]:
     metrics = json.loads(run.metrics.read_text())
     accuracy = metrics["accuracy"]
     settings = record.recipe
-    epochs = [float(row.split(",")[-1]) for row in run.history.read_text().splitlines()[1:]]
+    with run.history.open(newline="") as file:
+        epochs = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
     low, high = accuracy["interval"]
     return [
         "",
@@ -118,27 +108,6 @@ def _training(run: RunFolder, record: RunRecord) -> list[str]:
         "",
         "One run. Test is read once, after the best epoch was chosen on a tenth of the training images; the notebook",
         "validated on the test images and printed 0.9860 (SGD) and 0.9915.",
-    ]
-
-
-def _training_speed(scratch: Path) -> list[str]:
-    """Measure the training: last, since TensorFlow, once imported, adds to the memory and the threads of all else."""
-    from casting_photos import casting_photos
-    from epoch_seconds import casting_lines, measure_casting_epochs, measure_mnist_epochs, mnist_lines
-    from first_step import first_step_lines, measure_first_step
-    from frozen_base_head import head_lines, measure_frozen_base_head
-    from step_precision import measure_step_precision, precision_lines
-
-    print("training speed …", flush=True)
-    photos = casting_photos(scratch)
-    return [
-        "",
-        "## Training speed",
-        *first_step_lines(measure_first_step(photos, scratch)),
-        *casting_lines(measure_casting_epochs(photos)),
-        *precision_lines(measure_step_precision(photos)),
-        *mnist_lines(measure_mnist_epochs()),
-        *head_lines(measure_frozen_base_head(photos, scratch)),
     ]
 
 
@@ -222,26 +191,6 @@ def _cold_start(cold: ColdStart) -> list[str]:
         "",
         f"Keras takes {figure(cold.keras_to_litert_seconds)} times as long as LiteRT and "
         f"{figure(cold.keras_to_litert_memory)} times the memory.",
-    ]
-
-
-def _training_memory(memory: list[TrainingMemory]) -> list[str]:
-    rows = [
-        f"| {size(item.set_bytes)} | {item.images:,} | {size(item.anonymous_bytes)} | {size(item.resident_bytes)} | "
-        f"{item.images_per_second:,.0f} |"
-        for item in memory
-    ]
-    return [
-        "",
-        "## Training from disk: memory beside the size of the set",
-        "",
-        "One shuffled epoch of a tiny network on noise, each in a fresh process. The process's own memory must not",
-        "grow with the set; what is resident includes pages of the memory map, which the system takes back as it needs",
-        "them. One run each.",
-        "",
-        "| set | images | own memory at most | resident at most | images a second |",
-        "|---|---|---|---|---|",
-        *rows,
     ]
 
 

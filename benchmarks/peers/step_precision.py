@@ -107,7 +107,7 @@ def precision_lines(precision: StepPrecision) -> list[str]:
 
 
 def main() -> None:
-    """Measure, and print the lines that `record.py` puts on its page."""
+    """Measure, and print the lines that `record_training.py` puts on its page."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         print(*precision_lines(measure_step_precision(casting_photos(Path(scratch)))), sep="\n")

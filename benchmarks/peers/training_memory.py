@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecnn_benchmarks.quantities import size
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe
 from edgecnn_runtime.manifest import Colour, InputSpec
@@ -109,6 +110,27 @@ def measure_training_memory(set_bytes: int) -> TrainingMemory:
             resident_bytes=figures["resident"],
             images_per_second=len(train) / figures["seconds"],
         )
+
+
+def memory_lines(memory: list[TrainingMemory]) -> list[str]:
+    """Write the figures as Markdown."""
+    rows = [
+        f"| {size(item.set_bytes)} | {item.images:,} | {size(item.anonymous_bytes)} | {size(item.resident_bytes)} | "
+        f"{item.images_per_second:,.0f} |"
+        for item in memory
+    ]
+    return [
+        "",
+        "## Training from disk: memory beside the size of the set",
+        "",
+        "One shuffled epoch of a tiny network on noise, each in a fresh process. The process's own memory must not",
+        "grow with the set; what is resident includes pages of the memory map, which the system takes back as it needs",
+        "them. One run each.",
+        "",
+        "| set | images | own memory at most | resident at most | images a second |",
+        "|---|---|---|---|---|",
+        *rows,
+    ]
 
 
 def _write_noise(folder: Path, set_bytes: int) -> ImageSet:
