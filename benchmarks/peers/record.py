@@ -78,8 +78,8 @@ def head(title: str, target: str, script: Path, machine: Machine) -> list[str]:
         f"# {title}",
         "",
         f"Written by `make {target}` (`benchmarks/peers/{script.name}`); do not edit by hand. Times are medians, in",
-        "brackets the 95 % interval of the median. Ratios are taken round by round within one run, the ways in random order, so",
-        "that a slow moment of a shared machine hits all alike.",
+        "brackets the 95 % interval of the median. Ratios are taken round by round within one run, the ways in random",
+        "order, so that a slow moment of a shared machine hits all alike.",
         "",
         f"Machine: {machine.cpu}, {machine.architecture}, {machine.available_cpus} processors{memory}; "
         f"{', '.join(machine.cpu_features or ())}; {machine.system}, Python {machine.python}. "
