@@ -173,7 +173,7 @@ def test_a_run_stopped_after_its_epochs_is_only_evaluated(
     assert len(folder.history.read_text().splitlines()) == 2
 
 
-def _interrupted(*arguments: object) -> None:
+def _interrupted(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt
 
 
