@@ -66,6 +66,25 @@ def test_training_goes_on_to_the_bit(optimizer: Optimizer, tmp_path: Path) -> No
         np.testing.assert_array_equal(got, expected)
 
 
+def test_the_best_epoch_of_the_stage_goes_through_the_file(tmp_path: Path) -> None:
+    first, worse = HISTORY[0], dataclasses.replace(HISTORY[0], epoch=2, val_accuracy=0.1)
+    other_stage = dataclasses.replace(worse, epoch=3, stage=2)
+    model = network(Optimizer.SGD)
+    steps(model, seed=0)
+    checkpoint = Checkpoint.of(model, origin=ORIGIN, history=(first,))
+    best = model.get_weights()
+    for history, expected in (((first, worse), best), ((first, worse, other_stage), None)):
+        steps(model, seed=1)
+        Checkpoint.of(model, origin=ORIGIN, history=history, before=checkpoint).write(RunFolder(tmp_path))
+        read = Checkpoint.read(RunFolder(tmp_path))
+        assert read is not None
+        checkpoint, now, restored = read, model.get_weights(), network(Optimizer.SGD)
+        read.restore_best(restored)
+        for one, other in zip(restored.get_weights(), expected or now, strict=True):
+            np.testing.assert_array_equal(one, other)
+        assert any(not np.array_equal(one, other) for one, other in zip(now, best, strict=True))
+
+
 def test_there_may_be_none(tmp_path: Path) -> None:
     assert Checkpoint.read(RunFolder(tmp_path)) is None
 

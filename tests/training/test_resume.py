@@ -15,7 +15,7 @@ from edgecnn_training.settings import Optimizer, Settings
 
 SETTINGS = Settings(epochs=3, batch_size=8, optimizer=Optimizer.SGD, learning_rate=0.01, threads=2)
 ORIGIN = Origin("mnist", "sets/mnist", "ab" * 32, SETTINGS)
-CHECKPOINT = Checkpoint(ORIGIN, (Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.01, 1.0),), (), ())
+CHECKPOINT = Checkpoint(ORIGIN, (Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.01, 1.0),), (), (), ())
 
 
 @pytest.fixture

@@ -93,10 +93,9 @@ def fit(
             if checkpoint is not None and stage.number == begun:
                 checkpoint.restore(lesson.model)
         if checkpoint is not None and stage.number == begun:
-            lesson.hand_over()
-            _write_beside(network, history, settings, folder)
+            write_history(folder.history, history)
         if not stage.is_over(history, settings):
-            keeper = _Keeper(network, lesson, stage, history, origin=origin, folder=folder, report=report)
+            keeper = _Keeper(lesson, stage, history, checkpoint, origin=origin, folder=folder, report=report)
             epochs = range(len(history), keeper.first + stage.epochs)
             lesson.model.fit(
                 feed(lesson.training, shares=devices.shares, epochs=epochs),
@@ -115,16 +114,16 @@ def fit(
                 shuffle=False,
                 verbose=0,
             )
-            history = keeper.history
+            history, checkpoint = keeper.history, keeper.checkpoint
+        if checkpoint is not None and best_epoch(history, settings.monitor).stage == stage.number:
+            # Once a stage, not whenever an epoch is the best so far: Keras takes half a second to write MobileNetV2,
+            # three times as long as an epoch of its head.
+            with devices.scope():
+                checkpoint.restore_best(lesson.model)
+            lesson.hand_over()
+            with written_whole(folder.best_weights) as partial:
+                network.save_weights(partial)
     return history
-
-
-def _write_beside(network: Any, history: tuple[Epoch, ...], settings: Settings, folder: RunFolder) -> None:
-    """Write what follows from the checkpoint of the last epoch of `history`, whose weights `network` has."""
-    write_history(folder.history, history)
-    if best_epoch(history, settings.monitor) is history[-1]:
-        with written_whole(folder.best_weights) as partial:
-            network.save_weights(partial)
 
 
 class _Keeper:
@@ -132,16 +131,16 @@ class _Keeper:
 
     def __init__(
         self,
-        network: Any,
         lesson: Lesson,
         stage: Stage,
         history: tuple[Epoch, ...],
+        checkpoint: Checkpoint | None,
         *,
         origin: Origin,
         folder: RunFolder,
         report: Report,
     ) -> None:
-        self.history, self._network = history, network
+        self.history, self.checkpoint = history, checkpoint
         # The first epoch of the stage, counted from 0 over all stages, as Keras does here.
         self.first = sum(epoch.stage < stage.number for epoch in history)
         self._lesson, self._stage = lesson, stage
@@ -184,9 +183,11 @@ class _Keeper:
             stage=self._stage.number,
         )
         self.history = (*self.history, finished)
-        Checkpoint.of(self._lesson.model, origin=self._origin, history=self.history).write(self._folder)
-        self._lesson.hand_over()
-        _write_beside(self._network, self.history, self._origin.settings, self._folder)
+        self.checkpoint = Checkpoint.of(
+            self._lesson.model, origin=self._origin, history=self.history, before=self.checkpoint
+        )
+        self.checkpoint.write(self._folder)
+        write_history(self._folder.history, self.history)
         if self._stage.is_over(self.history, self._origin.settings):
             self._lesson.model.stop_training = True
         self._report(self._progress(len(self._lesson.training), logs, finished))
