@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from PIL import Image
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.whole_files import written_whole
@@ -23,9 +24,14 @@ _LARGEST_SIDE = 8000
 
 def write_png(figure: Figure, path: Path) -> None:
     """Draw a figure into a PNG file."""
-    dots_per_inch = min(_DOTS_PER_INCH, _LARGEST_SIDE / max(figure.get_size_inches()))
+    figure.set_dpi(min(_DOTS_PER_INCH, _LARGEST_SIDE / max(figure.get_size_inches())))
+    canvas = FigureCanvasAgg(figure)
+    # Once: `savefig` draws a second time, to lay out what is laid out here already.
+    canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
     with written_whole(path) as partial:
-        FigureCanvasAgg(figure).print_figure(partial, dpi=dots_per_inch, facecolor="white")
+        # Level 6, the default, takes as long as drawing, for files that are 6 % smaller.
+        Image.fromarray(pixels).convert("RGB").save(partial, format="PNG", compress_level=1)
 
 
 def show_image(axes: Axes, pixels: NDArray[np.uint8]) -> None:
