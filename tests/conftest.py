@@ -1,6 +1,7 @@
 """Fixtures that several folders share: real digits, real data where it is at hand, one trained and exported run."""
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,11 @@ def edgecnn(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str]
     )
     assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def hear_interrupts() -> None:
+    """Undo, as the `preexec_fn` of a process, that a shell lets what it starts in the background ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
 
 from edgecnn_runtime.run_folder import RunFolder
@@ -39,7 +39,13 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
 def test_interrupt_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     model, output = tiny_onnx(tmp_path / "a.onnx"), tmp_path / "out"
     command = [sys.executable, "-m", "edgecnn", "bench", str(model), "--output", str(output), "--rounds", "9999"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,
+    ) as process:
         while not _others_in_session(process.pid):  # until a worker is at work
             assert process.poll() is None
             time.sleep(0.05)

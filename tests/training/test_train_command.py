@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import hear_interrupts
 
 from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.run_folder import RunFolder
@@ -97,6 +98,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
+        preexec_fn=hear_interrupts,
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
