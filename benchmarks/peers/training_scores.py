@@ -154,7 +154,7 @@ def _int8(score: Score) -> str:
         _edgecnn("export", str(score.run.path), "--format", "tflite-int8", "--max-drop", "100")
     index = json.loads((score.run.export / "export.json").read_text(encoding="utf-8"))
     (entry,) = (entry for entry in index["files"] if entry["format"] == "tflite-int8")
-    return f"{size(entry['bytes'])}, {-entry['drop_points']:+.2f}"
+    return f"{size(entry['bytes'])}, {0 - entry['drop_points']:+.2f}"
 
 
 def _redrawn(finished: Mapping[Entry, list[Score]]) -> list[str]:
@@ -194,9 +194,9 @@ def _head() -> list[str]:
         "Written by `make scores` (`benchmarks/peers/training_scores.py`); do not edit by hand. Each row is one",
         "command, `edgecnn train RECIPE --seed N`, with several seeds: the median, in brackets the lowest and the",
         "highest. The best epoch is chosen on validation images that are never trained on, and the test images are",
-        "read once, at the end; the notebooks did neither. int8 is the full-integer",
-        "TFLite file of the median run and the points of accuracy it gains or loses. Seconds are of all epochs of a",
-        "run.",
+        "read once, at the end; the notebooks did neither. int8 is the full-integer TFLite file of the median run and",
+        "the points of accuracy it gains or loses. Seconds are of all epochs of a run, whatever else the machine did;",
+        "how fast training is stands in TRAINING.md.",
         "",
         "Test images that are also in the training images, or nearly so, flatter a score: signs has photos that are in",
         "its training file as JPEG copies, casting mirrored and rotated copies of one part in both splits. The",
