@@ -2,8 +2,8 @@
 
 The network is that of `small-cnn`: a twelfth of the parameters of the notebook's for MNIST, and less than a fortieth
 of those for casting. What makes the difference is batch normalization, images that are changed in each
-epoch as the camera or the hand would change them, and a learning rate that falls to nothing. All of it was chosen on
-validation images.
+epoch as the camera or the hand would change them, and a learning rate that falls to nothing. Where two ways were
+compared, validation images decided.
 """
 
 from edgecnn_training.augmentation import Augmentation, Border
