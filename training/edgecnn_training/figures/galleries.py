@@ -73,7 +73,7 @@ def _say(axes: Axes, labels: tuple[str, ...], *, true: int, probabilities: NDArr
     predicted = int(probabilities.argmax())
     colour = BLUE if predicted == true else VERMILLION
     confidence = f"({probabilities[predicted]:.0%})"
-    axes.set_title(f"predicted {labels[predicted]} {confidence}", fontsize=size, color=colour, pad=1.4 * size)
+    axes.set_title(f"predicted {labels[predicted]} {confidence}", fontsize=size, color=colour, pad=1.9 * size)
     axes.text(
         0.5, 1.02, f"true {labels[true]}", transform=axes.transAxes, ha="center", va="bottom", fontsize=size, color=BLUE
     )
