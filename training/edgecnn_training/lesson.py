@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.stratify import stratified_sample
-from edgecnn_training.augmentation import augmented
+from edgecnn_training.augmentation_layers import augmented
 from edgecnn_training.batches import Batches, Labelled
 from edgecnn_training.data.split_names import TRAIN, VALID
 from edgecnn_training.features import FeatureReport, compute_features
@@ -77,7 +77,7 @@ def prepare_lesson(
     if stage.unfreeze:
         unfreeze_top(keras, base_of(keras, core(network)), stage.unfreeze)
     if settings.augment:
-        model = augmented(keras, network, recipe.augmentation, seed=settings.seed)
+        model = augmented(network, recipe.augmentation, seed=settings.seed)
     elif recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
         splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
