@@ -57,3 +57,24 @@ def top1_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64])
 def top1_agreement(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
     """Tell the share of images, 0…1, for which two models name the same class; both `(N, classes)`."""
     return float(np.mean(first.argmax(axis=1) == second.argmax(axis=1)))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Tell how likely it is that two models that are equally good differ so much on the same images, or more.
+
+    The exact, two-sided form of Q. McNemar's test (Psychometrika 12, 1947, 153-157): of the images that one of the
+    two alone gets right, each is as likely to fall to the one as to the other.
+
+    Args:
+        only_first: how many images the first model alone gets right.
+        only_second: how many the second alone gets right.
+
+    Returns:
+        The p-value, 0…1; 1 where no image tells the two apart.
+
+    >>> mcnemar(1, 0), round(mcnemar(12, 2), 4)
+    (1.0, 0.0129)
+    """
+    flips = only_first + only_second
+    tail = sum(math.comb(flips, count) for count in range(min(only_first, only_second) + 1))
+    return min(1.0, tail / 2 ** (flips - 1)) if flips else 1.0

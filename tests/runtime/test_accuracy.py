@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from edgecnn_runtime.accuracy import Accuracy, top1_accuracy, top1_agreement
+from edgecnn_runtime.accuracy import Accuracy, mcnemar, top1_accuracy, top1_agreement
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 1), (1, 1), (0, 10), (10, 10), (6, 12), (978, 1000), (9915, 10000)])
@@ -21,3 +21,9 @@ def test_top1_counts_the_lower_class_where_two_are_equal() -> None:
     probabilities = np.array([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1]], np.float32)
     assert top1_accuracy(probabilities, np.array([0, 1, 1])) == Accuracy(2, 3)
     assert top1_agreement(probabilities, probabilities[[1, 0, 2]]) == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 6), (5, 5), (12, 2), (40, 61)])
+def test_mcnemar_equals_scipys_binomial_test(lost: int, gained: int) -> None:
+    oracle = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
+    assert mcnemar(lost, gained) == pytest.approx(oracle, rel=1e-9)
