@@ -1,5 +1,6 @@
 """The calibration images: stratified, seeded, from the training split only."""
 
+import enum
 import hashlib
 
 import numpy as np
@@ -12,6 +13,14 @@ from edgecnn_runtime.stratify import stratified_sample
 
 # Taken where no number is asked for; TensorFlow's guide to post-training quantization suggests 100 to 500.
 USUAL_IMAGES = 200
+
+
+class CalibrationMethod(enum.StrEnum):
+    """Which part of the values seen an integer file can show; what lies outside is clipped."""
+
+    MINMAX = "minmax"  # all of them
+    PERCENTILE = "percentile"  # all but the outermost of ten thousand
+    ENTROPY = "entropy"  # those that keep most of the distribution's information (Kullback-Leibler)
 
 
 def choose_calibration(image_set: ImageSet, *, images: int | None, seed: int) -> tuple[NDArray[np.uint8], Calibration]:

@@ -10,6 +10,7 @@ import keras
 
 from edgecnn_training.augmentation import Augmentation, Border
 
+
 def augmented(network: Any, augmentation: Augmentation, *, seed: int) -> Any:
     """Put the changes in front of a network, which is shared and trained with it.
 

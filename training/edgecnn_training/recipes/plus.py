@@ -43,12 +43,13 @@ def _plus(
     )
 
 
-# Written characters lean, and are white on black.
-_WRITTEN = Augmentation(rotation=0.04, zoom_in=0.1, zoom_out=0.1, shift=0.06, shear=0.1, border=Border.BLACK)
+# Written characters lean, and are white on black. Zoom, shift and shear beside the rotation made no difference on
+# validation images of MNIST within the 12 epochs (0.9933 against 0.9940).
+_WRITTEN = Augmentation(rotation=0.04, border=Border.BLACK)
 
 _plus(
     "mnist",
-    "digits: small-cnn on slightly changed images; 99,162 parameters",
+    "digits: small-cnn on slightly turned images; 99,162 parameters",
     input_shape=(28, 28, 1),
     epochs=12,
     batch_size=128,
@@ -56,7 +57,7 @@ _plus(
 )
 _plus(
     "chinese-mnist",
-    "Chinese numerals: small-cnn on slightly changed images; 99,807 parameters",
+    "Chinese numerals: small-cnn on slightly turned images; 99,807 parameters",
     input_shape=(64, 64, 1),
     epochs=12,
     augmentation=_WRITTEN,

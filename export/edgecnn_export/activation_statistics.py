@@ -1,0 +1,93 @@
+"""What the activations of a graph are on the calibration images: ranges to quantize them with, and means."""
+
+import contextlib
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.calibration import CalibrationMethod
+from edgecnn_export.quantizable import Graph
+from edgecnn_runtime.errors import MissingExtraError
+
+# Of a tensor's name: lowest and highest value.
+Ranges = Mapping[str, tuple[float, float]]
+
+# ONNX Runtime's own defaults for its collector, and the share of values that `percentile` keeps.
+_BINS = 2048
+_QUANTIZED_BINS = 128
+_PERCENTILE = 99.99
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Of the input and of every operator's output, by the tensor's name."""
+
+    ranges: Ranges
+    # Over images and positions, (channels,), for the inputs of operators with weights.
+    means: Mapping[str, NDArray[np.float64]]
+
+
+def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: CalibrationMethod) -> Statistics:
+    """Run the images through the graph.
+
+    Args:
+        graph: to be quantized.
+        images: uint8 `(N, height, width, channels)`, 0…255.
+        method: all values, or those that a method of ONNX Runtime's calibration finds worth keeping; the same methods
+            as for the ONNX files.
+
+    Raises:
+        MissingExtraError: a method other than minmax needs ONNX Runtime.
+    """
+    lowest: dict[str, float] = {}
+    highest: dict[str, float] = {}
+    means: dict[str, NDArray[np.float64]] = {}
+    weighted = {operator.inputs[0] for operator in graph.operators if operator.weighted}
+    for activations in graph.activations(images):
+        for name, values in activations.items():
+            lowest[name] = min(lowest.get(name, np.inf), float(values.min()))
+            highest[name] = max(highest.get(name, -np.inf), float(values.max()))
+            if name in weighted:
+                mean = values.mean(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
+                means[name] = means.get(name, 0.0) + mean / len(images)
+    # The camera's bytes, whatever these images show: scale 1 and zero point 0.
+    lowest[graph.pixels], highest[graph.pixels] = 0.0, 255.0
+    ranges = {name: (lowest[name], highest[name]) for name in lowest}
+    if method is not CalibrationMethod.MINMAX:
+        narrow = _narrow_ranges(graph, images, method)
+        ranges |= {
+            name: (max(low, narrow[name][0]), min(high, narrow[name][1]))
+            for name, (low, high) in ranges.items()
+            if name in narrow
+        }
+    return Statistics(ranges, means)
+
+
+def _narrow_ranges(graph: Graph, images: NDArray[np.uint8], method: CalibrationMethod) -> Ranges:
+    try:
+        from onnxruntime.quantization.calibrate import HistogramCollector
+    except ImportError as error:
+        raise MissingExtraError(f"calibration by {method}", package="onnxruntime", extra="onnx") from error
+    collector = HistogramCollector(
+        method=str(method),
+        symmetric=False,
+        num_bins=_BINS,
+        num_quantized_bins=_QUANTIZED_BINS,
+        percentile=_PERCENTILE,
+        scenario="same",
+    )
+    # It prints what it does.
+    with contextlib.redirect_stdout(io.StringIO()):
+        for start in range(0, len(images), _AT_ONCE):
+            values: dict[str, list[NDArray[np.float32]]] = {}
+            for activations in graph.activations(images[start : start + _AT_ONCE]):
+                for name, array in activations.items():
+                    if name != graph.pixels:
+                        values.setdefault(name, []).append(array.copy())
+            collector.collect(values)
+        thresholds = collector.compute_collection_result()
+    return {name: (float(limits[0]), float(limits[1])) for name, limits in thresholds.items()}

@@ -1,0 +1,57 @@
+"""A float32 graph that can be quantized operator by operator, whatever file it stands in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One operator of a graph; its tensors are known by name."""
+
+    kind: str  # as the format calls it: CONV_2D, Conv
+    label: str  # for people: the layer that it was made of
+    inputs: tuple[str, ...]  # activations only
+    output: str
+    weighted: bool = False  # its weights are quantized, one scale an output channel
+    depthwise: bool = False  # each output channel reads one input channel
+
+
+class Graph(Protocol):
+    """A float32 model with one input and one output."""
+
+    @property
+    def pixels(self) -> str:
+        """The name of the input."""
+
+    @property
+    def operators(self) -> tuple[Operator, ...]:
+        """In the order in which they run."""
+
+    def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
+        """Run images `(N, height, width, channels)`, 0…255, one by one.
+
+        Yields:
+            For each image the input and the output of every operator, by name, `(1, …, channels)`; valid until the
+            next image.
+        """
+
+    def weights(self, operator: Operator) -> NDArray[np.float32]:
+        """The weights of a weighted operator, `(output channels, positions, input channels)`."""
+
+    def bias(self, operator: Operator) -> NDArray[np.float32] | None:
+        """The biases of a weighted operator, `(output channels,)`; None where it has none."""
+
+    def changed(
+        self, weights: Mapping[Operator, NDArray[np.float32]], biases: Mapping[Operator, NDArray[np.float32]]
+    ) -> Self:
+        """The same graph with other constants, in the shapes of `weights` and `bias`."""
+
+
+def tail(graph: Graph) -> tuple[Operator, ...]:
+    """Return the last operator with weights and what follows it: from features to probabilities."""
+    last = max((index for index, operator in enumerate(graph.operators) if operator.weighted), default=0)
+    return graph.operators[last:]
