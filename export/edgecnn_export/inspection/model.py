@@ -52,7 +52,7 @@ def inspect_model(path: Path) -> InspectedModel:
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        raise ModelError(f"{path}: a model file expected, got a folder; name a file such as {_example(path)}")
+        raise ModelError(f"{path}: a model file expected, got a folder; name {_example(path)}")
     if suffix not in SUFFIXES:
         raise ModelError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {suffix or 'no suffix'}")
     if not path.is_file():
@@ -75,10 +75,10 @@ def inspect_model(path: Path) -> InspectedModel:
     return InspectedModel(path, path.stat().st_size, graph, manifest, metadata, problem)
 
 
-def _example(folder: Path) -> Path:
-    """Name a model file in a folder or in its `export`, or what one may be called."""
+def _example(folder: Path) -> str:
+    """Name a model file in a folder or in its `export`, where there is one."""
     for place in (folder, folder / "export"):
         for suffix in SUFFIXES:
             for file in sorted(place.glob(f"*{suffix}")):
-                return file
-    return folder / "export" / "model_int8.tflite"
+                return f"a file such as {file}"
+    return "a file in it"

@@ -174,6 +174,17 @@ def test_quantized_onnx_counts_its_integers_not_the_floats_around_them(tmp_path:
     assert peak.size == 900
 
 
+@pytest.mark.parametrize(("name", "published"), [("resnet50", 4.09), ("vgg19", 19.63), ("densenet121", 2.83)])
+def test_large_networks_have_the_macs_that_torchvision_publishes(name: str, published: float) -> None:
+    """Thousands of millions, as its table of weights gives them; the networks come with the package onnx."""
+    path = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light" / f"light_{name}.onnx"
+    if not path.is_file():
+        pytest.skip("needs the test data of the package onnx")
+    macs = inspect_model(path).graph.macs
+    assert macs is not None
+    assert macs / 1e9 == pytest.approx(published, abs=0.01)
+
+
 @pytest.mark.slow
 def test_mobilenet_v2_has_the_300_million_of_its_paper(tmp_path: Path) -> None:
     """Sandler et al. 2018, table 4: 300 M multiply-adds, 3.4 M parameters."""

@@ -1,6 +1,8 @@
 """`edgecnn inspect` as a user meets it."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,14 @@ def test_wrong_use_is_a_plain_message_and_exit_2(arguments: tuple[str, ...], mes
 def test_help_is_that_of_the_usual_view() -> None:
     for arguments in ((), ("--help",), ("model", "--help")):
         assert "--target" in edgecnn("inspect", *arguments)
+
+
+def test_inspecting_loads_no_training_framework(model: Path) -> None:
+    """It answers within a second or two; TensorFlow alone takes longer to import."""
+    program = (
+        f"import sys; sys.argv = ['edgecnn', 'inspect', {str(model)!r}]\n"
+        "from edgecnn.app import app; app(standalone_mode=False)\n"
+        "print(sorted({'tensorflow', 'keras', 'torch'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

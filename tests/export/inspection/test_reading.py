@@ -1,5 +1,6 @@
 """Files of ours, of others, of nobody: what is read from them, and what is said of those that cannot be read."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from tiny_tflite import TinyOperator, TinyTensor, convolution, live, tiny_tflite
 from edgecnn_export.inspection.document import to_document
 from edgecnn_export.inspection.model import inspect_model
 from edgecnn_export.manifest_tflite import embed_in_tflite
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Manifest, Scheme
 
 MANIFEST = Manifest("tiny", ("dark", "middle", "bright"), GREY_8, Scheme.INT8)
@@ -122,3 +123,15 @@ def test_a_damaged_file_is_read_or_refused_but_never_breaks_the_reader(container
             assert str(path) in str(error)  # noqa: PT017 (not every damage is noticed)
             refused += 1
     assert refused > 50
+
+
+@pytest.mark.parametrize(
+    ("package", "file", "extra"), [("ai_edge_litert", "m.tflite", "litert"), ("onnx", "m.onnx", "export")]
+)
+def test_a_missing_package_answers_with_its_pip_line(
+    package: str, file: str, extra: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = convolution(tmp_path / file)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "edgecnn\[{extra}\]"'):
+        inspect_model(path)

@@ -45,7 +45,7 @@ class Board:
         if self.flash is not None:
             shares.append(_share("flash", model.size, self.flash))
             if model.size > self.flash:
-                obstacles.append(self._noted(_too_large(model)))
+                obstacles.append(_too_large(model))
         arena = model.manifest.arena_bytes if model.manifest and self.flash is not None else None
         memory = self._estimate(model) if arena is None else arena
         if memory is None:
@@ -66,7 +66,7 @@ class Board:
         return Verdict(self.name, Answer.YES, summary)
 
     def _noted(self, obstacle: Obstacle) -> Obstacle:
-        return replace(obstacle, remedy=f"{obstacle.remedy}; {self.note}") if self.note else obstacle
+        return replace(obstacle, remedy=f"{obstacle.remedy} ({self.note})") if self.note else obstacle
 
     def _estimate(self, model: InspectedModel) -> int | None:
         if model.peak is None:
@@ -109,7 +109,7 @@ BOARDS = {
             1 * MIB,
             340 * KIB,
             _ST + "32f746gdiscovery.html (user manual UM1907)",
-            "8 MB of SDRAM and 16 MB of QSPI flash stand beside it on the board",
+            "8 MB of SDRAM stand beside it on the board",
         ),
         Board(
             "nucleo-h743zi",

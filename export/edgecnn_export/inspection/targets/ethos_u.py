@@ -56,7 +56,6 @@ def judge(model: InspectedModel, name: str) -> Verdict:
         try:
             done = subprocess.run(
                 [*command, *options],
-                cwd=folder,
                 capture_output=True,
                 text=True,
                 errors="replace",
