@@ -42,6 +42,12 @@ class InspectedModel:
             and any(tensor.dtype in FLOATS for tensor in graph.activations_of(operator))
         )
 
+    @property
+    def computes_in_float(self) -> bool:
+        """Whether its products are float ones: not so where only the image or the probabilities are converted."""
+        products = [operator for operator in self.graph.operators if operator.macs]
+        return any(not products or operator in products for operator in self.float_operators)
+
 
 def inspect_model(path: Path) -> InspectedModel:
     """Read a `.tflite` or `.onnx` file, ours or anybody's.

@@ -53,6 +53,22 @@ def test_tflite_micro_as_its_interpreter_says(
             runtime.Interpreter.from_file(str(path), arena_size=100_000)
 
 
+def test_of_an_integer_network_with_a_float_border_only_the_border_is_to_be_changed(tmp_path: Path) -> None:
+    """What `inference_output_type=float32` gives: DEQUANTIZE behind the int8 layers."""
+    tensors = [live(1, 20), constant(7, 20), live(1, 7), live(1, 7, dtype="float32")]
+    operators = [
+        TinyOperator("FULLY_CONNECTED", (0, 1, -1), (2,), schema.FullyConnectedOptionsT()),
+        TinyOperator("DEQUANTIZE", (2,), (3,)),
+    ]
+    model = inspect_model(tiny_tflite(tmp_path / "m.tflite", tensors, operators))
+    assert not model.computes_in_float
+    assert tflite_micro.judge(model).summary == "all 2 operators are in its list"
+    verdict = edge_tpu.judge(model)
+    assert verdict.summary == "the first 1 of 2 operators on the Edge TPU, the rest on the CPU"
+    assert verdict.obstacles[0].what == "DEQUANTIZE (operator 1)"
+    assert "8-bit input and output" in verdict.obstacles[0].remedy
+
+
 def test_tflite_micro_names_what_is_not_in_its_list(tmp_path: Path) -> None:
     tensors = [live(1, 4, dtype="float32") for _ in range(4)]
     operators = [
@@ -259,6 +275,13 @@ def test_a_board_compares_flash_and_ram(tmp_path: Path) -> None:
     assert "FULLY_CONNECTED (operator 2) alone is" in no_flash.obstacles[0].remedy
     no_ram = _board_verdict(model, 10 * model.size, 287)
     assert no_ram.obstacles[0].what == "RESHAPE (operator 1)"
+
+
+@pytest.mark.parametrize(("weights", "smaller"), [("float32", True), ("int8", False)])
+def test_only_float_weights_become_a_quarter(weights: str, smaller: bool, tmp_path: Path) -> None:
+    model = inspect_model(convolution(tmp_path / "m.tflite", dtype="float32", weights=weights))
+    too_large = _board_verdict(model, model.size - 1, MIB).obstacles[-1]
+    assert ("a quarter of the size" in too_large.remedy) is smaller
 
 
 def test_a_measured_arena_is_better_than_the_estimate(tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def _share(name: str, needed: int, there: int) -> str:
 
 def _too_large(model: InspectedModel) -> Obstacle:
     why = f"{model.size / KIB:,.0f} KiB are more than the flash holds"
-    if model.float_operators:
+    if 2 * sum(tensor.stored for tensor in model.graph.tensors if tensor.dtype == "float32") > model.size:
         return Obstacle((), why, f"{to_int8(model)}, a quarter of the size")
     heaviest = max(model.graph.operators, key=lambda operator: model.graph.weights_of(operator)[1])
     share = 100 * model.graph.weights_of(heaviest)[1] / model.size
@@ -193,4 +193,4 @@ def _too_hungry(model: InspectedModel, memory: int) -> Obstacle:
     why = f"{memory / KIB:,.0f} KiB of activations live here, more than there is RAM"
     operators = (model.peak.operator,) if model.peak else ()
     remedy = "smaller images, or fewer channels around this operator"
-    return Obstacle(operators, why, f"{to_int8(model)}; else {remedy}" if model.float_operators else remedy)
+    return Obstacle(operators, why, f"{to_int8(model)}; else {remedy}" if model.computes_in_float else remedy)

@@ -83,8 +83,7 @@ def glance(model: InspectedModel, name: str) -> Verdict | None:
     if model.graph.container != "tflite":
         return takes_only("tflite", name, model, int8=True)
     products = [operator for operator in model.graph.operators if operator.macs]
-    floats = set(model.float_operators)
-    if products and floats.issuperset(products):
+    if products and set(model.float_operators).issuperset(products):
         obstacle = Obstacle(tuple(products), "computes on float32, the NPU on 8 and 16 bit integers", to_int8(model))
         return Verdict(name, Answer.NO, "nothing of it runs on the NPU", (obstacle,))
     return None

@@ -68,7 +68,7 @@ def judge(model: InspectedModel) -> Verdict:
     if obstacles:
         return Verdict(NAME, Answer.NO, "it does not run", tuple(obstacles))
     summary = f"all {len(graph.operators)} operators are in its list"
-    if any(tensor.dtype in FLOATS for o in graph.operators for tensor in graph.activations_of(o)):
+    if model.computes_in_float:
         summary += "; in float, without the int8 kernels of CMSIS-NN and ESP-NN"
     return Verdict(NAME, Answer.YES, summary)
 
