@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -127,11 +128,7 @@ class Graph:
     def activations_of(self, operator: Operator) -> list[Tensor]:
         """Return the tensors that an operator reads and writes, without the stored ones."""
         numbers = [number for number in (*operator.inputs, *operator.outputs) if number is not None]
-        return [self.tensors[number] for number in numbers if not self._stored_in_file(number)]
-
-    def _stored_in_file(self, number: int) -> bool:
-        maker = self.producer.get(number)
-        return self.tensors[number].constant or (maker is not None and maker.number in self.unpacking)
+        return [self.tensors[number] for number in numbers if number not in self._origins]
 
     @cached_property
     def producer(self) -> dict[int, Operator]:
@@ -141,37 +138,34 @@ class Graph:
     @cached_property
     def unpacking(self) -> frozenset[int]:
         """Numbers of the operators that only unpack stored weights."""
-        found: set[int] = set()
-        made: set[int] = set()  # tensors that come out of such operators
+        return frozenset(operator.number for operator in self.operators if self._unpacks(operator, self._origins))
+
+    @staticmethod
+    def _unpacks(operator: Operator, origins: Mapping[int, int]) -> bool:
+        known = operator.kind in _UNPACKING and not operator.custom
+        return known and bool(operator.inputs) and operator.inputs[0] in origins
+
+    @cached_property
+    def _origins(self) -> dict[int, int]:
+        """The stored tensor behind each tensor that is stored, or unpacked from one that is."""
+        origins = {number: number for number, tensor in enumerate(self.tensors) if tensor.constant}
         for operator in self.operators:
-            first = operator.inputs[0] if operator.inputs else None
-            if operator.kind not in _UNPACKING or operator.custom or first is None:
-                continue
-            if self.tensors[first].constant or first in made:
-                found.add(operator.number)
-                made.update(operator.outputs)
-        return frozenset(found)
+            if self._unpacks(operator, origins) and operator.inputs[0] is not None:
+                # What else such an operator reads are scales and sizes.
+                for number in operator.outputs:
+                    origins.setdefault(number, origins[operator.inputs[0]])
+        return origins
 
     @cached_property
     def _constants(self) -> list[list[int]]:
+        """For each operator, the numbers of the stored tensors that count for it."""
         seen: set[int] = set()
         result: list[list[int]] = []
         for operator in self.operators:
-            numbers: list[int] = []
-            if operator.number not in self.unpacking:
-                for number in operator.inputs[:1] if operator.kind in _SCALING else operator.inputs:
-                    numbers += [found for found in self._behind(number) if found not in seen]
-                    seen.update(numbers)
-            result.append(numbers)
+            read = operator.inputs[:1] if operator.kind in _SCALING else operator.inputs
+            found = (
+                () if operator.number in self.unpacking else (self._origins.get(n, -1) for n in read if n is not None)
+            )
+            result.append([number for number in dict.fromkeys(found) if number >= 0 and number not in seen])
+            seen.update(result[-1])
         return result
-
-    def _behind(self, number: int | None) -> list[int]:
-        if number is None:
-            return []
-        if self.tensors[number].constant:
-            return [number]
-        maker = self.producer.get(number)
-        if maker is None or maker.number not in self.unpacking:
-            return []
-        # The weights, not the scales or sizes beside them.
-        return self._behind(maker.inputs[0])

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_models import GREY_8, tiny_onnx
-from tiny_tflite import TinyOperator, TinyTensor, convolution, live, tiny_tflite
+from tiny_tflite import TinyOperator, TinyTensor, constant, convolution, live, tiny_tflite
 
 from edgecnn_export.inspection.document import to_document
 from edgecnn_export.inspection.model import inspect_model
@@ -99,6 +99,18 @@ def test_of_a_folder_the_file_to_take_is_named(tmp_path: Path) -> None:
     convolution(tmp_path / "export" / "tiny_int8.tflite")
     with pytest.raises(ModelError, match=r"got a folder; name a file such as .*export/tiny_int8\.tflite"):
         inspect_model(tmp_path)
+
+
+def test_a_graph_that_bites_its_own_tail_ends(tmp_path: Path) -> None:
+    tensors = [live(1, 4, dtype="float32"), constant(4, 4, dtype="float32"), live(4, 4, dtype="float32")]
+    operators = [
+        TinyOperator("RESHAPE", (1,), (2,)),
+        TinyOperator("RESHAPE", (2,), (2,)),
+        TinyOperator("ADD", (0, 2), (2,)),
+    ]
+    model = inspect_model(tiny_tflite(tmp_path / "m.tflite", tensors, operators))
+    assert (model.graph.parameters, model.graph.macs) == (16, 0)
+    assert model.peak is not None
 
 
 @pytest.mark.parametrize("container", ["tflite", "onnx"])

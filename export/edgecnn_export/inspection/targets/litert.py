@@ -44,7 +44,7 @@ def judge(model: InspectedModel) -> Verdict:
     if not rest:
         return Verdict(NAME, Answer.YES, summary)
     slow = any(operator.macs for operator in rest)
-    remedy = "quantize it anew, with a TensorFlow of today" if slow else "not needed: right as it is, and cheap"
+    remedy = "convert it anew, with a TensorFlow of today" if slow else "not needed: right as it is, and cheap"
     obstacle = Obstacle(tuple(rest), "runs in LiteRT's plain kernels, not in XNNPACK", remedy)
     return Verdict(NAME, Answer.PARTLY if slow else Answer.YES, summary, (obstacle,))
 
