@@ -13,6 +13,7 @@ from edgecnn.commands.doctor import doctor
 from edgecnn.commands.evaluate import evaluate
 from edgecnn.commands.explain import explain
 from edgecnn.commands.export import export
+from edgecnn.commands.inspect import inspect
 from edgecnn.commands.predict import predict
 from edgecnn.commands.quickstart import quickstart
 from edgecnn.commands.recipes import recipes
@@ -58,6 +59,7 @@ app.command(name="train")(train)
 app.command(name="evaluate")(evaluate)
 app.command(name="explain")(explain)
 app.command(name="export")(export)
+app.add_typer(inspect, name="inspect")
 app.command(name="verify")(verify)
 app.command(name="predict")(predict)
 app.command(name="bench")(bench)

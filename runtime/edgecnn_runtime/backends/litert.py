@@ -1,6 +1,8 @@
 """TFLite files, run by LiteRT (the package ai-edge-litert)."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +96,10 @@ def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]
 
 
 def read_associated_file(path: Path, name: str) -> bytes | None:
-    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent."""
+    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.read(name)
-    except (zipfile.BadZipFile, KeyError):
+    # A damaged zip, too, counts as none; zipfile passes on whatever its offsets and its decompressor lead to.
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError, struct.error, zlib.error):
         return None

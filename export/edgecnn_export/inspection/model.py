@@ -1,0 +1,90 @@
+"""One model file, looked into: its graph and what it says about itself."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from edgecnn_export.inspection.graph import FLOATS, Graph, Operator
+from edgecnn_export.inspection.memory import Peak, peak_activations
+from edgecnn_export.inspection.onnx import read_onnx
+from edgecnn_export.inspection.tflite import read_tflite
+from edgecnn_export.inspection.tflite_metadata import TFLiteMetadata, read_tflite_metadata
+from edgecnn_runtime.backends import SUFFIXES
+from edgecnn_runtime.backends.litert import read_associated_file
+from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.manifest import ONNX_KEY, TFLITE_FILE, Manifest
+
+
+@dataclass(frozen=True)
+class InspectedModel:
+    """A model file and everything that can be said of it without running it."""
+
+    path: Path
+    size: int  # bytes
+    graph: Graph
+    manifest: Manifest | None = None
+    metadata: TFLiteMetadata | None = None
+    manifest_problem: str | None = None  # why a manifest that stands in the file cannot be read
+
+    @cached_property
+    def peak(self) -> Peak | None:
+        """Where the activations of one image need most memory: an estimate, see `memory`."""
+        return peak_activations(self.graph)
+
+    @cached_property
+    def float_operators(self) -> tuple[Operator, ...]:
+        """The operators that compute on floating-point numbers."""
+        graph = self.graph
+        return tuple(
+            operator
+            for operator in graph.operators
+            if operator.number not in graph.unpacking
+            and any(tensor.dtype in FLOATS for tensor in graph.activations_of(operator))
+        )
+
+    @property
+    def computes_in_float(self) -> bool:
+        """Whether its products are float ones: not so where only the image or the probabilities are converted."""
+        products = [operator for operator in self.graph.operators if operator.macs]
+        return any(not products or operator in products for operator in self.float_operators)
+
+
+def inspect_model(path: Path) -> InspectedModel:
+    """Read a `.tflite` or `.onnx` file, ours or anybody's.
+
+    Raises:
+        ModelError: missing, of another format or damaged.
+        MissingExtraError: the package that reads this format is not installed.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        raise ModelError(f"{path}: a model file expected, got a folder; name {_example(path)}")
+    if suffix not in SUFFIXES:
+        raise ModelError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {suffix or 'no suffix'}")
+    if not path.is_file():
+        raise ModelError(f"{path}: a model file expected, no such file")
+    text: str | bytes | None
+    metadata = None
+    if suffix == ".tflite":
+        graph = read_tflite(path)
+        text = read_associated_file(path, TFLITE_FILE)
+        metadata = read_tflite_metadata(path)
+    else:
+        graph, properties = read_onnx(path)
+        text = properties.get(ONNX_KEY)
+    manifest, problem = None, None
+    if text is not None:
+        try:
+            manifest = Manifest.from_json(text)
+        except ModelError as error:
+            problem = str(error)
+    return InspectedModel(path, path.stat().st_size, graph, manifest, metadata, problem)
+
+
+def _example(folder: Path) -> str:
+    """Name a model file in a folder or in its `export`, where there is one."""
+    for place in (folder, folder / "export"):
+        for suffix in SUFFIXES:
+            for file in sorted(place.glob(f"*{suffix}")):
+                return f"a file such as {file}"
+    return "a file in it"

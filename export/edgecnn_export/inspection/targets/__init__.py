@@ -1,0 +1,64 @@
+"""Where a model may run, one kind of target a file; `judge` asks each target that is named."""
+
+from collections.abc import Sequence
+
+from edgecnn_export.inspection.model import InspectedModel
+from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
+from edgecnn_export.inspection.targets.boards import BOARDS, own_board
+from edgecnn_export.inspection.verdict import Answer, Verdict
+from edgecnn_runtime.errors import InputError
+
+# Interpreters and the Edge TPU answer at once; Vela compiles for seconds.
+_QUICK = {module.NAME: module.judge for module in (litert, onnxruntime, tflite_micro, edge_tpu)}
+
+# Asked where no target is named.
+USUAL_NPU = "ethos-u55-128"
+TARGETS = (*_QUICK, *ethos_u.ACCELERATORS, *BOARDS)
+
+
+def check_targets(names: Sequence[str]) -> None:
+    """Refuse a name that is no target, before anything is read.
+
+    Raises:
+        InputError: with the known ones.
+    """
+    unknown = [name for name in names if name not in TARGETS and own_board(name) is None]
+    if unknown:
+        raise InputError(
+            f"target: {', '.join(TARGETS)} or a board of your own such as flash=1M,ram=256K expected, "
+            f"got {', '.join(unknown)}"
+        )
+
+
+def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
+    """Judge a model for each target named, in that order.
+
+    With none named: for all that answer within a second or so, but for the interpreter of the other container.
+
+    Raises:
+        InputError: a name that is no target.
+        MissingExtraError: an Ethos-U was named and Vela is not installed.
+    """
+    check_targets(names)
+    quick: dict[str, Verdict] = {}
+
+    def ask(name: str) -> Verdict:
+        if name not in quick:
+            quick[name] = _QUICK[name](model)
+        return quick[name]
+
+    verdicts = []
+    other = onnxruntime.NAME if model.graph.container == "tflite" else litert.NAME
+    usual = [name for name in (*_QUICK, USUAL_NPU, *BOARDS) if name != other]
+    for name in dict.fromkeys(names) or usual:
+        board = BOARDS.get(name) or own_board(name)
+        if name in _QUICK:
+            verdicts.append(ask(name))
+        elif board is not None:
+            verdicts.append(board.judge(model, ask(board.runtime(model))))
+        elif names:
+            verdicts.append(ethos_u.judge(model, name))
+        else:
+            summary = f"Arm's compiler takes seconds; ask with --target {name}"
+            verdicts.append(ethos_u.glance(model, name) or Verdict(name, Answer.OPEN, summary))
+    return verdicts

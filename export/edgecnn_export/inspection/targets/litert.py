@@ -1,0 +1,75 @@
+"""LiteRT on a CPU: does it open the file, and which operators does XNNPACK take?
+
+Asked of LiteRT itself, not of a list: its answer holds for the version that is installed and for this machine's CPU; on
+another architecture XNNPACK may take an operator more or less.
+"""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from edgecnn_export.inspection.graph import Graph
+from edgecnn_export.inspection.model import InspectedModel
+from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, takes_only
+
+NAME = "litert"
+
+_TIMEOUT = 60.0  # seconds
+
+
+def judge(model: InspectedModel) -> Verdict:
+    """Open the file with LiteRT and tell which operators run outside XNNPACK's fast kernels."""
+    graph = model.graph
+    if graph.container != "tflite":
+        return takes_only("tflite", NAME, model)
+    if importlib.util.find_spec("ai_edge_litert") is None:
+        return Verdict(NAME, Answer.OPEN, 'LiteRT is not installed; run: pip install "edgecnn[litert]"')
+    command = [sys.executable, "-m", "edgecnn_export.inspection.targets.litert_probe", str(model.path)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
+        answer = json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return _refused(model, f"no answer within {_TIMEOUT:g} s")
+    except (ValueError, IndexError):
+        return _refused(model, f"it ended with exit code {done.returncode} on this file")
+    if "error" in answer:
+        return _refused(model, " ".join(str(answer["error"]).split()))
+    delegates = answer["nodes"][len(graph.operators) :]
+    taken = _inside(graph, delegates)
+    rest = [o for o in graph.operators if o.number not in taken and o.number not in graph.unpacking]
+    total = len(graph.operators) - len(graph.unpacking)
+    summary = f"LiteRT {answer['version']} opens it; XNNPACK takes {total - len(rest)} of {total} operators"
+    if not rest:
+        return Verdict(NAME, Answer.YES, summary)
+    slow = any(operator.macs for operator in rest)
+    remedy = "convert it anew, with a TensorFlow of today" if slow else "not needed: right as it is, and cheap"
+    obstacle = Obstacle(tuple(rest), "runs in LiteRT's plain kernels, not in XNNPACK", remedy)
+    return Verdict(NAME, Answer.PARTLY if slow else Answer.YES, summary, (obstacle,))
+
+
+def _refused(model: InspectedModel, why: str) -> Verdict:
+    custom = tuple(operator for operator in model.graph.operators if operator.custom)
+    remedy = "build the model without it, or run it with an interpreter that has its kernel"
+    return Verdict(
+        NAME,
+        Answer.NO,
+        "LiteRT does not open it",
+        (Obstacle(custom, why, remedy if custom else "convert the model again with a TensorFlow of today"),),
+    )
+
+
+def _inside(graph: Graph, delegates: Sequence[dict[str, list[int]]]) -> set[int]:
+    """Return the operators between the inputs and the outputs of the delegates' nodes."""
+    taken: set[int] = set()
+    for node in delegates:
+        waiting, borders = list(node["outputs"]), set(node["inputs"])
+        while waiting:
+            number = waiting.pop()
+            operator = graph.producer.get(number)
+            if number in borders or operator is None or operator.number in taken:
+                continue
+            taken.add(operator.number)
+            waiting += [source for source in operator.inputs if source is not None]
+    return taken
