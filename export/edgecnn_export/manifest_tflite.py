@@ -14,6 +14,7 @@ import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from edgecnn_export.tflite_flatbuffer import pack, unpack
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
 
 LABEL_FILE = "labels.txt"
@@ -30,7 +31,7 @@ _NORMALIZATION_OPTIONS = 1
 
 def embed_in_tflite(content: bytes, manifest: Manifest) -> bytes:
     """Return the TFLite file with named tensors, official metadata, labels and the manifest."""
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = unpack(content)
     subgraph = model.subgraphs[0]
     subgraph.tensors[subgraph.inputs[0]].name = b"pixels"
     subgraph.tensors[subgraph.outputs[0]].name = b"probabilities"
@@ -40,25 +41,8 @@ def embed_in_tflite(content: bytes, manifest: Manifest) -> bytes:
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_metadata(manifest), np.uint8)
     model.buffers.append(buffer)
-    builder = _AlignedBuilder(len(content))
-    builder.Finish(model.Pack(builder), b"TFL3")
     files = {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: manifest.to_json()}
-    return _append_files(bytes(builder.Output()), files)
-
-
-class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns weights to 16 bytes as the TFLite schema asks (`force_align: 16`); the Python packer forgets to."""
-
-    def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802 (the name is flatbuffers')
-        """Write a vector; byte vectors, which hold the weights, start at a multiple of 16."""
-        if x.dtype != np.uint8:
-            return super().CreateNumpyVector(x)
-        self.StartVector(1, x.size, 16)
-        length = x.size
-        self.head = self.Head() - length
-        self.Bytes[self.Head() : self.Head() + length] = x.tobytes()
-        self.vectorNumElems = x.size
-        return self.EndVector()
+    return _append_files(pack(model), files)
 
 
 def _append_files(content: bytes, files: Mapping[str, str]) -> bytes:

@@ -122,6 +122,8 @@ class Manifest:
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
     calibration: Calibration | None = None
+    # The RAM that TFLite-Micro's interpreter needs for its tensors, where that was measured.
+    arena_bytes: int | None = None
     golden: GoldenCheck | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
@@ -174,6 +176,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         accuracy_keras=_accuracy_from(document.get("accuracy_keras")),
         accuracy=_accuracy_from(document.get("accuracy")),
         calibration=Calibration(**calibration) if calibration else None,
+        arena_bytes=int(arena) if (arena := document.get("arena_bytes")) is not None else None,
         golden=GoldenCheck(
             probabilities=tuple(tuple(float(value) for value in row) for row in golden["probabilities"]),
             tolerance=float(golden["tolerance"]),
