@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ class ExportedFile:
     calibration: Calibration | None
     seconds: float
     failure: str | None = None
+    arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
@@ -51,6 +53,7 @@ class ExportedFile:
             "mean_difference": parity.mean_difference,
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "seconds": round(self.seconds, 2),
+            "arena_bytes": self.arena_bytes,
         }
 
 
@@ -64,22 +67,41 @@ def drop_stale(folder: Path, *, model_sha256: str) -> None:
     """Remove the files that were exported from another model than the run now holds."""
     index = _read(folder)
     if index.get("model_sha256") != model_sha256:
-        for entry in index.get("files", []):
-            # The name alone: an index is a file like any other and must not reach out of its folder.
-            (folder / Path(entry["file"]).name).unlink(missing_ok=True)
+        _unlink(folder, [entry["file"] for entry in index.get("files", [])])
+        _unlink(folder, index.get("c_source", {}).get("files", []))
         (folder / INDEX_FILE).unlink(missing_ok=True)
 
 
 def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -> None:
-    """Write `export.json`; entries of formats that were not exported this time stay."""
-    entries = {entry["format"]: entry for entry in _read(folder).get("files", [])}
+    """Write `export.json`; entries of formats that were not exported this time stay.
+
+    C++ source of a file that was exported anew is not of that file any more, and goes.
+    """
+    index = _read(folder)
+    entries = {entry["format"]: entry for entry in index.get("files", [])}
     entries |= {file.format.name: file.to_document() for file in files}
     document = {
         "schema_version": SCHEMA_VERSION,
         "model_sha256": model_sha256,
         "files": list(entries.values()),
     }
+    c_source = index.get("c_source")
+    if c_source and c_source["of"] not in {file.path.name for file in files}:
+        document["c_source"] = c_source
+    elif c_source:
+        _unlink(folder, c_source["files"])
     whole_files.write_json(folder / INDEX_FILE, document)
+
+
+def record_c_source(folder: Path, c_source: dict[str, Any]) -> None:
+    """Add to `export.json` the C++ source that was made of one of its files."""
+    whole_files.write_json(folder / INDEX_FILE, {**_read(folder), "c_source": c_source})
+
+
+def _unlink(folder: Path, names: Iterable[str]) -> None:
+    for name in names:
+        # The name alone: an index is a file like any other and must not reach out of its folder.
+        (folder / Path(name).name).unlink(missing_ok=True)
 
 
 def _read(folder: Path) -> dict[str, Any]:

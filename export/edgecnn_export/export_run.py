@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from edgecnn_export import export_index
 from edgecnn_export.calibration import choose_calibration
 from edgecnn_export.export_index import ExportedFile
-from edgecnn_export.formats import Format
+from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.micro_arena import measure_arena
 from edgecnn_export.parity import compare
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime import whole_files
@@ -40,7 +41,7 @@ _GOLDEN_TOLERANCE = {
     Scheme.INT8: 4 / 256,  # four steps of the quantized output
 }
 
-_VERSIONED = ("edgecnn", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert")
+_VERSIONED = ("edgecnn", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "tflite-micro")
 
 
 @dataclass(frozen=True)
@@ -141,11 +142,12 @@ def _check_data(record: RunRecord, image_set: ImageSet) -> None:
 def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
-    target = source.run.exported(fmt.scheme, fmt.suffix)
+    target = source.run.exported(fmt.variant, fmt.suffix)
     calibration_record = source.calibration_record if fmt.needs_calibration else None
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / target.name
         content = _convert(source, fmt, opset=settings.opset)
+        arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
         draft.write_bytes(content)
         with native_output_kept():
             backend = open_backend(draft)
@@ -162,6 +164,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
             accuracy_keras=parity.accuracy_keras,
             accuracy=parity.accuracy,
             calibration=calibration_record,
+            arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
                 _GOLDEN_TOLERANCE[fmt.scheme],
@@ -197,6 +200,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         calibration=calibration_record,
         seconds=time.perf_counter() - started,
         failure=failure,
+        arena_bytes=arena_bytes,
     )
 
 
@@ -206,7 +210,7 @@ def _convert(source: _Source, fmt: Format, *, opset: int) -> bytes:
         if fmt.suffix == ".tflite":
             from edgecnn_export.tflite import export_tflite
 
-            return export_tflite(source.model, fmt.scheme, calibration=calibration)
+            return export_tflite(source.model, fmt.scheme, calibration=calibration, signed=fmt.signed)
         from edgecnn_export.onnx import export_onnx
 
         return export_onnx(source.model, fmt.scheme, opset=opset, calibration=calibration)

@@ -1,5 +1,6 @@
 """The formats that `edgecnn export` writes: a container and a quantization scheme each."""
 
+import dataclasses
 from dataclasses import dataclass
 
 from edgecnn_runtime.errors import InputError
@@ -12,11 +13,17 @@ class Format:
 
     suffix: str  # ".tflite" or ".onnx"
     scheme: Scheme
+    signed: bool = False  # int8 input and output instead of uint8, in full-integer TFLite
+
+    @property
+    def variant(self) -> str:
+        """What stands between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
+        return f"{self.scheme}-signed" if self.signed else str(self.scheme)
 
     @property
     def name(self) -> str:
         """The name on the command line, such as `tflite-int8`."""
-        return f"{self.suffix.removeprefix('.')}-{self.scheme}"
+        return f"{self.suffix.removeprefix('.')}-{self.variant}"
 
     @property
     def needs_calibration(self) -> bool:
@@ -38,16 +45,25 @@ FORMATS = {
 }
 
 
-def choose_formats(names: tuple[str, ...] = (), *, int8: bool = False, every: bool = False) -> tuple[Format, ...]:
+# The file for micro-controllers, in its two forms: the camera's bytes in, or int8 in, as some interpreters ask.
+FULL_INTEGER = FORMATS["tflite-int8"]
+FULL_INTEGER_SIGNED = dataclasses.replace(FULL_INTEGER, signed=True)
+
+
+def choose_formats(
+    names: tuple[str, ...] = (), *, int8: bool = False, every: bool = False, io: str = "uint8", c_source: bool = False
+) -> tuple[Format, ...]:
     """Resolve the options of the command line, in the order of `FORMATS`.
 
     Args:
         names: exactly these formats; with none, float32 in both containers.
         int8: also int8 in both containers.
         every: all formats.
+        io: what the full-integer TFLite file takes and gives, uint8 or int8.
+        c_source: also the full-integer TFLite file, of which C++ source is made.
 
     Raises:
-        InputError: a name that is no format.
+        InputError: a name that is no format, another `io`, or int8 without a full-integer TFLite file.
 
     >>> [fmt.name for fmt in choose_formats(int8=True)]
     ['tflite-float32', 'tflite-int8', 'onnx-float32', 'onnx-int8']
@@ -55,7 +71,15 @@ def choose_formats(names: tuple[str, ...] = (), *, int8: bool = False, every: bo
     unknown = [name for name in names if name not in FORMATS]
     if unknown:
         raise InputError(f"format: one of {', '.join(FORMATS)} expected, got {', '.join(unknown)}")
+    if io not in ("uint8", "int8"):
+        raise InputError(f"io: uint8 or int8 expected, got {io}")
     schemes = {Scheme.INT8} if int8 else set()
     if not names:
         schemes.add(Scheme.FLOAT32)
-    return tuple(fmt for fmt in FORMATS.values() if every or fmt.name in names or fmt.scheme in schemes)
+    chosen = {fmt for fmt in FORMATS.values() if every or fmt.name in names or fmt.scheme in schemes}
+    if c_source:
+        chosen.add(FULL_INTEGER)
+    if io == "int8" and FULL_INTEGER not in chosen:
+        raise InputError("io: int8 goes with the full-integer TFLite file, which is not asked for; add --int8")
+    signed = {FULL_INTEGER: FULL_INTEGER_SIGNED} if io == "int8" else {}
+    return tuple(signed.get(fmt, fmt) for fmt in FORMATS.values() if fmt in chosen)

@@ -12,7 +12,9 @@ from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_runtime.manifest import Scheme
 
 
-def export_tflite(model: keras.Model, scheme: Scheme, *, calibration: NDArray[np.uint8] | None = None) -> bytes:
+def export_tflite(
+    model: keras.Model, scheme: Scheme, *, calibration: NDArray[np.uint8] | None = None, signed: bool = False
+) -> bytes:
     """Convert a trained model to TFLite with a static graph and a batch of 1.
 
     Args:
@@ -20,6 +22,8 @@ def export_tflite(model: keras.Model, scheme: Scheme, *, calibration: NDArray[np
         scheme: int8 is full-integer: uint8 pixels in (scale 1.0, zero point 0, since the 1/255 in front is folded),
             per-channel int8 weights, uint8 probabilities out in steps of 1/256.
         calibration: for int8, uint8 `(N, height, width, channels)`.
+        signed: for int8, int8 pixels in (pixel - 128: scale 1.0, zero point -128) and int8 probabilities out, as some
+            NPUs and micro-controllers ask.
 
     Raises:
         ValueError: int8 without calibration images.
@@ -34,8 +38,7 @@ def export_tflite(model: keras.Model, scheme: Scheme, *, calibration: NDArray[np
             raise ValueError("int8: calibration images expected, got none")
         converter.representative_dataset = lambda: _batches_of_one(calibration)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tf.uint8
-        converter.inference_output_type = tf.uint8
+        converter.inference_input_type = converter.inference_output_type = tf.int8 if signed else tf.uint8
     with warnings.catch_warnings():
         # "Statistics for quantized inputs were expected": they come from the calibration images.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")

@@ -121,9 +121,9 @@ class RunFolder:
         """The measurements."""
         return self.path / "bench"
 
-    def exported(self, scheme: str, suffix: str) -> Path:
-        """The file of one exported format, `<name>_<scheme><suffix>`."""
-        return self.export / f"{self.name}_{scheme}{suffix}"
+    def exported(self, variant: str, suffix: str) -> Path:
+        """The file of one exported format, `<name>_<variant><suffix>`; the variant begins with the scheme."""
+        return self.export / f"{self.name}_{variant}{suffix}"
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, whole or not at all."""

@@ -9,6 +9,7 @@ from conftest import edgecnn
 
 from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
 from edgecnn_export.formats import FORMATS, choose_formats
+from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.run_folder import RunFolder, open_run_data
@@ -89,6 +90,33 @@ def test_the_same_model_gives_the_same_bytes(run: RunFolder) -> None:
     assert len(hashes) == 1
 
 
+def test_c_source_is_told_recorded_and_goes_with_its_file(run: RunFolder, digit_files: list[Path]) -> None:
+    """A full-integer file with int8 input and output and its C++ source; then the same file without."""
+    command = ("export", run.path, "--format", "tflite-int8", "--io", "int8", "--c-source", "--json")
+    printed = json.loads(edgecnn(*command))
+    model = run.export / "digits_int8-signed.tflite"
+    source = printed["c_source"]
+    assert (source["of"], source["files"]) == (model.name, ["digits_model_data.h", "digits_model_data.cc"])
+    assert f"kDataSize = {source['flash_bytes']};" in (run.export / source["files"][0]).read_text()
+    assert "QUANTIZE" not in source["operators"]
+    index = json.loads((run.export / "export.json").read_text())
+    assert index["c_source"] == source
+    assert [entry["format"] for entry in index["files"]] == ["tflite-int8-signed"]
+    assert index["files"] == printed["files"]
+    assert source["arena_bytes"] == printed["files"][0]["arena_bytes"]
+
+    classifier = Classifier.open(model)
+    assert classifier.verify().passed
+    assert classifier.manifest.arena_bytes == source["arena_bytes"]
+    items = list(classifier.predict_many(digit_files))
+    assert sum(item.prediction is not None and f"_{item.prediction.label}." in item.source for item in items) >= 42
+
+    settings = ExportSettings(choose_formats(("tflite-int8",), io="int8"))
+    export_run(run, open_run_data(run.read_record()), settings, report=lambda _: None)
+    assert "c_source" not in json.loads((run.export / "export.json").read_text())
+    assert {path.name for path in run.export.iterdir()} == {model.name, "export.json", "labels.txt"}
+
+
 @pytest.mark.parametrize(("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: 13…21")])
 def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
@@ -103,6 +131,8 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
         (lambda run: run.record.write_text("{"), (), "got a damaged file"),
         (lambda run: run.model.unlink(), (), "the trained model of the run expected, no such file"),
         (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "whole Keras model expected"),
+        (lambda run: None, ("--io", "int4", "--int8"), "io: uint8 or int8 expected, got int4"),
+        (lambda run: None, ("--io", "int8"), "io: int8 goes with the full-integer TFLite file"),
         (lambda run: None, ("--data", "nowhere"), "a prepared image set expected"),
         (lambda run: None, ("--calibration-images", "100000", "--int8"), "1…4000 images expected"),
     ],

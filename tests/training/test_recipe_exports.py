@@ -1,13 +1,21 @@
-"""Every recipe's network, with random weights and small images, through the exporter and the runtime."""
+"""Every recipe's network, with random weights, through the exporter, the runtime and other people's software."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from micro import MicroBackend
+from numpy.typing import NDArray
 
+from edgecnn_export.bare_network import bare_network
+from edgecnn_export.micro_arena import measure_arena
+from edgecnn_export.micro_operators import resolver_methods
 from edgecnn_export.onnx import export_onnx
 from edgecnn_export.tflite import export_tflite
+from edgecnn_export.tflite_flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
@@ -22,46 +30,91 @@ SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
 FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+@dataclass(frozen=True)
+class Exported:
+    """One recipe's network in three formats, and what Keras gives for some images."""
+
+    folder: Path
+    pixels: NDArray[np.uint8]
+    expected: NDArray[np.float32]
+
+    @property
+    def float32(self) -> Path:
+        return self.folder / "float32.tflite"
+
+    @property
+    def int8(self) -> Path:
+        return self.folder / "int8.tflite"
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / "float32.onnx"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
         pytest.param(recipe.name, marks=pytest.mark.slow if recipe.name in SLOW else ())
         for recipe in list_recipes()
         if recipe.name not in SAME
     ],
 )
-def test_every_recipe_can_be_deployed(name: str, tmp_path: Path) -> None:
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
     import keras
-    from ai_edge_litert.interpreter import Interpreter
 
     from edgecnn_training.network import build_network
 
-    recipe = get_recipe(name)
+    folder = tmp_path_factory.mktemp("recipe")
+    recipe = get_recipe(request.param)
     shape = (SIDE, SIDE, recipe.input_shape[-1])
     keras.utils.set_random_seed(0)
     built = build_network(keras, recipe, 2, shape=shape)
-    built.save(tmp_path / "model.keras")
-    model = keras.models.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
+    built.save(folder / "model.keras")
+    model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    made = Exported(folder, pixels, np.asarray(model(pixels)))
     with native_output_kept():
-        files = {
-            "float32.tflite": export_tflite(model, Scheme.FLOAT32),
-            "int8.tflite": export_tflite(model, Scheme.INT8, calibration=pixels),
-            "float32.onnx": export_onnx(model, Scheme.FLOAT32, opset=17),
-        }
-    expected = np.asarray(model(pixels))
-    for file, content in files.items():
-        (tmp_path / file).write_bytes(content)
-        probabilities = open_backend(tmp_path / file).infer(pixels)
-        assert probabilities.shape == expected.shape
-        # Random weights make no useful int8 ranges; that it runs and gives probabilities is all there is to see.
-        if file.startswith("int8"):
-            np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
-        else:
-            np.testing.assert_allclose(probabilities, expected, atol=1e-4)
-    operators = {
-        detail["op_name"]
-        for file in ("float32.tflite", "int8.tflite")
-        for detail in Interpreter(str(tmp_path / file))._get_ops_details()
-    }
-    assert operators & FORBIDDEN == set()
+        made.float32.write_bytes(export_tflite(model, Scheme.FLOAT32))
+        made.int8.write_bytes(export_tflite(model, Scheme.INT8, calibration=pixels))
+        made.onnx.write_bytes(export_onnx(model, Scheme.FLOAT32, opset=17))
+    return made
+
+
+def test_every_recipe_can_be_deployed(exported: Exported) -> None:
+    for path in (exported.float32, exported.onnx):
+        np.testing.assert_allclose(open_backend(path).infer(exported.pixels), exported.expected, atol=1e-4)
+    # Random weights make no useful int8 ranges; that it runs and gives probabilities is all there is to see.
+    probabilities = open_backend(exported.int8).infer(exported.pixels)
+    assert probabilities.shape == exported.expected.shape
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
+    for path in (exported.float32, exported.int8):
+        assert FORBIDDEN.isdisjoint(operator_names(unpack(path.read_bytes())))
+
+
+def test_tflite_micro_computes_the_same_integers(exported: Exported) -> None:
+    """With the network alone, as the C++ source holds it; XNNPACK rounds differently, TFLite's reference does not."""
+    content = exported.int8.read_bytes()
+    micro = MicroBackend(bare_network(content))
+    expected = LiteRTBackend(exported.int8, reference=True).infer(exported.pixels)
+    np.testing.assert_array_equal(micro.infer(exported.pixels), expected)
+
+
+def test_every_operator_can_be_registered_and_the_arena_measured(exported: Exported) -> None:
+    content = exported.int8.read_bytes()
+    operators = operator_names(unpack(content))
+    assert len(resolver_methods(operators)) == len(operators)
+    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    arena = measure_arena(content)
+    assert arena is not None
+    # The interpreter can be made with just that; the image has to have a place in it.
+    assert arena > exported.pixels[0].size
+    MicroBackend(content, arena=arena)
+
+
+def test_opencv_gives_the_same_probabilities(exported: Exported) -> None:
+    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+    network = cv2.dnn.readNetFromONNX(str(exported.onnx))
+    expected = open_backend(exported.onnx).infer(exported.pixels)
+    for batch in (slice(0, 1), slice(0, 3)):
+        network.setInput(exported.pixels[batch].astype(np.float32))
+        np.testing.assert_allclose(network.forward(), expected[batch], atol=1e-4)

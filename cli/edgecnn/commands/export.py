@@ -8,6 +8,7 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
+    from edgecnn_export.c_source import CSource
     from edgecnn_export.export_index import ExportedFile
 
 
@@ -19,6 +20,16 @@ def export(
         list[str] | None,
         typer.Option("--format", "-f", help="Just this format, such as tflite-int8; may be repeated."),
     ] = None,
+    io: Annotated[
+        str,
+        typer.Option(
+            metavar="uint8|int8",
+            help="What full-integer TFLite takes and gives; int8: pixel - 128, as some NPUs ask, as NAME_int8-signed.",
+        ),
+    ] = "uint8",
+    c_source: Annotated[
+        bool, typer.Option("--c-source", help="Also C++ source of the full-integer TFLite file, for TFLite-Micro.")
+    ] = False,
     calibration_images: Annotated[
         int | None,
         typer.Option(help="Training images from which int8 ranges are measured; default: 200, or all there are."),
@@ -39,12 +50,13 @@ def export(
     """
     from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
+    from edgecnn_runtime.native_output import native_output_kept
     from edgecnn_runtime.run_folder import RunFolder, open_run_data
 
     console = Console(json=json, quiet=quiet)
     folder = RunFolder(run)
     settings = ExportSettings(
-        formats=choose_formats(tuple(format or ()), int8=int8, every=every),
+        formats=choose_formats(tuple(format or ()), int8=int8, every=every, io=io, c_source=c_source),
         calibration_images=calibration_images,
         seed=seed,
         max_drop=max_drop,
@@ -62,14 +74,24 @@ def export(
             advance(done, file.format.name)
 
         files = export_run(folder, image_set, settings, report=count)
-    print_exported(console, files)
+    source = None
+    if c_source:
+        # Here, since it loads TensorFlow, whose absence the export itself has told by now.
+        from edgecnn_export.c_source import export_c_source
+
+        with native_output_kept():
+            source = export_c_source(files)
+    print_exported(console, files, source)
     require_all_kept(files)
     console.say(f"\nNext: edgecnn bench {run}")
 
 
-def print_exported(console: Console, files: "list[ExportedFile]") -> None:
+def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:
     """Print what was exported as a table, or as the JSON document."""
-    console.document({"files": [file.to_document() for file in files]})
+    document: dict[str, object] = {"files": [file.to_document() for file in files]}
+    if c_source:
+        document["c_source"] = c_source.to_document()
+    console.document(document)
     rows = [
         (
             file.path.name,
@@ -83,3 +105,10 @@ def print_exported(console: Console, files: "list[ExportedFile]") -> None:
         for file in files
     ]
     console.table(("file", "kB", "accuracy %", "vs Keras", "same top-1 %", "largest diff.", ""), rows)
+    if c_source:
+        arena = c_source.arena_bytes
+        ram = "RAM not measured (pip install tflite-micro)" if arena is None else f"{arena:,} bytes of RAM"
+        console.say(
+            f"\nC++ source of {c_source.model.name}: {c_source.header.name}, {c_source.source.name}\n"
+            f"  {c_source.flash_bytes:,} bytes of flash, {ram}, operators {', '.join(c_source.operators)}"
+        )

@@ -3,6 +3,7 @@
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +16,22 @@ from edgecnn_runtime.manifest import TFLITE_FILE
 
 
 class LiteRTBackend:
-    """One LiteRT interpreter with a fixed batch of 1; a larger batch runs image by image."""
+    """One LiteRT interpreter with a fixed batch of 1; a larger batch runs image by image.
+
+    The reference kernels are slow, and those of TFLite-Micro: their integers are the same to the bit.
+    """
 
     name = "litert"
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, path: Path, *, threads: int = 1, reference: bool = False) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter
+            from ai_edge_litert.interpreter import Interpreter, OpResolverType
         except ImportError as error:
             raise MissingExtraError("LiteRT", package="ai-edge-litert", extra="litert") from error
-        self._path, self._threads = path, threads
+        self._path, self._threads, self._reference = path, threads, reference
+        kernels = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads)
+            interpreter = Interpreter(model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}") from error
@@ -38,8 +43,7 @@ class LiteRTBackend:
         self.manifest_json = read_associated_file(path, TFLITE_FILE)
         self._interpreter = interpreter
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._as_float = inputs[0]["dtype"] == np.float32
-        self._encode = None if self._as_float else _encode_table(path, inputs[0])
+        self._encode = _encoder(path, inputs[0])
         self._decode = None if outputs[0]["dtype"] == np.float32 else _decode_table(path, outputs[0])
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -53,10 +57,7 @@ class LiteRTBackend:
 
     def _infer_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         interpreter = self._interpreter
-        if self._as_float:
-            interpreter.set_tensor(self._input, pixels.astype(np.float32))
-        else:
-            interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode[pixels])
+        interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
         interpreter.invoke()
         output = interpreter.get_tensor(self._output)
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode[output.view(np.uint8)]
@@ -64,14 +65,25 @@ class LiteRTBackend:
 
     def another(self) -> "LiteRTBackend":
         """Open the file once more; the interpreters share its mapped pages."""
-        return LiteRTBackend(self._path, threads=self._threads)
+        return LiteRTBackend(self._path, threads=self._threads, reference=self._reference)
 
 
-def _encode_table(path: Path, details: dict[str, Any]) -> NDArray[Any] | None:
-    """Return the quantized input of each pixel value 0…255, or None where the pixel is its own."""
+def _encoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]] | None:
+    """Return what makes a model's input of uint8 pixels, or None where the pixels are that input."""
+    if details["dtype"] == np.float32:
+        return lambda pixels: pixels.astype(np.float32)
     dtype, scale, zero_point = _quantization(path, details)
-    if dtype == np.uint8 and scale == 1.0 and zero_point == 0:
+    if (dtype, scale, zero_point) == (np.uint8, 1.0, 0):
         return None
+    if (dtype, scale, zero_point) == (np.int8, 1.0, -128):
+        # pixel - 128 is the same byte with its highest bit turned.
+        return lambda pixels: (pixels ^ np.uint8(128)).view(np.int8)
+    table = pixel_values(dtype, scale, zero_point)
+    return lambda pixels: table[pixels]
+
+
+def pixel_values(dtype: Any, scale: float, zero_point: int) -> NDArray[Any]:
+    """Return what a quantized input takes for each pixel value 0…255, `(256,)` of `dtype`."""
     limits = np.iinfo(dtype)
     quantized = np.round(np.arange(256) / scale) + zero_point
     return np.clip(quantized, limits.min, limits.max).astype(dtype)

@@ -1,0 +1,42 @@
+"""TFLite-Micro's Python interpreter as a backend, to compare with."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from edgecnn_runtime.backends.litert import pixel_values
+
+# More than any network of ours needs; what is not used is never touched.
+PLENTY = 2**28
+
+
+class MicroBackend:
+    """Runs one image at a time; skips the test where the interpreter is not installed."""
+
+    def __init__(self, content: bytes, *, arena: int = PLENTY) -> None:
+        pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+        from tflite_micro import runtime
+
+        self.interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)
+        details = self.interpreter.get_input_details(0)
+        self._table = pixel_values(details["dtype"], *_quantization(details))
+        self._output = self.interpreter.get_output_details(0)
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run uint8 pixels `(N, height, width, channels)`; return probabilities `(N, classes)`."""
+        rows = np.concatenate([self.invoke(self._table[image]) for image in pixels]).astype(np.float32)
+        if self._output["dtype"] == np.float32:
+            return rows
+        scale, zero_point = _quantization(self._output)
+        return np.float32(scale) * (rows - zero_point)
+
+    def invoke(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
+        """Run the input tensor's own values for one image; return the output tensor's, `(1, classes)`."""
+        self.interpreter.set_input(values[np.newaxis], 0)
+        self.interpreter.invoke()
+        return self.interpreter.get_output(0)
+
+
+def _quantization(details: dict) -> tuple[float, int]:  # type: ignore[type-arg]
+    parameters = details["quantization_parameters"]
+    return float(parameters["scales"][0]), int(parameters["zero_points"][0])
