@@ -121,9 +121,9 @@ class RunFolder:
         """The measurements."""
         return self.path / "bench"
 
-    def exported(self, scheme: str, suffix: str) -> Path:
-        """The file of one exported format, `<name>_<scheme><suffix>`."""
-        return self.export / f"{self.name}_{scheme}{suffix}"
+    def exported(self, scheme: str, suffix: str, *, variant: str = "") -> Path:
+        """The file of one exported format, `<name>_<scheme><suffix>`; of an optimized model `<name>_<variant>_…`."""
+        return self.export / f"{'_'.join(filter(None, (self.name, variant, scheme)))}{suffix}"
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, whole or not at all."""
