@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
+from edgecnn_export.optimized.optimize import Outcome
+from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.parity import Parity
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import Accuracy
@@ -29,12 +31,21 @@ class ExportedFile:
     calibration: Calibration | None
     seconds: float
     failure: str | None = None
+    # Of a model that was pruned, clustered or trained quantization-aware.
+    optimized: Outcome | None = None
+    packed: Packed | None = None
+
+    @property
+    def variant(self) -> str:
+        """How the model was optimized, as it stands in the file's name; empty where it was not."""
+        return self.optimized.optimization.variant if self.optimized else ""
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
         parity = self.parity
         return {
             "format": self.format.name,
+            "variant": self.variant,
             "file": self.path.name,
             "kept": self.failure is None,
             "failure": self.failure,
@@ -51,6 +62,8 @@ class ExportedFile:
             "mean_difference": parity.mean_difference,
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "seconds": round(self.seconds, 2),
+            **({"optimization": self.optimized.to_document()} if self.optimized else {}),
+            **({"packed": self.packed.to_document()} if self.packed else {}),
         }
 
 
@@ -71,9 +84,9 @@ def drop_stale(folder: Path, *, model_sha256: str) -> None:
 
 
 def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -> None:
-    """Write `export.json`; entries of formats that were not exported this time stay."""
-    entries = {entry["format"]: entry for entry in _read(folder).get("files", [])}
-    entries |= {file.format.name: file.to_document() for file in files}
+    """Write `export.json`; entries of formats and variants that were not exported this time stay."""
+    entries = {(entry["format"], entry.get("variant", "")): entry for entry in _read(folder).get("files", [])}
+    entries |= {(file.format.name, file.variant): file.to_document() for file in files}
     document = {
         "schema_version": SCHEMA_VERSION,
         "model_sha256": model_sha256,
