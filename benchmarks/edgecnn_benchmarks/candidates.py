@@ -1,5 +1,6 @@
 """What is measured: the model files, the labelled images and the reference that a user's arguments name."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,8 +88,8 @@ def read_subject(targets: Sequence[Path], *, data: Path | None) -> Subject:
 def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
     """Give every model file a name of its own and a short label.
 
-    >>> [model.label for model in name_candidates([Path("e/mnist_int8.onnx"), Path("e/mnist_int8.tflite")])]
-    ['int8.onnx', 'int8.tflite']
+    >>> [model.label for model in name_candidates([Path("e/mnist_int8.tflite"), Path("e/mnist_qat_int8.tflite")])]
+    ['int8.tflite', 'qat_int8.tflite']
     """
     names: list[str] = []
     for path in paths:
@@ -97,8 +98,8 @@ def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
         again = sum(known == name or known.startswith(f"{name} #") for known in names)
         names.append(f"{name} #{again + 1}" if again else name)
     # Exported files begin with the name of their run.
-    prefixes = {"" if "/" in name else name.rpartition("_")[0] for name in names}
-    shared_prefix = f"{prefixes.pop()}_" if len(prefixes) == 1 and "" not in prefixes else ""
+    begin, underscore, _ = os.path.commonprefix(names).rpartition("_")  # noqa: RUF071 (names, not paths)
+    shared_prefix = "" if any("/" in name for name in names) else begin + underscore
     return tuple(
         Candidate(path, name, name.removeprefix(shared_prefix)) for path, name in zip(paths, names, strict=True)
     )

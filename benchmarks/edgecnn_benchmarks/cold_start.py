@@ -13,7 +13,8 @@ import numpy as np
 
 from edgecnn_benchmarks.rounds import Job, Report
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_benchmarks.worker_process import WorkerError, describe_end
+from edgecnn_benchmarks.worker_process import WorkerError
+from edgecnn_runtime.process_end import describe_end
 
 # The smallest program that classifies an image file.
 PROGRAM = """\

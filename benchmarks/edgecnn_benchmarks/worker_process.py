@@ -3,7 +3,6 @@
 import contextlib
 import json
 import queue
-import signal
 import subprocess
 import sys
 import tempfile
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.process_end import describe_end
 
 _COMMAND = (sys.executable, "-m", "edgecnn_benchmarks.worker")
 # Seconds an idle worker gets to leave after its stdin was closed.
@@ -131,26 +131,6 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             return f"closed its output (while asked to {do})"
         return f"{describe_end(code, self._stderr)} (while asked to {do})"
-
-
-def describe_end(code: int, stderr: IO[bytes]) -> str:
-    """Say how a process ended, with the last line it wrote to a file as its stderr."""
-    stderr.seek(0)
-    last_words = stderr.read().decode(errors="replace").strip().splitlines()[-1:]
-    return ": ".join([ending(code), *last_words])
-
-
-def ending(code: int) -> str:
-    """Say how a process ended.
-
-    >>> ending(-11)
-    'the process crashed with SIGSEGV'
-    """
-    if code >= 0:
-        return f"the process ended with exit code {code}"
-    name = signal.Signals(-code).name
-    # The kernel's answer to a machine without memory; nobody else sends this one.
-    return f"the process crashed with {name}" + (", probably out of memory" if name == "SIGKILL" else "")
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
+from edgecnn_export.optimized.optimize import Outcome
+from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.parity import Parity
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import Accuracy
@@ -31,12 +33,21 @@ class ExportedFile:
     seconds: float
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
+    # Of a model that was pruned, clustered or trained quantization-aware.
+    optimized: Outcome | None = None
+    packed: Packed | None = None
+
+    @property
+    def variant(self) -> str:
+        """How the model was optimized, as it stands in the file's name; empty where it was not."""
+        return self.optimized.optimization.variant if self.optimized else ""
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
         parity = self.parity
         return {
             "format": self.format.name,
+            "variant": self.variant,
             "file": self.path.name,
             "kept": self.failure is None,
             "failure": self.failure,
@@ -54,6 +65,8 @@ class ExportedFile:
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "seconds": round(self.seconds, 2),
             "arena_bytes": self.arena_bytes,
+            **({"optimization": self.optimized.to_document()} if self.optimized else {}),
+            **({"packed": self.packed.to_document()} if self.packed else {}),
         }
 
 
@@ -73,13 +86,13 @@ def drop_stale(folder: Path, *, model_sha256: str) -> None:
 
 
 def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -> None:
-    """Write `export.json`; entries of formats that were not exported this time stay.
+    """Write `export.json`; entries of formats and variants that were not exported this time stay.
 
     C++ source of a file that was exported anew is not of that file any more, and goes.
     """
     index = _read(folder)
-    entries = {entry["format"]: entry for entry in index.get("files", [])}
-    entries |= {file.format.name: file.to_document() for file in files}
+    entries = {(entry["format"], entry.get("variant", "")): entry for entry in index.get("files", [])}
+    entries |= {(file.format.name, file.variant): file.to_document() for file in files}
     document = {
         "schema_version": SCHEMA_VERSION,
         "model_sha256": model_sha256,

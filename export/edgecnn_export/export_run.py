@@ -4,7 +4,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,13 @@ from edgecnn_export.calibration import choose_calibration
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
 from edgecnn_export.micro_arena import measure_arena
+from edgecnn_export.optimized.optimize import Optimized, Report, ignored, optimize, portions
+from edgecnn_export.optimized.plan import Plan
+from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.parity import compare
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime import whole_files
+from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
@@ -53,6 +57,7 @@ class ExportSettings:
     seed: int = 0
     max_drop: float = 1.0  # percentage points of accuracy on the test split
     opset: int = 17
+    plan: Plan | None = None  # to prune, cluster or train quantization-aware first
 
     def __post_init__(self) -> None:
         if not self.max_drop >= 0:
@@ -72,6 +77,16 @@ class _Source:
     reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
     calibration: NDArray[np.uint8] | None
     calibration_record: Calibration | None
+    optimized: Optimized | None = None  # `model` is then its model
+
+    def target(self, fmt: Format) -> Path:
+        """Return the path of a format's file."""
+        variant = self.optimized.outcome.optimization.variant if self.optimized else ""
+        return self.run.exported(fmt.form, fmt.suffix, variant=variant)
+
+    def learnt(self, fmt: Format) -> bytes | None:
+        """Return the converted file where quantization-aware training has made it, with ranges that it has learnt."""
+        return self.optimized.int8_tflite if self.optimized and fmt == FULL_INTEGER else None
 
 
 def export_run(
@@ -80,6 +95,7 @@ def export_run(
     settings: ExportSettings,
     *,
     report: Callable[[ExportedFile], object],
+    optimizing: Report = ignored,
 ) -> list[ExportedFile]:
     """Export the model of a run in every format asked for; write `export.json` and `labels.txt` beside the files.
 
@@ -88,6 +104,7 @@ def export_run(
         image_set: the set it was trained on: calibration is taken from `train`, parity is measured on `test`.
         settings: formats, calibration and the accuracy budget.
         report: called after each file.
+        optimizing: told the progress of the plan's steps.
 
     Returns:
         One entry a format, in order. A file that lost more than `max_drop` points has a `failure` and is not left
@@ -96,6 +113,7 @@ def export_run(
     Raises:
         InputError: the run, its model or its data cannot be used.
         MissingExtraError: a converter or an interpreter is not installed.
+        GateError: the process that optimizes died, or its training diverged.
     """
     record = run.read_record()
     _check_data(record, image_set)
@@ -108,6 +126,8 @@ def export_run(
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=256, verbose=0)
     source = _Source(run, record, model, test, reference, calibration, calibration_record)
+    if settings.plan is not None:
+        source = _optimized(source, image_set, settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
     whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
@@ -118,6 +138,21 @@ def export_run(
         export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
     return files
+
+
+def _optimized(source: _Source, image_set: ImageSet, plan: Plan, report: Report) -> _Source:
+    """Let the plan's steps change the weights; what is compared with stays the model as trained."""
+    recipe = source.record.recipe
+    trained_on, validated_on = portions(
+        image_set,
+        validation_fraction=float(recipe.get("validation_fraction", 0.1)),
+        seed=int(recipe.get("seed", source.record.seed)),
+    )
+    done = optimize(source.model, trained_on, validated_on, plan, report=report)
+    with native_output_kept():  # TensorFlow warns of a second model's tracing
+        probabilities = done.model.predict(source.test.images, batch_size=256, verbose=0)
+    outcome = replace(done.outcome, accuracy=top1_accuracy(probabilities, source.test.labels))
+    return replace(source, model=done.model, optimized=replace(done, outcome=outcome))
 
 
 def require_all_kept(files: list[ExportedFile]) -> None:
@@ -142,8 +177,9 @@ def _check_data(record: RunRecord, image_set: ImageSet) -> None:
 def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
-    target = source.run.exported(fmt.variant, fmt.suffix)
-    calibration_record = source.calibration_record if fmt.needs_calibration else None
+    target = source.target(fmt)
+    calibrated = fmt.needs_calibration and source.learnt(fmt) is None
+    calibration_record = source.calibration_record if calibrated else None
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / target.name
         content = _convert(source, fmt, opset=settings.opset)
@@ -171,6 +207,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
             ),
             versions=_versions(),
             licence=source.record.licence,
+            optimization=source.optimized.outcome.optimization if source.optimized else None,
         )
         content = _embed(content, fmt, manifest)
         draft.write_bytes(content)
@@ -201,10 +238,15 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         seconds=time.perf_counter() - started,
         failure=failure,
         arena_bytes=arena_bytes,
+        optimized=source.optimized.outcome if source.optimized else None,
+        packed=packed(content, fmt.suffix) if source.optimized else None,
     )
 
 
 def _convert(source: _Source, fmt: Format, *, opset: int) -> bytes:
+    learnt = source.learnt(fmt)
+    if learnt is not None:
+        return learnt
     calibration = source.calibration if fmt.needs_calibration else None
     with native_output_kept():
         if fmt.suffix == ".tflite":

@@ -16,14 +16,14 @@ class Format:
     signed: bool = False  # int8 input and output instead of uint8, in full-integer TFLite
 
     @property
-    def variant(self) -> str:
+    def form(self) -> str:
         """What stands between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
         return f"{self.scheme}-signed" if self.signed else str(self.scheme)
 
     @property
     def name(self) -> str:
         """The name on the command line, such as `tflite-int8`."""
-        return f"{self.suffix.removeprefix('.')}-{self.variant}"
+        return f"{self.suffix.removeprefix('.')}-{self.form}"
 
     @property
     def needs_calibration(self) -> bool:

@@ -109,6 +109,35 @@ class GoldenCheck:
 
 
 @dataclass(frozen=True)
+class Optimization:
+    """What was done to the trained weights before they were converted, in this order.
+
+    >>> Optimization(sparsity=0.8, quantization_aware=True).variant
+    'pruned_qat'
+    """
+
+    sparsity: float | None = None  # the share of each layer's weights that was made zero, 0…1
+    clusters: int | None = None  # how many distinct weights each layer was left with
+    quantization_aware: bool = False  # trained on with the rounding of int8
+    epochs: int | None = None  # of each of these steps
+
+    @property
+    def changes_weights(self) -> bool:
+        """Whether there are fewer weights, or fewer distinct ones, than were trained."""
+        return self.sparsity is not None or self.clusters is not None
+
+    @property
+    def variant(self) -> str:
+        """What stands in the file's name, empty where nothing was done."""
+        done = {
+            "pruned": self.sparsity is not None,
+            "clustered": self.clusters is not None,
+            "qat": self.quantization_aware,
+        }
+        return "_".join(name for name, was_done in done.items() if was_done)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything a device needs to know about a model, and everything an engineer asks about it later."""
 
@@ -127,6 +156,7 @@ class Manifest:
     golden: GoldenCheck | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
+    optimization: Optimization | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
@@ -166,6 +196,7 @@ class Manifest:
 def _manifest_from(document: dict[str, Any]) -> Manifest:
     golden = document.get("golden")
     calibration = document.get("calibration")
+    optimization = document.get("optimization")
     return Manifest(
         name=str(document["name"]),
         labels=tuple(str(label) for label in document["labels"]),
@@ -185,6 +216,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         else None,
         versions={str(key): str(value) for key, value in document.get("versions", {}).items()},
         licence=document.get("licence"),
+        optimization=Optimization(**optimization) if optimization else None,
     )
 
 

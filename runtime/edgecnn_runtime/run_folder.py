@@ -121,9 +121,12 @@ class RunFolder:
         """The measurements."""
         return self.path / "bench"
 
-    def exported(self, variant: str, suffix: str) -> Path:
-        """The file of one exported format, `<name>_<variant><suffix>`; the variant begins with the scheme."""
-        return self.export / f"{self.name}_{variant}{suffix}"
+    def exported(self, form: str, suffix: str, *, variant: str = "") -> Path:
+        """The file of one exported format, `<name>_<form><suffix>`; of an optimized model `<name>_<variant>_…`.
+
+        The form is the scheme, and what else sets the file apart: `int8`, `int8-signed`.
+        """
+        return self.export / f"{'_'.join(filter(None, (self.name, variant, form)))}{suffix}"
 
     def write_record(self, record: RunRecord) -> None:
         """Write `run.json`, whole or not at all."""

@@ -16,6 +16,11 @@ from edgecnn_runtime.run_folder import RunFolder
     [
         (["r/m_int8.tflite"], ["m_int8.tflite"], ["int8.tflite"]),
         (["r/m_int8.tflite", "r/m_int8.onnx"], ["m_int8.tflite", "m_int8.onnx"], ["int8.tflite", "int8.onnx"]),
+        (
+            ["r/m_int8.tflite", "r/m_pruned_qat_int8.tflite"],
+            ["m_int8.tflite", "m_pruned_qat_int8.tflite"],
+            ["int8.tflite", "pruned_qat_int8.tflite"],
+        ),
         (["a.tflite", "b_int8.tflite"], ["a.tflite", "b_int8.tflite"], ["a.tflite", "b_int8.tflite"]),
         (["/x/m.onnx", "/y/m.onnx"], ["x/m.onnx", "y/m.onnx"], ["x/m.onnx", "y/m.onnx"]),
         (["/x/m.onnx", "/x/m.onnx"], ["x/m.onnx", "x/m.onnx #2"], ["x/m.onnx", "x/m.onnx #2"]),

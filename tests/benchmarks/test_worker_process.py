@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from tiny_models import GREY_8, tiny_onnx
 
-from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess, ending
+from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess
+from edgecnn_runtime.process_end import ending
 
 # Speaks the protocol well enough to be opened, then does what the second request finds.
 _OPENS = """

@@ -5,7 +5,7 @@ import pytest
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.manifest import Calibration, Colour, GoldenCheck, InputSpec, Manifest, Resize, Scheme
+from edgecnn_runtime.manifest import Calibration, Colour, GoldenCheck, InputSpec, Manifest, Optimization, Resize, Scheme
 
 FULL = Manifest(
     name="chinese-mnist",
@@ -20,6 +20,7 @@ FULL = Manifest(
     golden=GoldenCheck(((0.25, 0.5, 0.25), (1.0, 0.0, 0.0)), tolerance=0.01),
     versions={"edgecnn": "0.1.0"},
     licence="CC0",
+    optimization=Optimization(sparsity=0.8, clusters=16, quantization_aware=True, epochs=3),
 )
 
 
@@ -27,6 +28,12 @@ FULL = Manifest(
 def test_json_brings_the_same_manifest_back(manifest: Manifest) -> None:
     assert Manifest.from_json(manifest.to_json()) == manifest
     assert Manifest.from_json(manifest.to_json().encode()) == manifest
+
+
+def test_a_manifest_of_before_optimizations_opens() -> None:
+    document = json.loads(FULL.to_json())
+    del document["optimization"]
+    assert Manifest.from_json(json.dumps(document)).optimization is None
 
 
 def _changed(**changes: Any) -> str:
@@ -50,6 +57,7 @@ def _changed(**changes: Any) -> str:
         (_changed(scheme="int4"), "'int4' is not a valid Scheme"),
         (_changed(golden={"probabilities": [["x"]], "tolerance": 0}), "could not convert"),
         (_changed(accuracy={"correct": 9, "total": 3}), "correct <= total"),
+        (_changed(optimization={"sparsity": 0.5, "by": "hand"}), "TypeError"),
         (b"\xff\xfe\x00", "complete edgecnn manifest expected"),
     ],
 )

@@ -1,0 +1,254 @@
+"""Optimize a trained model in a process of its own, and take its weights back."""
+
+import dataclasses
+import json
+import mmap
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.optimized.flat_network import flatten, read_weights, take_back
+from edgecnn_export.optimized.plan import Plan
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputError, MissingExtraError
+from edgecnn_runtime.image_set import ImageSet, Split
+from edgecnn_runtime.manifest import Optimization
+from edgecnn_runtime.process_end import describe_end
+from edgecnn_runtime.stratify import stratified_sample
+
+if TYPE_CHECKING:
+    import keras
+
+# Images on which the twin must give what the Keras model gives.
+_COMPARED = 16
+
+# Called with the step's name and how much of it is done, 0…1.
+Report = Callable[[str, float], object]
+
+
+def ignored(step: str, share: float) -> None:
+    """Report to nobody."""
+    del step, share
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step cost: accuracy on the validation images before and after."""
+
+    name: str  # "prune", "cluster" or "qat"
+    before: Accuracy
+    after: Accuracy  # of "qat": with the rounding of int8
+    best_epoch: int  # 0 where the network was best before it learnt
+    seconds: float
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry for `export.json`."""
+        return {
+            "step": self.name,
+            "validation_before": dataclasses.asdict(self.before),
+            "validation_after": dataclasses.asdict(self.after),
+            "best_epoch": self.best_epoch,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done to a model, and what it cost."""
+
+    optimization: Optimization
+    steps: tuple[Step, ...]
+    # Of the Keras model with the weights that came back, on the test split, where that was measured.
+    accuracy: Accuracy | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry for `export.json`."""
+        return {
+            **dataclasses.asdict(self.optimization),
+            "steps": [step.to_document() for step in self.steps],
+            "accuracy_keras_optimized": dataclasses.asdict(self.accuracy) if self.accuracy else None,
+        }
+
+
+@dataclass(frozen=True)
+class Optimized:
+    """An optimized model."""
+
+    model: "keras.Model"  # the same network with the weights that came back
+    outcome: Outcome
+    int8_tflite: bytes | None  # after quantization-aware training: full-integer, with the learnt ranges
+
+
+@dataclass(frozen=True)
+class Portion:
+    """Some images of a split."""
+
+    split: Split
+    positions: NDArray[np.int64]
+
+
+def portions(image_set: ImageSet, *, validation_fraction: float = 0.1, seed: int = 0) -> tuple[Portion, Portion]:
+    """Tell which images a run was trained on and which it was validated on.
+
+    Args:
+        image_set: with a split `train`; `valid` is what is validated on, where there is one.
+        validation_fraction: else this share of `train`, stratified.
+        seed: of that choice.
+
+    Raises:
+        DataError: too few images for both.
+    """
+    train = image_set.split("train")
+    everything = np.arange(len(train))
+    if "valid" in image_set.splits:
+        valid = image_set.split("valid")
+        return Portion(train, everything), Portion(valid, np.arange(len(valid)))
+    count = round(len(train) * validation_fraction)
+    if not 0 < count < len(train):
+        raise DataError(
+            f"train: enough images to keep {validation_fraction:.0%} for validation expected, got {len(train)}"
+        )
+    validated_on = stratified_sample(train.labels, count, seed=seed)
+    trained_on = np.setdiff1d(everything, validated_on, assume_unique=True)
+    return Portion(train, trained_on), Portion(train, validated_on)
+
+
+def quantization_aware(
+    model: "keras.Model",
+    trained_on: Portion,
+    validated_on: Portion,
+    *,
+    epochs: int = 3,
+    batch_size: int = 32,
+    seed: int = 0,
+    report: Report = ignored,
+) -> Optimized:
+    """Train a model on with the rounding of int8; `optimize` with a plan of this one step."""
+    plan = Plan(Optimization(quantization_aware=True, epochs=epochs), epochs=epochs, batch_size=batch_size, seed=seed)
+    return optimize(model, trained_on, validated_on, plan, report=report)
+
+
+def optimize(
+    model: "keras.Model",
+    trained_on: Portion,
+    validated_on: Portion,
+    plan: Plan,
+    *,
+    report: Report = ignored,
+) -> Optimized:
+    """Prune, cluster and train quantization-aware, in this order, whatever of it the plan asks for.
+
+    Args:
+        model: float32 pixels 0…255 in, probabilities out; it stays as it is.
+        trained_on: what the steps learn from.
+        validated_on: what tells their best epochs.
+        plan: the steps.
+        report: told the progress.
+
+    Raises:
+        InputError: a layer that cannot be optimized.
+        MissingExtraError: tf_keras or tensorflow-model-optimization is not installed.
+        GateError: the process died, or the training diverged.
+    """
+    _require_toolkit()
+    network = flatten(model)
+    first = validated_on.positions[:_COMPARED]
+    expected = np.asarray(model(validated_on.split.images[first].astype(np.float32), training=False))
+    with tempfile.TemporaryDirectory(prefix="edgecnn-optimize-") as name:
+        folder = Path(name)
+        network.write(folder)
+        np.save(folder / "expected.npy", expected)
+        job = {"plan": dataclasses.asdict(plan)}
+        for role, portion in (("trained_on", trained_on), ("validated_on", validated_on)):
+            job[role] = {"images": str(_array_file(portion.split.images, folder / f"{role}.images.npy"))}
+            np.save(folder / f"{role}.labels.npy", portion.split.labels)
+            np.save(folder / f"{role}.positions.npy", portion.positions)
+        (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+        _run(folder, plan, report)
+        outcomes = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+        tflite = folder / "model.tflite"
+        return Optimized(
+            model=take_back(model, read_weights(folder / "optimized.npz")),
+            outcome=Outcome(plan.optimization, tuple(_step(outcome) for outcome in outcomes)),
+            int8_tflite=tflite.read_bytes() if tflite.exists() else None,
+        )
+
+
+def _require_toolkit() -> None:
+    for module, package in (
+        ("tf_keras", "tf-keras"),
+        ("tensorflow_model_optimization", "tensorflow-model-optimization"),
+    ):
+        if util.find_spec(module) is None:
+            raise MissingExtraError("--qat, --prune and --cluster", package=package, extra="export")
+
+
+def _array_file(images: NDArray[np.uint8], path: Path) -> Path:
+    """Return the file that an array is mapped from as a whole, or write it."""
+    if isinstance(images, np.memmap) and isinstance(images.base, mmap.mmap) and images.filename is not None:
+        return Path(images.filename).resolve()
+    np.save(path, images)
+    return path
+
+
+def _run(folder: Path, plan: Plan, report: Report) -> None:
+    """Run the worker to its end, passing on its progress."""
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-m", "edgecnn_export.optimized.twin_process", str(folder)]
+    with tempfile.TemporaryFile() as stderr:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=environment, text=True
+        )
+        step = plan.steps[0]
+        try:
+            assert process.stdout is not None  # asked for
+            for line in process.stdout:
+                if line.startswith("{"):
+                    progress = json.loads(line)
+                    step = progress["step"]
+                    report(step, _share(progress))
+            code = process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        finally:
+            if process.stdout is not None:
+                process.stdout.close()
+        failure = folder / "error.json"
+        if failure.exists():
+            raise _error(json.loads(failure.read_text(encoding="utf-8")))
+        if code != 0:
+            raise GateError(
+                f"{step}: the process that optimizes expected to run to its end, got {describe_end(code, stderr)}; "
+                "nothing was exported"
+            )
+
+
+def _share(progress: Mapping[str, int]) -> float:
+    done = (progress["epoch"] - 1) * progress["batches"] + progress["batch"]
+    return done / (progress["epochs"] * progress["batches"])
+
+
+def _error(failure: Mapping[str, str]) -> EdgecnnError:
+    kinds: dict[str, type[EdgecnnError]] = {"GateError": GateError, "DataError": DataError}
+    return kinds.get(failure["kind"], InputError)(failure["message"])
+
+
+def _step(outcome: Mapping[str, Any]) -> Step:
+    return Step(
+        outcome["step"],
+        Accuracy(**outcome["before"]),
+        Accuracy(**outcome["after"]),
+        outcome["best_epoch"],
+        outcome["seconds"],
+    )

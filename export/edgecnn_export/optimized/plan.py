@@ -1,0 +1,67 @@
+"""What is to be done to the trained weights, and how long."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.manifest import Optimization
+
+# tfmot's quantizer for clustered weights looks for no more clusters than this.
+_MOST_CLUSTERS = 1024
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps, and how each of them learns: Adam, its rate falling to nothing along half a cosine.
+
+    The rate is a tenth of what networks are trained with from scratch: enough to win back what a step costs, too low
+    to lose what was learnt.
+    """
+
+    optimization: Optimization
+    epochs: int = 3  # of each step
+    batch_size: int = 32
+    learning_rate: float = 1e-4
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1:
+            raise InputError(f"optimize-epochs: 1 or more expected, got {self.epochs}")
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        sparsity: float | None,
+        clusters: int | None,
+        quantization_aware: bool,
+        epochs: int = 3,
+        batch_size: int = 32,
+        seed: int = 0,
+    ) -> Self | None:
+        """Make a plan from the options of the command line; None where nothing is to be done.
+
+        Raises:
+            InputError: a sparsity, number of clusters or of epochs that cannot be.
+        """
+        if sparsity is not None and not 0 < sparsity < 1:
+            raise InputError(f"prune: a share of zero weights between 0 and 1 expected, such as 0.8, got {sparsity:g}")
+        if clusters is not None and not 2 <= clusters <= _MOST_CLUSTERS:
+            raise InputError(f"cluster: 2…{_MOST_CLUSTERS} distinct weights a layer expected, got {clusters}")
+        plan = cls(
+            Optimization(sparsity, clusters, quantization_aware, epochs),
+            epochs=epochs,
+            batch_size=batch_size,
+            seed=seed,
+        )
+        return plan if plan.optimization.variant else None
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The names of the steps, in order."""
+        asked = {
+            "prune": self.optimization.sparsity is not None,
+            "cluster": self.optimization.clusters is not None,
+            "qat": self.optimization.quantization_aware,
+        }
+        return tuple(name for name, wanted in asked.items() if wanted)
