@@ -121,6 +121,8 @@ class Manifest:
     # On the test split: the Keras model as trained, and this file as the runtime runs it.
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
+    # In their place where nobody has labelled the images: on how many this file names the class that Keras names.
+    agreement: Accuracy | None = None
     calibration: Calibration | None = None
     golden: GoldenCheck | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -173,6 +175,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         data_fingerprint=document.get("data_fingerprint"),
         accuracy_keras=_accuracy_from(document.get("accuracy_keras")),
         accuracy=_accuracy_from(document.get("accuracy")),
+        agreement=_accuracy_from(document.get("agreement")),
         calibration=Calibration(**calibration) if calibration else None,
         golden=GoldenCheck(
             probabilities=tuple(tuple(float(value) for value in row) for row in golden["probabilities"]),
