@@ -1,18 +1,47 @@
-"""`edgecnn export RUN`: TFLite and ONNX files that carry their own labels and pre-processing."""
+"""`edgecnn export RUN|MODEL`: TFLite and ONNX files that carry their own labels and pre-processing."""
 
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.adopting import (
+    Adoption,
+    ApplicationOption,
+    CalibrationDataOption,
+    ImgszOption,
+    MeanOption,
+    ModelLabelsOption,
+    OutputIsOption,
+    OutputOption,
+    OverwriteOption,
+    PreprocessOption,
+    ResizeOption,
+    ScaleOption,
+    StdOption,
+    WeightsOption,
+    adopt,
+)
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
+    from edgecnn_export.parity import Parity
+    from edgecnn_runtime.run_folder import RunFolder
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/mnist.")],
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="The folder of a finished run, such as runs/mnist; or a .keras, .h5 or .hdf5 file or a SavedModel "
+            "folder that somebody else trained, with the options below.",
+            show_default=False,
+        ),
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Also full-integer TFLite and QDQ ONNX.")] = False,
     every: Annotated[bool, typer.Option("--all", help="All formats: also float16 and dynamic range.")] = False,
     format: Annotated[
@@ -29,6 +58,19 @@ def export(
     ] = 1.0,
     opset: Annotated[int, typer.Option(help="Opset of the ONNX files.")] = 17,
     data: Annotated[Path | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
+    application: ApplicationOption = None,
+    weights: WeightsOption = None,
+    labels: ModelLabelsOption = None,
+    calibration_data: CalibrationDataOption = None,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    preprocess: PreprocessOption = None,
+    resize: ResizeOption = None,
+    imgsz: ImgszOption = None,
+    output_is: OutputIsOption = None,
+    output: OutputOption = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -39,10 +81,24 @@ def export(
     """
     from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
-    from edgecnn_runtime.run_folder import RunFolder, open_run_data
+    from edgecnn_runtime.run_folder import open_run_data
 
     console = Console(json=json, quiet=quiet)
-    folder = RunFolder(run)
+    adoption = Adoption(
+        application=application,
+        weights=weights,
+        labels=labels,
+        calibration_data=calibration_data,
+        scale=scale,
+        mean=mean,
+        std=std,
+        preprocess=preprocess,
+        resize=resize,
+        imgsz=imgsz,
+        output_is=output_is,
+        output=output,
+        overwrite=overwrite,
+    )
     settings = ExportSettings(
         formats=choose_formats(tuple(format or ()), int8=int8, every=every),
         calibration_images=calibration_images,
@@ -50,9 +106,11 @@ def export(
         max_drop=max_drop,
         opset=opset,
     )
+    calibrates = any(fmt.needs_calibration for fmt in settings.formats)
+    folder = _run_folder(console, run, adoption, calibrates=calibrates, seed=seed)
     image_set = open_run_data(folder.read_record(), data=data)
     test = len(image_set.split("test"))
-    console.say(f"Exporting {run} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
+    console.say(f"Exporting {folder.path} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
     with console.progress("export", len(settings.formats)) as advance:
         done = 0
 
@@ -64,7 +122,24 @@ def export(
         files = export_run(folder, image_set, settings, report=count)
     print_exported(console, files)
     require_all_kept(files)
-    console.say(f"\nNext: edgecnn bench {run}")
+    console.say(f"\nNext: edgecnn bench {folder.path}")
+
+
+def _run_folder(
+    console: Console, target: Path | None, adoption: Adoption, *, calibrates: bool, seed: int
+) -> "RunFolder":
+    """Return the folder of the run that is exported, made first where the target is a model."""
+    from edgecnn_export.adopted.model_file import CONTAINERS, is_model
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_runtime.run_folder import RunFolder
+
+    if adoption.application is not None or (target is not None and is_model(target)):
+        command = shlex.join(["edgecnn", *sys.argv[1:]])
+        return adopt(console, target, adoption, calibrates=calibrates, seed=seed, command=command)
+    if target is None:
+        raise InputError(f"a run folder, {CONTAINERS}, or --application expected, got none")
+    adoption.refuse_beside_run(target)
+    return RunFolder(target)
 
 
 def print_exported(console: Console, files: "list[ExportedFile]") -> None:
@@ -74,12 +149,24 @@ def print_exported(console: Console, files: "list[ExportedFile]") -> None:
         (
             file.path.name,
             f"{file.size / 1000:,.1f}",
-            f"{100 * file.parity.accuracy.value:.2f}",
-            f"{0 - file.parity.drop:+.2f}",
+            *_accuracy_cells(file.parity),
             f"{100 * file.parity.agreement:.2f}",
             f"{file.parity.largest_difference:.2g}",
             "not kept" if file.failure else "ok",
         )
         for file in files
     ]
-    console.table(("file", "kB", "accuracy %", "vs Keras", "same top-1 %", "largest diff.", ""), rows)
+    unlabelled = any(file.parity.labelled_by_model for file in files)
+    accuracy = ("expected loss",) if unlabelled else ("accuracy %", "vs Keras")
+    console.table(("file", "kB", *accuracy, "same top-1 %", "largest diff.", ""), rows)
+    if unlabelled:
+        console.say(
+            "The images have no labels: this is agreement with the float model, not accuracy. The expected loss is in "
+            "points of accuracy, if the float model's probabilities were right."
+        )
+
+
+def _accuracy_cells(parity: "Parity") -> tuple[str, ...]:
+    if parity.labelled_by_model:
+        return (f"{parity.drop:.2f}",)
+    return f"{100 * parity.accuracy.value:.2f}", f"{0 - parity.drop:+.2f}"
