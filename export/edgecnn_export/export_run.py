@@ -20,7 +20,7 @@ from edgecnn_export.micro_arena import measure_arena
 from edgecnn_export.optimized.optimize import Optimized, Report, ignored, optimize, portions
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.optimized.stored_weights import packed
-from edgecnn_export.parity import compare
+from edgecnn_export.parity import Parity, compare
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
@@ -188,7 +188,12 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         with native_output_kept():
             backend = open_backend(draft)
         probabilities = backend.infer(np.asarray(source.test.images))
-        parity = compare(probabilities, keras=source.reference, labels=source.test.labels)
+        parity = compare(
+            probabilities,
+            keras=source.reference,
+            labels=source.test.labels,
+            labelled_by_model=source.labelled_by_model,
+        )
         golden = backend.infer(golden_images(source.record.input))
         manifest = Manifest(
             name=source.run.name,
@@ -197,15 +202,16 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
             scheme=fmt.scheme,
             recipe=str(source.record.recipe["name"]),
             data_fingerprint=source.record.data_fingerprint,
-            accuracy_keras=parity.accuracy_keras,
-            accuracy=parity.accuracy,
+            accuracy_keras=None if source.labelled_by_model else parity.accuracy_keras,
+            accuracy=None if source.labelled_by_model else parity.accuracy,
+            agreement=parity.accuracy if source.labelled_by_model else None,
             calibration=calibration_record,
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
                 _GOLDEN_TOLERANCE[fmt.scheme],
             ),
-            versions=_versions(),
+            versions=tool_versions(),
             licence=source.record.licence,
             optimization=source.optimized.outcome.optimization if source.optimized else None,
         )
@@ -214,10 +220,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         golden_result = Classifier.open(draft).verify()
     failure = None
     if parity.drop > settings.max_drop:
-        failure = (
-            f"at most {settings.max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
-            f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
-        )
+        failure = _loss(parity, max_drop=settings.max_drop)
     elif not golden_result.passed:
         failure = (
             f"the same probabilities when the finished file is opened again expected (within "
@@ -240,6 +243,19 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         arena_bytes=arena_bytes,
         optimized=source.optimized.outcome if source.optimized else None,
         packed=packed(content, fmt.suffix) if source.optimized else None,
+    )
+
+
+def _loss(parity: Parity, *, max_drop: float) -> str:
+    """Say that a file lost too much."""
+    if parity.labelled_by_model:
+        return (
+            f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} by the float model's own "
+            f"probabilities (it agrees on {100 * parity.agreement:.2f} % of images without labels); file not kept"
+        )
+    return (
+        f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
+        f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
     )
 
 
@@ -268,7 +284,7 @@ def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:
     return embed_in_onnx(content, manifest)
 
 
-def _versions() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
     """Tell which versions of the tools made the file, those that are installed."""
     installed = {}
     for name in _VERSIONED:

@@ -1,21 +1,50 @@
-"""`edgecnn export RUN`: TFLite and ONNX files that carry their own labels and pre-processing."""
+"""`edgecnn export RUN|MODEL`: TFLite and ONNX files that carry their own labels and pre-processing."""
 
+import dataclasses
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.adopting import (
+    Adoption,
+    ApplicationOption,
+    CalibrationDataOption,
+    ImgszOption,
+    MeanOption,
+    ModelLabelsOption,
+    OutputIsOption,
+    OutputOption,
+    OverwriteOption,
+    PreprocessOption,
+    ResizeOption,
+    ScaleOption,
+    StdOption,
+    WeightsOption,
+    adopt,
+)
+from edgecnn.commands.export_table import print_exported
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_export.c_source import CSource
     from edgecnn_export.export_index import ExportedFile
+    from edgecnn_runtime.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The folder of a finished run, such as runs/mnist.")],
+    run: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RUN|MODEL",
+            help="The folder of a finished run, such as runs/mnist; or a .keras, .h5 or .hdf5 file or a SavedModel "
+            "folder that somebody else trained, with the options below.",
+            show_default=False,
+        ),
+    ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Also full-integer TFLite and QDQ ONNX.")] = False,
     every: Annotated[bool, typer.Option("--all", help="All formats: also float16 and dynamic range.")] = False,
     format: Annotated[
@@ -54,6 +83,19 @@ def export(
         int, typer.Option(help="Epochs on the training images for each of --prune, --cluster and --qat.")
     ] = 3,
     data: Annotated[Path | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
+    application: ApplicationOption = None,
+    weights: WeightsOption = None,
+    labels: ModelLabelsOption = None,
+    calibration_data: CalibrationDataOption = None,
+    scale: ScaleOption = None,
+    mean: MeanOption = None,
+    std: StdOption = None,
+    preprocess: PreprocessOption = None,
+    resize: ResizeOption = None,
+    imgsz: ImgszOption = None,
+    output_is: OutputIsOption = None,
+    output: OutputOption = None,
+    overwrite: OverwriteOption = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -64,35 +106,55 @@ def export(
 
     --prune, --cluster and --qat, in this order, train the weights on before they are converted. The files have it in
     their names and stand beside the plain ones; --prune and --cluster make them pack better, not smaller.
+
+    A model that somebody else trained becomes a run folder first:
+    edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
     """
     from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
     from edgecnn_export.optimized.plan import Plan
     from edgecnn_runtime.native_output import native_output_kept
-    from edgecnn_runtime.run_folder import RunFolder, open_run_data
+    from edgecnn_runtime.run_folder import open_run_data
 
     console = Console(json=json, quiet=quiet)
-    folder = RunFolder(run)
-    record = folder.read_record()
+    adoption = Adoption(
+        application=application,
+        weights=weights,
+        labels=labels,
+        calibration_data=calibration_data,
+        scale=scale,
+        mean=mean,
+        std=std,
+        preprocess=preprocess,
+        resize=resize,
+        imgsz=imgsz,
+        output_is=output_is,
+        output=output,
+        overwrite=overwrite,
+    )
     settings = ExportSettings(
         formats=choose_formats(tuple(format or ()), int8=int8 or qat, every=every, io=io, c_source=c_source),
         calibration_images=calibration_images,
         seed=seed,
         max_drop=max_drop,
         opset=opset,
-        plan=Plan.of(
-            sparsity=prune,
-            clusters=cluster,
-            quantization_aware=qat,
-            epochs=optimize_epochs,
-            batch_size=int(record.recipe.get("batch_size", 32)),
-            seed=seed,
-        ),
     )
+    calibrates = any(fmt.needs_calibration for fmt in settings.formats)
+    folder = _run_folder(console, run, adoption, calibrates=calibrates, seed=seed)
+    record = folder.read_record()
+    plan = Plan.of(
+        sparsity=prune,
+        clusters=cluster,
+        quantization_aware=qat,
+        epochs=optimize_epochs,
+        batch_size=int(record.recipe.get("batch_size", 32)),
+        seed=seed,
+    )
+    settings = dataclasses.replace(settings, plan=plan)
     image_set = open_run_data(record, data=data)
     test = len(image_set.split("test"))
-    console.say(f"Exporting {run} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
-    steps = settings.plan.steps if settings.plan else ()
+    console.say(f"Exporting {folder.path} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
+    steps = plan.steps if plan else ()
     # A step of the optimization takes far longer than a file.
     parts = _PARTS_OF_A_STEP * len(steps)
     with console.progress("export", parts + len(settings.formats)) as advance:
@@ -116,68 +178,24 @@ def export(
             source = export_c_source(files)
     print_exported(console, files, source)
     require_all_kept(files)
-    console.say(f"\nNext: edgecnn bench {run}")
+    console.say(f"\nNext: edgecnn bench {folder.path}")
 
 
-def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:
-    """Print what was exported as tables, or as the JSON document."""
-    document: dict[str, object] = {"files": [file.to_document() for file in files]}
-    if c_source:
-        document["c_source"] = c_source.to_document()
-    console.document(document)
-    print_optimization(console, files)
-    sparse = any(file.optimized and file.optimized.optimization.changes_weights for file in files)
-    columns = ("file", "kB", "accuracy %", "vs Keras", "same top-1 %", "largest diff.")
-    rows = [
-        (
-            file.path.name,
-            f"{file.size / 1000:,.1f}",
-            f"{100 * file.parity.accuracy.value:.2f}",
-            f"{0 - file.parity.drop:+.2f}",
-            f"{100 * file.parity.agreement:.2f}",
-            f"{file.parity.largest_difference:.2g}",
-            *(_packed(file) if sparse else ()),
-            "not kept" if file.failure else "ok",
-        )
-        for file in files
-    ]
-    console.table((*columns, *(("gzip kB", "zeros %", "distinct") if sparse else ()), ""), rows)
-    if sparse:
-        console.say("distinct: the most different weights that one output channel of a layer has in the file")
-    if c_source:
-        arena = c_source.arena_bytes
-        ram = "RAM not measured (pip install tflite-micro)" if arena is None else f"{arena:,} bytes of RAM"
-        console.say(
-            f"\nC++ source of {c_source.model.name}: {c_source.header.name}, {c_source.source.name}\n"
-            f"  {c_source.flash_bytes:,} bytes of flash, {ram}, operators {', '.join(c_source.operators)}"
-        )
+def _run_folder(
+    console: Console, target: Path | None, adoption: Adoption, *, calibrates: bool, seed: int
+) -> "RunFolder":
+    """Return the folder of the run that is exported, made first where the target is a model."""
+    from edgecnn_export.adopted.model_file import CONTAINERS, is_model
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_runtime.run_folder import RunFolder
 
-
-def print_optimization(console: Console, files: "list[ExportedFile]") -> None:
-    """Print what each step of the optimization cost, where there was one."""
-    outcome = next((file.optimized for file in files if file.optimized), None)
-    if outcome is None:
-        return
-    rows = [
-        (
-            step.name,
-            f"{100 * step.before.value:.2f}",
-            f"{100 * step.after.value:.2f}",
-            f"{step.best_epoch}",
-            f"{step.seconds:.0f} s",
-        )
-        for step in outcome.steps
-    ]
-    console.table(("step", "validation % before", "after", "best epoch", "time"), rows)
-    if outcome.accuracy is not None:
-        console.say(
-            f"The Keras model with the new weights: {100 * outcome.accuracy.value:.2f} % on test, "
-            f"{100 * files[0].parity.accuracy_keras.value:.2f} % before.\n"
-        )
-
-
-def _packed(file: "ExportedFile") -> tuple[str, ...]:
-    if file.packed is None:
-        return "", "", ""
-    packed = file.packed
-    return f"{packed.gzip_bytes / 1000:,.1f}", f"{100 * packed.sparsity:.1f}", f"{packed.distinct_in_channel}"
+    if adoption.application is not None or (target is not None and is_model(target)):
+        command = shlex.join(["edgecnn", *sys.argv[1:]])
+        return adopt(console, target, adoption, calibrates=calibrates, seed=seed, command=command)
+    if target is None:
+        raise InputError(f"a run folder, {CONTAINERS}, or --application expected, got none")
+    if target.is_file() and target.suffix != ".keras":
+        raise InputError(f"{target}: a run folder, {CONTAINERS}, expected, got another file")
+    adoption.refuse_beside_run(target)
+    # The model within a run stands for the run.
+    return RunFolder(target.parent if target.is_file() else target)

@@ -1,0 +1,90 @@
+"""What `edgecnn export` prints: a line for each file, and what was done before."""
+
+from typing import TYPE_CHECKING
+
+from edgecnn.console import Console
+
+if TYPE_CHECKING:
+    from edgecnn_export.c_source import CSource
+    from edgecnn_export.export_index import ExportedFile
+    from edgecnn_export.parity import Parity
+
+_PACKED = ("gzip kB", "zeros %", "distinct")
+
+
+def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:
+    """Print what was exported as tables, or as the JSON document."""
+    document: dict[str, object] = {"files": [file.to_document() for file in files]}
+    if c_source:
+        document["c_source"] = c_source.to_document()
+    console.document(document)
+    print_optimization(console, files)
+    sparse = any(file.optimized and file.optimized.optimization.changes_weights for file in files)
+    rows = [
+        (
+            file.path.name,
+            f"{file.size / 1000:,.1f}",
+            *_accuracy_cells(file.parity),
+            f"{100 * file.parity.agreement:.2f}",
+            f"{file.parity.largest_difference:.2g}",
+            *(_packed(file) if sparse else ()),
+            "not kept" if file.failure else "ok",
+        )
+        for file in files
+    ]
+    unlabelled = any(file.parity.labelled_by_model for file in files)
+    accuracy = ("expected loss",) if unlabelled else ("accuracy %", "vs Keras")
+    console.table(
+        ("file", "kB", *accuracy, "same top-1 %", "largest diff.", *(_PACKED if sparse else ()), ""),
+        rows,
+    )
+    if unlabelled:
+        console.say(
+            "The images have no labels: this is agreement with the float model, not accuracy. The expected loss is in "
+            "points of accuracy, if the float model's probabilities were right."
+        )
+    if sparse:
+        console.say("distinct: the most different weights that one output channel of a layer has in the file")
+    if c_source:
+        arena = c_source.arena_bytes
+        ram = "RAM not measured (pip install tflite-micro)" if arena is None else f"{arena:,} bytes of RAM"
+        console.say(
+            f"\nC++ source of {c_source.model.name}: {c_source.header.name}, {c_source.source.name}\n"
+            f"  {c_source.flash_bytes:,} bytes of flash, {ram}, operators {', '.join(c_source.operators)}"
+        )
+
+
+def print_optimization(console: Console, files: "list[ExportedFile]") -> None:
+    """Print what each step of the optimization cost, where there was one."""
+    outcome = next((file.optimized for file in files if file.optimized), None)
+    if outcome is None:
+        return
+    rows = [
+        (
+            step.name,
+            f"{100 * step.before.value:.2f}",
+            f"{100 * step.after.value:.2f}",
+            f"{step.best_epoch}",
+            f"{step.seconds:.0f} s",
+        )
+        for step in outcome.steps
+    ]
+    console.table(("step", "validation % before", "after", "best epoch", "time"), rows)
+    if outcome.accuracy is not None:
+        console.say(
+            f"The Keras model with the new weights: {100 * outcome.accuracy.value:.2f} % on test, "
+            f"{100 * files[0].parity.accuracy_keras.value:.2f} % before.\n"
+        )
+
+
+def _packed(file: "ExportedFile") -> tuple[str, ...]:
+    if file.packed is None:
+        return "", "", ""
+    packed = file.packed
+    return f"{packed.gzip_bytes / 1000:,.1f}", f"{100 * packed.sparsity:.1f}", f"{packed.distinct_in_channel}"
+
+
+def _accuracy_cells(parity: "Parity") -> tuple[str, ...]:
+    if parity.labelled_by_model:
+        return (f"{parity.drop:.2f}",)
+    return f"{100 * parity.accuracy.value:.2f}", f"{0 - parity.drop:+.2f}"
