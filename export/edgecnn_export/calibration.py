@@ -6,8 +6,8 @@ import hashlib
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.stratify import stratified_sample
 
@@ -23,11 +23,26 @@ class CalibrationMethod(enum.StrEnum):
     ENTROPY = "entropy"  # those that keep most of the distribution's information (Kullback-Leibler)
 
 
-def choose_calibration(image_set: ImageSet, *, images: int | None, seed: int) -> tuple[NDArray[np.uint8], Calibration]:
-    """Choose calibration images from the training split.
+def calibration_method(name: str) -> CalibrationMethod:
+    """Return the method that a user named.
+
+    Raises:
+        InputError: there is none of that name.
+    """
+    try:
+        return CalibrationMethod(name)
+    except ValueError as error:
+        raise InputError(f"calibration: {', '.join(CalibrationMethod)} expected, got {name}") from error
+
+
+def choose_calibration(
+    train: Split, positions: NDArray[np.int64], *, images: int | None, seed: int
+) -> tuple[NDArray[np.uint8], Calibration]:
+    """Choose calibration images from those that a model was trained on.
 
     Args:
-        image_set: a prepared set with a split `train`.
+        train: the training split.
+        positions: of the images in it that were trained on.
         images: how many; None: `USUAL_IMAGES`, or all there are.
         seed: of the choice.
 
@@ -38,12 +53,10 @@ def choose_calibration(image_set: ImageSet, *, images: int | None, seed: int) ->
     Raises:
         DataError: there are fewer training images than asked for, or none was asked for.
     """
-    train = image_set.split("train")
     if images is None:
-        images = min(USUAL_IMAGES, len(train))
-    if not 1 <= images <= len(train):
-        raise DataError(
-            f"calibration: 1…{len(train)} images expected (the training split of {image_set.name}), got {images}"
-        )
-    chosen = np.ascontiguousarray(train.images[stratified_sample(train.labels, images, seed=seed)])
+        images = min(USUAL_IMAGES, len(positions))
+    if not 1 <= images <= len(positions):
+        raise DataError(f"calibration: 1…{len(positions)} images expected (those that were trained on), got {images}")
+    sample = positions[stratified_sample(train.labels[positions], images, seed=seed)]
+    chosen = np.ascontiguousarray(train.images[sample])
     return chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest())

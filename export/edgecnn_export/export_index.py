@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
+from edgecnn_export.ladder import Rung
 from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.parity import Parity
@@ -33,6 +34,8 @@ class ExportedFile:
     seconds: float
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
+    rungs: tuple[Rung, ...] = ()  # what was tried to quantize it, the one that was taken last
+    warning: str | None = None
     # Of a model that was pruned, clustered or trained quantization-aware.
     optimized: Outcome | None = None
     packed: Packed | None = None
@@ -60,6 +63,8 @@ class ExportedFile:
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "seconds": round(self.seconds, 2),
             "arena_bytes": self.arena_bytes,
+            "warning": self.warning,
+            **({"ladder": [rung.to_document() for rung in self.rungs]} if self.rungs else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }

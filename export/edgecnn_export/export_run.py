@@ -5,6 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,11 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export import export_index
-from edgecnn_export.calibration import choose_calibration
+from edgecnn_export.calibration import CalibrationMethod, choose_calibration
+from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
+from edgecnn_export.ladder import Material, Quantizer, Rung, climb
 from edgecnn_export.micro_arena import measure_arena
-from edgecnn_export.optimized.optimize import Optimized, Report, ignored, optimize, portions
+from edgecnn_export.optimized.optimize import (
+    Optimized,
+    Portion,
+    Report,
+    ignored,
+    optimize,
+    portions,
+    quantization_aware,
+)
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.parity import Parity, compare
@@ -26,7 +38,7 @@ from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.errors import GateError, InputError
+from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.manifest import Calibration, GoldenCheck, Manifest, Scheme
@@ -42,7 +54,9 @@ _GOLDEN_TOLERANCE = {
     Scheme.FLOAT32: 1e-4,
     Scheme.FLOAT16: 5e-3,
     Scheme.DYNAMIC: 2e-2,
-    Scheme.INT8: 4 / 256,  # four steps of the quantized output
+    # Integer kernels round alike, but for activations on the edge between two steps: XNNPACK scales in float32.
+    Scheme.INT8: 4 / 256,
+    Scheme.INT16X8: 4 / 256,
 }
 
 _VERSIONED = ("edgecnn", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "tflite-micro")
@@ -57,6 +71,8 @@ class ExportSettings:
     seed: int = 0
     max_drop: float = 1.0  # percentage points of accuracy on the test split
     opset: int = 17
+    calibration: CalibrationMethod = CalibrationMethod.MINMAX
+    reduce_range: bool = False  # int8 ONNX for x86 CPUs without VNNI
     plan: Plan | None = None  # to prune, cluster or train quantization-aware first
 
     def __post_init__(self) -> None:
@@ -66,6 +82,14 @@ class ExportSettings:
             raise InputError(f"opset: 13…21 expected, got {self.opset}")
 
 
+# Called after each way of quantizing a format that was tried.
+Climbing = Callable[[Format, Rung], object]
+
+
+def _unheard(fmt: Format, rung: Rung) -> None:
+    del fmt, rung
+
+
 @dataclass(frozen=True)
 class _Source:
     """What every format of one export starts from."""
@@ -73,10 +97,12 @@ class _Source:
     run: RunFolder
     record: RunRecord
     model: "keras.Model"
+    converted: Converted
     test: Split
     reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
-    calibration: NDArray[np.uint8] | None
-    calibration_record: Calibration | None
+    trained_on: Portion
+    validated_on: Portion
+    labelled_by_model: bool  # whether the labels of `test` are the model's own answers
     optimized: Optimized | None = None  # `model` is then its model
 
     def target(self, fmt: Format) -> Path:
@@ -88,6 +114,34 @@ class _Source:
         """Return the converted file where quantization-aware training has made it, with ranges that it has learnt."""
         return self.optimized.int8_tflite if self.optimized and fmt == FULL_INTEGER else None
 
+    @cached_property
+    def material(self) -> Material:
+        """The images for the ladder."""
+        split, positions = self.validated_on.split, self.validated_on.positions
+        validation = np.asarray(split.images[positions])
+        with native_output_kept():
+            keras = self.model.predict(validation, batch_size=256, verbose=0)
+        return Material(
+            self.trained_on.split,
+            self.trained_on.positions,
+            validation,
+            split.labels[positions],
+            keras,
+            self.labelled_by_model,
+        )
+
+    @cached_property
+    def quantization_aware(self) -> Optimized | None:
+        """The network after quantization-aware training; None where it cannot be trained so."""
+        if self.optimized is not None or self.labelled_by_model:
+            return None
+        batch_size = int(self.record.recipe.get("batch_size", 32))
+        try:
+            return quantization_aware(self.model, self.trained_on, self.validated_on, batch_size=batch_size)
+        except (InputError, GateError, MissingExtraError):
+            # A layer that the toolkit does not know, a process that died, no toolkit: one rung less.
+            return None
+
 
 def export_run(
     run: RunFolder,
@@ -96,6 +150,7 @@ def export_run(
     *,
     report: Callable[[ExportedFile], object],
     optimizing: Report = ignored,
+    climbing: Climbing = _unheard,
 ) -> list[ExportedFile]:
     """Export the model of a run in every format asked for; write `export.json` and `labels.txt` beside the files.
 
@@ -105,6 +160,7 @@ def export_run(
         settings: formats, calibration and the accuracy budget.
         report: called after each file.
         optimizing: told the progress of the plan's steps.
+        climbing: told each way of quantizing that was tried.
 
     Returns:
         One entry a format, in order. A file that lost more than `max_drop` points has a `failure` and is not left
@@ -117,42 +173,57 @@ def export_run(
     """
     record = run.read_record()
     _check_data(record, image_set)
-    calibration = calibration_record = None
-    if any(fmt.needs_calibration for fmt in settings.formats):
-        calibration, calibration_record = choose_calibration(
-            image_set, images=settings.calibration_images, seed=settings.seed
-        )
+    trained_on, validated_on = _portions(record, image_set)
     model = load_trained(run.model)
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=256, verbose=0)
-    source = _Source(run, record, model, test, reference, calibration, calibration_record)
+    source = _Source(
+        run,
+        record,
+        model,
+        Converted(model, settings.opset),
+        test,
+        reference,
+        trained_on,
+        validated_on,
+        image_set.labelled_by_model,
+    )
     if settings.plan is not None:
-        source = _optimized(source, image_set, settings.plan, optimizing)
+        source = _optimized(source, settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
     whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
     files: list[ExportedFile] = []
     for fmt in settings.formats:
-        files.append(_export_file(source, fmt, settings))
+        files.append(_export_file(source, fmt, settings, climbing))
         # After each file, so that an index stands beside what was finished before a full disk or a Ctrl-C.
         export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
     return files
 
 
-def _optimized(source: _Source, image_set: ImageSet, plan: Plan, report: Report) -> _Source:
-    """Let the plan's steps change the weights; what is compared with stays the model as trained."""
-    recipe = source.record.recipe
-    trained_on, validated_on = portions(
+def _portions(record: RunRecord, image_set: ImageSet) -> tuple[Portion, Portion]:
+    """Tell which images the run was trained on, and which it was validated on."""
+    recipe = record.recipe
+    return portions(
         image_set,
         validation_fraction=float(recipe.get("validation_fraction", 0.1)),
-        seed=int(recipe.get("seed", source.record.seed)),
+        seed=int(recipe.get("seed", record.seed)),
     )
-    done = optimize(source.model, trained_on, validated_on, plan, report=report)
+
+
+def _optimized(source: _Source, plan: Plan, report: Report) -> _Source:
+    """Let the plan's steps change the weights; what is compared with stays the model as trained."""
+    done = optimize(source.model, source.trained_on, source.validated_on, plan, report=report)
     with native_output_kept():  # TensorFlow warns of a second model's tracing
         probabilities = done.model.predict(source.test.images, batch_size=256, verbose=0)
     outcome = replace(done.outcome, accuracy=top1_accuracy(probabilities, source.test.labels))
-    return replace(source, model=done.model, optimized=replace(done, outcome=outcome))
+    return replace(
+        source,
+        model=done.model,
+        converted=Converted(done.model, source.converted.opset),
+        optimized=replace(done, outcome=outcome),
+    )
 
 
 def require_all_kept(files: list[ExportedFile]) -> None:
@@ -174,15 +245,14 @@ def _check_data(record: RunRecord, image_set: ImageSet) -> None:
         )
 
 
-def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> ExportedFile:
+def _export_file(source: _Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
     target = source.target(fmt)
-    calibrated = fmt.needs_calibration and source.learnt(fmt) is None
-    calibration_record = source.calibration_record if calibrated else None
+    made = _convert(source, fmt, settings, climbing)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / target.name
-        content = _convert(source, fmt, opset=settings.opset)
+        content = made.content
         arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
         draft.write_bytes(content)
         with native_output_kept():
@@ -205,7 +275,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
             accuracy_keras=None if source.labelled_by_model else parity.accuracy_keras,
             accuracy=None if source.labelled_by_model else parity.accuracy,
             agreement=parity.accuracy if source.labelled_by_model else None,
-            calibration=calibration_record,
+            calibration=made.calibration,
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
@@ -219,7 +289,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         draft.write_bytes(content)
         golden_result = Classifier.open(draft).verify()
     failure = None
-    if parity.drop > settings.max_drop:
+    if parity.drop > settings.max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=settings.max_drop)
     elif not golden_result.passed:
         failure = (
@@ -237,10 +307,12 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         parity=parity,
-        calibration=calibration_record,
+        calibration=made.calibration,
         seconds=time.perf_counter() - started,
         failure=failure,
         arena_bytes=arena_bytes,
+        rungs=made.rungs,
+        warning=made.warning,
         optimized=source.optimized.outcome if source.optimized else None,
         packed=packed(content, fmt.suffix) if source.optimized else None,
     )
@@ -259,19 +331,46 @@ def _loss(parity: Parity, *, max_drop: float) -> str:
     )
 
 
-def _convert(source: _Source, fmt: Format, *, opset: int) -> bytes:
+@dataclass(frozen=True)
+class _Made:
+    """A converted file, without its manifest."""
+
+    content: bytes
+    calibration: Calibration | None = None
+    rungs: tuple[Rung, ...] = ()
+    warning: str | None = None
+
+
+def _convert(source: _Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> _Made:
     learnt = source.learnt(fmt)
     if learnt is not None:
-        return learnt
-    calibration = source.calibration if fmt.needs_calibration else None
-    with native_output_kept():
-        if fmt.suffix == ".tflite":
-            from edgecnn_export.tflite import export_tflite
-
-            return export_tflite(source.model, fmt.scheme, calibration=calibration, signed=fmt.signed)
-        from edgecnn_export.onnx import export_onnx
-
-        return export_onnx(source.model, fmt.scheme, opset=opset, calibration=calibration)
+        return _Made(learnt)
+    if not fmt.needs_calibration:
+        return _Made(source.converted.file(fmt, None))
+    chosen, record = choose_calibration(
+        source.trained_on.split,
+        source.trained_on.positions,
+        images=settings.calibration_images,
+        seed=settings.seed,
+    )
+    if fmt.scheme is not Scheme.INT8:
+        return _Made(source.converted.file(fmt, chosen), record)
+    learning = QuantizationAware(lambda: source.quantization_aware, chosen)
+    quantizer: Quantizer = (
+        TFLiteQuantizer(source.converted, fmt.signed, learning)
+        if fmt.suffix == ".tflite"
+        else OnnxQuantizer(source.converted, settings.reduce_range, learning)
+    )
+    climbed = climb(
+        quantizer,
+        source.material,
+        method=settings.calibration,
+        images=settings.calibration_images,
+        seed=settings.seed,
+        max_drop=settings.max_drop,
+        report=lambda rung: climbing(fmt, rung),
+    )
+    return _Made(climbed.content, climbed.taken.calibration, climbed.rungs, climbed.warning)
 
 
 def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:

@@ -28,7 +28,7 @@ class Format:
     @property
     def needs_calibration(self) -> bool:
         """Whether the ranges of the activations have to be measured on images."""
-        return self.scheme is Scheme.INT8
+        return self.scheme in (Scheme.INT8, Scheme.INT16X8)
 
 
 FORMATS = {
@@ -38,6 +38,7 @@ FORMATS = {
         Format(".tflite", Scheme.FLOAT16),
         Format(".tflite", Scheme.DYNAMIC),
         Format(".tflite", Scheme.INT8),
+        Format(".tflite", Scheme.INT16X8),
         Format(".onnx", Scheme.FLOAT32),
         Format(".onnx", Scheme.FLOAT16),
         Format(".onnx", Scheme.INT8),

@@ -12,10 +12,12 @@ import re
 import warnings
 from collections.abc import Collection
 
+from ai_edge_litert import schema_py_generated as schema
+
 from edgecnn_export.activation_statistics import Statistics
 from edgecnn_export.bias_correction import correct_biases
 from edgecnn_export.quantizable import Operator, tail
-from edgecnn_export.tflite_flatbuffer import operator_name, schema, unpack
+from edgecnn_export.tflite_flatbuffer import operator_name, unpack
 from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.errors import GateError, MissingExtraError
 

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.accuracy import Accuracy, mcnemar, top1_accuracy, top1_agreement
 
+# The usual level of a test.
+_SIGNIFICANT = 0.05
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -19,26 +22,28 @@ class Parity:
     mean_difference: float
     lost: int  # images that Keras alone gets right
     gained: int  # images that the file alone gets right
-    # Where the labels are the Keras model's own answers: points of accuracy that it would expect the file to lose, if
-    # its probabilities were right. What is counted above as accuracy is then agreement with it.
-    expected_drop: float | None = None
-
-    @property
-    def labelled_by_model(self) -> bool:
-        """Whether nobody labelled the images, so that no accuracy was measured."""
-        return self.expected_drop is not None
+    # Points of accuracy that the Keras model would expect the file to lose, if its probabilities were right.
+    expected_loss: float
+    # Whether nobody labelled the images: the labels are the Keras model's own answers, and what is counted above as
+    # accuracy is agreement with it.
+    labelled_by_model: bool = False
 
     @property
     def drop(self) -> float:
         """Accuracy lost, in percentage points; negative where the file does better. Without labels: expected so."""
-        if self.expected_drop is not None:
-            return self.expected_drop
+        if self.labelled_by_model:
+            return self.expected_loss
         return 100 * (self.accuracy_keras.value - self.accuracy.value)
 
     @property
     def p_value(self) -> float:
         """How likely two equally good models would differ so much on these images (McNemar's exact test), 0…1."""
         return mcnemar(self.lost, self.gained)
+
+    @property
+    def is_significant(self) -> bool:
+        """Whether the difference is more than chance: one image that flipped is no loss."""
+        return self.labelled_by_model or self.p_value < _SIGNIFICANT
 
 
 def compare(
@@ -66,11 +71,12 @@ def compare(
         mean_difference=float(difference.mean()),
         lost=int(np.count_nonzero(right_keras & ~right)),
         gained=int(np.count_nonzero(right & ~right_keras)),
-        expected_drop=_expected_drop(probabilities, keras) if labelled_by_model else None,
+        expected_loss=_expected_loss(probabilities, keras),
+        labelled_by_model=labelled_by_model,
     )
 
 
-def _expected_drop(probabilities: NDArray[np.float32], keras: NDArray[np.float32]) -> float:
+def _expected_loss(probabilities: NDArray[np.float32], keras: NDArray[np.float32]) -> float:
     """Tell how many points of accuracy the file would lose if the Keras model's probabilities were right.
 
     An image that falls to a class that is nearly as likely costs nearly nothing, one that falls to an absurd class one

@@ -8,8 +8,14 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from edgecnn_export.activation_statistics import measure_statistics
+from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.deployment_graph import deployment_graph
+from edgecnn_export.int8_tflite import quantize
+from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.manifest import Scheme
+
+_CALIBRATED = (Scheme.INT8, Scheme.INT16X8)
 
 
 def export_tflite(
@@ -19,26 +25,29 @@ def export_tflite(
 
     Args:
         model: float32 pixels 0…255 in, probabilities out.
-        scheme: int8 is full-integer: uint8 pixels in (scale 1.0, zero point 0, since the 1/255 in front is folded),
-            per-channel int8 weights, uint8 probabilities out in steps of 1/256.
-        calibration: for int8, uint8 `(N, height, width, channels)`.
-        signed: for int8, int8 pixels in (pixel - 128: scale 1.0, zero point -128) and int8 probabilities out, as some
-            NPUs and micro-controllers ask.
+        scheme: float32, float16 and dynamic range take and give float32; int16x8 does so too, and computes with
+            activations of 16 bits; int8 is that of `int8_tflite.quantize`.
+        calibration: for int8 and int16x8, uint8 `(N, height, width, channels)`.
+        signed: int8 in, int16 out; see `int8_tflite.quantize`.
 
     Raises:
-        ValueError: int8 without calibration images.
+        ValueError: int8 or int16x8 without calibration images.
     """
+    if scheme in _CALIBRATED and calibration is None:
+        raise ValueError(f"{scheme}: calibration images expected, got none")
+    if scheme is Scheme.INT8 and calibration is not None:
+        graph = TFLiteGraph(export_tflite(model, Scheme.FLOAT32))
+        return quantize(graph, measure_statistics(graph, calibration, CalibrationMethod.MINMAX), signed=signed)
     converter = tf.lite.TFLiteConverter.from_keras_model(deployment_graph(model, batch=1))
     if scheme is not Scheme.FLOAT32:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme is Scheme.FLOAT16:
         converter.target_spec.supported_types = [tf.float16]
-    if scheme is Scheme.INT8:
-        if calibration is None:
-            raise ValueError("int8: calibration images expected, got none")
+    if scheme is Scheme.INT16X8 and calibration is not None:
         converter.representative_dataset = lambda: _batches_of_one(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8 if signed else tf.uint8
+        converter.target_spec.supported_ops = [
+            tf.lite.OpsSet.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8
+        ]
     with warnings.catch_warnings():
         # "Statistics for quantized inputs were expected": they come from the calibration images.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")

@@ -27,7 +27,8 @@ def operator_name(model: Any, operator: Any) -> str:
     if code.customCode:
         return str(code.customCode.decode())
     # Numbers above 126 stand only in the newer of the two fields; the older one then holds 127.
-    return _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    name: str = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return name
 
 
 def operator_names(model: Any) -> tuple[str, ...]:

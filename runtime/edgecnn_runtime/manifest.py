@@ -42,6 +42,7 @@ class Scheme(enum.StrEnum):
     FLOAT16 = "float16"  # weights in float16, computed in float32 on most CPUs
     DYNAMIC = "dynamic"  # int8 weights, float activations
     INT8 = "int8"  # weights, activations, input and output: full-integer
+    INT16X8 = "int16x8"  # int8 weights, int16 activations
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ class Calibration:
     images: int
     seed: int
     fingerprint: str
+    method: str = "minmax"  # which of the values seen make the range
 
 
 @dataclass(frozen=True)

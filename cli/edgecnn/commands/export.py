@@ -30,6 +30,8 @@ from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
+    from edgecnn_export.formats import Format
+    from edgecnn_export.ladder import Rung
     from edgecnn_runtime.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20
@@ -67,8 +69,22 @@ def export(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the choice of calibration images.")] = 0,
     max_drop: Annotated[
-        float, typer.Option(help="Points of test accuracy a file may lose; one that loses more is not kept.")
+        float,
+        typer.Option(
+            help="Points of accuracy a file may lose. Where plain int8 loses more on the validation images, other ways "
+            "are tried; a file that loses clearly more on the test images is not kept."
+        ),
     ] = 1.0,
+    calibration: Annotated[
+        str,
+        typer.Option(
+            metavar="minmax|percentile|entropy",
+            help="Which of the values seen on the calibration images int8 can show.",
+        ),
+    ] = "minmax",
+    reduce_range: Annotated[
+        bool, typer.Option("--reduce-range", help="Weights of 7 bits in int8 ONNX, for x86 CPUs without VNNI.")
+    ] = False,
     opset: Annotated[int, typer.Option(help="Opset of the ONNX files.")] = 17,
     qat: Annotated[
         bool, typer.Option("--qat", help="Train on with the rounding of int8 first; implies --int8.")
@@ -110,6 +126,7 @@ def export(
     A model that somebody else trained becomes a run folder first:
     edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
     """
+    from edgecnn_export.calibration import calibration_method
     from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
     from edgecnn_export.optimized.plan import Plan
@@ -137,6 +154,8 @@ def export(
         calibration_images=calibration_images,
         seed=seed,
         max_drop=max_drop,
+        calibration=calibration_method(calibration),
+        reduce_range=reduce_range,
         opset=opset,
     )
     calibrates = any(fmt.needs_calibration for fmt in settings.formats)
@@ -168,7 +187,10 @@ def export(
         def optimizing(step: str, share: float) -> None:
             advance(round(_PARTS_OF_A_STEP * (steps.index(step) + share)), step)
 
-        files = export_run(folder, image_set, settings, report=count, optimizing=optimizing)
+        def climbing(fmt: "Format", rung: "Rung") -> None:
+            advance(parts + done, f"{fmt.name}: {rung.name}")
+
+        files = export_run(folder, image_set, settings, report=count, optimizing=optimizing, climbing=climbing)
     source = None
     if c_source:
         # Here, since it loads TensorFlow, whose absence the export itself has told by now.

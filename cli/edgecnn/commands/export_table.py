@@ -14,6 +14,11 @@ _PACKED = ("gzip kB", "zeros %", "distinct")
 
 def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:
     """Print what was exported as tables, or as the JSON document."""
+    for file in files:
+        if file.warning:
+            console.warn(f"{file.path.name}: {file.warning}")
+        if len(file.rungs) > 1:
+            _print_ladder(console, file)
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
         document["c_source"] = c_source.to_document()
@@ -82,6 +87,30 @@ def _packed(file: "ExportedFile") -> tuple[str, ...]:
         return "", "", ""
     packed = file.packed
     return f"{packed.gzip_bytes / 1000:,.1f}", f"{100 * packed.sparsity:.1f}", f"{packed.distinct_in_channel}"
+
+
+def _print_ladder(console: Console, file: "ExportedFile") -> None:
+    """Print what was tried to quantize a file; the last line is what it holds."""
+    console.say(f"{file.path.name}: plain int8 loses too much on the validation images; what was tried:")
+    rows = []
+    for rung in file.rungs:
+        accuracy = rung.parity.accuracy
+        low, high = accuracy.interval
+        rows.append(
+            (
+                rung.name,
+                f"{100 * accuracy.value:.2f} ({100 * low:.1f} … {100 * high:.1f})",
+                f"{0 - rung.parity.drop:+.2f}",
+                f"{rung.parity.expected_loss:.2f}",
+                f"{rung.size / 1000:,.1f}",
+                f"{rung.microseconds:,.0f}",
+            )
+        )
+    console.table(("", "validation %", "vs Keras", "expected loss", "kB", "µs an image"), rows)
+    in_float = file.rungs[-1].in_float
+    if in_float:
+        console.say(f"in float32: {', '.join(dict.fromkeys(in_float))}")
+    console.say()
 
 
 def _accuracy_cells(parity: "Parity") -> tuple[str, ...]:

@@ -1,0 +1,65 @@
+"""A trained model in float32 TFLite and ONNX, converted once however many files are made of it."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from edgecnn_export.formats import Format
+from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.native_output import native_output_kept
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import onnx
+    from numpy.typing import NDArray
+
+    from edgecnn_export.onnx_graph import OnnxGraph
+    from edgecnn_export.tflite_graph import TFLiteGraph
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What the formats are made of; the converters are loaded with the first file of their kind."""
+
+    model: "keras.Model"  # float32 pixels 0…255 in, probabilities out
+    opset: int
+
+    @cached_property
+    def tflite(self) -> "TFLiteGraph":
+        """The float32 TFLite file."""
+        from edgecnn_export.tflite import export_tflite
+        from edgecnn_export.tflite_graph import TFLiteGraph
+
+        with native_output_kept():
+            return TFLiteGraph(export_tflite(self.model, Scheme.FLOAT32))
+
+    @cached_property
+    def onnx(self) -> "onnx.ModelProto":
+        """The float32 ONNX model."""
+        from edgecnn_export.onnx import convert_onnx
+
+        with native_output_kept():
+            return convert_onnx(self.model, opset=self.opset)
+
+    @cached_property
+    def quantizable_onnx(self) -> "OnnxGraph":
+        """The float32 ONNX model, prepared for quantization."""
+        from edgecnn_export.onnx import quantizable_onnx
+
+        with native_output_kept():
+            return quantizable_onnx(self.onnx)
+
+    def file(self, fmt: Format, calibration: "NDArray[np.uint8] | None") -> bytes:
+        """Return the file of a format other than int8."""
+        if fmt.suffix == ".tflite":
+            from edgecnn_export.tflite import export_tflite
+
+            if fmt.scheme is Scheme.FLOAT32:
+                return self.tflite.content
+            with native_output_kept():
+                return export_tflite(self.model, fmt.scheme, calibration=calibration)
+        from edgecnn_export.onnx import checked, to_float16
+
+        with native_output_kept():
+            return checked(to_float16(self.onnx) if fmt.scheme is Scheme.FLOAT16 else self.onnx)

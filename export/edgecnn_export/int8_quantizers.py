@@ -1,0 +1,110 @@
+"""How each container is quantized to int8, as the ladder wants it."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.calibration import CalibrationMethod
+from edgecnn_export.converted import Converted
+from edgecnn_export.quantizable import Operator
+from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.native_output import native_output_kept
+
+if TYPE_CHECKING:
+    from edgecnn_export.onnx_graph import OnnxGraph
+    from edgecnn_export.optimized.optimize import Optimized
+    from edgecnn_export.tflite_graph import TFLiteGraph
+
+
+@dataclass(frozen=True)
+class QuantizationAware:
+    """What trains a network on with the rounding of int8, and the images to quantize the result with."""
+
+    train: Callable[[], "Optimized | None"]
+    calibration: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class TFLiteQuantizer:
+    """Full-integer TFLite: a `ladder.Quantizer`."""
+
+    converted: Converted
+    signed: bool
+    learning: "QuantizationAware"
+
+    @property
+    def graph(self) -> "TFLiteGraph":
+        """The float32 TFLite file."""
+        return self.converted.tflite
+
+    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+        """Quantize it, but for some operators."""
+        from edgecnn_export.int8_tflite import quantize
+
+        with native_output_kept():
+            return quantize(self.graph, statistics, signed=self.signed, in_float=in_float)
+
+    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a file on images."""
+        return _infer(content, ".tflite", images)
+
+    def trained_on(self) -> bytes | None:
+        """Return the file of the network after quantization-aware training, with the ranges that it has learnt."""
+        done = self.learning.train()
+        if done is None:
+            return None
+        if not self.signed:
+            return done.int8_tflite
+        again = TFLiteQuantizer(Converted(done.model, self.converted.opset), self.signed, self.learning)
+        statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
+        return again.file(statistics, ())
+
+
+@dataclass(frozen=True)
+class OnnxQuantizer:
+    """QDQ ONNX: a `ladder.Quantizer`."""
+
+    converted: Converted
+    reduce_range: bool
+    learning: "QuantizationAware"
+
+    @property
+    def graph(self) -> "OnnxGraph":
+        """The float32 ONNX model."""
+        return self.converted.quantizable_onnx
+
+    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+        """Quantize it, but for some operators."""
+        from edgecnn_export.int8_onnx import quantize
+        from edgecnn_export.onnx import checked
+
+        with native_output_kept():
+            return checked(quantize(self.graph, statistics, reduce_range=self.reduce_range, in_float=in_float))
+
+    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a file on images."""
+        return _infer(content, ".onnx", images)
+
+    def trained_on(self) -> bytes | None:
+        """Return the file of the weights that came back from quantization-aware training."""
+        done = self.learning.train()
+        if done is None:
+            return None
+        again = OnnxQuantizer(Converted(done.model, self.converted.opset), self.reduce_range, self.learning)
+        statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
+        return again.file(statistics, ())
+
+
+def _infer(content: bytes, suffix: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        path = Path(folder) / f"draft{suffix}"
+        path.write_bytes(content)
+        with native_output_kept():
+            backend = open_backend(path)
+        return backend.infer(np.asarray(images))

@@ -1,0 +1,219 @@
+"""From plain int8 to what it takes: the cheapest way of quantizing that keeps the accuracy.
+
+Each rung is measured on the validation images, which were neither trained nor calibrated on; the first that fits the
+budget is taken. The test images see only the file that comes out.
+"""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.calibration import CalibrationMethod, choose_calibration
+from edgecnn_export.parity import Parity, compare
+from edgecnn_export.quantizable import Graph, Operator, tail
+from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.manifest import Calibration
+
+# What "more images" means, where there are as many.
+_MORE_IMAGES = 1000
+# Into how many neighbouring groups the operators with weights are divided to find which of them cost most; neighbours
+# stay in float together, since what lies between two operators is rounded unless both are.
+_GROUPS = 8
+# Images on which the groups are compared with one another.
+_COMPARED = 64
+_TIMED = 20
+
+
+class Quantizer(Protocol):
+    """One container's way of making an int8 file."""
+
+    @property
+    def graph(self) -> Graph:
+        """The float32 graph."""
+
+    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+        """Quantize it, but for the operators named."""
+
+    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run a file through the runtime, `(N, height, width, channels)` to `(N, classes)`."""
+
+    def trained_on(self) -> bytes | None:
+        """Train on with the rounding of int8, and quantize; None where that cannot be done."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """The images that a ladder needs, and what the Keras model makes of them."""
+
+    train: Split
+    trained_on: NDArray[np.int64]  # positions in `train`
+    validation: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    keras: NDArray[np.float32]  # probabilities of the validation images, (N, classes)
+    labelled_by_model: bool = False
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One way of quantizing, and what it gave."""
+
+    name: str
+    parity: Parity  # on the validation images
+    size: int  # bytes
+    microseconds: float  # an image, one thread; a first impression, not a benchmark
+    calibration: Calibration | None
+    in_float: tuple[str, ...] = ()  # labels of the operators that stay float32
+
+    def fits(self, max_drop: float) -> bool:
+        """Tell whether it loses at most so many points, or one image.
+
+        By count, and by the points that the Keras model's own probabilities expect: a few hundred images may be lost
+        and gained in equal numbers by a file that is nonetheless much worse.
+        """
+        parity = self.parity
+        one_image = parity.lost - parity.gained <= 1
+        return (parity.drop <= max_drop or one_image) and parity.expected_loss <= max_drop
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry of `export.json`."""
+        return {
+            "rung": self.name,
+            "validation": {
+                "correct": self.parity.accuracy.correct,
+                "total": self.parity.accuracy.total,
+                "interval_95": list(self.parity.accuracy.interval),
+            },
+            "drop_points": round(self.parity.drop, 4),
+            "expected_loss_points": round(self.parity.expected_loss, 4),
+            "bytes": self.size,
+            "microseconds": round(self.microseconds, 1),
+            "in_float": list(self.in_float),
+        }
+
+
+@dataclass(frozen=True)
+class Climbed:
+    """The file that was taken, and the rungs up to it."""
+
+    content: bytes
+    rungs: tuple[Rung, ...]
+    warning: str | None = None  # of the calibration
+
+    @property
+    def taken(self) -> Rung:
+        """The rung of the file: the last that was tried if it fits, else the one that loses least."""
+        return self.rungs[-1]
+
+
+def climb(
+    quantizer: Quantizer,
+    material: Material,
+    *,
+    method: CalibrationMethod,
+    images: int | None,
+    seed: int,
+    max_drop: float,
+    report: Callable[[Rung], object],
+) -> Climbed:
+    """Try one way after the other until one fits.
+
+    Args:
+        quantizer: of the container.
+        material: images.
+        method: of the first rung.
+        images: to calibrate on in the first rung; None: the usual number.
+        seed: of the choice of images.
+        max_drop: points of accuracy that the file may lose on the validation images.
+        report: called after each rung.
+    """
+    tried: list[tuple[Rung, bytes]] = []
+    warning = None
+    for name, content, calibration, in_float, disagreement in _ways(quantizer, material, method, images, seed):
+        started = time.perf_counter()
+        quantizer.infer(content, material.validation[:_TIMED])
+        seconds = time.perf_counter() - started
+        probabilities = quantizer.infer(content, material.validation)
+        rung = Rung(
+            name,
+            compare(
+                probabilities,
+                keras=material.keras,
+                labels=material.labels,
+                labelled_by_model=material.labelled_by_model,
+            ),
+            len(content),
+            1e6 * seconds / len(material.validation[:_TIMED]),
+            calibration,
+            tuple(operator.label for operator in in_float),
+        )
+        warning = warning or disagreement
+        tried.append((rung, content))
+        report(rung)
+        if rung.fits(max_drop):
+            break
+    else:
+        # The best of those that do not fit comes last.
+        tried.sort(key=lambda one: one[0].parity.expected_loss, reverse=True)
+    return Climbed(tried[-1][1], tuple(rung for rung, _ in tried), warning)
+
+
+_Way = tuple[str, bytes, Calibration | None, Sequence[Operator], str | None]
+
+
+def _ways(
+    quantizer: Quantizer, material: Material, method: CalibrationMethod, images: int | None, seed: int
+) -> Iterator[_Way]:
+    """Make the files, cheapest for the device first, each only when it is asked for."""
+    graph = quantizer.graph
+    chosen, record = choose_calibration(material.train, material.trained_on, images=images, seed=seed)
+    record = dataclasses.replace(record, method=str(method))
+    plain = measure_statistics(graph, chosen, method)
+    yield f"int8, {method}, {len(chosen)} images", quantizer.file(plain, ()), record, (), plain.disagreement()
+    more = min(_MORE_IMAGES, len(material.trained_on))
+    if more > len(chosen):
+        many, many_record = choose_calibration(material.train, material.trained_on, images=more, seed=seed + 1)
+        many_record = dataclasses.replace(many_record, method=str(method))
+        statistics = measure_statistics(graph, many, method)
+        yield f"int8, {method}, {more} images", quantizer.file(statistics, ()), many_record, (), None
+    for other in CalibrationMethod:
+        if other is not method:
+            statistics = measure_statistics(graph, chosen, other)
+            other_record = dataclasses.replace(record, method=str(other))
+            yield f"int8, {other}, {len(chosen)} images", quantizer.file(statistics, ()), other_record, (), None
+    ranked = _by_cost(quantizer, plain, chosen[:_COMPARED])
+    for count in (1, 2, 4):
+        in_float = [operator for group in ranked[:count] for operator in group]
+        if count <= len(ranked) // 2:
+            name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
+            yield name, quantizer.file(plain, in_float), record, in_float, None
+    trained = quantizer.trained_on()
+    if trained is not None:
+        yield "int8, quantization-aware training", trained, None, (), None
+
+
+def _by_cost(quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8]) -> list[tuple[Operator, ...]]:
+    """Divide the operators in front of the tail into groups; the one whose rounding costs most comes first."""
+    graph = quantizer.graph
+    reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
+
+    def error(in_float: Sequence[Operator]) -> float:
+        probabilities = quantizer.infer(quantizer.file(statistics, in_float), images)
+        return float(np.abs(probabilities - reference).mean())
+
+    groups = neighbours(graph, _GROUPS)
+    return sorted(groups, key=error)
+
+
+def neighbours(graph: Graph, groups: int) -> list[tuple[Operator, ...]]:
+    """Divide the operators in front of the tail into runs of neighbours with about as many weighted ones each."""
+    front = graph.operators[: -len(tail(graph))]
+    starts = [index for index, operator in enumerate(front) if operator.weighted] or [0]
+    bounds = [int(part[0]) for part in np.array_split(starts, min(groups, len(starts)))]
+    bounds[0] = 0
+    return [front[start:end] for start, end in zip(bounds, [*bounds[1:], len(front)], strict=True)]
