@@ -15,8 +15,8 @@ from string import Template
 from typing import Any
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
-from tensorflow.lite.python import schema_py_generated as schema
 
 from edgecnn_export.bare_network import bare_network
 from edgecnn_export.export_index import ExportedFile, record_c_source

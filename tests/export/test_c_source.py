@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from micro import MicroBackend
 from numpy.typing import NDArray
 from tiny_classifier import RGB_16, tiny_classifier
@@ -100,8 +102,25 @@ def firmware(source: CSource) -> ctypes.CDLL:
     return loaded
 
 
-def _dtype(source: CSource) -> type:
-    return np.int8 if "using Input = int8_t" in source.header.read_text() else np.uint8
+def _interpreter(model: Path) -> Interpreter:
+    """Open a model with TFLite's reference kernels, which are TFLite-Micro's."""
+    interpreter = Interpreter(str(model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    return interpreter
+
+
+def _golden_outputs(model: Path) -> list[NDArray[np.generic]]:
+    """Return the output tensor for each golden image, as the interpreter leaves it."""
+    interpreter = _interpreter(model)
+    (pixels,), (probabilities,) = interpreter.get_input_details(), interpreter.get_output_details()
+    rows = []
+    for image in golden_images(RGB_16):
+        # pixel or pixel - 128
+        values = (image.astype(int) + pixels["quantization"][1]).astype(pixels["dtype"])
+        interpreter.set_tensor(pixels["index"], values[np.newaxis])
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(probabilities["index"])[0])
+    return rows
 
 
 def _golden_input(firmware: ctypes.CDLL, image: int, dtype: type) -> NDArray[np.generic]:
@@ -144,10 +163,15 @@ def test_the_array_is_the_network_alone_and_aligned(source: CSource, firmware: c
 
 def test_the_constants_are_those_of_the_tensors(source: CSource, firmware: ctypes.CDLL) -> None:
     assert [firmware.shape(k) for k in range(6)] == [*RGB_16.shape, len(LABELS), np.prod(RGB_16.shape), 4]
-    zero = -128 if _dtype(source) is np.int8 else 0
-    assert [(firmware.scale(k), firmware.zero_point(k)) for k in (0, 1)] == [(1.0, zero), (1 / 256, zero)]
+    interpreter = _interpreter(source.model)
+    (pixels,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    zero = -128 if pixels["dtype"] is np.int8 else 0
+    assert (firmware.scale(0), firmware.zero_point(0)) == (1.0, zero) == pixels["quantization"]
     assert [firmware.from_pixel(pixel) for pixel in range(256)] == list(range(zero, zero + 256))
-    assert [firmware.probability(zero + step) for step in range(256)] == [step / 256 for step in range(256)]
+    scale, zero_point = (1.0, 0) if output["dtype"] is np.float32 else output["quantization"]
+    assert (firmware.scale(1), firmware.zero_point(1)) == (scale, zero_point)
+    for value in range(128):
+        assert firmware.probability(value) == np.float32(scale) * np.float32(value - zero_point)
 
 
 def test_labels_arrive_as_they_are(firmware: ctypes.CDLL) -> None:
@@ -155,40 +179,42 @@ def test_labels_arrive_as_they_are(firmware: ctypes.CDLL) -> None:
 
 
 def test_each_operator_is_registered_once(source: CSource, firmware: ctypes.CDLL) -> None:
-    expected = ["AddConv2D", "AddFullyConnected", "AddMaxPool2D", "AddReshape", "AddSoftmax"]
-    if _dtype(source) is np.uint8:
-        expected.insert(3, "AddQuantize")
-    assert firmware.operators().decode().split() == expected
+    used = {detail["op_name"] for detail in _interpreter(source.model)._get_ops_details()}
+    assert {"CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "RESHAPE", "SOFTMAX"} <= used
+    assert firmware.operators().decode().split() == list(resolver_methods(sorted(used)))
 
 
 def test_of_equal_classes_the_first_is_the_best(source: CSource, firmware: ctypes.CDLL) -> None:
-    output = np.array([3, 7, 7, 5], _dtype(source))
+    output = np.array([3, 7, 7, 5], _interpreter(source.model).get_output_details()[0]["dtype"])
     assert firmware.best(output.ctypes.data_as(ctypes.c_void_p)) == 1
 
 
 def test_the_golden_images_are_the_runtimes(source: CSource, firmware: ctypes.CDLL) -> None:
-    zero = -128 if _dtype(source) is np.int8 else 0
-    for image, pixels in enumerate(golden_images(RGB_16)):
-        np.testing.assert_array_equal(_golden_input(firmware, image, _dtype(source)), pixels.astype(int) + zero)
+    pixels = _interpreter(source.model).get_input_details()[0]
+    for image, expected in enumerate(golden_images(RGB_16)):
+        values = _golden_input(firmware, image, pixels["dtype"])
+        np.testing.assert_array_equal(values, expected.astype(int) + pixels["quantization"][1])
 
 
 def test_the_golden_check_passes_here_and_fails_elsewhere(source: CSource, firmware: ctypes.CDLL) -> None:
-    rows = LiteRTBackend(source.model, reference=True).infer(golden_images(RGB_16))
-    zero = -128 if _dtype(source) is np.int8 else 0
-    for image, row in enumerate(rows):
-        steps = np.round(256 * row).astype(int)
-        assert _matches(firmware, image, (steps + zero).astype(_dtype(source)))
-        largest = int(steps.argmax())
-        steps[largest] -= 4
-        assert _matches(firmware, image, (steps + zero).astype(_dtype(source)))
-        steps[largest] -= 1
-        assert not _matches(firmware, image, (steps + zero).astype(_dtype(source)))
+    output = _interpreter(source.model).get_output_details()[0]
+    # 4/256 is the tolerance of the manifest.
+    step = 1 if output["dtype"] is np.float32 else output["quantization"][0]
+    for image, row in enumerate(_golden_outputs(source.model)):
+        assert _matches(firmware, image, row)
+        for share, matches in ((0.99, True), (1.3, False)):
+            other = row.astype(float)
+            other[row.argmax()] -= share * (4 / 256) / step
+            assert _matches(firmware, image, other.astype(output["dtype"])) is matches
 
 
 def test_tflite_micro_passes_the_golden_check_with_the_array(source: CSource, firmware: ctypes.CDLL) -> None:
     micro = MicroBackend(ctypes.string_at(firmware.data(), firmware.data_size()))
-    for image in range(4):
-        assert _matches(firmware, image, micro.invoke(_golden_input(firmware, image, _dtype(source))))
+    dtype = _interpreter(source.model).get_input_details()[0]["dtype"]
+    for image, expected in enumerate(_golden_outputs(source.model)):
+        output = micro.invoke(_golden_input(firmware, image, dtype))
+        assert _matches(firmware, image, output)
+        np.testing.assert_array_equal(output[0], expected)
 
 
 def _changed(source: CSource, folder: Path, **fields: object) -> Path:
@@ -213,7 +239,7 @@ def test_an_input_of_another_scale_gets_a_table(source: CSource, tmp_path: Path)
     model = unpack(source.model.read_bytes())
     graph = model.subgraphs[0]
     quantization = graph.tensors[graph.inputs[0]].quantization
-    quantization.scale, quantization.zeroPoint = [0.8], [-100 if _dtype(source) is np.int8 else 28]
+    quantization.scale, quantization.zeroPoint = [0.8], [quantization.zeroPoint[0] + 28]
     other = tmp_path / "other.tflite"
     text = read_associated_file(source.model, TFLITE_FILE)
     assert text is not None
@@ -225,6 +251,34 @@ def test_an_input_of_another_scale_gets_a_table(source: CSource, tmp_path: Path)
     expected = backend._encode(np.arange(256, dtype=np.uint8))
     assert [int(value) for value in table.replace(",", " ").split()] == expected.tolist()
     run(compiler("g++"), "-std=c++17", "-Wall", "-Werror", "-c", written.source, "-o", tmp_path / "other.o")
+
+
+def test_an_output_in_float_is_a_probability_already(tmp_path: Path) -> None:
+    """As where the last operator of an integer network is DEQUANTIZE."""
+    model = tiny_classifier(tmp_path / "parts.tflite")
+    parts = unpack(model.read_bytes())
+    graph = parts.subgraphs[0]
+    last = parts.operatorCodes[graph.operators[-1].opcodeIndex] = schema.OperatorCodeT()
+    last.builtinCode = last.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
+    last.version = 2
+    output = graph.tensors[graph.outputs[0]]
+    output.type, output.quantization = schema.TensorType.FLOAT32, None
+    # The first operator, uint8 to int8, keeps a code of its own.
+    parts.operatorCodes.append(schema.OperatorCodeT())
+    parts.operatorCodes[-1].builtinCode = parts.operatorCodes[-1].deprecatedBuiltinCode = (
+        schema.BuiltinOperator.QUANTIZE
+    )
+    parts.operatorCodes[-1].version = 2
+    graph.operators[0].opcodeIndex = len(parts.operatorCodes) - 1
+    text = read_associated_file(model, TFLITE_FILE)
+    assert text is not None
+    model.write_bytes(embed_in_tflite(pack(parts), Manifest.from_json(text)))
+    written = write_c_source(model)
+    header = written.header.read_text()
+    assert "using Output = float;" in header
+    assert "return value;" in header
+    assert "DEQUANTIZE" in written.operators
+    run(compiler("g++"), "-std=c++17", "-Wall", "-Wextra", "-Werror", "-c", written.source, "-o", tmp_path / "float.o")
 
 
 def test_both_files_are_written_or_none(source: CSource, tmp_path: Path) -> None:

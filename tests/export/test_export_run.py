@@ -98,7 +98,6 @@ def test_c_source_is_told_recorded_and_goes_with_its_file(run: RunFolder, digit_
     source = printed["c_source"]
     assert (source["of"], source["files"]) == (model.name, ["digits_model_data.h", "digits_model_data.cc"])
     assert f"kDataSize = {source['flash_bytes']};" in (run.export / source["files"][0]).read_text()
-    assert "QUANTIZE" not in source["operators"]
     index = json.loads((run.export / "export.json").read_text())
     assert index["c_source"] == source
     assert [entry["format"] for entry in index["files"]] == ["tflite-int8-signed"]

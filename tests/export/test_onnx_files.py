@@ -69,3 +69,14 @@ def test_onnxs_own_evaluator_gives_the_same_probabilities(
     images = digits[0][::1000]
     (expected,) = ReferenceEvaluator(str(path)).run(None, {"pixels": images.astype(np.float32)})
     np.testing.assert_allclose(Classifier.open(path).predict_proba(images), expected, atol=1e-5)
+
+
+def test_opencv_gives_the_same_probabilities(
+    exported_run: RunFolder, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
+) -> None:
+    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+    path = exported_run.exported(Scheme.FLOAT32, ".onnx")
+    images = digits[0][::50]
+    network = cv2.dnn.readNetFromONNX(str(path))
+    network.setInput(images.astype(np.float32))
+    np.testing.assert_allclose(network.forward(), Classifier.open(path).predict_proba(images), atol=1e-4)
