@@ -124,7 +124,7 @@ def flatten(model: "keras.Model") -> FlatNetwork:
     layers: list[FlatLayer] = []
     for name, layer, inputs, frozen in _calls(_copy_of(model)):
         weights = tuple(np.asarray(array, np.float32) for array in layer.get_weights())
-        layers.append(FlatLayer(name, type(layer).__name__, layer.get_config(), inputs, weights, frozen))
+        layers.append(FlatLayer(name, _kind(layer), _plain_config(name, layer), inputs, weights, frozen))
     return FlatNetwork((height, width, channels), tuple(layers))
 
 
@@ -186,6 +186,18 @@ def _calls(model: "keras.Model") -> Iterator[tuple[str, Any, tuple[str, ...], bo
     names[id(pixels)] = PIXELS
     follow(model, pixels, frozen=False)
     yield from calls
+
+
+def _plain_config(name: str, layer: Any) -> dict[str, Any]:
+    """Return the options of a layer as JSON has them."""
+    try:
+        config: dict[str, Any] = json.loads(json.dumps(layer.get_config(), default=np.ndarray.tolist))
+    except (TypeError, NotImplementedError) as error:
+        raise InputError(
+            f"{name} ({_kind(layer)}): a layer with plain options expected, got one that cannot be written as JSON "
+            f"({error}); export this model without --qat, --prune and --cluster"
+        ) from error
+    return config
 
 
 def _itself(layer: Any) -> Any:
