@@ -88,7 +88,9 @@ def _classify(
         candidate,
         worker.facts,
         shelf.sample(images),
-        accuracy=Accuracy(int(np.count_nonzero(classes == images.classes)), len(images.classes)),
+        accuracy=Accuracy(int(np.count_nonzero(classes == images.classes)), len(images.classes))
+        if subject.has_labels
+        else None,
         agreement=agreement,
     )
 

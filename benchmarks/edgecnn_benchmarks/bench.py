@@ -75,14 +75,14 @@ def bench(
         machine=machine,
         data=_test_data(subject, rows),
         keras_accuracy=None
-        if subject.keras_probabilities is None or subject.prepared is None
+        if subject.keras_probabilities is None or subject.prepared is None or not subject.has_labels
         else top1_accuracy(subject.keras_probabilities, subject.prepared.split(SPLIT).labels),
         rows=tuple(rows),
         failures=tuple(failures),
         reference=reference.name,
         recommended=recommended.name,
         verdict=verdict(rows, recommended, reference),
-        notes=notes(rows, reference, settings=settings, machine=machine, has_data=subject.has_data),
+        notes=notes(rows, reference, settings=settings, machine=machine, has_labels=subject.has_labels),
         folder=folder,
     )
     whole_files.write_json(folder / "bench.json", result.to_document())

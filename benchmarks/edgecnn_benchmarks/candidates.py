@@ -48,8 +48,13 @@ class Subject:
 
     @property
     def has_data(self) -> bool:
-        """Whether there are labelled images."""
+        """Whether there are images of its own to measure it on."""
         return self.prepared is not None or self.labelled_folder is not None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the images were labelled by somebody, not only by the float model."""
+        return self.has_data and not (self.prepared is not None and self.prepared.labelled_by_model)
 
 
 def read_subject(targets: Sequence[Path], *, data: Path | None) -> Subject:

@@ -238,8 +238,10 @@ def _method(result: BenchResult) -> Iterator[str]:
     yield "Peak memory: the largest resident set of a fresh process that opened the file and classified 100 images."
     if result.data:
         fingerprint = f", fingerprint {result.data.fingerprint[:12]}" if result.data.fingerprint else ""
+        labelled = any(row.accuracy is not None for row in result.rows)
+        measured = "Accuracy: top-1" if labelled else "Same top-1 as the Keras model (the images have no labels):"
         yield (
-            f"Accuracy: top-1 on the {result.data.images:,} test images of {result.data.name}{fingerprint}, "
-            "with the Wilson interval."
+            f"{measured} on the {result.data.images:,} test images of {result.data.name}{fingerprint}"
+            + (", with the Wilson interval." if labelled else ".")
         )
     yield "Ship: the fastest file within 1 point of the best accuracy; the smaller where two are equally fast."

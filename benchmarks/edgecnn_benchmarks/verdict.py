@@ -65,7 +65,7 @@ def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
 
 
 def notes(
-    rows: Sequence[Row], reference: Row, *, settings: Settings, machine: Machine, has_data: bool
+    rows: Sequence[Row], reference: Row, *, settings: Settings, machine: Machine, has_labels: bool
 ) -> tuple[str, ...]:
     """Say in plain sentences what a reader of the figures must know."""
     said = [
@@ -95,6 +95,6 @@ def notes(
             f"The machine was busy when the benchmark began (load average {machine.load_average[0]:.2f} on "
             f"{machine.available_cpus} processors): ratios can be trusted, bare latencies less."
         )
-    if not has_data:
+    if not has_labels:
         said.append("No labelled images were given (--data), so no accuracy was measured.")
     return tuple(said)

@@ -42,12 +42,7 @@ class ExportedFile:
             "failure": self.failure,
             "bytes": self.size,
             "sha256": self.sha256,
-            "accuracy": _accuracy(parity.accuracy),
-            "accuracy_keras": _accuracy(parity.accuracy_keras),
-            "drop_points": round(parity.drop, 4),
-            "lost": parity.lost,
-            "gained": parity.gained,
-            "mcnemar_p": round(parity.p_value, 6),
+            **_right(parity),
             "top1_agreement": parity.agreement,
             "largest_difference": parity.largest_difference,
             "mean_difference": parity.mean_difference,
@@ -111,6 +106,26 @@ def _read(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return document if isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION else {}
+
+
+def _right(parity: Parity) -> dict[str, Any]:
+    """Tell how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
+    if parity.labelled_by_model:
+        # No accuracy was measured, so none stands here.
+        return {
+            "accuracy": None,
+            "accuracy_keras": None,
+            "agreement": _accuracy(parity.accuracy),
+            "expected_drop_points": round(parity.drop, 4),
+        }
+    return {
+        "accuracy": _accuracy(parity.accuracy),
+        "accuracy_keras": _accuracy(parity.accuracy_keras),
+        "drop_points": round(parity.drop, 4),
+        "lost": parity.lost,
+        "gained": parity.gained,
+        "mcnemar_p": round(parity.p_value, 6),
+    }
 
 
 def _accuracy(accuracy: Accuracy) -> dict[str, Any]:

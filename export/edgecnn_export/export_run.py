@@ -17,7 +17,7 @@ from edgecnn_export.calibration import choose_calibration
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
 from edgecnn_export.micro_arena import measure_arena
-from edgecnn_export.parity import compare
+from edgecnn_export.parity import Parity, compare
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.backends import open_backend
@@ -72,6 +72,7 @@ class _Source:
     reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
     calibration: NDArray[np.uint8] | None
     calibration_record: Calibration | None
+    labelled_by_model: bool  # whether the labels of `test` are the model's own answers
 
 
 def export_run(
@@ -107,7 +108,7 @@ def export_run(
     model = load_trained(run.model)
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=256, verbose=0)
-    source = _Source(run, record, model, test, reference, calibration, calibration_record)
+    source = _Source(run, record, model, test, reference, calibration, calibration_record, image_set.labelled_by_model)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
     whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
@@ -152,7 +153,12 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         with native_output_kept():
             backend = open_backend(draft)
         probabilities = backend.infer(np.asarray(source.test.images))
-        parity = compare(probabilities, keras=source.reference, labels=source.test.labels)
+        parity = compare(
+            probabilities,
+            keras=source.reference,
+            labels=source.test.labels,
+            labelled_by_model=source.labelled_by_model,
+        )
         golden = backend.infer(golden_images(source.record.input))
         manifest = Manifest(
             name=source.run.name,
@@ -161,15 +167,16 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
             scheme=fmt.scheme,
             recipe=str(source.record.recipe["name"]),
             data_fingerprint=source.record.data_fingerprint,
-            accuracy_keras=parity.accuracy_keras,
-            accuracy=parity.accuracy,
+            accuracy_keras=None if source.labelled_by_model else parity.accuracy_keras,
+            accuracy=None if source.labelled_by_model else parity.accuracy,
+            agreement=parity.accuracy if source.labelled_by_model else None,
             calibration=calibration_record,
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
                 _GOLDEN_TOLERANCE[fmt.scheme],
             ),
-            versions=_versions(),
+            versions=tool_versions(),
             licence=source.record.licence,
         )
         content = _embed(content, fmt, manifest)
@@ -177,10 +184,7 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         golden_result = Classifier.open(draft).verify()
     failure = None
     if parity.drop > settings.max_drop:
-        failure = (
-            f"at most {settings.max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
-            f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
-        )
+        failure = _loss(parity, max_drop=settings.max_drop)
     elif not golden_result.passed:
         failure = (
             f"the same probabilities when the finished file is opened again expected (within "
@@ -201,6 +205,19 @@ def _export_file(source: _Source, fmt: Format, settings: ExportSettings) -> Expo
         seconds=time.perf_counter() - started,
         failure=failure,
         arena_bytes=arena_bytes,
+    )
+
+
+def _loss(parity: Parity, *, max_drop: float) -> str:
+    """Say that a file lost too much."""
+    if parity.labelled_by_model:
+        return (
+            f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} by the float model's own "
+            f"probabilities (it agrees on {100 * parity.agreement:.2f} % of images without labels); file not kept"
+        )
+    return (
+        f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
+        f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
     )
 
 
@@ -226,7 +243,7 @@ def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:
     return embed_in_onnx(content, manifest)
 
 
-def _versions() -> dict[str, str]:
+def tool_versions() -> dict[str, str]:
     """Tell which versions of the tools made the file, those that are installed."""
     installed = {}
     for name in _VERSIONED:

@@ -55,6 +55,9 @@ class ImageSet:
     folder: Path | None = None
     # By split, the positions of the images that are (nearly) identical to a training image.
     copies: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    # Whether nobody labelled the images: each has the class that a float model named, the one they were prepared for.
+    # What agrees with such labels agrees with that model, and may still be wrong.
+    labelled_by_model: bool = False
 
     def split(self, name: str) -> Split:
         """Return one split.
@@ -102,6 +105,7 @@ def open_prepared(folder: Path) -> ImageSet:
             warnings=tuple(document.get("warnings", ())),
             folder=folder.resolve(),
             copies={name: _positions(places, splits[name]) for name, places in document.get("copies", {}).items()},
+            labelled_by_model=bool(document.get("labelled_by_model", False)),
         )
     except FileNotFoundError as error:
         raise DataError(
@@ -135,6 +139,7 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
         "licence": image_set.licence,
         "warnings": list(image_set.warnings),
         "copies": {name: list(positions) for name, positions in image_set.copies.items()},
+        "labelled_by_model": image_set.labelled_by_model,
     }
 
 

@@ -121,6 +121,8 @@ class Manifest:
     # On the test split: the Keras model as trained, and this file as the runtime runs it.
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
+    # In their place where nobody has labelled the images: on how many this file names the class that Keras names.
+    agreement: Accuracy | None = None
     calibration: Calibration | None = None
     # The RAM that TFLite-Micro's interpreter needs for its tensors, where that was measured.
     arena_bytes: int | None = None
@@ -175,6 +177,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         data_fingerprint=document.get("data_fingerprint"),
         accuracy_keras=_accuracy_from(document.get("accuracy_keras")),
         accuracy=_accuracy_from(document.get("accuracy")),
+        agreement=_accuracy_from(document.get("agreement")),
         calibration=Calibration(**calibration) if calibration else None,
         arena_bytes=int(arena) if (arena := document.get("arena_bytes")) is not None else None,
         golden=GoldenCheck(

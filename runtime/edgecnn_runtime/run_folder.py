@@ -82,6 +82,11 @@ class RunFolder:
         return self.path / "test.probabilities.npy"
 
     @property
+    def images(self) -> Path:
+        """Of an adopted model, the prepared set of the images it was given; other runs have theirs elsewhere."""
+        return self.path / "images"
+
+    @property
     def figures(self) -> Path:
         """The PNG figures."""
         return self.path / "figures"

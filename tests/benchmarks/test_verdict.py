@@ -97,7 +97,7 @@ def test_verdict_of_equally_fast_and_larger() -> None:
 def test_notes_say_what_is_not_shown() -> None:
     same = row("same", us=300, correct=980, jitter="odd", reference=FLOAT)
     machine = dataclasses.replace(describe_machine(), available_cpus=2, load_average=(1.9, 1.0, 1.0))
-    said = notes([FLOAT, same, INT8], FLOAT, settings=Settings(rounds=12, threads=4), machine=machine, has_data=False)
+    said = notes([FLOAT, same, INT8], FLOAT, settings=Settings(rounds=12, threads=4), machine=machine, has_labels=False)
     assert [note.split(":")[0] for note in said] == [
         "No difference in latency between same and float was shown",
         "Only 8 of 12 rounds fitted into 60 s; a larger --max-secs gives narrower intervals.",
@@ -106,13 +106,13 @@ def test_notes_say_what_is_not_shown() -> None:
         "No labelled images were given (--data), so no accuracy was measured.",
     ]
     calm = dataclasses.replace(machine, load_average=(0.1, 0.1, 0.1))
-    assert notes([FLOAT, INT8], FLOAT, settings=Settings(rounds=8), machine=calm, has_data=True) == ()
+    assert notes([FLOAT, INT8], FLOAT, settings=Settings(rounds=8), machine=calm, has_labels=True) == ()
 
 
 def test_few_rounds_are_said_to_be_few() -> None:
     few = dataclasses.replace(FLOAT, rounds=FLOAT.rounds[:3])
     calm = dataclasses.replace(describe_machine(), available_cpus=2, load_average=None)
-    (note,) = notes([few], few, settings=Settings(rounds=3), machine=calm, has_data=True)
+    (note,) = notes([few], few, settings=Settings(rounds=3), machine=calm, has_labels=True)
     assert "At least 6 are needed" in note
 
 

@@ -70,6 +70,11 @@ def open_labelled_images(
 
 
 def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImages:
+    if image_set.labelled_by_model:
+        raise DataError(
+            f"{image_set.name}: images that somebody has labelled expected, got such that have the model's own answers "
+            "for labels; give class folders with --data"
+        )
     if image_set.labels != model.labels:
         raise DataError(
             f"{image_set.name}: the labels of {model.path} expected ({_listed(model.labels)}), "

@@ -10,6 +10,8 @@ from edgecnn_training.data.split_names import TRAIN
 
 # From this ratio on, between the largest and the smallest class of a split, always naming the largest looks good.
 _UNBALANCED = 2.0
+# Of more classes without images, only the number is told.
+_NAMED = 20
 
 
 def inspect(
@@ -61,6 +63,8 @@ def class_warnings(split: str, labels: tuple[str, ...], numbers: NDArray[np.int6
     sizes = np.bincount(numbers, minlength=len(labels))
     missing = [label for label, size in zip(labels, sizes, strict=True) if not size]
     if missing:
+        if len(missing) > _NAMED:
+            return [f"{split}: no image of {len(missing):,} of the {len(labels):,} classes"]
         return [f"{split}: no image of class {', '.join(missing)}"]
     largest, smallest = int(sizes.argmax()), int(sizes.argmin())
     if sizes[largest] >= _UNBALANCED * sizes[smallest]:

@@ -36,6 +36,7 @@ def write_set(
     whence: str,
     licence: str | None = None,
     counts: Mapping[str, int] | None = None,
+    labelled_by_model: bool = False,
     report: Report | None = None,
 ) -> ImageSet:
     """Write a prepared set, whole or not at all, and open it. An image that cannot be read is left out with a warning.
@@ -48,6 +49,7 @@ def write_set(
         whence: where the source came from, in words.
         licence: of the images.
         counts: how many images each split of the whole set is known to have.
+        labelled_by_model: whether the labels are only a model's answers.
         report: called now and then.
 
     Raises:
@@ -55,7 +57,7 @@ def write_set(
     """
     check_replaceable(folder)
     with folder_written_whole(folder) as partial:
-        _write_files(partial, source, name, spec, whence, licence, counts or {}, report)
+        _write_files(partial, source, name, spec, whence, licence, counts or {}, labelled_by_model, report)
     return open_prepared(folder)
 
 
@@ -89,6 +91,7 @@ def _write_files(
     whence: str,
     licence: str | None,
     counts: Mapping[str, int],
+    labelled_by_model: bool,
     report: Report | None,
 ) -> None:
     """Write all files of a prepared set, `dataset.json` last."""
@@ -120,6 +123,8 @@ def _write_files(
         splits[split_name] = Split(np.load(path, mmap_mode="r", allow_pickle=False), labels, files)
     numbers = {split_name: split.labels for split_name, split in splits.items()}
     copies = copies_of_train(splits, digests)
+    if not labelled_by_model:
+        warnings += inspect(source.labels, numbers=numbers, digests=digests, counts=counts or {}, copies=copies)
     image_set = ImageSet(
         name=name,
         labels=source.labels,
@@ -128,8 +133,9 @@ def _write_files(
         fingerprint=fingerprint(source.labels, splits),
         source=whence,
         licence=licence,
-        warnings=(*warnings, *inspect(source.labels, numbers=numbers, digests=digests, counts=counts, copies=copies)),
+        warnings=tuple(warnings),
         copies=copies,
+        labelled_by_model=labelled_by_model,
     )
     whole_files.write_json(folder / DATASET_FILE, describe(image_set))
 
