@@ -1,0 +1,15 @@
+"""A model that somebody else trained becomes a run: pixels 0…255 in, probabilities out, from then on one of ours.
+
+Nothing in a model file is trusted and nothing in it is executed: Keras configurations are looked through before Keras
+reads them, and a SavedModel is read as data and rebuilt from layers that Keras ships.
+
+untrusted_config   what a Keras configuration may not hold: code, files, packages
+model_file         .keras, .h5, .hdf5 or a SavedModel folder -> a Keras model
+saved_model        a SavedModel -> its graph, as plain nodes with their constants
+graph              these nodes, from whichever reader
+graph_layers       such a graph -> a Keras model
+pixel_scaling      how the network wants its pixels -> layers in front of it
+answers            logits or probabilities -> layers behind it
+application        the networks of keras.applications, with the labels of ImageNet
+adopt              all of it, into a run folder
+"""

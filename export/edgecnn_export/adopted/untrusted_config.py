@@ -1,0 +1,109 @@
+"""Look through the configuration of a Keras model before Keras builds anything from it.
+
+Keras's own safe mode refuses Lambda layers, in legacy files only since its latest versions, and imports any module of
+Keras that a file names. What is refused here is refused for every container, and by the name of the layer.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn_runtime.errors import ModelError
+
+# Layers that hold code, or run what is in another file.
+_CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "FlaxLayer", "JaxLayer"})
+# Layers that read a vocabulary from a path or an address in the configuration. No image classifier needs them.
+_FILES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Hashing"})
+
+# Of the operations that tf.keras writes for `a + b` or `tf.nn.relu(a)`: the parts of TensorFlow that only compute.
+_OPERATION_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
+_OPERATIONS = (
+    "__operators__.", "math.", "nn.", "compat.v1.math.", "compat.v1.nn.", "keras.activations.", "keras.backend.",
+    "reshape", "concat", "cast", "clip_by_value", "expand_dims", "squeeze", "identity", "transpose", "pad", "split",
+)  # fmt: skip
+
+_PACKAGES = frozenset({"keras", "keras_core", "tf_keras", "builtins"})
+# Where a function that a layer calls may come from; other parts of Keras read files and addresses.
+_FUNCTIONS = frozenset({"activations", "constraints", "initializers", "regularizers", "builtins"})
+
+
+@dataclass(frozen=True)
+class _Part:
+    """One object that a configuration describes."""
+
+    kind: str  # its class
+    module: str
+    name: str  # of the layer, or of the layer it belongs to
+    function: str  # that an operation layer calls
+
+
+def check_config(config: Any, path: Path) -> None:
+    """Refuse a configuration that names code, a file to read, or a class that is not Keras's own.
+
+    Args:
+        config: the parsed JSON.
+        path: the file it comes from, for the message.
+
+    Raises:
+        ModelError: naming the layer.
+    """
+    for part in _parts(config):
+        if part.kind in _CODE:
+            raise ModelError(
+                f"{path}: layers without code of their own expected, got the {part.kind} layer {part.name!r}, "
+                "which could run anything; save the model with a layer of Keras in its place"
+            )
+        if part.kind in _FILES:
+            raise ModelError(
+                f"{path}: layers that read no files expected, got the {part.kind} layer {part.name!r}; "
+                "save the model without it"
+            )
+        if part.kind in _OPERATION_LAYERS and not part.function.startswith(_OPERATIONS):
+            raise ModelError(
+                f"{path}: operations that only compute expected, got {part.function!r} in the layer {part.name!r}; "
+                "save the model without it"
+            )
+        if part.kind == "function" and _FUNCTIONS.isdisjoint(part.module.split(".")):
+            raise ModelError(
+                f"{path}: activations of Keras expected, got a function of {part.module} in the layer {part.name!r}; "
+                "save the model without it"
+            )
+        if part.module.partition(".")[0] not in _PACKAGES:
+            raise ModelError(
+                f"{path}: layers that Keras ships expected, got {part.name!r}, a {part.kind} of {part.module}, whose "
+                "code is not in the file; save the model without it, or as a SavedModel with model.export()"
+            )
+
+
+def _parts(config: Any) -> Iterator[_Part]:
+    """Find every described object, however deep; the layer around it gives its name to what has none."""
+    waiting: list[tuple[Any, str]] = [(config, "")]
+    while waiting:
+        value, name = waiting.pop()
+        if isinstance(value, list):
+            waiting += [(inner, name) for inner in value]
+        elif isinstance(value, dict):
+            inner = value.get("config")
+            if isinstance(inner, dict) and isinstance(inner.get("name"), str):
+                name = inner["name"]
+            if isinstance(value.get("class_name"), str):
+                yield _part(value, name)
+            # Losses and metrics, which are never read.
+            waiting += [(inner, name) for key, inner in value.items() if key != "compile_config"]
+
+
+def _part(value: dict[str, Any], name: str) -> _Part:
+    # Where Keras registered a class for a user, `registered_name` is "package>class", whatever the module says.
+    registered = value.get("registered_name")
+    foreign = registered.partition(">")[0] if isinstance(registered, str) and ">" in registered else ""
+    foreign = "" if foreign in ("keras", "Keras", "tf_keras") else foreign
+    module = value.get("module")
+    inner = value.get("config")
+    function = inner.get("function") if isinstance(inner, dict) else None
+    return _Part(
+        kind=value["class_name"],
+        module=foreign or (module if isinstance(module, str) else "keras"),
+        name=name or value["class_name"],
+        function=function if isinstance(function, str) else "",
+    )

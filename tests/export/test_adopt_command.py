@@ -1,0 +1,150 @@
+"""A stranger's model through the real command line: a run folder, exported files, and what may be said of them."""
+
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from conftest import edgecnn
+from PIL import Image
+from tiny_foreign import SIDE, probabilities_by_hand
+from typer.testing import CliRunner
+
+from edgecnn.app import app
+from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.run_folder import RunFolder, open_run_data
+
+LABELS = ("red", "green", "blue")
+# What has to be said of the network below, for float files.
+GOOD = ("--labels", "a,b,c", "--scale", "1/255")
+
+
+def write_colours(path: Path, *, folders: bool) -> Path:
+    """Thirty noisy images, each of one colour; in a folder a colour, or all in one."""
+    generator = np.random.default_rng(0)
+    for number in range(30):
+        pixels = generator.integers(0, 120, (20, 20, 3))
+        pixels[..., number % 3] += 100
+        folder = path / LABELS[number % 3] if folders else path
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:02}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def network() -> keras.Model:
+    """One that names the strongest colour, for BGR with ImageNet's mean taken off; it gives logits."""
+    image = keras.Input((SIDE, SIDE, 3))
+    convolution = keras.layers.Conv2D(3, 1, name="first")
+    x = keras.layers.GlobalAveragePooling2D()(convolution(image))
+    logits = keras.layers.Dense(3, name="logits")
+    network = keras.Model(image, logits(x))
+    mean = np.array([103.939, 116.779, 123.68])
+    convolution.set_weights([np.eye(3).reshape(1, 1, 3, 3), mean])
+    # From blue, green, red to red, green, blue.
+    logits.set_weights([np.eye(3)[::-1] / 10, np.zeros(3)])
+    return network
+
+
+def test_class_folders_give_an_accuracy(network: keras.Model, tmp_path: Path) -> None:
+    network.save(tmp_path / "colours.keras")
+    write_colours(tmp_path / "images", folders=True)
+    words = ("export", "colours.keras", "--labels", ",".join(LABELS), "--preprocess", "caffe")
+    printed = edgecnn(*words, "--calibration-data", "images", "-f", "tflite-int8", "-f", "onnx-float32", cwd=tmp_path)
+    assert "100.00" in printed
+    run = RunFolder(tmp_path / "runs/colours")
+    record = run.read_record()
+    assert record.recipe["name"] == "adopted"
+    assert record.recipe["output"] == "logits"
+    index = {entry["format"]: entry for entry in json.loads((run.export / "export.json").read_text())["files"]}
+    assert {name: entry["accuracy"]["correct"] for name, entry in index.items()} == {
+        "tflite-int8": 15,
+        "onnx-float32": 15,
+    }
+
+    # The device, from a photo of any size, against the stranger's own script on pixels prepared by hand.
+    classifier = Classifier.open(run.exported("float32", ".onnx"))
+    for path in sorted((tmp_path / "images").rglob("*.png"))[:3]:
+        pixels = read_image(path, record.input).astype(np.float64)
+        by_hand = (pixels[..., ::-1] - [103.939, 116.779, 123.68])[np.newaxis]
+        expected = probabilities_by_hand(network, by_hand, "logits")
+        np.testing.assert_allclose(classifier.predict_proba(read_image(path, record.input)), expected[0], atol=1e-5)
+        assert classifier.predict(path).label == path.parent.name
+    assert "Weighted F1 1.0000" in CliRunner().invoke(app, ["evaluate", str(run.path)]).stdout
+
+
+def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network.export(tmp_path / "colours", verbose=False)
+    write_colours(tmp_path / "images", folders=False)
+    (tmp_path / "labels.txt").write_text("\n".join(LABELS))
+    words = ("export", "colours", "--labels", "labels.txt", "--preprocess", "caffe", "--calibration-data", "images")
+    printed = edgecnn(*words, "-f", "tflite-int8", "--output", "runs/mine", cwd=tmp_path)
+    assert "accuracy %" not in printed
+    assert "this is agreement with the float model, not accuracy" in printed
+    run = RunFolder(tmp_path / "runs/mine")
+    (entry,) = json.loads((run.export / "export.json").read_text())["files"]
+    assert entry["accuracy"] is entry["accuracy_keras"] is None
+    assert "drop_points" not in entry
+    assert entry["agreement"]["total"] == 15
+    manifest = Classifier.open(run.exported("int8", ".tflite")).manifest
+    assert manifest.accuracy is manifest.accuracy_keras is None
+    assert manifest.agreement is not None
+    assert manifest.agreement.correct == entry["agreement"]["correct"] >= 14
+    assert open_run_data(run.read_record()).labelled_by_model
+
+    # The rest in this process, since it starts TensorFlow once.
+    monkeypatch.chdir(tmp_path)
+    error = CliRunner().invoke(app, ["evaluate", "runs/mine"]).exception
+    assert "images that somebody has labelled expected, got such that have the model's own answers" in str(error)
+    assert CliRunner().invoke(app, ["bench", "runs/mine", "--rounds", "2", "--max-secs", "5"]).exception is None
+    bench = json.loads((run.bench / "bench.json").read_text())
+    assert bench["keras_accuracy"] is None
+    assert [(row["accuracy"], row["agreement"] is not None) for row in bench["rows"]] == [(None, True)]
+    assert "No labelled images were given" in " ".join(bench["notes"])
+
+    # From now on a run like any other; and adopted again, it replaces itself.
+    assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
+    assert run.exported("int8", ".tflite").exists()
+    error = CliRunner().invoke(app, ["export", "runs/mine", "--scale", "1/255"]).exception
+    assert "got runs/mine, a run folder" in str(error)
+    again = CliRunner().invoke(app, [*words, "-f", "tflite-float32", "--output", "runs/mine"])
+    assert again.exception is None
+
+
+BAD = [
+    ((), "--labels expected, a file with one label a line or a,b,c"),
+    (("--labels", "a,b", "--scale", "1"), "labels: 3 expected, as many as the model tells classes apart, got 2"),
+    ((*GOOD, "--int8"), "--calibration-data: a folder of images to measure int8 ranges on expected, got none"),
+    ((*GOOD, "--calibration-data", "nowhere"), "expected, got no such folder"),
+    ((*GOOD, "--output", "busy"), "got another run or other files; give another --output"),
+    ((*GOOD, "--weights", "none"), "--weights: --application expected beside it"),
+    ((*GOOD, "--application", "VGG16"), "a model or --application expected"),
+    ((*GOOD, "--resize", "stretch"), "--resize: one of squash, crop, pad expected, got 'stretch'"),
+    ((*GOOD, "--output-is", "odds"), "--output-is: logits or probabilities expected, got 'odds'"),
+    ((*GOOD, "--imgsz", "64"), f"--imgsz: {SIDE}x{SIDE} expected, the input of m.keras, got 64"),
+]
+
+
+def test_bad_input_is_a_plain_message_and_leaves_nothing(
+    network: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    network.save("m.keras")
+    Path("busy").mkdir()
+    Path("busy/thesis.txt").write_text("mine")
+    for words, message in BAD:
+        # In this process, since starting TensorFlow ten times takes longer than all the rest.
+        error = CliRunner().invoke(app, ["export", "m.keras", *words]).exception
+        assert isinstance(error, InputError), (words, error)
+        assert message in str(error)
+    assert not Path("runs").exists()
+    assert [path.name for path in Path("busy").iterdir()] == ["thesis.txt"]
+    assert "a run folder, a .keras" in str(CliRunner().invoke(app, ["export"]).exception)
+    said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
+    assert "nowhere: a folder of images" in said
+    assert "Traceback" not in said

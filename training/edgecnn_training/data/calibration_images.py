@@ -1,0 +1,183 @@
+"""The images beside a model that somebody else trained: some to calibrate on, the others to check the files on."""
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_training.data.decode import map_images
+from edgecnn_training.data.finding import Finding, Kind
+from edgecnn_training.data.listing import listed
+from edgecnn_training.data.own_images import OwnImages
+from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.split_names import TEST, TRAIN
+from edgecnn_training.data.write_set import Report, write_set
+
+LAYOUT = "a folder of images, or one with a sub-folder of images for each class"
+
+# Fewer tell nothing, neither of ranges nor of errors.
+_FEWEST = 10
+# Images that go through the model at once.
+_BATCH = 32
+
+# uint8 (N, height, width, channels) -> float32 (N, classes)
+Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class CalibrationImages:
+    """Images, nothing decoded yet; without labels of their own, the model's answers stand in for them."""
+
+    name: str
+    whence: str
+    source: Source  # the labels are those of the model, in its order
+    labelled: bool
+    # Whether there is anything in them to calibrate on; otherwise all are for checking.
+    calibrates: bool = True
+
+    def sample(self, spec: InputSpec, count: int) -> NDArray[np.uint8]:
+        """Read up to `count` images, spread over all of them: uint8 `(N, height, width, channels)`.
+
+        Raises:
+            DataError: not one of them can be read.
+        """
+        split = next(iter(self.source.splits.values()))
+        chosen = np.zeros(len(split), bool)
+        chosen[np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64)] = True
+        read = [pixels for pixels in map_images(_reader(spec), split.chosen(chosen).images) if pixels is not None]
+        if not read:
+            raise DataError(f"{self.whence}: images that Pillow reads expected, got none among {int(chosen.sum())}")
+        return np.stack(read)
+
+    def write(
+        self, folder: Path, *, spec: InputSpec, predict: Predict, seed: int = 0, report: Report | None = None
+    ) -> ImageSet:
+        """Write the images as a prepared set with the splits `train`, to calibrate on, and `test`.
+
+        Splits that the images come with stay; otherwise each gets half of every class. Without labels, the class that
+        the model names is taken, and the set says so (`labelled_by_model`).
+
+        Raises:
+            DataError: too few images that can be read.
+        """
+        source = self.source if self.labelled else _answered(self.source, spec, predict)
+        if self.calibrates and not {TRAIN, TEST} <= set(source.splits):
+            source = _halved(source, self.whence, seed)
+        return write_set(
+            folder,
+            source,
+            name=self.name,
+            spec=spec,
+            whence=self.whence,
+            labelled_by_model=not self.labelled,
+            report=report,
+        )
+
+
+def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> CalibrationImages:
+    """Find the images a user names; class folders, a zip or a CSV give labels, a folder of images gives none.
+
+    Args:
+        data: where they are.
+        labels: of the model, in its order; the images may show some of them only.
+
+    Raises:
+        DataError: nothing of that kind, too few, or labels that the model has not.
+    """
+    if data.is_dir() and (files := image_files(data)) and not _has_class_folders(data):
+        split = SourceSplit(files, np.zeros(len(files), np.int64), [path.name for path in files])
+        whence = f"images in {data.resolve()}"
+        found = CalibrationImages(data.resolve().name, whence, Source(labels, {TEST: split}), labelled=False)
+    else:
+        found = _labelled(data, labels)
+    if len(found.source) < _FEWEST:
+        raise DataError(f"{data}: at least {_FEWEST} images expected, better some hundred, got {len(found.source)}")
+    return found
+
+
+def generated_images(spec: InputSpec, labels: tuple[str, ...]) -> CalibrationImages:
+    """Return the images of the golden check, for want of real ones: enough to compare files, not to calibrate on."""
+    pixels = list(golden_images(spec))
+    split = SourceSplit(pixels, np.zeros(len(pixels), np.int64), [f"golden {n}" for n in range(len(pixels))])
+    source = Source(labels, {TEST: split})
+    return CalibrationImages("generated", "generated images", source, labelled=False, calibrates=False)
+
+
+def _has_class_folders(folder: Path) -> bool:
+    return any(path.is_dir() and image_files(path, recursive=True) for path in folder.iterdir())
+
+
+def _labelled(data: Path, labels: tuple[str, ...]) -> CalibrationImages:
+    images = OwnImages.at(str(data))
+    if images is None or (data.is_dir() and not any(data.iterdir())):
+        found = "an empty folder" if data.is_dir() else "another file" if data.exists() else "no such folder"
+        raise DataError(f"{data}: {LAYOUT}, expected, got {found}")
+    source = images.read()
+    unknown = [label for label in source.labels if label not in labels]
+    if unknown:
+        raise DataError(
+            f"{data}: class folders named after the labels expected ({listed(labels)}), got {listed(unknown)}; "
+            "rename them, or give the images in one folder without labels"
+        )
+    numbers = np.array([labels.index(label) for label in source.labels], np.int64)
+    splits = {name: dataclasses.replace(split, labels=numbers[split.labels]) for name, split in source.splits.items()}
+    return CalibrationImages(images.name, images.whence, Source(labels, splits, source.findings), labelled=True)
+
+
+def _answered(source: Source, spec: InputSpec, predict: Predict) -> Source:
+    """Give images the classes that the model names; leave out what cannot be read."""
+    findings = list(source.findings)
+    splits = {}
+    for name, split in source.splits.items():
+        classes = np.full(len(split), -1, np.int64)
+        for positions, batch in _batches(split, spec):
+            classes[positions] = predict(batch).argmax(axis=1)
+        read = classes >= 0
+        if not read.all():
+            unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
+            findings.append(Finding(Kind.UNREADABLE, "images that cannot be read are left out", unreadable))
+        splits[name] = dataclasses.replace(split.chosen(read), labels=classes[read])
+    return Source(source.labels, splits, tuple(findings))
+
+
+def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
+    """Yield the positions and pixels of the images that can be read."""
+    waiting: list[tuple[int, NDArray[np.uint8]]] = []
+    for position, pixels in enumerate(map_images(_reader(spec), split.images)):
+        if pixels is not None:
+            waiting.append((position, pixels))
+        if len(waiting) == _BATCH:
+            yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
+            waiting = []
+    if waiting:
+        yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
+
+
+def _halved(source: Source, whence: str, seed: int) -> Source:
+    """Take half of the images, stratified, to calibrate on; the others are checked on."""
+    (split,) = source.splits.values()
+    if len(split) < _FEWEST:
+        raise DataError(f"{whence}: at least {_FEWEST} images that can be read expected, got {len(split)}")
+    chosen = np.zeros(len(split), bool)
+    chosen[stratified_sample(split.labels, len(split) // 2, seed=seed)] = True
+    return dataclasses.replace(source, splits={TRAIN: split.chosen(chosen), TEST: split.chosen(~chosen)})
+
+
+def _reader(spec: InputSpec) -> Callable[[ImageSource], NDArray[np.uint8] | None]:
+    def read(image: ImageSource) -> NDArray[np.uint8] | None:
+        try:
+            return read_image(image, spec)
+        except ImageError:
+            return None
+
+    return read
