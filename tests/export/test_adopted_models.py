@@ -1,5 +1,6 @@
 """Models that somebody else trained: the adopted one says what the stranger's own script would."""
 
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from edgecnn_export.adopted.adopt import AdoptedModel, adopted_model
 from edgecnn_export.adopted.foreign_model import foreign_model
 from edgecnn_export.adopted.labels import read_labels
 from edgecnn_export.adopted.model_file import open_model
-from edgecnn_export.adopted.pixel_scaling import PixelScaling, scaling_of_function, scaling_of_options
+from edgecnn_export.adopted.pixel_scaling import PixelScaling, named_scaling, scaling_of_function, scaling_of_options
 from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime.errors import InputError, ModelError
@@ -135,6 +136,22 @@ def test_code_in_a_file_is_refused_by_name(suffix: str, tmp_path: Path) -> None:
     path = save(with_layer(Halved(name="mine")), tmp_path, suffix)
     with pytest.raises(ModelError, match=r"'mine'|Halved"):
         open_model(path)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_what_is_checked_is_what_is_read(tmp_path: Path) -> None:
+    """A file that is HDF5 at its beginning and a zip at its end, where a harmless configuration stands."""
+    path = save(with_layer(keras.layers.Lambda(lambda x: x / 2, name="half_it")), tmp_path, ".h5")
+    save(with_layer(keras.layers.ReLU()), tmp_path, ".keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as harmless, zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("config.json", harmless.read("config.json"))
+    assert zipfile.is_zipfile(path)
+    for name in ("model.h5", "model.keras", "model.KERAS"):
+        path = path.replace(tmp_path / name)
+        with pytest.raises(
+            InputError, match=r"got the Lambda layer 'half_it'|whole Keras model|got \.KERAS; rename it"
+        ):
+            open_model(path)
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
@@ -329,7 +346,7 @@ def test_the_scaling_has_to_be_said_unless_the_network_brings_it(tmp_path: Path)
     x = keras.layers.Rescaling(1 / 255)(image)
     x = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))
     model = adopted(save(keras.Model(image, x), tmp_path, ".keras"), labels=("a", "b", "c"))
-    assert "it takes pixels 0…255 as they are" in model.assumed
+    assert "it takes pixels 0…255, since it begins with its own scaling" in model.assumed
 
 
 @pytest.mark.parametrize(
@@ -345,6 +362,14 @@ def test_the_scaling_has_to_be_said_unless_the_network_brings_it(tmp_path: Path)
 def test_impossible_scalings_are_refused(options: dict[str, str], message: str) -> None:
     with pytest.raises(InputError, match=message):
         scaling_of_options(**options)
+
+
+def test_a_mean_for_pixels_of_another_range_is_found_out() -> None:
+    """The commonest slip: what is written down for pixels 0…1, without the 1/255."""
+    wrong = scaling_of_options(mean="0.485,0.456,0.406", std="0.229,0.224,0.225")
+    assert wrong is not None
+    assert wrong.largest == pytest.approx(255 / 0.224, rel=0.01)
+    assert all(named_scaling(name).largest <= 255 for name in ("caffe", "tf", "torch", "none"))
 
 
 def test_a_function_that_is_no_scaling_is_found_out() -> None:

@@ -61,7 +61,7 @@ def test_all_networks_have_a_scaling() -> None:
         scaling = scaling_of_function(_preprocess_input(name))
         if name in SCALING_OF_BASE:
             assert scaling.bgr is (SCALING_OF_BASE[name] is Scaling.CAFFE)
-            assert scaling.changes_nothing is (SCALING_OF_BASE[name] is Scaling.NONE)
+            assert (scaling == PixelScaling()) is (SCALING_OF_BASE[name] is Scaling.NONE)
             assert (scaling == PixelScaling((0.0078431372549,), (-1.0,))) is (SCALING_OF_BASE[name] is Scaling.SIGNED)
 
 

@@ -15,15 +15,12 @@ if TYPE_CHECKING:
     from edgecnn_export.adopted.foreign_model import ForeignModel
     from edgecnn_runtime.run_folder import RunFolder
 
-# One heading in --help for all of them.
-_PANEL = "A model that is no run yet"
-
 # Images on which it is looked at whether logits or probabilities come out.
 _LOOKED_AT = 32
 
 
 def _option(metavar: str, text: str) -> Any:
-    return typer.Option(metavar=metavar, help=text, rich_help_panel=_PANEL)
+    return typer.Option(metavar=metavar, help=text)
 
 
 ApplicationOption = Annotated[
@@ -60,13 +57,9 @@ OutputIsOption = Annotated[
 ]
 OutputOption = Annotated[
     Path | None,
-    typer.Option(
-        "--output", "-o", metavar="DIR", help="The run folder to make; default: runs/NAME.", rich_help_panel=_PANEL
-    ),
+    typer.Option("--output", "-o", metavar="DIR", help="The run folder to make; default: runs/NAME."),
 ]
-OverwriteOption = Annotated[
-    bool, typer.Option("--overwrite", help="Delete the run that stands there.", rich_help_panel=_PANEL)
-]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Delete the run that stands there.")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +124,11 @@ def adopt(
     # First of all, where the start-up messages of TensorFlow are caught.
     import_keras()
     foreign = _opened(target, options)
+    if foreign.scaling.largest > 255:
+        console.warn(
+            f"pixels are scaled up to {foreign.scaling.largest:.0f}; a --mean and --std for pixels 0…1 want "
+            "--scale 1/255 beside them"
+        )
     folder = RunFolder(options.output or Path("runs") / foreign.name)
     check_folder(folder, overwrite=options.overwrite)
     if options.calibration_data is None:

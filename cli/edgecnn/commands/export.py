@@ -89,6 +89,9 @@ def export(
 
     Without options: float32 in both. Each file is opened by the runtime and compared with the Keras model on the
     whole test split.
+
+    A model that somebody else trained becomes a run folder first:
+    edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
     """
     from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
@@ -157,8 +160,11 @@ def _run_folder(
         return adopt(console, target, adoption, calibrates=calibrates, seed=seed, command=command)
     if target is None:
         raise InputError(f"a run folder, {CONTAINERS}, or --application expected, got none")
+    if target.is_file() and target.suffix != ".keras":
+        raise InputError(f"{target}: a run folder, {CONTAINERS}, expected, got another file")
     adoption.refuse_beside_run(target)
-    return RunFolder(target)
+    # The model within a run stands for the run.
+    return RunFolder(target.parent if target.is_file() else target)
 
 
 def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:

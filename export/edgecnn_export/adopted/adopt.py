@@ -68,9 +68,7 @@ def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is
     seen = np.asarray(keras.Model(pixels, outcome)(images.astype(np.float32), training=False))
     if not np.isfinite(seen).all():
         raise InputError(f"{foreign.origin}: numbers expected from real images, got NaN or infinity; check its scaling")
-    assumed = []
-    if foreign.scaling.changes_nothing:
-        assumed.append("it takes pixels 0…255 as they are")
+    assumed = list(foreign.assumed)
     if output_is is None:
         answers, reason = answers_of(network, seen)
         assumed.append(f"its outputs are {answers} ({reason})")
@@ -88,15 +86,16 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
     Raises:
         InputError: another run, or a folder that is none.
     """
-    if overwrite or not folder.path.exists():
+    if not folder.path.exists():
         return
     if not folder.path.is_dir():
         raise InputError(f"{folder.path}: a new folder expected, got a file; give another --output")
-    if folder.record.exists() and folder.read_record().recipe.get("name") == RECIPE:
+    if overwrite or (folder.record.exists() and folder.read_record().recipe.get("name") == RECIPE):
         return
-    left = {path.name for path in folder.path.iterdir()}
-    # What an adoption that was stopped has left.
-    if left - {folder.model.name, folder.images.name, folder.test_probabilities.name}:
+    left = {path for path in folder.path.iterdir() if not path.name.startswith(".")}
+    # What an adoption that was stopped has left, and what was made of the one before it.
+    adopted = {folder.model, folder.images, folder.test_probabilities}
+    if left - adopted - {folder.export, folder.bench, folder.evaluation, folder.explain}:
         raise InputError(
             f"{folder.path}: a new folder, or one of an adopted model, expected, got another run or other files; "
             "give another --output, or --overwrite to delete it"

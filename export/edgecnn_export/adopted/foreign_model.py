@@ -26,6 +26,7 @@ class ForeignModel:
     input: InputSpec
     scaling: PixelScaling
     licence: str | None = None
+    assumed: tuple[str, ...] = ()  # what nobody said, in sentences
 
 
 def foreign_model(
@@ -54,13 +55,14 @@ def foreign_model(
     spec = image_input(network, whence=str(path), imgsz=imgsz, resize=resize)
     classes = count_classes(network, whence=str(path))
     check_count(labels, classes, whence="--labels")
+    assumed: tuple[str, ...] = ()
     if scaling is None:
         if not scales_itself(network):
             raise InputError(
                 f"{path}: how its pixels are scaled expected, got nothing; give what it was trained with: --scale "
                 "1/255, --mean 127.5 --std 127.5, --preprocess caffe, tf or torch, or none where it takes 0…255"
             )
-        scaling = PixelScaling()
+        scaling, assumed = PixelScaling(), ("it takes pixels 0…255, since it begins with its own scaling",)
     return ForeignModel(
         network=network,
         name=path.resolve().stem,
@@ -69,6 +71,7 @@ def foreign_model(
         labels=labels,
         input=spec,
         scaling=scaling,
+        assumed=assumed,
     )
 
 

@@ -78,6 +78,8 @@ _PLAIN: Mapping[str, Callable[..., Any]] = {
     "ConcatV2": _joined,
     "ExpandDims": lambda x, axis: np.expand_dims(x, int(axis)),
     "GatherV2": lambda x, indices, axis: np.take(x, indices, int(axis)),
+    "Maximum": np.maximum,
+    "Minimum": np.minimum,
     "Mul": np.multiply,
     "Neg": np.negative,
     "RealDiv": np.divide,

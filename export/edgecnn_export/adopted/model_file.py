@@ -11,6 +11,7 @@ from edgecnn_export.adopted.untrusted_config import check_config
 from edgecnn_export.trained_model import import_keras
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +26,9 @@ _MAX_CONFIG = 1 << 26
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a path is meant as a model to adopt, not as a run folder."""
+    """Tell whether a path is meant as a model to adopt, not as a run folder or the model within one."""
+    if path.name == RunFolder(path.parent).model.name and RunFolder(path.parent).record.exists():
+        return False
     return path.suffix.lower() in SUFFIXES or (path / SAVED_MODEL_FILE).exists()
 
 
@@ -46,8 +49,9 @@ def open_model(path: Path, *, imgsz: int | None = None) -> "keras.Model":
     keras = import_keras()
     if path.is_dir():
         return _from_saved_model(path, imgsz)
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: {CONTAINERS} expected, got {path.suffix or 'a file without suffix'}")
+    # As it is spelt here, because Keras too goes by it: another reader must not see another file than is checked.
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"{path}: {CONTAINERS} expected, got {path.suffix or 'a file without suffix'}; rename it")
     config = _read_config(path)
     check_config(config, path)
     try:
@@ -108,7 +112,7 @@ def _read_config(path: Path) -> Any:
 
 @contextlib.contextmanager
 def _config_text(path: Path) -> Iterator[str | bytes]:
-    if zipfile.is_zipfile(path):
+    if path.suffix == ".keras":
         with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
             content = member.read(_MAX_CONFIG + 1)
             if len(content) > _MAX_CONFIG:

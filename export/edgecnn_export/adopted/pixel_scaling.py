@@ -33,9 +33,11 @@ class PixelScaling:
     bgr: bool = False
 
     @property
-    def changes_nothing(self) -> bool:
-        """Whether the network takes 0…255, RGB, as it is."""
-        return set(self.scale) == {1.0} and set(self.offset) == {0.0} and not self.bgr
+    def largest(self) -> float:
+        """The largest value that it makes of a pixel, whatever its sign; above 255 something is wrong with it."""
+        count = max(len(self.scale), len(self.offset))
+        scales, offsets = (values * (count // len(values)) for values in (self.scale, self.offset))
+        return max(max(abs(offset), abs(255 * scale + offset)) for scale, offset in zip(scales, offsets, strict=True))
 
 
 def scaling_of_options(

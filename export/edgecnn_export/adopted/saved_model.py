@@ -54,7 +54,7 @@ def read_saved_model(folder: Path) -> Graph:
     except ModelError:
         raise
     # Whatever the parsers, the checkpoint reader and a graph that does not hold together raise.
-    except (DecodeError, tf.errors.OpError, OSError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (DecodeError, tf.errors.OpError, OSError, KeyError, IndexError, TypeError, ValueError, MemoryError) as error:
         raise ModelError(
             f"{folder}: a whole SavedModel expected, got one that cannot be read ({type(error).__name__}: {error})"
         ) from error

@@ -48,6 +48,9 @@ def check_config(config: Any, path: Path) -> None:
     Raises:
         ModelError: naming the layer.
     """
+    if isinstance(config, dict):
+        # Loss and metrics of the model itself, which are never read; those of a model within it are.
+        config = {key: value for key, value in config.items() if key != "compile_config"}
     for part in _parts(config):
         if part.kind in _CODE:
             raise ModelError(
@@ -89,8 +92,7 @@ def _parts(config: Any) -> Iterator[_Part]:
                 name = inner["name"]
             if isinstance(value.get("class_name"), str):
                 yield _part(value, name)
-            # Losses and metrics, which are never read.
-            waiting += [(inner, name) for key, inner in value.items() if key != "compile_config"]
+            waiting += [(inner, name) for inner in value.values()]
 
 
 def _part(value: dict[str, Any], name: str) -> _Part:
