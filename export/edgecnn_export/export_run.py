@@ -5,10 +5,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,34 +17,27 @@ from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
-from edgecnn_export.ladder import Material, Quantizer, Rung, climb
+from edgecnn_export.ladder import Quantizer, Rung, climb
 from edgecnn_export.micro_arena import measure_arena
 from edgecnn_export.optimized.optimize import (
-    Optimized,
-    Portion,
     Report,
     ignored,
     optimize,
-    portions,
-    quantization_aware,
 )
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.parity import Parity, compare
-from edgecnn_export.trained_model import load_trained
+from edgecnn_export.source import Source, open_source
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
+from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.image_set import ImageSet, Split
+from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.manifest import Calibration, GoldenCheck, Manifest, Scheme
 from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
-
-if TYPE_CHECKING:
-    import keras
+from edgecnn_runtime.run_folder import RunFolder
 
 # How far a probability may lie from the workstation's. Float kernels differ between CPUs only in the order of their
 # sums; float16 and integer kernels may round a value to its neighbour, which the layers behind then carry on.
@@ -59,7 +50,17 @@ _GOLDEN_TOLERANCE = {
     Scheme.INT16X8: 4 / 256,
 }
 
-_VERSIONED = ("edgecnn", "tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai-edge-litert", "tflite-micro")
+_VERSIONED = (
+    "edgecnn",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "litert-quantizer",
+    "tflite-micro",
+)
 
 
 @dataclass(frozen=True)
@@ -90,59 +91,6 @@ def _unheard(fmt: Format, rung: Rung) -> None:
     del fmt, rung
 
 
-@dataclass(frozen=True)
-class _Source:
-    """What every format of one export starts from."""
-
-    run: RunFolder
-    record: RunRecord
-    model: "keras.Model"
-    converted: Converted
-    test: Split
-    reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
-    trained_on: Portion
-    validated_on: Portion
-    labelled_by_model: bool  # whether the labels of `test` are the model's own answers
-    optimized: Optimized | None = None  # `model` is then its model
-
-    def target(self, fmt: Format) -> Path:
-        """Return the path of a format's file."""
-        variant = self.optimized.outcome.optimization.variant if self.optimized else ""
-        return self.run.exported(fmt.form, fmt.suffix, variant=variant)
-
-    def learnt(self, fmt: Format) -> bytes | None:
-        """Return the converted file where quantization-aware training has made it, with ranges that it has learnt."""
-        return self.optimized.int8_tflite if self.optimized and fmt == FULL_INTEGER else None
-
-    @cached_property
-    def material(self) -> Material:
-        """The images for the ladder."""
-        split, positions = self.validated_on.split, self.validated_on.positions
-        validation = np.asarray(split.images[positions])
-        with native_output_kept():
-            keras = self.model.predict(validation, batch_size=256, verbose=0)
-        return Material(
-            self.trained_on.split,
-            self.trained_on.positions,
-            validation,
-            split.labels[positions],
-            keras,
-            self.labelled_by_model,
-        )
-
-    @cached_property
-    def quantization_aware(self) -> Optimized | None:
-        """The network after quantization-aware training; None where it cannot be trained so."""
-        if self.optimized is not None or self.labelled_by_model:
-            return None
-        batch_size = int(self.record.recipe.get("batch_size", 32))
-        try:
-            return quantization_aware(self.model, self.trained_on, self.validated_on, batch_size=batch_size)
-        except (InputError, GateError, MissingExtraError):
-            # A layer that the toolkit does not know, a process that died, no toolkit: one rung less.
-            return None
-
-
 def export_run(
     run: RunFolder,
     image_set: ImageSet,
@@ -171,28 +119,15 @@ def export_run(
         MissingExtraError: a converter or an interpreter is not installed.
         GateError: the process that optimizes died, or its training diverged.
     """
-    record = run.read_record()
-    _check_data(record, image_set)
-    trained_on, validated_on = _portions(record, image_set)
-    model = load_trained(run.model)
-    test = image_set.split("test")
-    reference = model.predict(test.images, batch_size=256, verbose=0)
-    source = _Source(
-        run,
-        record,
-        model,
-        Converted(model, settings.opset),
-        test,
-        reference,
-        trained_on,
-        validated_on,
-        image_set.labelled_by_model,
-    )
+    source = open_source(run, image_set, opset=settings.opset)
+    if any(fmt.needs_calibration for fmt in settings.formats):
+        # Before anything is written: a count that cannot be had is refused.
+        _calibration(source, settings)
     if settings.plan is not None:
         source = _optimized(source, settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
-    whole_files.write_text(run.export / "labels.txt", "\n".join(record.labels) + "\n")
+    whole_files.write_text(run.export / "labels.txt", "\n".join(source.record.labels) + "\n")
     files: list[ExportedFile] = []
     for fmt in settings.formats:
         files.append(_export_file(source, fmt, settings, climbing))
@@ -202,17 +137,7 @@ def export_run(
     return files
 
 
-def _portions(record: RunRecord, image_set: ImageSet) -> tuple[Portion, Portion]:
-    """Tell which images the run was trained on, and which it was validated on."""
-    recipe = record.recipe
-    return portions(
-        image_set,
-        validation_fraction=float(recipe.get("validation_fraction", 0.1)),
-        seed=int(recipe.get("seed", record.seed)),
-    )
-
-
-def _optimized(source: _Source, plan: Plan, report: Report) -> _Source:
+def _optimized(source: Source, plan: Plan, report: Report) -> Source:
     """Let the plan's steps change the weights; what is compared with stays the model as trained."""
     done = optimize(source.model, source.trained_on, source.validated_on, plan, report=report)
     with native_output_kept():  # TensorFlow warns of a second model's tracing
@@ -237,15 +162,7 @@ def require_all_kept(files: list[ExportedFile]) -> None:
         raise GateError("; ".join(failures))
 
 
-def _check_data(record: RunRecord, image_set: ImageSet) -> None:
-    if image_set.labels != record.labels or image_set.input != record.input:
-        raise InputError(
-            f"data: the labels and the input of the run expected ({len(record.labels)} labels, "
-            f"{record.input.shape}), got {image_set.name} ({len(image_set.labels)}, {image_set.input.shape})"
-        )
-
-
-def _export_file(source: _Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> ExportedFile:
+def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
     target = source.target(fmt)
@@ -341,18 +258,13 @@ class _Made:
     warning: str | None = None
 
 
-def _convert(source: _Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> _Made:
+def _convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> _Made:
     learnt = source.learnt(fmt)
     if learnt is not None:
         return _Made(learnt)
     if not fmt.needs_calibration:
         return _Made(source.converted.file(fmt, None))
-    chosen, record = choose_calibration(
-        source.trained_on.split,
-        source.trained_on.positions,
-        images=settings.calibration_images,
-        seed=settings.seed,
-    )
+    chosen, record = _calibration(source, settings)
     if fmt.scheme is not Scheme.INT8:
         return _Made(source.converted.file(fmt, chosen), record)
     learning = QuantizationAware(lambda: source.quantization_aware, chosen)
@@ -371,6 +283,13 @@ def _convert(source: _Source, fmt: Format, settings: ExportSettings, climbing: C
         report=lambda rung: climbing(fmt, rung),
     )
     return _Made(climbed.content, climbed.taken.calibration, climbed.rungs, climbed.warning)
+
+
+def _calibration(source: Source, settings: ExportSettings) -> tuple[NDArray[np.uint8], Calibration]:
+    trained_on = source.trained_on
+    return choose_calibration(
+        trained_on.split, trained_on.positions, images=settings.calibration_images, seed=settings.seed
+    )
 
 
 def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:

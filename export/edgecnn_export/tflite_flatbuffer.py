@@ -10,8 +10,16 @@ _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if i
 
 
 def unpack(content: bytes) -> Any:
-    """Return the `ModelT` of a TFLite file; what is appended to the flatbuffer is not in it."""
-    return schema.ModelT.InitFromPackedBuf(content, 0)
+    """Return the `ModelT` of a TFLite file; what is appended to the flatbuffer is not in it.
+
+    Large constants may stand behind the flatbuffer, where only an offset tells; they are brought back into it.
+    """
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    for buffer in model.buffers:
+        if buffer.offset > 1:
+            buffer.data = np.frombuffer(content, np.uint8, count=buffer.size, offset=buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def pack(model: Any) -> bytes:
