@@ -107,6 +107,10 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     assert [(row["accuracy"], row["agreement"] is not None) for row in bench["rows"]] == [(None, True)]
     assert "No labelled images were given" in " ".join(bench["notes"])
 
+    shown = CliRunner().invoke(app, ["inspect", "runs/mine/export/mine_int8.tflite"]).stdout
+    assert "agreement" in shown
+    assert "accuracy" not in shown
+
     # From now on a run like any other; and adopted again, it replaces itself.
     assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
     assert run.exported("int8", ".tflite").exists()
