@@ -149,6 +149,9 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
     assert not Path("runs").exists()
     assert [path.name for path in Path("busy").iterdir()] == ["thesis.txt"]
     assert "a run folder, a .keras" in str(CliRunner().invoke(app, ["export"]).exception)
+    assert "busy: a run folder with run.json expected" in str(
+        CliRunner().invoke(app, ["export", "busy", *GOOD]).exception
+    )
     said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
     assert "nowhere: a folder of images" in said
     assert "Traceback" not in said
