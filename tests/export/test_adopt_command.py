@@ -107,6 +107,10 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     assert [(row["accuracy"], row["agreement"] is not None) for row in bench["rows"]] == [(None, True)]
     assert "No labelled images were given" in " ".join(bench["notes"])
 
+    shown = CliRunner().invoke(app, ["inspect", "runs/mine/export/mine_int8.tflite"]).stdout
+    assert "agreement" in shown
+    assert "accuracy" not in shown
+
     # From now on a run like any other; and adopted again, it replaces itself.
     assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
     assert run.exported("int8", ".tflite").exists()
@@ -145,6 +149,9 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
     assert not Path("runs").exists()
     assert [path.name for path in Path("busy").iterdir()] == ["thesis.txt"]
     assert "a run folder, a .keras" in str(CliRunner().invoke(app, ["export"]).exception)
+    assert "busy: a run folder with run.json expected" in str(
+        CliRunner().invoke(app, ["export", "busy", *GOOD]).exception
+    )
     said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
     assert "nowhere: a folder of images" in said
     assert "Traceback" not in said

@@ -218,6 +218,8 @@ def _run_folder(
         raise InputError(f"a run folder, {CONTAINERS}, or --application expected, got none")
     if target.is_file() and target.suffix != ".keras":
         raise InputError(f"{target}: a run folder, {CONTAINERS}, expected, got another file")
-    adoption.refuse_beside_run(target)
     # The model within a run stands for the run.
-    return RunFolder(target.parent if target.is_file() else target)
+    folder = RunFolder(target.parent if target.is_file() else target)
+    folder.read_record()
+    adoption.refuse_beside_run(target)
+    return folder

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.adopted.graph import Graph, Node, Output
 from edgecnn_export.adopted.graph_constants import UnfitError, computed
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.errors import InputError, ModelError
 
 _Floats: TypeAlias = NDArray[np.float32]
 _ONE, _ZERO = np.ones((), np.float32), np.zeros((), np.float32)
@@ -33,6 +33,7 @@ def keras_model_of(graph: Graph, path: Path, *, imgsz: int | None = None) -> ker
         imgsz: height and width of the images, where the graph takes any.
 
     Raises:
+        InputError: it takes images of any size, and none is given.
         ModelError: an operator, or a use of one, that has no layer here.
     """
     return _Rebuilding(graph, path).model(imgsz)
@@ -71,7 +72,11 @@ class _Rebuilding:
             raise ModelError(
                 f"{self._path}: an input of images (N, height, width, channels), grey or RGB, expected, got {shape}"
             )
-        # `open_model` asks for the size of those that take any.
+        if imgsz is None and None in shape[1:3]:
+            raise InputError(
+                f"{self._path}: the size of its images expected, as it takes any; add --imgsz with the one it was "
+                "trained on"
+            )
         pixels = keras.Input((*(size or imgsz for size in shape[1:3]), shape[3]), name="image")
         self._values[0] = pixels
         needed = self._needed()
@@ -109,6 +114,11 @@ class _Rebuilding:
                 f"{self._path}: operators of a convolutional classifier expected, got {node.operator} in "
                 f"{node.name!r}: {reason}; save the model without it, or as a .keras file"
             ) from None
+        # What Keras says of shapes that do not fit together, and what a node without its inputs or attributes leads to.
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ModelError(
+                f"{self._path}: operators that fit together expected, got {node.operator} in {node.name!r}: {error}"
+            ) from error
 
     def _built(self, number: int) -> Any:
         """Return what a node gives, its layer built."""
@@ -252,6 +262,26 @@ class _Rebuilding:
         if len(amounts) != 4 or amounts[0] != [0, 0] or amounts[3] != [0, 0] or (value and value[0] != 0):
             raise UnfitError("zeros above, below, left and right expected")
         return self.layer(keras.layers.ZeroPadding2D, node, padding=(tuple(amounts[1]), tuple(amounts[2])))(x)
+
+    def crop(self, node: Node, inputs: Sequence[Any]) -> Any:
+        """StridedSlice that cuts away rows and columns at the border."""
+        x, *bounds = inputs
+        masks = [node.attributes[f"{name}_mask"] for name in ("shrink_axis", "ellipsis", "new_axis")]
+        if any(masks) or len(x.shape) != 4 or set(np.ravel(bounds[2]).tolist()) != {1}:
+            raise UnfitError("a cut along rows and columns expected")
+        cuts = [(0, 0)] * 4
+        for axis, (begin, end) in enumerate(zip(*(bound.tolist() for bound in bounds[:2]), strict=True)):
+            size = x.shape[axis]
+            first = 0 if node.attributes["begin_mask"] >> axis & 1 else begin
+            if size is None:
+                # Of the batch, which has no size yet, everything.
+                cuts[axis] = (first, 0 if node.attributes["end_mask"] >> axis & 1 else 1)
+                continue
+            last = size if node.attributes["end_mask"] >> axis & 1 else end
+            cuts[axis] = (first % size, size - (last if last > 0 else size + last))
+        if cuts[0] != (0, 0) or cuts[3] != (0, 0) or min(min(cut) for cut in cuts) < 0:
+            raise UnfitError("a cut along rows and columns expected")
+        return self.layer(keras.layers.Cropping2D, node, cropping=(cuts[1], cuts[2]))(x)
 
     def reshape(self, node: Node, inputs: Sequence[Any]) -> Any:
         """Reshape, Squeeze or ExpandDims; the batch stays in front."""
@@ -398,6 +428,7 @@ _LAYERS: Mapping[str, Callable[[_Rebuilding, Node, Sequence[Any]], Any]] = {
     "Pad": _Rebuilding.pad,
     "PadV2": _Rebuilding.pad,
     "Reshape": _Rebuilding.reshape,
+    "StridedSlice": _Rebuilding.crop,
     "Squeeze": _Rebuilding.reshape,
     "ExpandDims": _Rebuilding.reshape,
     "Transpose": _Rebuilding.transpose,

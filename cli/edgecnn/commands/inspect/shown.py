@@ -58,6 +58,9 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
             if manifest.accuracy_keras is not None:
                 accuracy += f" (Keras {100 * manifest.accuracy_keras.value:.2f} %)"
             rows.append(("accuracy", accuracy))
+        if manifest.agreement is not None:
+            agreement = f"with Keras on {100 * manifest.agreement.value:.2f} % of {manifest.agreement.total:,} images"
+            rows.append(("agreement", f"{agreement}, which have no labels"))
         if manifest.calibration is not None:
             calibration = manifest.calibration
             rows.append(("calibrated", f"on {calibration.images} training images, seed {calibration.seed}"))
