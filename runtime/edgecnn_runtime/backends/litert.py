@@ -44,7 +44,7 @@ class LiteRTBackend:
         self._interpreter = interpreter
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._encode = _encoder(path, inputs[0])
-        self._decode = None if outputs[0]["dtype"] == np.float32 else _decode_table(path, outputs[0])
+        self._decode = _decoder(path, outputs[0])
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
@@ -60,7 +60,7 @@ class LiteRTBackend:
         interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
         interpreter.invoke()
         output = interpreter.get_tensor(self._output)
-        probabilities: NDArray[np.float32] = output if self._decode is None else self._decode[output.view(np.uint8)]
+        probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities
 
     def another(self) -> "LiteRTBackend":
@@ -89,19 +89,27 @@ def pixel_values(dtype: Any, scale: float, zero_point: int) -> NDArray[Any]:
     return np.clip(quantized, limits.min, limits.max).astype(dtype)
 
 
-def _decode_table(path: Path, details: dict[str, Any]) -> NDArray[np.float32]:
-    """Return the probability of each quantized output, in the order of its bits read as uint8."""
+def _decoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]] | None:
+    """Return what makes probabilities of a model's output, or None where they are that output."""
+    if details["dtype"] == np.float32:
+        return None
     dtype, scale, zero_point = _quantization(path, details)
-    quantized = np.arange(256, dtype=np.uint8).view(dtype)
-    probabilities: NDArray[np.float32] = np.float32(scale) * (quantized.astype(np.float32) - zero_point)
-    return probabilities
+
+    def decode(quantized: NDArray[Any]) -> NDArray[np.float32]:
+        return np.float32(scale) * (quantized - np.float32(zero_point))
+
+    if dtype == np.int16:
+        return decode
+    # In the order of its bits read as uint8.
+    table = decode(np.arange(256, dtype=np.uint8).view(dtype))
+    return lambda output: table[output.view(np.uint8)]
 
 
 def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]:
     scale, zero_point = details["quantization"]
-    if details["dtype"] not in (np.uint8, np.int8) or scale <= 0:
+    if details["dtype"] not in (np.uint8, np.int8, np.int16) or scale <= 0:
         raise ModelError(
-            f"{path}: {details['name']}: float32, or uint8 or int8 with a scale expected, "
+            f"{path}: {details['name']}: float32, or uint8, int8 or int16 with a scale expected, "
             f"got {np.dtype(details['dtype']).name} with scale {scale}"
         )
     return details["dtype"], float(scale), int(zero_point)
