@@ -307,6 +307,23 @@ def test_a_file_without_manifest_or_golden_check_is_refused(source: CSource, tmp
         write_c_source(_changed(source, tmp_path, golden=None))
 
 
+def test_a_network_that_the_reference_kernels_refuse_is_refused(source: CSource, tmp_path: Path) -> None:
+    """As an untrained network whose activations vanish: XNNPACK takes it."""
+    model = unpack(source.model.read_bytes())
+    graph = model.subgraphs[0]
+    convolution = next(one for one in graph.operators if len(one.inputs) == 3)
+    convolution.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+    # The 6 would be 6e12 steps.
+    graph.tensors[convolution.outputs[0]].quantization.scale = [1e-12]
+    text = read_associated_file(source.model, TFLITE_FILE)
+    assert text is not None
+    odd = tmp_path / "odd.tflite"
+    odd.write_bytes(embed_in_tflite(pack(model), Manifest.from_json(text)))
+    with pytest.raises(GateError, match=r"that TFLite's reference kernels run expected, since .*odd\.tflite"):
+        write_c_source(odd)
+    assert [path.name for path in tmp_path.iterdir()] == [odd.name]
+
+
 def test_an_operator_that_tflite_micro_has_not_is_named() -> None:
     with pytest.raises(GateError, match=r"TFLite-Micro has expected, got GELU, ATAN2; train"):
         resolver_methods(["CONV_2D", "GELU", "ATAN2"])
