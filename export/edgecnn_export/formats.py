@@ -13,7 +13,7 @@ class Format:
 
     suffix: str  # ".tflite" or ".onnx"
     scheme: Scheme
-    signed: bool = False  # int8 input and output instead of uint8, in full-integer TFLite
+    signed: bool = False  # int8 in and int16 out instead of uint8 and float32, in full-integer TFLite
 
     @property
     def form(self) -> str:
@@ -46,7 +46,7 @@ FORMATS = {
 }
 
 
-# The file for micro-controllers, in its two forms: the camera's bytes in, or int8 in, as some interpreters ask.
+# The file for micro-controllers, in its two forms: the camera's bytes in, or int8 in, as some NPUs ask.
 FULL_INTEGER = FORMATS["tflite-int8"]
 FULL_INTEGER_SIGNED = dataclasses.replace(FULL_INTEGER, signed=True)
 
@@ -60,7 +60,7 @@ def choose_formats(
         names: exactly these formats; with none, float32 in both containers.
         int8: also int8 in both containers.
         every: all formats.
-        io: what the full-integer TFLite file takes and gives, uint8 or int8.
+        io: what the full-integer TFLite file takes, uint8 or int8.
         c_source: also the full-integer TFLite file, of which C++ source is made.
 
     Raises:

@@ -17,7 +17,7 @@ from ai_edge_litert import schema_py_generated as schema
 from edgecnn_export.activation_statistics import Statistics
 from edgecnn_export.bias_correction import correct_biases
 from edgecnn_export.quantizable import Operator, tail
-from edgecnn_export.tflite_flatbuffer import operator_name, unpack
+from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.errors import GateError, MissingExtraError
 
@@ -78,7 +78,8 @@ def quantize(
         # The quantizer reads the tensors' names from an interpreter that keeps all tensors.
         warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
         done = quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
-    content = bytes(done.quantized_model)
+    # With the weights inside the flatbuffer, where every interpreter looks for them.
+    content = pack(unpack(bytes(done.quantized_model)))
     _require_integer(content, {operator.output for operator in in_float})
     return content
 

@@ -10,14 +10,16 @@ _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if i
 
 
 def unpack(content: bytes) -> Any:
-    """Return the `ModelT` of a TFLite file; what is appended to the flatbuffer is not in it.
+    """Return the `ModelT` of a TFLite file, all weights in its buffers; files that are appended are not in it.
 
-    Large constants may stand behind the flatbuffer, where only an offset tells; they are brought back into it.
+    LiteRT's quantizer puts the weights of larger models behind the flatbuffer. LiteRT finds them there; TFLite-Micro
+    takes such tensors for activations, and computes nonsense.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     for buffer in model.buffers:
+        # 0 and 1 say that there is nothing behind the flatbuffer.
         if buffer.offset > 1:
-            buffer.data = np.frombuffer(content, np.uint8, count=buffer.size, offset=buffer.offset)
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
     return model
 

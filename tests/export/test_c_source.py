@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from micro import MicroBackend
+from micro import TWO_STEPS, MicroBackend
 from numpy.typing import NDArray
 from tiny_classifier import RGB_16, tiny_classifier
 
@@ -123,6 +123,12 @@ def _golden_outputs(model: Path) -> list[NDArray[np.generic]]:
     return rows
 
 
+def _probabilities(source: CSource, output: NDArray[np.generic]) -> NDArray[np.float64]:
+    details = _interpreter(source.model).get_output_details()[0]
+    scale, zero_point = (1, 0) if details["dtype"] is np.float32 else details["quantization"]
+    return scale * (output.astype(float) - zero_point)
+
+
 def _golden_input(firmware: ctypes.CDLL, image: int, dtype: type) -> NDArray[np.generic]:
     values = np.empty(RGB_16.shape, dtype)
     firmware.golden_input(image, values.ctypes.data_as(ctypes.c_void_p))
@@ -214,7 +220,7 @@ def test_tflite_micro_passes_the_golden_check_with_the_array(source: CSource, fi
     for image, expected in enumerate(_golden_outputs(source.model)):
         output = micro.invoke(_golden_input(firmware, image, dtype))
         assert _matches(firmware, image, output)
-        np.testing.assert_array_equal(output[0], expected)
+        np.testing.assert_allclose(_probabilities(source, output[0]), _probabilities(source, expected), atol=TWO_STEPS)
 
 
 def _changed(source: CSource, folder: Path, **fields: object) -> Path:
@@ -299,6 +305,23 @@ def test_a_file_without_manifest_or_golden_check_is_refused(source: CSource, tmp
         write_c_source(bare)
     with pytest.raises(ModelError, match="golden check expected"):
         write_c_source(_changed(source, tmp_path, golden=None))
+
+
+def test_a_network_that_the_reference_kernels_refuse_is_refused(source: CSource, tmp_path: Path) -> None:
+    """As an untrained network whose activations vanish: XNNPACK takes it."""
+    model = unpack(source.model.read_bytes())
+    graph = model.subgraphs[0]
+    convolution = next(one for one in graph.operators if len(one.inputs) == 3)
+    convolution.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.RELU6
+    # The 6 would be 6e12 steps.
+    graph.tensors[convolution.outputs[0]].quantization.scale = [1e-12]
+    text = read_associated_file(source.model, TFLITE_FILE)
+    assert text is not None
+    odd = tmp_path / "odd.tflite"
+    odd.write_bytes(embed_in_tflite(pack(model), Manifest.from_json(text)))
+    with pytest.raises(GateError, match=r"that TFLite's reference kernels run expected, since .*odd\.tflite"):
+        write_c_source(odd)
+    assert [path.name for path in tmp_path.iterdir()] == [odd.name]
 
 
 def test_an_operator_that_tflite_micro_has_not_is_named() -> None:

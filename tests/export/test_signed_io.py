@@ -1,4 +1,4 @@
-"""Full-integer TFLite with int8 input and output, for interpreters and NPUs that take no uint8."""
+"""Full-integer TFLite that takes int8, for interpreters and NPUs that take no uint8."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from edgecnn_runtime.backends.litert import pixel_values
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """The same network with uint8 and with int8 input and output."""
+    """The same network with uint8 and with int8 input."""
     folder = tmp_path_factory.mktemp("signed")
     return tiny_classifier(folder / "unsigned.tflite"), tiny_classifier(folder / "signed.tflite", signed=True)
 

@@ -57,7 +57,7 @@ def export(
         str,
         typer.Option(
             metavar="uint8|int8",
-            help="What full-integer TFLite takes and gives; int8: pixel - 128, as some NPUs ask, as NAME_int8-signed.",
+            help="What full-integer TFLite takes; int8: pixel - 128, and int16 out, for NPUs, as NAME_int8-signed.",
         ),
     ] = "uint8",
     c_source: Annotated[

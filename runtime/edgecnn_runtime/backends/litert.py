@@ -90,15 +90,18 @@ def pixel_values(dtype: Any, scale: float, zero_point: int) -> NDArray[Any]:
 
 
 def _decoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]] | None:
-    """Return what makes probabilities of a model's output, or None where the output is that already."""
+    """Return what makes probabilities of a model's output, or None where they are that output."""
     if details["dtype"] == np.float32:
         return None
     dtype, scale, zero_point = _quantization(path, details)
+
+    def decode(quantized: NDArray[Any]) -> NDArray[np.float32]:
+        return np.float32(scale) * (quantized - np.float32(zero_point))
+
     if dtype == np.int16:
-        return lambda output: np.float32(scale) * (output.astype(np.float32) - zero_point)
-    # In the order of the bits read as uint8.
-    quantized = np.arange(256, dtype=np.uint8).view(dtype)
-    table: NDArray[np.float32] = np.float32(scale) * (quantized.astype(np.float32) - zero_point)
+        return decode
+    # In the order of its bits read as uint8.
+    table = decode(np.arange(256, dtype=np.uint8).view(dtype))
     return lambda output: table[output.view(np.uint8)]
 
 
