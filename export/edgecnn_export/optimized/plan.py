@@ -9,19 +9,19 @@ from edgecnn_runtime.manifest import Optimization
 # tfmot's quantizer for clustered weights looks for no more clusters than this.
 _MOST_CLUSTERS = 1024
 
+# The steps in order, and at what rate each begins. A network that loses most of its weights has to learn anew: at 1e-4,
+# `mnist` at a sparsity of 0.8 ended at 97.8 % of 10,000 test images, at 1e-3 at 98.5 % (9,000 training images, three
+# epochs, then 16 clusters at the same rate). The others only shift what is there.
+LEARNING_RATES = {"prune": 1e-3, "cluster": 1e-4, "qat": 1e-4}
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The steps, and how each of them learns: Adam, its rate falling to nothing along half a cosine.
-
-    The rate is a tenth of what networks are trained with from scratch: enough to win back what a step costs, too low
-    to lose what was learnt.
-    """
+    """The steps, and how each of them learns: Adam, its rate falling to nothing along half a cosine."""
 
     optimization: Optimization
     epochs: int = 3  # of each step
     batch_size: int = 32
-    learning_rate: float = 1e-4
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -64,4 +64,4 @@ class Plan:
             "cluster": self.optimization.clusters is not None,
             "qat": self.optimization.quantization_aware,
         }
-        return tuple(name for name, wanted in asked.items() if wanted)
+        return tuple(name for name in LEARNING_RATES if asked[name])

@@ -9,7 +9,7 @@ import numpy as np
 import tf_keras
 from numpy.typing import NDArray
 
-from edgecnn_export.optimized.plan import Plan
+from edgecnn_export.optimized.plan import LEARNING_RATES, Plan
 from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
 from edgecnn_runtime.errors import GateError
 
@@ -81,7 +81,7 @@ def fine_tune(
     batches = _Batches(material.trained_on, plan)
     best = _Best(model, material.validated_on, first)
     best.consider(0)
-    rate = tf_keras.optimizers.schedules.CosineDecay(plan.learning_rate, plan.epochs * len(batches))
+    rate = tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATES[step], plan.epochs * len(batches))
     # The one that tf_keras had before: tfmot's wrappers hand it variables that the later one does not find.
     model.compile(tf_keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy")
     progress = tf_keras.callbacks.LambdaCallback(
