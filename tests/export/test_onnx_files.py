@@ -52,14 +52,24 @@ def test_the_manifest_is_in_the_properties(model: onnx.ModelProto, scheme: Schem
     assert Manifest.from_json(properties[ONNX_KEY]).scheme is scheme
 
 
-def test_int8_is_qdq_signed_and_per_channel(exported_run: RunFolder) -> None:
+def rounded(model: onnx.ModelProto) -> set[str]:
+    """The tensors that are rounded to 8 bits."""
+    return {node.input[0] for node in model.graph.node if node.op_type == "QuantizeLinear"}
+
+
+def test_int8_is_qdq_and_per_channel_but_for_the_logits(exported_run: RunFolder) -> None:
     model = onnx.load(exported_run.exported(Scheme.INT8, ".onnx"))
     weights = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     kernels = [node for node in model.graph.node if node.op_type == "DequantizeLinear" and node.input[0] in weights]
     quantized = [weights[node.input[0]] for node in kernels]
-    assert {str(array.dtype) for array in quantized} <= {"int8", "int32"}
+    # The scaling of the pixels is a constant, and quantized as an activation.
+    assert {str(array.dtype) for array in quantized if array.ndim} <= {"int8", "int32"}
     channels = sorted(weights[node.input[1]].size for node in kernels if weights[node.input[0]].ndim == 4)
     assert channels == [32, 64]
+    (logits,) = (node for node in model.graph.node if node.op_type == "Gemm" and node.output[0] not in rounded(model))
+    (softmax,) = (node for node in model.graph.node if node.op_type == "Softmax")
+    assert softmax.input[0] == logits.output[0]
+    assert softmax.output[0] == model.graph.output[0].name
 
 
 def test_onnxs_own_evaluator_gives_the_same_probabilities(

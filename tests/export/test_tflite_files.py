@@ -55,9 +55,12 @@ def test_int8_takes_the_cameras_bytes_and_has_weights_per_channel(exported_run: 
     interpreter = _interpreter(exported_run, Scheme.INT8)
     pixels, probabilities = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
     assert (pixels["dtype"], pixels["quantization"]) == (np.uint8, (1.0, 0))
-    assert (probabilities["dtype"], probabilities["quantization"]) == (np.uint8, (1 / 256, 0))
+    assert probabilities["dtype"] == np.float32
     tensors = interpreter.get_tensor_details()
-    assert all(tensor["dtype"] != np.float32 for tensor in tensors)
+    # Integers throughout; the probabilities are converted at the very end, from 16 bits.
+    assert [tensor["name"] for tensor in tensors if tensor["dtype"] == np.float32] == ["probabilities"]
+    (sixteen,) = (tensor for tensor in tensors if tensor["quantization"] == (1 / 32768, 0))
+    assert sixteen["dtype"] == np.int16
     kernels = {
         tuple(tensor["shape"]): len(tensor["quantization_parameters"]["scales"])
         for tensor in tensors
@@ -75,7 +78,7 @@ def test_labels_and_manifest_are_in_the_file(exported_run: RunFolder, scheme: Sc
     assert manifest.scheme is scheme
     assert (manifest.name, manifest.recipe) == ("digits", "mnist")
     assert manifest.data_fingerprint == exported_run.read_record().data_fingerprint
-    assert (manifest.calibration is not None) == (scheme is Scheme.INT8)
+    assert (manifest.calibration is not None) == (scheme in (Scheme.INT8, Scheme.INT16X8))
     assert {"edgecnn", "tensorflow", "keras"} <= set(manifest.versions)
 
 
