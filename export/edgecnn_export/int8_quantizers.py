@@ -52,7 +52,7 @@ class TFLiteQuantizer:
 
     def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a file on images."""
-        return _infer(content, ".tflite", images)
+        return infer(content, ".tflite", images)
 
     def trained_on(self) -> bytes | None:
         """Return the file of the network after quantization-aware training, with the ranges that it has learnt."""
@@ -89,7 +89,7 @@ class OnnxQuantizer:
 
     def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a file on images."""
-        return _infer(content, ".onnx", images)
+        return infer(content, ".onnx", images)
 
     def trained_on(self) -> bytes | None:
         """Return the file of the weights that came back from quantization-aware training."""
@@ -101,7 +101,8 @@ class OnnxQuantizer:
         return again.file(statistics, ())
 
 
-def _infer(content: bytes, suffix: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+def infer(content: bytes, suffix: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Run the content of a model file through the runtime, `(N, height, width, channels)` to `(N, classes)`."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)

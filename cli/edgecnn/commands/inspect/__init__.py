@@ -1,8 +1,4 @@
-"""`edgecnn inspect`: views of a model file; the first word, where it names no view, is the model of the usual one.
-
-A further view is a function in a file of its own here, registered below as `model` is:
-`inspect.command(name="quantization")(quantization)`.
-"""
+"""`edgecnn inspect`: views of a model; the first word, where it names no view, is the model of the usual one."""
 
 from typing import Any
 
@@ -10,6 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgecnn.commands.inspect.model import model
+from edgecnn.commands.inspect.quantization import quantization
 
 _USUAL = "model"
 
@@ -30,3 +27,4 @@ inspect = typer.Typer(
     rich_markup_mode=None,
 )
 inspect.command(name=_USUAL)(model)
+inspect.command(name="quantization")(quantization)

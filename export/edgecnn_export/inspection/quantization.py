@@ -1,0 +1,182 @@
+"""Where an int8 file loses: operator by operator, and beside what else can go wrong."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from numpy.typing import NDArray
+
+from edgecnn_export.activation_statistics import Statistics
+from edgecnn_export.bias_correction import correct_biases, rounding_errors
+from edgecnn_export.int8_quantizers import infer
+from edgecnn_export.int8_tflite import quantize
+from edgecnn_export.parity import Parity, compare
+from edgecnn_export.quantizable import Operator, tail
+from edgecnn_export.tflite_graph import TFLiteGraph
+from edgecnn_runtime.cpu import available_cpus
+
+# A wrong input, given to the float32 model as it stands: uint8 pixels (N, height, width, channels) in, float32 out.
+_MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
+    "pixels 0…1 instead of 0…255": lambda pixels: pixels.astype(np.float32) / np.float32(255),
+    "pixels -1…1 instead of 0…255": lambda pixels: pixels.astype(np.float32) / np.float32(127.5) - np.float32(1),
+    "BGR instead of RGB": lambda pixels: pixels[..., ::-1].astype(np.float32),
+    "resized to half and back": lambda pixels: _half_and_back(pixels),
+}
+
+
+@dataclass(frozen=True)
+class OperatorLoss:
+    """What rounding does to the output of one operator, on the images looked at."""
+
+    operator: Operator
+    scale: float  # of the output: one step of its 8 bits
+    low: float  # of the range that these steps cover
+    high: float
+    saturated: float  # the share of float32 values outside that range, 0…1
+    signal_to_noise: float  # dB, of the output in the int8 file, with what the operators in front of it have added
+    regained: float | None  # points of expected loss that go away when this operator alone stays float32
+
+
+@dataclass(frozen=True)
+class QuantizationLoss:
+    """Where the loss comes from."""
+
+    images: int
+    int8: Parity  # of the whole file, against the float32 file
+    weights: Parity  # of rounded weights alone, biases corrected
+    operators: tuple[OperatorLoss, ...]
+    mistakes: tuple[tuple[str, Parity], ...]  # of the float32 model, given something else than it expects
+
+
+def find_quantization_loss(
+    graph: TFLiteGraph,
+    statistics: Statistics,
+    images: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    report: Callable[[int, str], object],
+) -> QuantizationLoss:
+    """Quantize a graph as a whole, in parts and not at all, and compare.
+
+    Args:
+        graph: float32.
+        statistics: of its activations on the calibration images.
+        images: to compare on, neither trained nor calibrated on, uint8 `(N, height, width, channels)`.
+        labels: class numbers, `(N,)`.
+        report: told how many operators are done, and which is next.
+    """
+    reference = infer(graph.content, ".tflite", images)
+    content = quantize(graph, statistics)
+
+    def loss(file: bytes) -> Parity:
+        return compare(infer(file, ".tflite", images), keras=reference, labels=labels)
+
+    whole = loss(content)
+    noise = _signal_to_noise(graph, content, images)
+    outside = _saturation(graph, statistics, images)
+    last = set(tail(graph))
+    operators = []
+    for number, operator in enumerate(graph.operators):
+        report(number, operator.label)
+        regained = None
+        if operator not in last:
+            alone = loss(quantize(graph, statistics, in_float=(operator,)))
+            regained = whole.expected_loss - alone.expected_loss
+        low, high = statistics.ranges[operator.output]
+        low, high = min(low, 0.0), max(high, 0.0)
+        operators.append(
+            OperatorLoss(
+                operator, (high - low) / 255, low, high, outside[operator.output], noise[operator.output], regained
+            )
+        )
+    return QuantizationLoss(
+        images=len(images),
+        int8=whole,
+        weights=loss(_rounded_weights(graph, statistics).content),
+        operators=tuple(operators),
+        mistakes=tuple(
+            (name, compare(_run(graph, mistake(images)), keras=reference, labels=labels))
+            for name, mistake in _MISTAKES.items()
+            if images.shape[-1] == 3 or "RGB" not in name
+        ),
+    )
+
+
+def _rounded_weights(graph: TFLiteGraph, statistics: Statistics) -> TFLiteGraph:
+    """Return the float32 graph with the weights that an int8 file can hold, and the biases that go with them."""
+    corrected = correct_biases(graph, statistics)
+    # Operators are known by their tensors, which are the same in both graphs.
+    kernels = {operator: corrected.weights(operator) for operator in corrected.operators if operator.weighted}
+    return corrected.changed({operator: kernel + rounding_errors(kernel) for operator, kernel in kernels.items()}, {})
+
+
+def _signal_to_noise(graph: TFLiteGraph, content: bytes, images: NDArray[np.uint8]) -> dict[str, float]:
+    """Compare every operator's output in the int8 file with the float32 one, in decibels."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
+        interpreter = Interpreter(
+            model_content=content, num_threads=available_cpus(), experimental_preserve_all_tensors=True
+        )
+        interpreter.allocate_tensors()
+    details = {entry["name"]: entry for entry in interpreter.get_tensor_details()}
+    names = [operator.output for operator in graph.operators]
+    signal, noise = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
+    pixels = interpreter.get_input_details()[0]["index"]
+    for image, activations in zip(images, graph.activations(images), strict=True):
+        interpreter.set_tensor(pixels, image[np.newaxis])
+        interpreter.invoke()
+        for name in names:
+            exact = activations[name]
+            rounded = _dequantized(interpreter, details[name])
+            signal[name] += float(np.square(exact, dtype=np.float64).mean())
+            noise[name] += float(np.square(rounded - exact, dtype=np.float64).mean())
+    return {name: _decibels(signal[name], noise[name]) for name in names}
+
+
+def _dequantized(interpreter: Any, details: dict[str, Any]) -> NDArray[np.float32]:
+    values: NDArray[Any] = interpreter.get_tensor(details["index"])
+    scale, zero_point = details["quantization"]
+    if values.dtype == np.float32:
+        return values
+    return np.float32(scale) * (values.astype(np.float32) - zero_point)
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if noise == 0 or signal == 0:
+        return float("inf") if noise == 0 else float("-inf")
+    return float(10 * np.log10(signal / noise))
+
+
+def _saturation(graph: TFLiteGraph, statistics: Statistics, images: NDArray[np.uint8]) -> dict[str, float]:
+    """Tell which share of each operator's values lies outside the range that was calibrated."""
+    shares: dict[str, float] = {}
+    for activations in graph.activations(images):
+        for operator in graph.operators:
+            low, high = statistics.ranges[operator.output]
+            values = activations[operator.output]
+            share = float(np.mean((values < min(low, 0.0)) | (values > max(high, 0.0))))
+            shares[operator.output] = shares.get(operator.output, 0.0) + share / len(images)
+    return shares
+
+
+def _run(graph: TFLiteGraph, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Run float32 inputs that are no pixels through the float32 file."""
+    interpreter = Interpreter(model_content=graph.content, num_threads=available_cpus())
+    interpreter.allocate_tensors()
+    pixels, output = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    rows = []
+    for image in inputs:
+        interpreter.set_tensor(pixels, np.ascontiguousarray(image[np.newaxis]))
+        interpreter.invoke()
+        rows.append(interpreter.get_tensor(output)[0])
+    return np.stack(rows)
+
+
+def _half_and_back(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Leave out every second row and column, and show each of the others twice, as a resize without a filter does."""
+    height, width = pixels.shape[1:3]
+    kept = pixels[:, ::2, ::2].repeat(2, axis=1).repeat(2, axis=2)
+    return kept[:, :height, :width].astype(np.float32)
