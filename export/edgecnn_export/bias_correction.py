@@ -23,7 +23,14 @@ _STEPS = 127
 _BIAS_STEPS = 2**28
 
 
-def correct_biases(graph: G, statistics: Statistics, *, in_float: Collection[Operator] = (), steps: int = _STEPS) -> G:
+def correct_biases(
+    graph: G,
+    statistics: Statistics,
+    *,
+    in_float: Collection[Operator] = (),
+    steps: int = _STEPS,
+    biases_learnt: bool = False,
+) -> G:
     """Prepare a float graph for weights of 8 bits a channel.
 
     Args:
@@ -31,6 +38,7 @@ def correct_biases(graph: G, statistics: Statistics, *, in_float: Collection[Ope
         statistics: of its activations on calibration images.
         in_float: operators that will keep their weights.
         steps: the largest weight of a channel in steps; 63 for weights of 7 bits.
+        biases_learnt: the biases fit rounded weights already, as quantization-aware training has made them.
 
     Returns:
         The graph with corrected biases. Channels whose weights are all but zero get one that is just large enough
@@ -53,6 +61,8 @@ def correct_biases(graph: G, statistics: Statistics, *, in_float: Collection[Ope
             kernel = kernel.copy()
             kernel[dead, 0, 0] = least[dead]
             weights[operator] = kernel
+        if biases_learnt:
+            continue
         errors = rounding_errors(kernel, steps).sum(axis=1)
         # Output channel k·m + j of a depthwise convolution comes of input channel k alone, m being its multiplier.
         shift = errors[:, 0] * np.repeat(mean, len(errors) // len(mean)) if operator.depthwise else errors @ mean

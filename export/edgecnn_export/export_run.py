@@ -268,10 +268,11 @@ def _convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Cl
     if fmt.scheme is not Scheme.INT8:
         return _Made(source.converted.file(fmt, chosen), record)
     learning = QuantizationAware(lambda: source.quantization_aware, chosen)
+    biases_learnt = source.optimized is not None and source.optimized.outcome.optimization.quantization_aware
     quantizer: Quantizer = (
-        TFLiteQuantizer(source.converted, fmt.signed, learning)
+        TFLiteQuantizer(source.converted, fmt.signed, learning, biases_learnt)
         if fmt.suffix == ".tflite"
-        else OnnxQuantizer(source.converted, settings.reduce_range, learning)
+        else OnnxQuantizer(source.converted, settings.reduce_range, learning, biases_learnt)
     )
     climbed = climb(
         quantizer,

@@ -22,7 +22,12 @@ _STEPS = {False: 127, True: 64}
 
 
 def quantize(
-    graph: OnnxGraph, statistics: Statistics, *, reduce_range: bool = False, in_float: Collection[Operator] = ()
+    graph: OnnxGraph,
+    statistics: Statistics,
+    *,
+    reduce_range: bool = False,
+    in_float: Collection[Operator] = (),
+    biases_learnt: bool = False,
 ) -> onnx.ModelProto:
     """Quantize weights per channel and activations per tensor to int8, with corrected biases.
 
@@ -31,6 +36,7 @@ def quantize(
         statistics: of its activations on calibration images.
         reduce_range: weights of 7 bits, for x86 CPUs without VNNI, whose 16-bit sums of two 8-bit products saturate.
         in_float: operators that stay float32.
+        biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
 
     Returns:
         The model, float32 pixels in and float32 probabilities out.
@@ -45,7 +51,9 @@ def quantize(
         from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
     except ImportError as error:
         raise MissingExtraError("int8 ONNX", package="onnxruntime", extra="onnx") from error
-    corrected = correct_biases(graph, statistics, in_float=in_float, steps=_STEPS[reduce_range])
+    corrected = correct_biases(
+        graph, statistics, in_float=in_float, steps=_STEPS[reduce_range], biases_learnt=biases_learnt
+    )
     ranges = {
         name: (np.array(low, np.float32), np.array(high, np.float32)) for name, (low, high) in statistics.ranges.items()
     }

@@ -1,5 +1,6 @@
 """How each container is quantized to int8, as the ladder wants it."""
 
+import dataclasses
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ class TFLiteQuantizer:
     converted: Converted
     signed: bool
     learning: "QuantizationAware"
+    biases_learnt: bool = False  # the weights come from quantization-aware training
 
     @property
     def graph(self) -> "TFLiteGraph":
@@ -48,7 +50,9 @@ class TFLiteQuantizer:
         from edgecnn_export.int8_tflite import quantize
 
         with native_output_kept():
-            return quantize(self.graph, statistics, signed=self.signed, in_float=in_float)
+            return quantize(
+                self.graph, statistics, signed=self.signed, in_float=in_float, biases_learnt=self.biases_learnt
+            )
 
     def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a file on images."""
@@ -61,7 +65,7 @@ class TFLiteQuantizer:
             return None
         if not self.signed:
             return done.int8_tflite
-        again = TFLiteQuantizer(Converted(done.model, self.converted.opset), self.signed, self.learning)
+        again = dataclasses.replace(self, converted=Converted(done.model, self.converted.opset), biases_learnt=True)
         statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
         return again.file(statistics, ())
 
@@ -73,6 +77,7 @@ class OnnxQuantizer:
     converted: Converted
     reduce_range: bool
     learning: "QuantizationAware"
+    biases_learnt: bool = False  # the weights come from quantization-aware training
 
     @property
     def graph(self) -> "OnnxGraph":
@@ -85,7 +90,15 @@ class OnnxQuantizer:
         from edgecnn_export.onnx import checked
 
         with native_output_kept():
-            return checked(quantize(self.graph, statistics, reduce_range=self.reduce_range, in_float=in_float))
+            return checked(
+                quantize(
+                    self.graph,
+                    statistics,
+                    reduce_range=self.reduce_range,
+                    in_float=in_float,
+                    biases_learnt=self.biases_learnt,
+                )
+            )
 
     def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run a file on images."""
@@ -96,7 +109,7 @@ class OnnxQuantizer:
         done = self.learning.train()
         if done is None:
             return None
-        again = OnnxQuantizer(Converted(done.model, self.converted.opset), self.reduce_range, self.learning)
+        again = dataclasses.replace(self, converted=Converted(done.model, self.converted.opset), biases_learnt=True)
         statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
         return again.file(statistics, ())
 

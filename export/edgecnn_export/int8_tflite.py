@@ -26,7 +26,12 @@ _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE"}
 
 
 def quantize(
-    graph: TFLiteGraph, statistics: Statistics, *, signed: bool = False, in_float: Collection[Operator] = ()
+    graph: TFLiteGraph,
+    statistics: Statistics,
+    *,
+    signed: bool = False,
+    in_float: Collection[Operator] = (),
+    biases_learnt: bool = False,
 ) -> bytes:
     """Quantize weights per channel and activations per tensor to int8, with corrected biases.
 
@@ -36,6 +41,7 @@ def quantize(
         signed: int8 pixels in (`pixel - 128`) and int16 probabilities out, no conversion at either end; else uint8
             pixels in (scale 1, zero point 0) and float32 probabilities out.
         in_float: operators that stay float32.
+        biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
 
     Returns:
         The TFLite file.
@@ -51,7 +57,7 @@ def quantize(
     except ImportError as error:
         raise MissingExtraError("int8 TFLite", package="litert-quantizer", extra="export") from error
     every, names = qtyping.TFLOperationName.ALL_SUPPORTED, qtyping.TFLOperationName
-    corrected = correct_biases(graph, statistics, in_float=in_float)
+    corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
     quantizer = Quantizer(bytearray(corrected.content))
     quantizer.add_static_config(".*", every, activation_num_bits=8, weight_num_bits=8)
     for operator in _tail_of_sixteen(graph):

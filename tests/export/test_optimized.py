@@ -17,6 +17,10 @@ from numpy.typing import NDArray
 from tiny_runs import tiny_network, tiny_record
 
 from edgecnn_export import export_index
+from edgecnn_export.activation_statistics import measure_statistics
+from edgecnn_export.bias_correction import correct_biases
+from edgecnn_export.calibration import CalibrationMethod
+from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.export_run import ExportSettings, export_run
 from edgecnn_export.formats import choose_formats
@@ -432,3 +436,18 @@ def test_a_missing_toolkit_is_answered_with_its_pip_line(
         MissingExtraError, match=r"tf-keras, which is not installed; run: pip install \"edgecnn\[export\]\""
     ):
         quantization_aware(this_side_model(run), *portions(small_digits))
+
+
+def test_biases_that_were_learnt_with_the_rounding_are_not_corrected_for_it_again() -> None:
+    model = tiny_network((28, 28, 1), 10)
+    generator = np.random.default_rng(0)
+    model.set_weights([array + generator.uniform(0.05, 0.1, array.shape) for array in model.get_weights()])
+    images = generator.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
+    converted = Converted(model, 17)
+    for graph in (converted.tflite, converted.quantizable_onnx):
+        statistics = measure_statistics(graph, images, CalibrationMethod.MINMAX)
+        weighted = [operator for operator in graph.operators if operator.weighted]
+        for learnt in (True, False):
+            changed = correct_biases(graph, statistics, biases_learnt=learnt)
+            same = [np.array_equal(changed.bias(each), graph.bias(each)) for each in weighted]
+            assert same == [learnt] * len(weighted)
