@@ -17,6 +17,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Graph, Operator, tail
+from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.manifest import Calibration
 
@@ -25,6 +26,7 @@ _MORE_IMAGES = 1000
 # Into how many neighbouring groups the operators with weights are divided to find which of them cost most; neighbours
 # stay in float together, since what lies between two operators is rounded unless both are.
 _GROUPS = 8
+_MOST_GROUPS = 4  # that stay in float together
 # Images on which the groups are compared with one another.
 _COMPARED = 64
 _TIMED = 20
@@ -131,14 +133,21 @@ def climb(
         seed: of the choice of images.
         max_drop: points of accuracy that the file may lose on the validation images.
         report: called after each rung.
+
+    Raises:
+        GateError: the interpreter takes none of the files; one that it refuses is no rung.
     """
     tried: list[tuple[Rung, bytes]] = []
-    warning = None
+    warning = refused = None
     for name, content, calibration, in_float, disagreement in _ways(quantizer, material, method, images, seed):
-        started = time.perf_counter()
-        quantizer.infer(content, material.validation[:_TIMED])
-        seconds = time.perf_counter() - started
-        probabilities = quantizer.infer(content, material.validation)
+        try:
+            started = time.perf_counter()
+            quantizer.infer(content, material.validation[:_TIMED])
+            seconds = time.perf_counter() - started
+            probabilities = quantizer.infer(content, material.validation)
+        except ModelError as error:
+            refused = error
+            continue
         rung = Rung(
             name,
             compare(
@@ -158,6 +167,8 @@ def climb(
         if rung.fits(max_drop):
             break
     else:
+        if not tried:
+            raise GateError(f"int8: a file that its interpreter takes expected; {refused}") from refused
         # The best of those that do not fit comes last.
         tried.sort(key=lambda one: one[0].parity.expected_loss, reverse=True)
     return Climbed(tried[-1][1], tuple(rung for rung, _ in tried), warning)
@@ -186,33 +197,41 @@ def _ways(
             statistics = measure_statistics(graph, chosen, other)
             other_record = dataclasses.replace(record, method=str(other))
             yield f"int8, {other}, {len(chosen)} images", quantizer.file(statistics, ()), other_record, (), None
-    ranked = _by_cost(quantizer, plain, chosen[:_COMPARED])
-    for count in (1, 2, 4):
-        in_float = [operator for group in ranked[:count] for operator in group]
-        if count <= len(ranked) // 2:
-            name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
-            yield name, quantizer.file(plain, in_float), record, in_float, None
+    for in_float in _left_in_float(quantizer, plain, chosen[:_COMPARED]):
+        name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
+        yield name, quantizer.file(plain, in_float), record, in_float, None
     trained = quantizer.trained_on()
     if trained is not None:
         yield "int8, quantization-aware training", trained, None, (), None
 
 
-def _by_cost(quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8]) -> list[tuple[Operator, ...]]:
-    """Divide the operators in front of the tail into groups; the one whose rounding costs most comes first."""
+def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8]) -> Iterator[list[Operator]]:
+    """Choose operators to stay float32: of the groups in front of the tail the one that helps most, then one more."""
     graph = quantizer.graph
     reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
 
-    def error(in_float: Sequence[Operator]) -> float:
-        probabilities = quantizer.infer(quantizer.file(statistics, in_float), images)
-        return float(np.abs(probabilities - reference).mean())
+    def error(groups: Sequence[tuple[Operator, ...]]) -> float:
+        content = quantizer.file(statistics, [operator for group in groups for operator in group])
+        try:
+            return float(np.abs(quantizer.infer(content, images) - reference).mean())
+        except ModelError:
+            # The interpreter does not take it.
+            return float("inf")
 
-    groups = neighbours(graph, _GROUPS)
-    return sorted(groups, key=error)
+    left = neighbours(graph, _GROUPS)
+    chosen: list[tuple[Operator, ...]] = []
+    while len(chosen) < _MOST_GROUPS and len(left) > 1:
+        best = min(left, key=lambda group: error([*chosen, group]))
+        left.remove(best)
+        chosen.append(best)
+        yield [operator for operator in graph.operators if any(operator in group for group in chosen)]
 
 
 def neighbours(graph: Graph, groups: int) -> list[tuple[Operator, ...]]:
     """Divide the operators in front of the tail into runs of neighbours with about as many weighted ones each."""
     front = graph.operators[: -len(tail(graph))]
+    if not front:
+        return []
     starts = [index for index, operator in enumerate(front) if operator.weighted] or [0]
     bounds = [int(part[0]) for part in np.array_split(starts, min(groups, len(starts)))]
     bounds[0] = 0

@@ -95,7 +95,7 @@ class OnnxGraph:
     def _nodes(self) -> dict[Operator, Any]:
         nodes = {}
         for node in self.model.graph.node:
-            weighted = node.op_type in ("Conv", "Gemm") and node.input[1] in self._constants
+            weighted = node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in self._constants
             group = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
             # A grouped convolution that is not depthwise mixes the channels of a group: left uncorrected.
             depthwise = weighted and node.op_type == "Conv" and group > 1

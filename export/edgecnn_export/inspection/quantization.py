@@ -27,12 +27,16 @@ _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
 }
 
 
+# Of 8 bits, and of the 16 that `int8_tflite` gives the tail.
+_STEPS_8, _STEPS_16 = 255, 65535
+
+
 @dataclass(frozen=True)
 class OperatorLoss:
     """What rounding does to the output of one operator, on the images looked at."""
 
     operator: Operator
-    scale: float  # of the output: one step of its 8 bits
+    scale: float  # of the output: one step of its 8 bits, or 16
     low: float  # of the range that these steps cover
     high: float
     saturated: float  # the share of float32 values outside that range, 0…1
@@ -81,15 +85,16 @@ def find_quantization_loss(
     operators = []
     for number, operator in enumerate(graph.operators):
         report(number, operator.label)
-        regained = None
+        regained, steps = None, _STEPS_16
         if operator not in last:
+            steps = _STEPS_8
             alone = loss(quantize(graph, statistics, in_float=(operator,)))
             regained = whole.expected_loss - alone.expected_loss
         low, high = statistics.ranges[operator.output]
         low, high = min(low, 0.0), max(high, 0.0)
         operators.append(
             OperatorLoss(
-                operator, (high - low) / 255, low, high, outside[operator.output], noise[operator.output], regained
+                operator, (high - low) / steps, low, high, outside[operator.output], noise[operator.output], regained
             )
         )
     return QuantizationLoss(
@@ -141,7 +146,8 @@ def _dequantized(interpreter: Any, details: dict[str, Any]) -> NDArray[np.float3
     scale, zero_point = details["quantization"]
     if values.dtype == np.float32:
         return values
-    return np.float32(scale) * (values.astype(np.float32) - zero_point)
+    exact: NDArray[np.float32] = np.float32(scale) * (values.astype(np.float32) - zero_point)
+    return exact
 
 
 def _decibels(signal: float, noise: float) -> float:
