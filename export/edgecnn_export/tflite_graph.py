@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from edgecnn_export.quantizable import Operator
 from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
 from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.native_output import native_output_kept
 
 # Where the output channels stand in the weights of the operators that have some.
 _CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
@@ -37,7 +38,7 @@ class TFLiteGraph:
 
     def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
         """Run images; see `Graph`."""
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), native_output_kept():
             # It is meant for this.
             warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
             interpreter = Interpreter(

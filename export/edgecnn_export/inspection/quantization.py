@@ -17,6 +17,7 @@ from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Operator, tail
 from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.native_output import native_output_kept
 
 # A wrong input, given to the float32 model as it stands: uint8 pixels (N, height, width, channels) in, float32 out.
 _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
@@ -120,7 +121,7 @@ def _rounded_weights(graph: TFLiteGraph, statistics: Statistics) -> TFLiteGraph:
 
 def _signal_to_noise(graph: TFLiteGraph, content: bytes, images: NDArray[np.uint8]) -> dict[str, float]:
     """Compare every operator's output in the int8 file with the float32 one, in decibels."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), native_output_kept():
         warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
         interpreter = Interpreter(
             model_content=content, num_threads=available_cpus(), experimental_preserve_all_tensors=True
@@ -170,8 +171,9 @@ def _saturation(graph: TFLiteGraph, statistics: Statistics, images: NDArray[np.u
 
 def _run(graph: TFLiteGraph, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Run float32 inputs that are no pixels through the float32 file."""
-    interpreter = Interpreter(model_content=graph.content, num_threads=available_cpus())
-    interpreter.allocate_tensors()
+    with native_output_kept():
+        interpreter = Interpreter(model_content=graph.content, num_threads=available_cpus())
+        interpreter.allocate_tensors()
     pixels, output = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
     rows = []
     for image in inputs:
