@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +74,10 @@ def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: Calibrat
             if name in weighted:
                 mean = values.mean(axis=tuple(range(values.ndim - 1)), dtype=np.float64)
                 means[name] = means.get(name, 0.0) + mean / len(images)
-    # The camera's bytes, whatever these images show: scale 1 and zero point 0.
-    extremes[graph.pixels] = [(0.0, 255.0)] * len(images)
+    # What leads from pixels to the first weights scales them: its ranges are those of black and white, whatever these
+    # images show. So each of the camera's 256 values stays a step of its own, the input's having scale 1.
+    for name, low, high in _of_black_and_white(graph, images.shape[1:]):
+        extremes[name] = [(low, high)] * len(images)
     ranges = _extremes(extremes, slice(None))
     halves = _extremes(extremes, slice(0, None, 2)), _extremes(extremes, slice(1, None, 2))
     if method is not CalibrationMethod.MINMAX:
@@ -85,6 +88,19 @@ def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: Calibrat
             if name in narrow
         }
     return Statistics(ranges, means, halves)
+
+
+def _of_black_and_white(graph: Graph, shape: tuple[int, ...]) -> Iterator[tuple[str, float, float]]:
+    """Tell the ranges of the input, and of what is made of it before it meets weights."""
+    front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
+    names = [graph.pixels, *(operator.output for operator in front)]
+    both = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
+    seen = [
+        {name: (float(activations[name].min()), float(activations[name].max())) for name in names}
+        for activations in graph.activations(both)
+    ]
+    for name in names:
+        yield name, min(part[name][0] for part in seen), max(part[name][1] for part in seen)
 
 
 def _extremes(by_image: Mapping[str, list[tuple[float, float]]], images: slice) -> dict[str, tuple[float, float]]:

@@ -165,8 +165,8 @@ def require_all_kept(files: list[ExportedFile]) -> None:
 def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
-    target = source.target(fmt)
     made = _convert(source, fmt, settings, climbing)
+    target, stale = source.target(fmt, mixed=bool(made.in_float)), source.target(fmt, mixed=not made.in_float)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / target.name
         content = made.content
@@ -193,6 +193,7 @@ def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing
             accuracy=None if source.labelled_by_model else parity.accuracy,
             agreement=parity.accuracy if source.labelled_by_model else None,
             calibration=made.calibration,
+            in_float=made.in_float,
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
@@ -208,15 +209,18 @@ def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing
     failure = None
     if parity.drop > settings.max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=settings.max_drop)
+        if made.rungs:
+            failure += "; a smaller --max-drop climbs further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
             f"the same probabilities when the finished file is opened again expected (within "
             f"{golden_result.tolerance:g}), got {golden_result.largest_difference:g}; file not kept"
         )
+    # What an earlier export left under either name is not what this model gives.
+    stale.unlink(missing_ok=True)
     if failure is None:
         whole_files.write_bytes(target, content)
     else:
-        # What an earlier export left under this name is not what this model gives.
         target.unlink(missing_ok=True)
     return ExportedFile(
         format=fmt,
@@ -256,6 +260,11 @@ class _Made:
     calibration: Calibration | None = None
     rungs: tuple[Rung, ...] = ()
     warning: str | None = None
+
+    @property
+    def in_float(self) -> tuple[str, ...]:
+        """Labels of the operators that stay float32 in an int8 file."""
+        return self.rungs[-1].in_float if self.rungs else ()
 
 
 def _convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> _Made:

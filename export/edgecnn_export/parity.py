@@ -33,7 +33,7 @@ class Parity:
         """Accuracy lost, in percentage points; negative where the file does better. Without labels: expected so."""
         if self.labelled_by_model:
             return self.expected_loss
-        return 100 * (self.accuracy_keras.value - self.accuracy.value)
+        return 100 * (self.accuracy_keras.correct - self.accuracy.correct) / self.accuracy.total
 
     @property
     def p_value(self) -> float:

@@ -37,10 +37,10 @@ class Source:
     labelled_by_model: bool  # whether the labels of `test` are the model's own answers
     optimized: Optimized | None = None  # `model` is then its model
 
-    def target(self, fmt: Format) -> Path:
-        """Return the path of a format's file."""
+    def target(self, fmt: Format, *, mixed: bool = False) -> Path:
+        """Return the path of a format's file; `mixed` where some of its operators stay float32."""
         variant = self.optimized.outcome.optimization.variant if self.optimized else ""
-        return self.run.exported(fmt.form, fmt.suffix, variant=variant)
+        return self.run.exported(fmt.form + ("-mixed" if mixed else ""), fmt.suffix, variant=variant)
 
     def learnt(self, fmt: Format) -> bytes | None:
         """Return the converted file where quantization-aware training has made it, with ranges that it has learnt."""

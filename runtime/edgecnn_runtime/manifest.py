@@ -155,6 +155,8 @@ class Manifest:
     # In their place where nobody has labelled the images: on how many this file names the class that Keras names.
     agreement: Accuracy | None = None
     calibration: Calibration | None = None
+    # The operators of an int8 file that stayed float32, since it would lose too much with them.
+    in_float: tuple[str, ...] = ()
     # The RAM that TFLite-Micro's interpreter needs for its tensors, where that was measured.
     arena_bytes: int | None = None
     golden: GoldenCheck | None = None
@@ -212,6 +214,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         accuracy=_accuracy_from(document.get("accuracy")),
         agreement=_accuracy_from(document.get("agreement")),
         calibration=Calibration(**calibration) if calibration else None,
+        in_float=tuple(str(label) for label in document.get("in_float", ())),
         arena_bytes=int(arena) if (arena := document.get("arena_bytes")) is not None else None,
         golden=GoldenCheck(
             probabilities=tuple(tuple(float(value) for value in row) for row in golden["probabilities"]),

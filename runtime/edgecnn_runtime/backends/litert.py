@@ -25,13 +25,13 @@ class LiteRTBackend:
 
     def __init__(self, path: Path, *, threads: int = 1, reference: bool = False) -> None:
         try:
-            from ai_edge_litert.interpreter import Interpreter, OpResolverType
+            from ai_edge_litert import interpreter as litert
         except ImportError as error:
             raise MissingExtraError("LiteRT", package="ai-edge-litert", extra="litert") from error
         self._path, self._threads, self._reference = path, threads, reference
-        kernels = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
+        options = {"experimental_op_resolver_type": litert.OpResolverType.BUILTIN_REF} if reference else {}
         try:
-            interpreter = Interpreter(model_path=str(path), num_threads=threads, experimental_op_resolver_type=kernels)
+            interpreter = litert.Interpreter(model_path=str(path), num_threads=threads, **options)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}") from error
