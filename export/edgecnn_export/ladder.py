@@ -218,13 +218,21 @@ def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray
             # The interpreter does not take it.
             return float("inf")
 
-    left = neighbours(graph, _GROUPS)
-    chosen: list[tuple[Operator, ...]] = []
-    while len(chosen) < _MOST_GROUPS and len(left) > 1:
-        best = min(left, key=lambda group: error([*chosen, group]))
-        left.remove(best)
-        chosen.append(best)
-        yield [operator for operator in graph.operators if any(operator in group for group in chosen)]
+    groups = neighbours(graph, _GROUPS)
+    chosen: set[int] = set()
+    while len(chosen) < min(_MOST_GROUPS, len(groups) - 1):
+        singles = [{number} for number in range(len(groups)) if number not in chosen]
+        pairs = [{number, number + 1} for number in range(len(groups) - 1) if not chosen & {number, number + 1}]
+        errors = {
+            frozenset(numbers): error([groups[number] for number in sorted(chosen | numbers)])
+            for numbers in (*singles, *pairs)
+        }
+        best, pair = (min(some, key=lambda one: errors[frozenset(one)], default=set()) for some in (singles, pairs))
+        # Two neighbours at once, where what lies between them was the trouble.
+        if pair and errors[frozenset(pair)] < errors[frozenset(best)] / 2:
+            best = pair
+        chosen |= best
+        yield [operator for number in sorted(chosen) for operator in groups[number]]
 
 
 def neighbours(graph: Graph, groups: int) -> list[tuple[Operator, ...]]:
