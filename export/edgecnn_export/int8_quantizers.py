@@ -14,7 +14,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted
 from edgecnn_export.quantizable import Operator
-from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.native_output import native_output_kept
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class TFLiteQuantizer:
                 self.graph, statistics, signed=self.signed, in_float=in_float, biases_learnt=self.biases_learnt
             )
 
-    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run a file on images."""
-        return infer(content, ".tflite", images)
+    def open(self, content: bytes) -> Backend:
+        """Open a file in the runtime."""
+        return open_content(content, ".tflite")
 
     def trained_on(self) -> bytes | None:
         """Return the file of the network after quantization-aware training, with the ranges that it has learnt."""
@@ -100,9 +100,9 @@ class OnnxQuantizer:
                 )
             )
 
-    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run a file on images."""
-        return infer(content, ".onnx", images)
+    def open(self, content: bytes) -> Backend:
+        """Open a file in the runtime."""
+        return open_content(content, ".onnx")
 
     def trained_on(self) -> bytes | None:
         """Return the file of the weights that came back from quantization-aware training."""
@@ -114,11 +114,14 @@ class OnnxQuantizer:
         return again.file(statistics, ())
 
 
-def infer(content: bytes, suffix: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Run the content of a model file through the runtime, `(N, height, width, channels)` to `(N, classes)`."""
+def open_content(content: bytes, suffix: str) -> Backend:
+    """Open the content of a model file in the runtime.
+
+    Raises:
+        ModelError: the interpreter does not take it.
+    """
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
         with native_output_kept():
-            backend = open_backend(path)
-        return backend.infer(np.asarray(images))
+            return open_backend(path)

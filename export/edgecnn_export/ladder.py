@@ -17,6 +17,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Graph, Operator, tail
+from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.manifest import Calibration
@@ -42,8 +43,8 @@ class Quantizer(Protocol):
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for the operators named."""
 
-    def infer(self, content: bytes, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Run a file through the runtime, `(N, height, width, channels)` to `(N, classes)`."""
+    def open(self, content: bytes) -> Backend:
+        """Open a file in the runtime."""
 
     def trained_on(self) -> bytes | None:
         """Train on with the rounding of int8, and quantize; None where that cannot be done."""
@@ -141,13 +142,15 @@ def climb(
     warning = refused = None
     for name, content, calibration, in_float, disagreement in _ways(quantizer, material, method, images, seed):
         try:
-            started = time.perf_counter()
-            quantizer.infer(content, material.validation[:_TIMED])
-            seconds = time.perf_counter() - started
-            probabilities = quantizer.infer(content, material.validation)
+            backend = quantizer.open(content)
         except ModelError as error:
             refused = error
             continue
+        probabilities = backend.infer(material.validation)
+        timed = material.validation[:_TIMED]
+        started = time.perf_counter()
+        backend.infer(timed)
+        seconds = time.perf_counter() - started
         rung = Rung(
             name,
             compare(
@@ -157,7 +160,7 @@ def climb(
                 labelled_by_model=material.labelled_by_model,
             ),
             len(content),
-            1e6 * seconds / len(material.validation[:_TIMED]),
+            1e6 * seconds / len(timed),
             calibration,
             tuple(operator.label for operator in in_float),
         )
@@ -213,7 +216,7 @@ def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray
     def error(groups: Sequence[tuple[Operator, ...]]) -> float:
         content = quantizer.file(statistics, [operator for group in groups for operator in group])
         try:
-            return float(np.abs(quantizer.infer(content, images) - reference).mean())
+            return float(np.abs(quantizer.open(content).infer(images) - reference).mean())
         except ModelError:
             # The interpreter does not take it.
             return float("inf")

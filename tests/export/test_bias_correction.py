@@ -8,7 +8,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted
-from edgecnn_export.int8_quantizers import infer
+from edgecnn_export.int8_quantizers import open_content
 from edgecnn_export.int8_tflite import quantize
 from edgecnn_export.onnx_graph import OnnxGraph
 from edgecnn_export.quantizable import Operator
@@ -97,6 +97,6 @@ def test_operators_in_float_keep_their_biases(graph: Quantizable) -> None:
 def test_a_dead_channel_keeps_its_bias(converted: Converted) -> None:
     """Without weights a channel has no step to store its bias in, and the bias overflows."""
     graph = converted.tflite
-    exact = infer(graph.content, ".tflite", IMAGES)
-    rounded = infer(quantize(graph, statistics_of(graph)), ".tflite", IMAGES)
+    exact = open_content(graph.content, ".tflite").infer(IMAGES)
+    rounded = open_content(quantize(graph, statistics_of(graph)), ".tflite").infer(IMAGES)
     np.testing.assert_allclose(rounded, exact, atol=0.02)
