@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
@@ -30,8 +31,9 @@ from edgecnn_export.parity import Parity, compare
 from edgecnn_export.source import Source, open_source
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
-from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.image_set import ImageSet
@@ -174,7 +176,7 @@ def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing
         draft.write_bytes(content)
         with native_output_kept():
             backend = open_backend(draft)
-        probabilities = backend.infer(np.asarray(source.test.images))
+        probabilities = _infer_on_all_cores(backend, np.asarray(source.test.images))
         parity = compare(
             probabilities,
             keras=source.reference,
@@ -237,6 +239,15 @@ def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing
         optimized=source.optimized.outcome if source.optimized else None,
         packed=packed(content, fmt.suffix) if source.optimized else None,
     )
+
+
+def _infer_on_all_cores(backend: Backend, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Run many images, each core a part of them: int16x8 takes a hundred times as long as int8."""
+    cores = min(available_cpus(), len(images))
+    backends = [backend, *(backend.another() for _ in range(cores - 1))]
+    with ThreadPoolExecutor(cores) as pool:
+        parts = pool.map(lambda each, part: each.infer(part), backends, np.array_split(images, cores))
+        return np.concatenate(list(parts))
 
 
 def _loss(parity: Parity, *, max_drop: float) -> str:
