@@ -21,8 +21,8 @@ _BINS = 2048
 _QUANTIZED_BINS = 128
 _PERCENTILE = 99.99
 _AT_ONCE = 32
-# Halves of 100 images differ by 4 to 37 % in their most different range (signs-plus, casting-plus, mnist-plus, chinese-mnist);
-# halves of 10 by 10 to 52 %.
+# Halves of 100 images differ by 4 to 37 % in their most different range, halves of 10 by 10 to 52 % (signs-plus,
+# casting-plus, mnist-plus, chinese-mnist).
 _DIFFERENT = 0.4
 
 
