@@ -3,7 +3,7 @@
 import contextlib
 import io
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,8 +77,8 @@ def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: Calibrat
                 means[name] = means.get(name, 0.0) + mean / len(images)
     # What leads from pixels to the first weights scales them: its ranges are those of black and white, whatever these
     # images show. So each of the camera's 256 values stays a step of its own, the input's having scale 1.
-    for name, low, high in _of_black_and_white(graph, images.shape[1:]):
-        extremes[name] = [(low, high)] * len(images)
+    front = _of_black_and_white(graph, images.shape[1:])
+    extremes |= {name: [limits] * len(images) for name, limits in front.items()}
     ranges = _extremes(extremes, slice(None))
     halves = _extremes(extremes, slice(0, None, 2)), _extremes(extremes, slice(1, None, 2))
     if method is not CalibrationMethod.MINMAX:
@@ -86,22 +86,21 @@ def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: Calibrat
         ranges |= {
             name: (max(low, narrow[name][0]), min(high, narrow[name][1]))
             for name, (low, high) in ranges.items()
-            if name in narrow
+            if name in narrow and name not in front
         }
     return Statistics(ranges, means, halves)
 
 
-def _of_black_and_white(graph: Graph, shape: tuple[int, ...]) -> Iterator[tuple[str, float, float]]:
+def _of_black_and_white(graph: Graph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
     """Tell the ranges of the input, and of what is made of it before it meets weights."""
     front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
     names = [graph.pixels, *(operator.output for operator in front)]
     both = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
-    seen = [
-        {name: (float(activations[name].min()), float(activations[name].max())) for name in names}
-        for activations in graph.activations(both)
-    ]
-    for name in names:
-        yield name, min(part[name][0] for part in seen), max(part[name][1] for part in seen)
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
+    for activations in graph.activations(both):
+        for name in names:
+            seen[name].append((float(activations[name].min()), float(activations[name].max())))
+    return _extremes(seen, slice(None))
 
 
 def _extremes(by_image: Mapping[str, list[tuple[float, float]]], images: slice) -> dict[str, tuple[float, float]]:

@@ -72,7 +72,7 @@ class ExportSettings:
     formats: tuple[Format, ...]
     calibration_images: int | None = None  # None: 200, or all training images where there are fewer
     seed: int = 0
-    max_drop: float = 1.0  # percentage points of accuracy on the test split
+    max_drop: float = 1.0  # points of accuracy: climbed to on the validation images, gated on the test split
     opset: int = 17
     calibration: CalibrationMethod = CalibrationMethod.MINMAX
     reduce_range: bool = False  # int8 ONNX for x86 CPUs without VNNI

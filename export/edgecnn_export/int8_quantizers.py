@@ -61,13 +61,9 @@ class TFLiteQuantizer:
     def trained_on(self) -> bytes | None:
         """Return the file of the network after quantization-aware training, with the ranges that it has learnt."""
         done = self.learning.train()
-        if done is None:
-            return None
-        if not self.signed:
+        if done is not None and not self.signed:
             return done.int8_tflite
-        again = dataclasses.replace(self, converted=Converted(done.model, self.converted.opset), biases_learnt=True)
-        statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
-        return again.file(statistics, ())
+        return _with_new_weights(self, done)
 
 
 @dataclass(frozen=True)
@@ -106,12 +102,17 @@ class OnnxQuantizer:
 
     def trained_on(self) -> bytes | None:
         """Return the file of the weights that came back from quantization-aware training."""
-        done = self.learning.train()
-        if done is None:
-            return None
-        again = dataclasses.replace(self, converted=Converted(done.model, self.converted.opset), biases_learnt=True)
-        statistics = measure_statistics(again.graph, self.learning.calibration, CalibrationMethod.MINMAX)
-        return again.file(statistics, ())
+        return _with_new_weights(self, self.learning.train())
+
+
+def _with_new_weights(quantizer: TFLiteQuantizer | OnnxQuantizer, done: "Optimized | None") -> bytes | None:
+    """Return the file of the weights that came back from training, which has learnt the biases too."""
+    if done is None:
+        return None
+    converted = Converted(done.model, quantizer.converted.opset)
+    again = dataclasses.replace(quantizer, converted=converted, biases_learnt=True)
+    statistics = measure_statistics(again.graph, quantizer.learning.calibration, CalibrationMethod.MINMAX)
+    return again.file(statistics, ())
 
 
 def open_content(content: bytes, suffix: str) -> Backend:

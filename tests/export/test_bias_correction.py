@@ -87,6 +87,17 @@ def test_corrected_biases_keep_the_mean_of_each_channel(graph: Quantizable) -> N
     assert right < wrong / 50
 
 
+@pytest.mark.parametrize("method", CalibrationMethod)
+def test_scaled_pixels_keep_a_step_each(converted: Converted, method: CalibrationMethod) -> None:
+    """Whatever the images show (here 60…199) and whatever is clipped of the activations behind."""
+    graph = converted.quantizable_onnx
+    scaling = graph.operators[0]
+    assert scaling.kind == "Mul"
+    ranges = measure_statistics(graph, IMAGES, method).ranges
+    assert ranges[graph.pixels] == (0, 255)
+    assert ranges[scaling.output] == pytest.approx((0, 1))
+
+
 def test_operators_in_float_keep_their_biases(graph: Quantizable) -> None:
     weighted = [operator for operator in graph.operators if operator.weighted]
     corrected = correct_biases(graph, statistics_of(graph), in_float=weighted[:1])
