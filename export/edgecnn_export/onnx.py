@@ -15,6 +15,7 @@ from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_export.int8_onnx import quantize
 from edgecnn_export.onnx_graph import OnnxGraph
+from edgecnn_export.onnx_names import name_by_layer
 from edgecnn_runtime.errors import MissingExtraError
 from edgecnn_runtime.manifest import Scheme
 
@@ -65,6 +66,7 @@ def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
     )
     for tensor in (converted.graph.input[0], converted.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
+    name_by_layer(converted)
     return converted
 
 
