@@ -10,9 +10,7 @@ from edgecnn_runtime.native_output import native_output_kept
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import onnx
-    from numpy.typing import NDArray
 
     from edgecnn_export.onnx_graph import OnnxGraph
     from edgecnn_export.tflite_graph import TFLiteGraph
@@ -50,15 +48,15 @@ class Converted:
         with native_output_kept():
             return quantizable_onnx(self.onnx)
 
-    def file(self, fmt: Format, calibration: "NDArray[np.uint8] | None") -> bytes:
-        """Return the file of a format other than int8."""
+    def file(self, fmt: Format) -> bytes:
+        """Return the file of a format that is not calibrated."""
         if fmt.suffix == ".tflite":
             from edgecnn_export.tflite import export_tflite
 
             if fmt.scheme is Scheme.FLOAT32:
                 return self.tflite.content
             with native_output_kept():
-                return export_tflite(self.model, fmt.scheme, calibration=calibration)
+                return export_tflite(self.model, fmt.scheme)
         from edgecnn_export.onnx import checked, to_float16
 
         with native_output_kept():

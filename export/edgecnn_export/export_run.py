@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export import export_index
+from edgecnn_export.activation_statistics import measure_statistics
 from edgecnn_export.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
@@ -283,12 +284,17 @@ def _convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Cl
     if learnt is not None:
         return _Made(learnt)
     if not fmt.needs_calibration:
-        return _Made(source.converted.file(fmt, None))
+        return _Made(source.converted.file(fmt))
     chosen, record = _calibration(source, settings)
-    if fmt.scheme is not Scheme.INT8:
-        return _Made(source.converted.file(fmt, chosen), record)
-    learning = QuantizationAware(lambda: source.quantization_aware, chosen)
     biases_learnt = source.optimized is not None and source.optimized.outcome.optimization.quantization_aware
+    if fmt.scheme is Scheme.INT16X8:
+        from edgecnn_export.int8_tflite import quantize_int16x8
+
+        statistics = measure_statistics(source.converted.tflite, chosen, settings.calibration)
+        with native_output_kept():
+            content = quantize_int16x8(source.converted.tflite, statistics, biases_learnt=biases_learnt)
+        return _Made(content, replace(record, method=str(settings.calibration)), warning=statistics.disagreement())
+    learning = QuantizationAware(lambda: source.quantization_aware, chosen)
     quantizer: Quantizer = (
         TFLiteQuantizer(source.converted, fmt.signed, learning, biases_learnt)
         if fmt.suffix == ".tflite"
