@@ -22,7 +22,8 @@ from edgecnn_export.bias_correction import correct_biases
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
-from edgecnn_export.export_run import ExportSettings, export_run
+from edgecnn_export.export_run import export_run
+from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import choose_formats
 from edgecnn_export.optimized import optimize as this_side
 from edgecnn_export.optimized.flat_network import flatten
