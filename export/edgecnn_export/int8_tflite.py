@@ -116,9 +116,7 @@ class _Recipe:
         self._quantizer.update_quantization_recipe(".*", types.TFLOperationName.INPUT, config)
 
     def take_float(self) -> None:
-        self._quantizer.update_quantization_recipe(
-            ".*", self._types.TFLOperationName.INPUT, algorithm_key=self._none
-        )
+        self._quantizer.update_quantization_recipe(".*", self._types.TFLOperationName.INPUT, algorithm_key=self._none)
 
     def give_float(self, pattern: str) -> None:
         self._quantizer.update_quantization_recipe(

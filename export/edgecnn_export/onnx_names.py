@@ -21,7 +21,7 @@ def name_by_layer(model: onnx.ModelProto) -> None:
     graph = model.graph
     constants = {entry.name: entry for entry in graph.initializer}
     fixed = [value.name for value in (*graph.input, *graph.output)]
-    names = {name: name for name in fixed}
+    names: dict[str, str] = {name: name for name in fixed}
     taken = set(fixed)
 
     def named(old: str, wanted: str) -> str:
