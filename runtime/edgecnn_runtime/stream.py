@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+import numpy as np
+
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.smoothing import NO_SMOOTHING, Smoother, Smoothing
 
@@ -93,6 +95,8 @@ def _results(classifier: "Classifier", capture: "Capture", smoother: Smoother, e
     from edgecnn_runtime.prediction import Prediction
     from edgecnn_runtime.preprocess import read_image
 
+    # Loads Pillow, so that the first frame need not wait for it.
+    read_image(np.zeros((1, 1, 3), np.uint8), classifier.manifest.input)
     after = 0
     last: Frame | None = None
     while True:

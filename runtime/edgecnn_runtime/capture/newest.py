@@ -39,6 +39,7 @@ class NewestFrames:
         freeze_after: float = FREEZE_AFTER,
         retry_first: float = RETRY_FIRST,
         retry_longest: float = RETRY_LONGEST,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Open a device and start to read it.
 
@@ -49,6 +50,7 @@ class NewestFrames:
             freeze_after: seconds of the same picture, or of none, after which the camera counts as frozen.
             retry_first: seconds until a lost camera is opened again; twice as long after each failure.
             retry_longest: the longest of these pauses, seconds.
+            clock: gives the second in which a picture came.
 
         Raises:
             SourceError: the device is not there.
@@ -57,6 +59,7 @@ class NewestFrames:
         self.name = name
         self._open_device, self._ends, self._freeze_after = open_device, ends, freeze_after
         self._retry_first, self._retry_longest = retry_first, retry_longest
+        self._clock = clock
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._frame: Frame | None = None
@@ -67,7 +70,7 @@ class NewestFrames:
         self._events: deque[Event] = deque(maxlen=_EVENTS)
         self._lost = self._frozen = False
         # When a picture last came, and when one last differed from its predecessor.
-        self._last_came = self._last_moved = time.monotonic()
+        self._last_came = self._last_moved = clock()
         device = open_device()
         self._thread = threading.Thread(target=self._run, args=(device,), name="edgecnn-capture", daemon=True)
         self._thread.start()
@@ -152,14 +155,14 @@ class NewestFrames:
                 self._changed.notify_all()
 
     def _publish(self, picture: Picture) -> None:
-        now = time.monotonic()
+        now = self._clock()
         previous = self._frame
         moved = self._ends or previous is None or not _equal(previous.pixels, picture.pixels)
         with self._changed:
+            self._watch()
             self._last_came = now
             if moved:
                 self._last_moved = now
-            self._watch()
             if self._frozen and moved:
                 self._frozen = False
                 self._tell(EventKind.MOVING, "the picture moves again")
@@ -172,7 +175,7 @@ class NewestFrames:
         """Notice that the camera is frozen; called with the lock held."""
         if self._ends or self._lost or self._frozen or self._ended:
             return
-        now = time.monotonic()
+        now = self._clock()
         for since, what in ((self._last_came, "no picture"), (self._last_moved, "the same picture")):
             if now - since >= self._freeze_after:
                 self._frozen = True
@@ -181,7 +184,7 @@ class NewestFrames:
 
     def _reopen(self) -> Device | None:
         """Open a lost camera again and again; None when the reading ends meanwhile."""
-        lost = time.monotonic()
+        lost = self._clock()
         with self._changed:
             self._lost, self._frozen = True, False
             self._tell(EventKind.GAP, "the camera gives no picture any more; trying to open it again")
@@ -197,14 +200,14 @@ class NewestFrames:
                 continue
             with self._changed:
                 self._lost = False
-                now = self._last_came = self._last_moved = time.monotonic()
+                now = self._last_came = self._last_moved = self._clock()
                 tries = "1 attempt" if attempts == 1 else f"{attempts} attempts"
                 self._tell(EventKind.REOPENED, f"back after {now - lost:.1f} s and {tries}")
             return device
         return None
 
     def _tell(self, kind: EventKind, text: str) -> None:
-        self._events.append(Event(kind, time.monotonic(), f"{self.name}: {text}"))
+        self._events.append(Event(kind, self._clock(), f"{self.name}: {text}"))
 
 
 def _equal(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
