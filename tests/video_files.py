@@ -34,9 +34,14 @@ def write_video(path: Path, pictures: Sequence[NDArray[np.uint8]], *, rate: floa
 
 
 class MjpegServer:
-    """What a network camera serves: `multipart/x-mixed-replace` JPEGs, once a connection or again and again."""
+    """What a network camera serves: `multipart/x-mixed-replace` JPEGs, once a connection or again and again.
 
-    def __init__(self, pictures: Sequence[NDArray[np.uint8]], *, endless: bool = False) -> None:
+    `silent_after` keeps the connection open when the pictures have ended, as a camera that hangs does.
+    """
+
+    def __init__(
+        self, pictures: Sequence[NDArray[np.uint8]], *, endless: bool = False, silent_after: bool = False
+    ) -> None:
         self.parts = [_jpeg(pixels) for pixels in pictures]
         self.connections = 0
         self.down = False
@@ -58,6 +63,8 @@ class MjpegServer:
                         self.wfile.write(head.encode() + part + b"\r\n")
                         if endless and camera.stopping.wait(0.01):
                             return
+                    if silent_after:
+                        camera.stopping.wait()
 
             def log_message(self, *arguments: object) -> None:
                 pass

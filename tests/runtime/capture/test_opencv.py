@@ -1,5 +1,6 @@
 """Real OpenCV on video files made here and on an MJPEG server on the loopback."""
 
+import socket
 import sys
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from video_files import MjpegServer, red, write_video
 
-from edgecnn_runtime.capture import EventKind, open_capture
+from edgecnn_runtime.capture import EventKind, open_capture, opencv
 from edgecnn_runtime.capture.newest import NewestFrames
 from edgecnn_runtime.capture.opencv import OpenCVDevice
 from edgecnn_runtime.capture.source import parse_source
@@ -79,6 +80,25 @@ def test_an_mjpeg_address_is_live_and_is_opened_again_when_it_ends() -> None:
         assert kinds[:4] == [EventKind.GAP, EventKind.REOPENED] * 2
         assert server.connections >= 3
         assert last > 25
+
+
+def test_an_address_that_falls_silent_is_lost_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opencv, "_READ_TIMEOUT", 200)
+    server = MjpegServer([red(value) for value in range(0, 250, 10)], silent_after=True)
+    with server.running():
+        source = parse_source(server.address)
+        with NewestFrames(lambda: OpenCVDevice(source), source.name, retry_first=0.001) as capture:
+            events: list[EventKind] = []
+            while EventKind.REOPENED not in events:
+                events += [event.kind for event in capture.take_events()]
+            assert events[:2] == [EventKind.GAP, EventKind.REOPENED]
+            server.stopping.set()
+
+
+def test_an_address_that_never_says_anything_is_told_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opencv, "_OPEN_TIMEOUT", 200)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(SourceError, match="none came"):
+        open_capture(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/live")
 
 
 def test_an_address_that_answers_no_pictures_is_told_without_its_password() -> None:
