@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rtsp_camera import rtsp_camera
 from video_files import MjpegServer, red, write_video
 
 from edgecnn_runtime.capture import EventKind, open_capture, opencv
@@ -80,6 +81,20 @@ def test_an_mjpeg_address_is_live_and_is_opened_again_when_it_ends() -> None:
         assert kinds[:4] == [EventKind.GAP, EventKind.REOPENED] * 2
         assert server.connections >= 3
         assert last > 25
+
+
+def test_an_rtsp_camera_is_read() -> None:
+    with rtsp_camera([red(200), red(100)]) as address, open_capture(address) as capture:
+        assert capture.live
+        last, values = 0, set()
+        while len(values) < 2:
+            frame = capture.newest(after=last)
+            assert frame is not None
+            assert frame.pixels.shape == (48, 64, 3)
+            assert frame.pixels[..., 1:].max() < 20
+            last = frame.number
+            values.add(round(float(frame.pixels[..., 0].mean()), -1))
+        assert values == {100, 200}
 
 
 def test_an_address_that_falls_silent_is_lost_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
