@@ -96,7 +96,8 @@ def _message(source: Source, *, opened: bool) -> str:
         case Kind.CAMERA if opened:
             return f"{source.name}: pictures expected, it opens and gives none; does another program use it?"
         case Kind.CAMERA:
-            return f"{source.name}: a camera expected, none there or no permission; 'ls /dev/video*' shows what is"
+            look = "; 'ls /dev/video*' shows what is" if sys.platform == "linux" else "; is it plugged in and allowed?"
+            return f"{source.name}: a camera expected, none there or no permission{look}"
         case Kind.ADDRESS:
             return f"{source.name}: a stream of pictures expected, none came; is the address right and the camera on?"
         case _:
