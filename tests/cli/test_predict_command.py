@@ -121,6 +121,22 @@ def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> No
     assert partial.exists()
 
 
+def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "edgecnn", "predict", model, shots, "--output", tmp_path / "results.csv"]
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=terminal, env=os.environ | {"TERM": "xterm"}, check=False
+    )
+    os.close(terminal)
+    shown = os.read(screen, 1 << 16).decode()
+    os.close(screen)
+    assert done.returncode == 1
+    assert "classifying" in shown
+    assert "5/5" in shown
+    assert "0:00:00" in shown
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
