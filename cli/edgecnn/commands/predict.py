@@ -1,17 +1,24 @@
 """`edgecnn predict MODEL SOURCE…`: classify files, folders and patterns."""
 
-import json as json_module
 import sys
+import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.console import Console, QuietOption
+from edgecnn.console import Advance, Console, QuietOption
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.pipeline import Item
+
+# What a shell gives a program that Ctrl-C ended.
+_INTERRUPTED = 130
+# Seconds between two steps of the bar.
+_STEP = 0.1
 
 
 def predict(
@@ -22,44 +29,120 @@ def predict(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Threads; default: the processors this process may use.")
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write to this .csv or .jsonl file instead of the screen.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a run with the same --output was killed.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
     from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
-    console = Console(json=json, quiet=quiet)
+    if resume and output is None:
+        raise InputError("--resume: an --output to go on with expected, got none")
+    if output is not None and json:
+        raise InputError("--json: prints to the screen; with --output name a file ending in .jsonl instead")
+    if output is not None:
+        result_format(output, top_k=top_k)
     files = expand_sources(sources, recursive=recursive)
     with native_output_kept():
         classifier = Classifier.open(model)
     k = min(top_k, len(classifier.labels))
+    if output is None:
+        failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
+    else:
+        failed = _write(classifier, model, files, k, workers=workers, output=output, resume=resume, quiet=quiet)
+    if failed:
+        print(f"error: {failed} of {len(files)} images could not be read", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int | None, json: bool, quiet: bool) -> int:
+    """Print the results as they come; return how many images could not be read."""
+    from edgecnn_runtime.result_formats import json_line
+
+    console = Console(json=json, quiet=quiet)
     items = classifier.predict_many(files, workers=workers)
+    # On a screen the results themselves show how far it is.
+    if not sys.stdout.isatty():
+        items = _shown(items, console, len(files))
     failed = 0
     # A screenful at a time, so that the table is aligned and a long list is shown as it goes.
     while batch := list(islice(items, 1000)):
         failed += sum(item.error is not None for item in batch)
         if json:
             for item in batch:
-                print(json_module.dumps(_document(item, k), ensure_ascii=False))
+                print(json_line(item, k))
         else:
             console.table(("image", "probability", "label"), [row for item in batch for row in _rows(item, k)])
-    if failed:
-        print(f"error: {failed} of {len(files)} images could not be read", file=sys.stderr)
-        raise typer.Exit(1)
+    return failed
+
+
+def _write(
+    classifier: "Classifier",
+    model: Path,
+    files: list[Path],
+    k: int,
+    *,
+    workers: int | None,
+    output: Path,
+    resume: bool,
+    quiet: bool,
+) -> int:
+    """Write the results to a file, or go on with it; return how many of all its images could not be read."""
+    from edgecnn_runtime.results_file import ResultsFile, ResultsOf
+
+    console = Console(quiet=quiet)
+    names = [str(path) for path in files]
+    with ResultsFile(output, ResultsOf.these(model, names, top_k=k), names, resume=resume) as results:
+        if results.done:
+            console.say(f"{output}: {results.done:,} of {len(names):,} images were done before")
+        if not results.finished:
+            items = classifier.predict_many(islice(files, results.done, None), workers=workers)
+            try:
+                for item in _shown(items, console, len(names) - results.done):
+                    results.add(item)
+            except KeyboardInterrupt:
+                print(
+                    f"stopped after {results.done:,} of {len(names):,} images; the same command with --resume goes on",
+                    file=sys.stderr,
+                )
+                raise typer.Exit(_INTERRUPTED) from None
+            results.finish()
+            console.say(f"{output}: {results.done:,} images")
+        return results.failed
+
+
+def _shown(items: "Iterator[Item]", console: Console, total: int) -> "Iterator[Item]":
+    """Pass the items on, with a bar or lines that say how far it is."""
+    with console.progress("classifying", total) as advance:
+        yield from _stepping(items, advance, total)
+
+
+def _stepping(items: "Iterator[Item]", advance: Advance, total: int) -> "Iterator[Item]":
+    last = 0.0
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= _STEP or done == total:
+            last = now
+            advance(done, "")
 
 
 def _rows(item: "Item", k: int) -> list[tuple[str, str, str]]:
+    from edgecnn_runtime.file_names import screen_name
+    from edgecnn_runtime.result_formats import error_text
+
+    name = screen_name(item.source)
     if item.prediction is None:
-        return [(item.source, "", "error: " + str(item.error).removeprefix(f"{item.source}: "))]
-    names = [item.source, *[""] * (k - 1)]
+        return [(name, "", "error: " + screen_name(error_text(item)))]
+    names = [name, *[""] * (k - 1)]
     top = item.prediction.top(k)
     return [(name, f"{value:.4f}", label) for name, (label, value) in zip(names, top, strict=True)]
-
-
-def _document(item: "Item", k: int) -> dict[str, object]:
-    if item.prediction is None:
-        return {"image": item.source, "error": str(item.error)}
-    top = [{"label": label, "probability": value} for label, value in item.prediction.top(k)]
-    return {"image": item.source, **top[0], "top": top}
