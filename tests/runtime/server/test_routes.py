@@ -1,5 +1,6 @@
 """Every route, every status it can answer with, and that the OpenAPI description tells the same."""
 
+import asyncio
 import json
 import socket
 import struct
@@ -314,6 +315,22 @@ def test_what_is_no_request_is_refused(sent: bytes, plain: Address) -> None:
     with raw(plain) as connection:
         connection.sendall(sent)
         assert connection.recv(65536).split(b" ")[1] in (b"400", b"421")
+
+
+def test_small_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """TCP_NODELAY; without it each answer took 40 ms more."""
+    options: list[int] = []
+    made = protocol.PatientProtocol.connection_made
+
+    def noting(self: protocol.PatientProtocol, transport: asyncio.Transport) -> None:
+        made(self, transport)
+        options.append(transport.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+
+    monkeypatch.setattr(protocol.PatientProtocol, "connection_made", noting)
+    with running(a_service()) as address:
+        address.ask("/healthz")
+    assert options
+    assert all(options)
 
 
 def test_a_client_that_leaves_in_the_middle_is_forgotten(plain: Address) -> None:
