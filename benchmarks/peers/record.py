@@ -21,6 +21,7 @@ from folder_limit import FILES, SIZE, FolderRate, measure_folder, write_jpegs
 from int8_speed import Int8Speed, measure_int8_speed
 from PIL import Image
 from predict_overhead import Overhead, measure_overhead
+from server_load import ServerLoad, measure_server
 from steadiness import WORK, Steadiness, measure_steadiness
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
@@ -61,6 +62,8 @@ def main() -> None:
         folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
     print("camera …", flush=True)
     peer, age = measure_age_of_peer(int8), measure_camera_age(int8)
+    print("server …", flush=True)
+    server = measure_server(int8, images)
     print("memory …", flush=True)
     steadiness = [measure_steadiness(model, work) for model in (int8, int8_onnx) for work in WORK]
     page = [
@@ -72,6 +75,7 @@ def main() -> None:
         *_folder(folders),
         *_cold_start(cold),
         *_camera(peer, age),
+        *_server(server),
         *_steadiness(steadiness),
     ]
     whole_files.write_text(arguments.output, "\n".join(page) + "\n")
@@ -221,6 +225,30 @@ def _camera(peer: AgeOfPeer, age: CameraAge) -> list[str]:
         "|---|---|---|---|---|---|---|",
         f"| {age.answers:,} | {age.median_times:.2f} | {age.first_tenth_times:.2f} | {age.last_tenth_times:.2f} | "
         f"{age.times_of_1000:.2f} | {age.late} | {1000 * age.longest:.0f} |",
+    ]
+
+
+def _server(load: ServerLoad) -> list[str]:
+    rows = [
+        f"| {item.clients} | {figure(item.rate)} | {figure(item.of_the_interpreter)} | {figure(item.median)} | "
+        f"{figure(item.p99)} | {item.errors} of {item.requests:,} |"
+        for item in load.loads
+    ]
+    over = load.overload
+    return [
+        "",
+        "## Server: `edgecnn serve` on the loopback",
+        "",
+        f"Each client posts one PNG of a digit after the other on a connection of its own; `{load.file}`. The clients",
+        "share the processors with the server. The bare LiteRT loop, which decodes nothing and speaks no HTTP, makes",
+        f"{figure(load.interpreter)} images a second on one thread. Goal: no error below the limit, 429 above it.",
+        "",
+        "| clients | requests/s | of the bare loop | median, ms | p99, ms | errors |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"{over.clients} clients against the default limit of {over.limit} requests under way: {over.answered:,} "
+        f"answered, {over.told_to_wait:,} told to wait (429), {over.other} other answers.",
     ]
 
 

@@ -17,6 +17,7 @@ def test_the_page_has_every_figure_with_its_goal(
     exported_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
+    pytest.importorskip("starlette", reason="needs the server's packages: pip install 'edgecnn[serve]'")
     monkeypatch.syspath_prepend(PEERS)
     import camera_age
     import cold_start
@@ -24,10 +25,13 @@ def test_the_page_has_every_figure_with_its_goal(
     import int8_speed
     import predict_overhead
     import record
+    import server_load
     import steadiness
 
-    for script in (camera_age, cold_start, folder_limit, int8_speed, predict_overhead):
+    for script in (camera_age, cold_start, folder_limit, int8_speed, predict_overhead, server_load):
         monkeypatch.setattr(script, "_ROUNDS", 1)
+    monkeypatch.setattr(server_load, "_ROUND", 0.3)
+    monkeypatch.setattr(server_load, "_OVERLOAD", 0.3)
     monkeypatch.setattr(folder_limit, "FILES", 40)
     monkeypatch.setattr(camera_age, "_ROUND", 0.5)
     monkeypatch.setattr(camera_age, "HOUR", 300)
@@ -45,6 +49,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "A",
         "Cold",
         "Camera",
+        "Server",
         "Memory",
     ]
     for goal in (
@@ -57,6 +62,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "0.9 of it",
         "0.2 s and 90 MB",
         "below 2",
+        "429 above it",
         "2 MB",
     ):
         assert goal in text
