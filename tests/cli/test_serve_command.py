@@ -65,8 +65,11 @@ class Served:
     def end(self, number: signal.Signals) -> tuple[int, str]:
         """Send a signal; return the exit code and all that was printed."""
         self.process.send_signal(number)
-        out, err = self.process.communicate(timeout=30)
-        return self.process.returncode, self.first + out + err
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Not `communicate`, which passes over what came with the first line.
+        said = self.first + self.process.stdout.read() + self.process.stderr.read()
+        return self.process.wait(timeout=30), said
 
 
 def test_it_serves_until_ctrl_c(model: Path) -> None:
@@ -105,6 +108,9 @@ def test_another_address_with_a_token(token: str, model: Path) -> None:
         assert address.ask("/v1/model", headers={"Authorization": f"Bearer {token}"}).status == 200
         assert address.ask("/", headers={"Host": "device.example"}).status == 421
         _, said = served.end(signal.SIGTERM)
+    assert said.splitlines()[1] == (
+        f"from other machines: http://{socket.gethostname()}:{address.port}/#token=<your token>"
+    )
     assert TOKEN not in said
     assert ("warning: the token has 5 characters and can be guessed" in said) == (token == "short")
 

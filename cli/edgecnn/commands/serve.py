@@ -1,6 +1,7 @@
 """`edgecnn serve MODEL`: a page and an HTTP interface for one model, on this device."""
 
 import os
+import socket
 from pathlib import Path
 from typing import Annotated
 
@@ -91,10 +92,14 @@ def serve(
             classifier, source=source, smoothing=smoothing, workers=workers, limits=limits, access=access
         )
         url = url_of(listener)
+        fragment = "#token=<your token>" if token else ""
 
         def tell() -> None:
             console.document({"url": url, "model": classifier.manifest.name, "camera": source is not None})
-            console.say(f"{classifier.manifest.name}: {url}{'#token=<your token>' if token else ''}  (Ctrl-C ends it)")
+            console.say(f"{classifier.manifest.name}: {url}{fragment}  (Ctrl-C ends it)")
+            if host in ("0.0.0.0", "::"):
+                port_shown = listener.getsockname()[1]
+                console.say(f"from other machines: http://{socket.gethostname()}:{port_shown}/{fragment}")
 
         run(service, listener, ready=tell)
     console.say("ended")

@@ -15,7 +15,7 @@ from edgecnn_runtime.server.limits import Limits
 from edgecnn_runtime.server.metrics import Metrics
 from edgecnn_runtime.server.pool import Answer, InterpreterPool, classify_upload
 from edgecnn_runtime.server.problem import Problem
-from edgecnn_runtime.server.uploads import Upload, read_uploads
+from edgecnn_runtime.server.uploads import Budget, Upload, read_uploads
 
 TOP_K = 5
 
@@ -25,6 +25,7 @@ class ClassifyRoute:
 
     def __init__(self, pool: InterpreterPool, manifest: Manifest, limits: Limits, metrics: Metrics) -> None:
         self._pool, self._manifest, self._limits, self._metrics = pool, manifest, limits, metrics
+        self._budget = Budget(limits.bytes_under_way)
         self._threads = ThreadPoolExecutor(pool.size, thread_name_prefix="edgecnn-serve")
 
     def close(self) -> None:
@@ -48,10 +49,11 @@ class ClassifyRoute:
         metrics.under_way += 1
         try:
             started = time.perf_counter()
-            uploads = await read_uploads(request, limits)
-            received = time.perf_counter()
-            outcomes = await self._classify(uploads)
-            finished = time.perf_counter()
+            with self._budget.share() as take:
+                uploads = await read_uploads(request, limits, take)
+                received = time.perf_counter()
+                outcomes = await self._classify(uploads)
+                finished = time.perf_counter()
         finally:
             metrics.under_way -= 1
         for outcome in outcomes:

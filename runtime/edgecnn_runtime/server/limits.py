@@ -12,8 +12,10 @@ MEBIBYTE = 2**20
 class Limits:
     """The bounds of a server. What lies above one is refused with a status of its own."""
 
-    # Bytes of one request's body; 413 above. Memory is bounded by this times `concurrency`.
+    # Bytes of one request's body; 413 above.
     body_bytes: int = 16 * MEBIBYTE
+    # Such bytes of all requests together; 429 above.
+    bytes_under_way: int = 128 * MEBIBYTE
     # Pixels of one image, told before it is decoded; 150 MB a worker at three bytes each.
     pixels: int = 50_000_000
     # Images of one request; 413 above.
@@ -28,7 +30,7 @@ class Limits:
     seconds: float = 20.0
 
     def __post_init__(self) -> None:
-        for name in ("body_bytes", "pixels", "images", "concurrency", "streams", "connections"):
+        for name in ("body_bytes", "bytes_under_way", "pixels", "images", "concurrency", "streams", "connections"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name.replace('_', ' ')}: at least 1 expected, got {getattr(self, name)}")
         if self.pixels > MAX_PIXELS:

@@ -22,6 +22,8 @@ _RATE_WINDOW = 30
 _RETRY_FIRST, _RETRY_LONGEST = 1.0, 30.0
 # Seconds for the thread to end; a reading that hangs does not keep the process.
 _JOIN = 5.0
+# Seconds without an answer after which the camera counts as frozen even if it gives pictures.
+_SILENCE = 15.0
 # Of the picture that viewers get, pixels of the longer side; and Pillow's JPEG quality.
 _VIEW_SIZE, _VIEW_QUALITY = 960, 80
 
@@ -98,14 +100,16 @@ class Live:
             return CameraState.ENDED
         if self._failed or self._capture.lost:
             return CameraState.LOST
-        if self._capture.frozen:
+        if self._capture.frozen or self._silence() > _SILENCE:
             return CameraState.FROZEN
         return CameraState.STARTING if self.framed is None else CameraState.LIVE
 
     @property
     def text(self) -> str:
         """What went wrong with the camera, empty while all is well."""
-        return "" if self.state in (CameraState.LIVE, CameraState.STARTING) else self._text
+        if self.state in (CameraState.LIVE, CameraState.STARTING):
+            return ""
+        return self._text or f"{self.name}: no answer for {self._silence():.0f} s"
 
     @property
     def name(self) -> str:
@@ -143,8 +147,10 @@ class Live:
                 try:
                     self._watch()
                     return
-                except EdgecnnError as error:
-                    self._tell(self._fail, str(error))
+                # Whatever it is, be it a defect of an interpreter: a thread that ends in silence looks as if all were
+                # well.
+                except Exception as error:
+                    self._tell(self._fail, str(error) or type(error).__name__)
                 self._open_again()
         finally:
             self._capture.close()
@@ -211,9 +217,13 @@ class Live:
         self.newest = Shown(serial, self.state, self.text, result, self._rate())
         self._wake()
 
+    def _silence(self) -> float:
+        """Return the seconds since the last answer, 0 before the first."""
+        return time.monotonic() - self._times[-1] if self._times else 0.0
+
     def _rate(self) -> float:
         """Return the frames a second over the last results; 0 before there are two, or when the last is long ago."""
-        if len(self._times) < 2 or time.monotonic() - self._times[-1] > 2:
+        if len(self._times) < 2 or self._silence() > 2:
             return 0.0
         return (len(self._times) - 1) / max(1e-6, self._times[-1] - self._times[0])
 

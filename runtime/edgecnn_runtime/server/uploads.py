@@ -1,8 +1,10 @@
 """The images of a request: one as the raw body, or several as the files of a multipart form."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from python_multipart.exceptions import FormParserError
 from starlette.datastructures import UploadFile
@@ -14,6 +16,8 @@ from edgecnn_runtime.server.problem import Problem
 
 _NAME_LENGTH = 255  # of a file name that is given back
 _FORM_TYPE = "multipart/form-data"
+# Takes so many bytes of the budget, or raises a Problem with 429.
+Take: TypeAlias = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +28,45 @@ class Upload:
     content: bytes
 
 
-async def read_uploads(request: Request, limits: Limits) -> list[Upload]:
+class Budget:
+    """How many bytes the bodies of all requests may hold together."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.taken = size, 0
+
+    @contextmanager
+    def share(self) -> Iterator[Take]:
+        """Give a request a function that takes some bytes; at the end of the block all are given back."""
+        mine = 0
+
+        def take(count: int) -> None:
+            nonlocal mine
+            if self.taken + count > self.size:
+                detail = f"at most {self.size:,} bytes under way expected, got more; send it again later"
+                raise Problem(429, detail, headers={"Retry-After": "1"})
+            self.taken += count
+            mine += count
+
+        try:
+            yield take
+        finally:
+            self.taken -= mine
+
+
+async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upload]:
     """Read the images of a request.
 
     Raises:
-        Problem: 400 no image or a damaged form, 408 too slow, 413 too large or too many, 415 a body that is no image.
+        Problem: 400 no image or a damaged form, 408 too slow, 413 too large or too many, 415 a body that is no image,
+            429 too many bytes of all requests.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
         async with asyncio.timeout(limits.seconds):
             if kind == _FORM_TYPE:
-                return await _read_form(request, limits)
+                return await _read_form(request, limits, take)
             _check_raw_kind(kind)
-            content = b"".join([chunk async for chunk in _limited(request, limits)])
+            content = b"".join([chunk async for chunk in _limited(request, limits, take)])
     except TimeoutError:
         raise Problem(
             408, f"the whole request within {limits.seconds:g} s expected", headers={"Connection": "close"}
@@ -54,7 +84,7 @@ def _check_raw_kind(kind: str) -> None:
         raise Problem(415, f"image/*, application/octet-stream or {_FORM_TYPE} expected, got {kind}")
 
 
-async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
+async def _limited(request: Request, limits: Limits, take: Take) -> AsyncGenerator[bytes, None]:
     """Yield the body's chunks; end with 413 where there are too many, at once where the length is told beforehand."""
     too_large = Problem(413, f"a body of at most {limits.body_bytes:,} bytes expected, got more")
     declared = request.headers.get("content-length", "")
@@ -65,6 +95,7 @@ async def _limited(request: Request, limits: Limits) -> AsyncGenerator[bytes, No
         size += len(chunk)
         if size > limits.body_bytes:
             raise too_large
+        take(len(chunk))
         yield chunk
 
 
@@ -77,9 +108,9 @@ class _InMemory(MultiPartParser):
         super().__init__(request.headers, stream, max_files=limits.images + 1, max_fields=limits.images)
 
 
-async def _read_form(request: Request, limits: Limits) -> list[Upload]:
+async def _read_form(request: Request, limits: Limits, take: Take) -> list[Upload]:
     try:
-        form = await _InMemory(request, _limited(request, limits), limits).parse()
+        form = await _InMemory(request, _limited(request, limits, take), limits).parse()
     except (MultiPartException, FormParserError, KeyError) as error:
         if "Too many files" in str(error):
             raise _too_many(limits) from None

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from running_server import Address, a_service, check_schema, png, running
 
+from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.capture.fake import FakeCamera
 from edgecnn_runtime.capture.newest import NewestFrames
 from edgecnn_runtime.server.limits import Limits
@@ -26,8 +27,10 @@ def camera() -> Iterator[FakeCamera]:
 
 @pytest.fixture
 def watched(camera: FakeCamera) -> Iterator[Address]:
-    capture = NewestFrames(camera.open, "fake", retry_first=0.01, retry_longest=0.02)
-    with running(a_service(capture=capture, limits=Limits(streams=1))) as address:
+    def opened() -> NewestFrames:
+        return NewestFrames(camera.open, "fake", retry_first=0.01, retry_longest=0.02)
+
+    with running(a_service(capture=opened(), reopen=opened, limits=Limits(streams=1))) as address:
         yield address
         camera.unplug()
 
@@ -45,8 +48,9 @@ class Viewer:
     def next(self) -> tuple[str, dict[str, Any]]:
         """Return the name and data of the next event."""
         fields: dict[str, str] = {}
-        while line := self._answer.readline().decode().rstrip("\n"):
-            name, _, value = line.partition(": ")
+        while (line := self._answer.readline().decode()) != "\n" or "data" not in fields:
+            assert line, "the stream has ended"
+            name, _, value = line.rstrip("\n").partition(": ")
             fields[name] = value
         document = json.loads(fields["data"])
         check_schema(document, "CameraEvent")
@@ -127,6 +131,35 @@ def test_a_camera_that_is_unplugged_is_told_everywhere(camera: FakeCamera, watch
     assert viewer.until("live")["label"] == "white"
     assert watched.ask("/healthz").status == 200
     viewer.close()
+
+
+def test_a_model_that_fails_is_told_and_tried_again(
+    camera: FakeCamera, watched: Address, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edgecnn_runtime.server.live._RETRY_FIRST", 0.01)
+    viewer = Viewer(watched)
+    with monkeypatch.context() as broken:
+
+        def fail(self: FakeBackend, pixels: object) -> None:
+            raise RuntimeError("the interpreter has had enough")
+
+        broken.setattr(FakeBackend, "infer", fail)
+        show(camera, 250)
+        assert viewer.until("lost")["text"] == "the interpreter has had enough"
+        assert watched.ask("/healthz").status == 503
+    show(camera, 10)  # taken by the reading thread of the source that was given up
+    show(camera, 250)
+    assert viewer.until("live")["label"] == "white"
+    viewer.close()
+
+
+def test_silence_is_not_taken_for_health(camera: FakeCamera, watched: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+    show(camera, 250)
+    assert watched.ask("/v1/frame.jpg").status == 200
+    assert watched.ask("/healthz").status == 200
+    monkeypatch.setattr("edgecnn_runtime.server.live._SILENCE", 0.0)
+    assert watched.ask("/healthz").status == 503
+    assert watched.ask("/v1/model").document["camera"]["text"] == "fake: no answer for 0 s"
 
 
 def test_only_so_many_viewers(watched: Address) -> None:

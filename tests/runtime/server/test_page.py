@@ -137,14 +137,27 @@ def test_the_stream_moves(browser: Browser) -> None:
         assert tab.evaluate("document.getElementById('tools').hidden")
         camera.unplug()
         tab.wait_for(f"{STATE} === 'Camera lost'")
+        # What was seen before does not look as if it were seen now.
+        assert tab.evaluate(LABEL) == "–"
+        assert tab.evaluate("document.querySelectorAll('#bars li').length") == 0
+        assert tab.evaluate("getComputedStyle(document.getElementById('picture')).opacity") == "0.35"
         assert "front door: the camera gives no picture any more" in tab.evaluate("document.body.innerText")
         camera.plug()
         camera.show(np.full((48, 64, 3), 200, np.uint8))
         tab.wait_for(f"{LABEL} === 'white' && {STATE} === 'Live'")
         assert tab.evaluate("document.getElementById('problem').hidden")
         nothing_leaves(tab, address)
+        # A page that nobody sees gives its connection back.
+        hidden = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s});"
+        change = "document.dispatchEvent(new Event('visibilitychange'))"
+        tab.evaluate(hidden % "true" + change)
+        while b"edgecnn_event_streams 0\n" not in address.ask("/metrics").body:
+            time.sleep(0.01)
+        tab.evaluate(hidden % "false" + change)
+        camera.show(np.full((48, 64, 3), 10, np.uint8))
+        tab.wait_for(f"{LABEL} === 'black'")
         camera.unplug()
-    tab.wait_for(f"{STATE} === 'No connection'")  # the server has ended
+    tab.wait_for(f"{STATE} === 'No connection' && {LABEL} === '–'")  # the server has ended
 
 
 def test_the_token_is_asked_for_and_stays_out_of_the_address(browser: Browser) -> None:

@@ -7,6 +7,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -254,8 +255,6 @@ def test_headers_that_browsers_heed(path: str, locked: Address) -> None:
 
 
 def test_more_at_once_than_the_limit_is_told_to_wait_and_nobody_below_it() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
     backend = GatedBackend()
     limits = Limits(concurrency=6)
     with running(a_service(backend=backend, limits=limits)) as address, ThreadPoolExecutor(6) as pool:
@@ -274,6 +273,21 @@ def test_more_at_once_than_the_limit_is_told_to_wait_and_nobody_below_it() -> No
         text = address.ask("/metrics").body.decode()
     assert 'edgecnn_http_requests_total{route="/v1/classify",method="POST",status="429"} 1\n' in text
     assert "edgecnn_classify_under_way 0\n" in text
+
+
+def test_the_bytes_of_all_requests_together_are_limited() -> None:
+    backend = GatedBackend()
+    picture = png(200)
+    limits = Limits(bytes_under_way=2 * len(picture) - 1)
+    with running(a_service(backend=backend, limits=limits)) as address, ThreadPoolExecutor(1) as pool:
+        backend.gate.clear()
+        first = pool.submit(address.classify, picture)
+        backend.at_work.acquire(timeout=30)
+        refused = address.classify(picture)
+        backend.gate.set()
+        assert first.result().status == 200
+        check_problem(refused, 429, f"at most {2 * len(picture) - 1:,} bytes under way expected")
+        assert [address.classify(picture).status for _ in range(3)] == [200] * 3
 
 
 def test_an_answer_that_takes_too_long() -> None:

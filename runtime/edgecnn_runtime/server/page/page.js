@@ -30,7 +30,7 @@ async function ask(path, options = {}) {
 
 async function classify(blob) {
   const started = performance.now();
-  const answer = await ask("/v1/classify", {
+  const answer = await ask("v1/classify", {
     method: "POST", body: blob, headers: { "Content-Type": "application/octet-stream" },
   });
   const result = (await answer.json()).results[0];
@@ -114,6 +114,16 @@ function showFigures(figures, always) {
   at("figures").replaceChildren(...shown);
 }
 
+// What was true a moment ago must not look as if it were true now.
+function showNothingNow(why) {
+  at("stage").classList.add("stale");
+  at("label").textContent = "–";
+  at("sure").textContent = why;
+  at("bars").replaceChildren();
+  at("figures").replaceChildren();
+  speak(why, why);
+}
+
 function showHint(title, text) {
   at("hint-title").textContent = title;
   at("hint-text").textContent = text;
@@ -147,13 +157,10 @@ function showItem(item) {
   for (const each of items) each.button.setAttribute("aria-current", String(each === item));
   showPicture(item.url, item.name);
   if (item.error) {
-    at("label").textContent = "–";
-    at("sure").textContent = item.error;
-    at("bars").replaceChildren();
-    at("figures").replaceChildren();
-    speak(item, `${item.name}: ${item.error}`);
+    showNothingNow(`${item.name}: ${item.error}`);
     return;
   }
+  at("stage").classList.remove("stale");
   showLabel(item.result.label, item.result.top, item);
   showBars(item.result.top);
   showFigures({
@@ -346,8 +353,14 @@ const CAMERA = {
 
 function showEvent(event) {
   showState(...CAMERA[event.camera]);
-  tell(event.camera === "lost" || event.camera === "frozen" ? event.text : "");
+  if (event.camera === "lost" || event.camera === "frozen") {
+    tell(event.text);
+    showNothingNow("No answer about now");
+    return;
+  }
+  tell("");
   if (!event.top) return;
+  at("stage").classList.remove("stale");
   showLabel(event.label, event.top);
   showBars(event.top);
   showFigures({
@@ -373,20 +386,36 @@ async function* readEvents(answer) {
   }
 }
 
+// A hidden page gives its connection back: a browser has six for a server, however many of its pages are open.
+let hiding = new AbortController();
+const seen = () => document.hidden
+  ? new Promise((done) => document.addEventListener("visibilitychange", done, { once: true })) : Promise.resolve();
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) return;
+  hiding.abort();
+  hiding = new AbortController();
+});
+
 async function watchEvents() {
   for (let pause = 1; ; pause = Math.min(2 * pause, 10)) {
+    await seen();
     let why = "The server has ended the stream.";
     try {
-      for await (const event of readEvents(await ask("/v1/stream"))) {
+      const { signal } = hiding;
+      model = await (await ask("v1/model", { signal })).json(); // another may be served since
+      describe();
+      for await (const event of readEvents(await ask("v1/stream", { signal }))) {
         pause = 0.5;
         showEvent(event);
       }
     } catch (error) {
       if (error.status === 401) return askForToken();
-      why = error.status === 429 ? error.message : "The server does not answer.";
+      if (error.name === "AbortError") continue;
+      why = error.status ? error.message : "The server does not answer.";
     }
     showState("No connection", "bad");
     tell(`${why} Trying again.`);
+    showNothingNow("No answer about now");
     await wait(pause);
   }
 }
@@ -394,9 +423,9 @@ async function watchEvents() {
 async function watchPicture() {
   let after = 0, shown = null;
   for (;;) {
-    if (document.hidden) { await wait(0.5); continue; }
+    await seen();
     try {
-      const answer = await ask(`/v1/frame.jpg?after=${after}`);
+      const answer = await ask(`v1/frame.jpg?after=${after}`);
       after = Number(answer.headers.get("X-Event-Id"));
       const url = URL.createObjectURL(await answer.blob());
       showPicture(url, "The camera's picture");
@@ -437,7 +466,7 @@ function describe() {
 let prepared = false;
 async function start() {
   try {
-    model = await (await ask("/v1/model")).json();
+    model = await (await ask("v1/model")).json();
   } catch (error) {
     if (error.status === 401) return askForToken();
     tell(`${error.message} Trying again.`);
