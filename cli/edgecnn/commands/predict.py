@@ -1,5 +1,6 @@
 """`edgecnn predict MODEL SOURCE…`: classify files, folders and patterns."""
 
+import enum
 import sys
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Advance, Console, QuietOption
+from edgecnn_runtime.results_folder import ResultsFormat
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
@@ -21,6 +23,13 @@ _INTERRUPTED = 130
 _STEP = 0.1
 
 
+class Engine(enum.StrEnum):
+    """What does the work: this process, or Ray's processes on one machine or many."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 def predict(
     model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file that edgecnn exported.")],
     sources: Annotated[list[str], typer.Argument(help="Images, folders, or quoted patterns such as 'shots/*.jpg'.")],
@@ -30,11 +39,23 @@ def predict(
         int | None, typer.Option(min=1, help="Threads; default: the processors this process may use.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write to this .csv or .jsonl file instead of the screen.")
+        str | None,
+        typer.Option(
+            "--output", "-o", help="Write to this .csv or .jsonl file instead of the screen; with ray a folder."
+        ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a run with the same --output was killed.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option(help="'ray': many processes, on many machines; sources may be s3://bucket/prefix.")
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None, typer.Option(help="With ray: 'auto' or HOST:PORT of a running cluster; default: this machine.")
+    ] = None,
+    format: Annotated[
+        ResultsFormat | None, typer.Option(help="With ray: what the files in --output are; default: parquet.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")] = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -45,23 +66,45 @@ def predict(
     from edgecnn_runtime.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
-    if resume and output is None:
+    if engine is Engine.RAY:
+        from edgecnn.commands.predict_ray import predict_on_ray
+
+        if output is None:
+            raise InputError("--engine ray: an --output folder for the results expected, got none")
+        if json or resume:
+            raise InputError("--engine ray: a folder is written, whole or not at all; leave --json and --resume out")
+        return predict_on_ray(
+            model,
+            sources,
+            output=output,
+            form=format or ResultsFormat.PARQUET,
+            top_k=top_k,
+            recursive=recursive,
+            workers=workers,
+            address=address,
+            quiet=quiet,
+        )
+    if address is not None or format is not None:
+        raise InputError("--address and --format: expected with --engine ray only")
+    file = None if output is None else Path(output)
+    if resume and file is None:
         raise InputError("--resume: an --output to go on with expected, got none")
-    if output is not None and json:
+    if file is not None and json:
         raise InputError("--json: prints to the screen; with --output name a file ending in .jsonl instead")
-    if output is not None:
-        result_format(output, top_k=top_k)
+    if file is not None:
+        result_format(file, top_k=top_k)
     files = expand_sources(sources, recursive=recursive)
     with native_output_kept():
         classifier = Classifier.open(model)
     k = min(top_k, len(classifier.labels))
-    if output is None:
+    if file is None:
         failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
     else:
-        failed = _write(classifier, model, files, k, workers=workers, output=output, resume=resume, quiet=quiet)
+        failed = _write(classifier, model, files, k, workers=workers, output=file, resume=resume, quiet=quiet)
     if failed:
         print(f"error: {failed} of {len(files)} images could not be read", file=sys.stderr)
         raise typer.Exit(1)
+    return None
 
 
 def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int | None, json: bool, quiet: bool) -> int:
