@@ -66,7 +66,7 @@ app.command(name="verify")(verify)
 app.command(name="predict")(predict)
 app.command(name="stream")(stream)
 app.command(name="serve")(serve)
-app.command(name="bench")(bench)
+app.add_typer(bench, name="bench")
 app.command(name="doctor")(doctor)
 
 

@@ -29,7 +29,7 @@ def quickstart(
 
     It shows each command before it runs it, so that you can repeat any of them on images of your own.
     """
-    from edgecnn.commands.bench import bench
+    from edgecnn.commands.bench.measure import measure
     from edgecnn.commands.export import export
     from edgecnn.commands.predict import predict
     from edgecnn.commands.train import train
@@ -57,7 +57,7 @@ def quickstart(
     verify(models, quiet=silent)
 
     _show(console, "bench", output)
-    bench([output], quiet=silent)
+    measure([output], quiet=silent)
 
     examples = _write_examples(run)
     _show(console, "predict", int8, examples)

@@ -12,7 +12,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn_benchmarks.settings import Settings
 
 
-def bench(
+def measure(
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
         Path | None,
@@ -43,12 +43,12 @@ def bench(
     quiet: QuietOption = False,
 ) -> None:
     """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html."""
-    from edgecnn_benchmarks.bench import bench as measure
+    from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.table import terminal_table
 
     console = Console(json=json, quiet=quiet)
     with console.progress("bench", 100) as advance:
-        result = measure(
+        result = bench(
             targets,
             data=data,
             output=output,
