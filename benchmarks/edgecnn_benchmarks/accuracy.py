@@ -1,12 +1,12 @@
 """Each model's first turn: what the file is, and how often it is right on the labelled images."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgecnn_benchmarks.answers import Answers, Predictions, compare, confusion
 from edgecnn_benchmarks.candidates import Candidate, Subject
 from edgecnn_benchmarks.labelled_images import ImageShelf, LabelledImages
 from edgecnn_benchmarks.result import Failure
@@ -28,9 +28,12 @@ class Opened:
     facts: ModelFacts
     # The .npy file with the images it is timed on.
     sample: Path
-    accuracy: Accuracy | None
+    accuracy: Accuracy | None = None
     # Share of the images, 0…1, on which it agrees with the Keras model.
-    agreement: float | None
+    agreement: float | None = None
+    # The labelled images, and what it answered to them.
+    images: LabelledImages | None = None
+    predictions: Predictions | None = None
 
 
 def measure_accuracy(
@@ -53,7 +56,11 @@ def measure_accuracy(
         report_share(0.0)
         try:
             with WorkerProcess(
-                candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
+                candidate.path,
+                threads=settings.threads[0],
+                timeout=settings.timeout,
+                folder=scratch,
+                command=candidate.worker,
             ) as worker:
                 try:
                     images = shelf.labelled(worker.facts) if subject.has_data else None
@@ -78,29 +85,48 @@ def _classify(
     report_share: Callable[[float], None],
 ) -> Opened:
     if images is None:
-        sample = shelf.generated(worker.facts.input)
-        return Opened(candidate, worker.facts, sample, accuracy=None, agreement=None)
-    classes = _ask_classes(worker, images, report_share)
+        return Opened(candidate, worker.facts, shelf.generated(worker.facts.input))
+    predictions = _ask_predictions(worker, images, report_share)
     agreement = None
     if subject.keras_probabilities is not None:
-        agreement = float(np.mean(classes == subject.keras_probabilities.argmax(axis=1)))
+        agreement = float(np.mean(predictions.classes == subject.keras_probabilities.argmax(axis=1)))
     return Opened(
         candidate,
         worker.facts,
         shelf.sample(images),
-        accuracy=Accuracy(int(np.count_nonzero(classes == images.classes)), len(images.classes))
+        accuracy=Accuracy(int(np.count_nonzero(predictions.classes == images.classes)), len(images.classes))
         if subject.has_labels
         else None,
         agreement=agreement,
+        images=images,
+        predictions=predictions,
     )
 
 
-def _ask_classes(
+def _ask_predictions(
     worker: WorkerProcess, images: LabelledImages, report_share: Callable[[float], None]
-) -> NDArray[np.int64]:
+) -> Predictions:
     classes: list[int] = []
+    probabilities: list[float] = []
     while len(classes) < len(images.classes):
         answer = worker.ask("classify", images=str(images.path), start=len(classes), secs=_SECS_A_REQUEST)
         classes += answer["classes"]
+        probabilities += answer["probabilities"]
         report_share(len(classes) / len(images.classes))
-    return np.array(classes)
+    return Predictions(np.array(classes), np.array(probabilities, np.float32))
+
+
+def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[Answers, ...]:
+    """Set what each model answered against what the reference did, which comes first."""
+    others = [model for model in opened if model is not reference]
+    return tuple(_answers(model, reference) for model in (reference, *others) if model.predictions is not None)
+
+
+def _answers(model: Opened, reference: Opened) -> Answers:
+    assert model.images is not None  # both are set together
+    assert model.predictions is not None
+    labels, images = model.facts.labels, model.images
+    against = None
+    if model is not reference and reference.predictions is not None and reference.images is images:
+        against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
+    return Answers(model.candidate.name, labels, confusion(labels, images.classes, model.predictions.classes), against)

@@ -1,34 +1,26 @@
 """The whole benchmark: accuracy, latency, cold start and memory of every model, and the files that tell of it."""
 
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgecnn_benchmarks.accuracy import Opened, measure_accuracy
+from edgecnn_benchmarks import energy
 from edgecnn_benchmarks.candidates import SPLIT, Subject, read_subject
-from edgecnn_benchmarks.cold_start import measure_cold_starts
-from edgecnn_benchmarks.intervals import median_estimate
-from edgecnn_benchmarks.labelled_images import ImageShelf
 from edgecnn_benchmarks.machine import describe_machine
+from edgecnn_benchmarks.machine_state import read_state
+from edgecnn_benchmarks.measurement import Measurement, Progress
+from edgecnn_benchmarks.pictures import pictures_of
 from edgecnn_benchmarks.report import write_report
-from edgecnn_benchmarks.result import BenchResult, Failure, Latency, Row, TestData
-from edgecnn_benchmarks.rounds import Job, Report, Round, measure_rounds, speedup
+from edgecnn_benchmarks.result import BenchResult, Row, TestData
 from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.traps import find_traps
+from edgecnn_benchmarks.undecided import find_undecided
 from edgecnn_benchmarks.verdict import notes, recommend, verdict
-from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, InputError
-
-# Called with the percentage done and a short text such as "round 3, int8.tflite".
-Progress = Callable[[int, str], None]
-
-# Where each stage begins, in percent of a typical benchmark's time.
-_ACCURACY, _ROUNDS, _COLD_STARTS, _MEMORY, _END = 0, 20, 78, 96, 100
-
-# Single predictions before the peak of the memory is read.
-_MEMORY_PREDICTIONS = 100
 
 
 def bench(
@@ -42,6 +34,8 @@ def bench(
 ) -> BenchResult:
     """Measure models side by side and write `bench.json`, `bench.csv` and `report.html`.
 
+    Ctrl-C ends it early: what has been measured is written and marked as partial, where at least one round is over.
+
     Args:
         targets: one run folder (all of its exported files are measured), or model files.
         data: labelled images, a prepared set or a folder with one sub-folder a class; default: the run's own.
@@ -54,36 +48,57 @@ def bench(
         InputError: nothing to measure, unusable labelled images, a reference that is not among the models, or
             an output folder that cannot be written; all found before the latency is measured.
         GateError: not one of the models could be measured.
+        KeyboardInterrupt: it was interrupted before anything was measured.
     """
-    subject = read_subject(targets, data=data)
+    subject = read_subject(targets, data=data, with_keras=settings.with_keras)
     folder = subject.folder if output is None else output
     _check_writable(folder)
-    created, machine = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine()
+    created, machine, start = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine(), read_state()
+    began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary:
-        scratch = Path(temporary)
-        rows, failures = _measure(subject, settings, scratch, progress or _unseen)
-    if not rows:
-        reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
-        raise GateError(f"at least one model that runs expected, got none: {reasons}")
-    reference = next(row for row in rows if row.speedup is None)
+        measurement = Measurement(subject, settings=settings, scratch=Path(temporary))
+        partial = None
+        try:
+            measurement.run(progress or _unseen)
+        except KeyboardInterrupt:
+            if not measurement.rows():
+                raise
+            partial = f"Interrupted: {measurement.undone or 'nothing'} was not measured to the end."
+        rows, failures = measurement.rows(), measurement.failures
+        if not rows:
+            reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
+            raise GateError(f"at least one model that runs expected, got none: {reasons}")
+        reference = next(row for row in rows if row.speedup is None)
+        answers = measurement.answers(reference.file)
+        pictures = pictures_of(answers, measurement.images)
+    end = read_state()
     recommended = recommend(rows)
     result = BenchResult(
         name=subject.name,
         created=created,
+        seconds=round(time.monotonic() - began, 1),
         command=command,
         settings=settings,
         machine=machine,
+        start=start,
+        end=end,
         data=_test_data(subject, rows),
         keras_accuracy=None
         if subject.keras_probabilities is None or subject.prepared is None or not subject.has_labels
         else top1_accuracy(subject.keras_probabilities, subject.prepared.split(SPLIT).labels),
         rows=tuple(rows),
+        answers=answers,
         failures=tuple(failures),
         reference=reference.name,
         recommended=recommended.name,
         verdict=verdict(rows, recommended, reference),
-        notes=notes(rows, reference, settings=settings, machine=machine, has_labels=subject.has_labels),
+        traps=find_traps(rows, reference, machine=machine, start=start, end=end),
+        undecided=find_undecided(rows),
+        energy_absent=energy.why_absent() if reference.energy_mj is None else None,
+        partial=partial,
+        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels),
         folder=folder,
+        pictures=pictures,
     )
     whole_files.write_json(folder / "bench.json", result.to_document())
     whole_files.write_text(folder / "bench.csv", result.to_csv())
@@ -106,123 +121,6 @@ def _check_writable(folder: Path) -> None:
         raise InputError(
             f"{folder}: a folder that can be written expected, got {error.strerror}; name another with --output"
         ) from error
-
-
-def _measure(
-    subject: Subject, settings: Settings, scratch: Path, progress: Progress
-) -> tuple[list[Row], list[Failure]]:
-    opened, failures = measure_accuracy(
-        subject,
-        shelf=ImageShelf(subject, scratch),
-        settings=settings,
-        scratch=scratch,
-        report=_stage(progress, _ACCURACY, _ROUNDS),
-    )
-    if opened:
-        _find_reference(opened, settings.reference)
-    jobs = [Job(model.candidate, model.sample) for model in opened]
-
-    rounds, broken = measure_rounds(
-        jobs, settings=settings, scratch=scratch, report=_stage(progress, _ROUNDS, _COLD_STARTS)
-    )
-    failures += _failures("latency", broken)
-    jobs = [job for job in jobs if job.candidate.name in rounds]
-
-    cold_starts, broken = measure_cold_starts(
-        jobs, settings=settings, scratch=scratch, report=_stage(progress, _COLD_STARTS, _MEMORY)
-    )
-    failures += _failures("cold start", broken)
-
-    memory, broken = _measure_memory(jobs, settings=settings, scratch=scratch, report=_stage(progress, _MEMORY, _END))
-    failures += _failures("memory", broken)
-
-    measured = [model for model in opened if model.candidate.name in rounds]
-    if not measured:
-        return [], failures
-    reference = _find_reference(measured, settings.reference, strict=False).candidate.name
-    rows = [
-        _row(
-            model,
-            rounds[model.candidate.name],
-            None if model.candidate.name == reference else rounds[reference],
-            cold_starts.get(model.candidate.name),
-            memory.get(model.candidate.name),
-        )
-        for model in measured
-    ]
-    return sorted(rows, key=lambda row: row.latency_us.p50.value), failures
-
-
-def _stage(progress: Progress, start: int, end: int) -> Report:
-    return lambda share, text: progress(start + int(share * (end - start)), text)
-
-
-def _failures(stage: str, reasons: dict[str, WorkerError]) -> list[Failure]:
-    return [Failure(name, stage, str(error)) for name, error in reasons.items()]
-
-
-def _find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True) -> Opened:
-    """Find the model that the others are compared with: by file name, label or scheme, TFLite first.
-
-    Raises:
-        InputError: there is none, and `strict`; float32 is never missed, it is what most people compare with.
-    """
-    found = [model for model in opened if wanted in (model.candidate.name, model.candidate.label, model.facts.scheme)]
-    if not found and strict and wanted != Settings.reference:
-        raise InputError(
-            f"reference: one of {', '.join(model.candidate.name for model in opened)} or a scheme among theirs "
-            f"expected, got {wanted!r}"
-        )
-    return min(found or opened, key=lambda model: model.candidate.path.suffix != ".tflite")
-
-
-def _measure_memory(
-    jobs: Sequence[Job], *, settings: Settings, scratch: Path, report: Report
-) -> tuple[dict[str, int], dict[str, WorkerError]]:
-    """Read the peak memory of a fresh process of each model; nothing for those whose system does not tell."""
-    peaks: dict[str, int] = {}
-    failures: dict[str, WorkerError] = {}
-    for index, job in enumerate(jobs):
-        report(index / len(jobs), f"memory, {job.candidate.label}")
-        try:
-            with WorkerProcess(
-                job.candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
-            ) as worker:
-                answer = worker.ask("peak_memory", images=str(job.images), predictions=_MEMORY_PREDICTIONS)
-        except WorkerError as error:
-            failures[job.candidate.name] = error
-        else:
-            if answer["bytes"] is not None:
-                peaks[job.candidate.name] = answer["bytes"]
-    return peaks, failures
-
-
-def _row(
-    model: Opened,
-    rounds: Sequence[Round],
-    reference: Sequence[Round] | None,
-    cold_starts: Sequence[float] | None,
-    peak_memory_bytes: int | None,
-) -> Row:
-    return Row(
-        name=model.candidate.name,
-        label=model.candidate.label,
-        scheme=model.facts.scheme,
-        backend=model.facts.backend,
-        size_bytes=model.candidate.size_bytes,
-        latency_us=Latency(
-            p50=median_estimate([measured.p50_us for measured in rounds]),
-            p90=median_estimate([measured.p90_us for measured in rounds]),
-            p99=median_estimate([measured.p99_us for measured in rounds]),
-        ),
-        images_per_s=median_estimate([measured.images_per_s for measured in rounds]),
-        speedup=None if reference is None else speedup(rounds, reference),
-        rounds=tuple(rounds),
-        cold_start_s=None if cold_starts is None else median_estimate(cold_starts),
-        peak_memory_bytes=peak_memory_bytes,
-        accuracy=model.accuracy,
-        agreement=model.agreement,
-    )
 
 
 def _test_data(subject: Subject, rows: Sequence[Row]) -> TestData | None:

@@ -8,10 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn_benchmarks.worker_process import KERAS_WORKER, WORKER
 from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.run_folder import RunFolder, open_run_data
+
+# The two ways in which people call a Keras model.
+KERAS_WAYS = ("call", "predict")
 
 # The split that is measured.
 SPLIT = "test"
@@ -26,6 +30,13 @@ class Candidate:
     name: str
     # The name without what all candidates' names begin with, for charts and narrow tables.
     label: str
+    # Of the Keras model of a run: "call" or "predict".
+    keras_way: str | None = None
+
+    @property
+    def worker(self) -> tuple[str, ...]:
+        """The command of the process that measures it."""
+        return WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way)
 
     @property
     def size_bytes(self) -> int:
@@ -58,20 +69,24 @@ class Subject:
         return self.has_data and not (self.prepared is not None and self.prepared.labelled_by_model)
 
 
-def read_subject(targets: Sequence[Path], *, data: Path | None) -> Subject:
+def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool = False) -> Subject:
     """Find out what to measure.
 
     Args:
         targets: one run folder, or model files.
         data: a prepared set or a labelled folder, in place of the run's own data.
+        with_keras: whether the run's Keras model is measured as well.
 
     Raises:
-        InputError: no target, a target that is neither, or a run without exported files.
+        InputError: no target, a target that is neither, a run without exported files, or model files and
+            `with_keras`.
         DataError: labelled images that are missing, damaged or not those the run was tested on.
     """
     folders = [path for path in targets if path.is_dir()]
     if len(folders) == len(targets) == 1:
-        return _read_run(RunFolder(folders[0]), data)
+        return _read_run(RunFolder(folders[0]), data, with_keras=with_keras)
+    if with_keras:
+        raise InputError("with_keras: a run folder expected, which holds the Keras model, got model files")
     if folders or not targets:
         raise InputError(
             f"one run folder or model files expected, got {', '.join(str(path) for path in targets) or 'nothing'}"
@@ -110,7 +125,7 @@ def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
     )
 
 
-def _read_run(run: RunFolder, data: Path | None) -> Subject:
+def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject:
     record = run.read_record()
     paths = sorted(run.export.glob("*")) if run.export.is_dir() else []
     paths = [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
@@ -122,9 +137,12 @@ def _read_run(run: RunFolder, data: Path | None) -> Subject:
     keras_probabilities = None
     if prepared is not None and prepared.fingerprint == record.data_fingerprint and run.test_probabilities.exists():
         keras_probabilities = _read_probabilities(run.test_probabilities, prepared)
+    if with_keras and not run.model.is_file():
+        raise InputError(f"{run.model}: the Keras model of the run expected, no such file; leave out --with-keras")
+    keras = [Candidate(run.model, f"{run.model.name} {way}", f"keras {way}", way) for way in KERAS_WAYS]
     return Subject(
         name=run.name,
-        candidates=name_candidates(paths),
+        candidates=(*name_candidates(paths), *(keras if with_keras else ())),
         folder=run.bench,
         prepared=prepared,
         labelled_folder=labelled_folder,

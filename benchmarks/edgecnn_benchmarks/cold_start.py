@@ -23,36 +23,65 @@ from edgecnn_runtime import Classifier
 print(Classifier.open(sys.argv[1], threads=int(sys.argv[2])).predict(sys.argv[3]).label, flush=True)
 """
 
+# The same through Keras: the file, the threads, the picture.
+KERAS_PROGRAM = """\
+import os, sys
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[2]))
+model = tf.keras.models.load_model(sys.argv[1], compile=False)
+pixels = np.asarray(Image.open(sys.argv[3]), np.float32)
+pixels = pixels.reshape(1, *pixels.shape[:2], -1)
+print(int(np.argmax({call})), flush=True)
+"""
+_KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.predict(pixels, verbose=0)[0]"}
 
-def measure_cold_starts(
-    jobs: Sequence[Job], *, settings: Settings, scratch: Path, report: Report
-) -> tuple[dict[str, list[float]], dict[str, WorkerError]]:
-    """Start every model `settings.starts` times in random order, each in a process that classifies one PNG file.
 
-    One more start goes before and is not counted: it fills the file cache.
+def program(job: Job) -> str:
+    """Return the program of a row: of the Keras model, that of its way."""
+    way = job.candidate.keras_way
+    return PROGRAM if way is None else KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
 
-    Returns:
-        the seconds of each start, by the model's name; and why the others were not measured.
-    """
-    order = random.Random(settings.seed)
-    seconds: dict[str, list[float]] = {job.candidate.name: [] for job in jobs}
-    failures: dict[str, WorkerError] = {}
-    pictures = {job.images: _save_png(job.images) for job in jobs}
-    for number in range(1 + settings.starts):
-        turns = [job for job in jobs if job.candidate.name not in failures]
-        for job in order.sample(turns, len(turns)):
-            name = job.candidate.name
-            report(number / (1 + settings.starts), f"cold start {number + 1}, {job.candidate.label}")
-            arguments = [str(job.candidate.path.resolve()), str(settings.threads), str(pictures[job.images])]
-            try:
-                took = start_to_first_line(
-                    [sys.executable, "-c", PROGRAM, *arguments], timeout=settings.timeout, folder=scratch
-                )
-            except WorkerError as error:
-                failures[name] = error
-            else:
-                seconds[name] += [took] if number else []
-    return {name: measured for name, measured in seconds.items() if name not in failures}, failures
+
+class ColdStarts:
+    """Starts every model in random order; what was measured stands in it at any time, also after an interrupt."""
+
+    def __init__(self, jobs: Sequence[Job], *, settings: Settings, scratch: Path) -> None:
+        self._jobs, self._settings, self._scratch = jobs, settings, scratch
+        # The seconds of each start by the model's name, and why the others were not measured.
+        self._seconds: dict[str, list[float]] = {job.name: [] for job in jobs}
+        self.failures: dict[str, WorkerError] = {}
+
+    @property
+    def seconds(self) -> dict[str, list[float]]:
+        """The seconds of each start of the models that started, by name."""
+        return {name: took for name, took in self._seconds.items() if took and name not in self.failures}
+
+    def measure(self, report: Report) -> None:
+        """Start every model `settings.starts` times, each in a process that classifies one PNG file.
+
+        One more start goes before and is not counted: it fills the file cache.
+        """
+        settings, order = self._settings, random.Random(self._settings.seed)
+        pictures = {job.images: _save_png(job.images) for job in self._jobs}
+        for number in range(1 + settings.starts):
+            for job in order.sample(self._jobs, len(self._jobs)):
+                if job.name in self.failures:
+                    continue
+                report(number / (1 + settings.starts), f"cold start {number + 1}, {job.label}")
+                arguments = [str(job.candidate.path.resolve()), str(job.threads), str(pictures[job.images])]
+                try:
+                    took = start_to_first_line(
+                        [sys.executable, "-c", program(job), *arguments],
+                        timeout=settings.timeout,
+                        folder=self._scratch,
+                    )
+                except WorkerError as error:
+                    self.failures[job.name] = error
+                else:
+                    self._seconds[job.name] += [took] if number else []
 
 
 def start_to_first_line(command: Sequence[str], *, timeout: float, folder: Path) -> float:

@@ -42,8 +42,26 @@ def median_estimate(values: Sequence[float]) -> Estimate:
     Estimate(value=5.0, low=2.0, high=8.0)
     """
     ordered = sorted(float(value) for value in values)
-    rank = _lower_rank(len(ordered))
+    rank = _lower_rank(len(ordered), 0.025) or 0
     return Estimate(value=_median(ordered), low=ordered[rank], high=ordered[-1 - rank])
+
+
+# How sure one must be before two rows are said to differ; 95 % would be wrong in one A/A comparison of twenty.
+_SURE = 0.99
+
+
+def tells_apart(ratios: Sequence[float]) -> bool:
+    """Whether the ratios of two rows, one a round, differ from 1 beyond doubt: the 99 % interval leaves 1 out.
+
+    Args:
+        ratios: one a round; fewer than eight tell nothing apart.
+
+    >>> tells_apart([1.02] * 7), tells_apart([1.02] * 8), tells_apart([1.02] * 8 + [0.99] * 3)
+    (False, True, False)
+    """
+    ordered = sorted(ratios)
+    rank = _lower_rank(len(ordered), (1 - _SURE) / 2)
+    return rank is not None and not ordered[rank] <= 1.0 <= ordered[-1 - rank]
 
 
 def _median(ordered: list[float]) -> float:
@@ -51,11 +69,16 @@ def _median(ordered: list[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def _lower_rank(count: int) -> int:
-    """Return how many of `count` ordered values lie below the interval: as many as leave 2.5 % on each side."""
+def _lower_rank(count: int, most: float) -> int | None:
+    """Return how many of `count` ordered values lie below the interval: as many as leave `most` on each side.
+
+    None where already the smallest value leaves more.
+    """
     rank, tail = 0, 0.5**count
+    if tail > most:
+        return None
     while True:
         tail += math.comb(count, rank + 1) * 0.5**count
-        if tail > 0.025:
+        if tail > most:
             return rank
         rank += 1

@@ -1,5 +1,6 @@
 """The images each model is given: all labelled ones for its accuracy, some of them for its latency."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ class LabelledImages:
 
     path: Path  # .npy, uint8 (N, height, width, channels)
     classes: NDArray[np.int64]  # (N,)
+    files: Sequence[str]  # of N pictures, their names
 
 
 class ImageShelf:
@@ -30,6 +32,7 @@ class ImageShelf:
 
     def __init__(self, subject: Subject, scratch: Path) -> None:
         self._subject, self._scratch = subject, scratch
+        self._prepared: LabelledImages | None = None
         self._labelled: dict[tuple[tuple[str, ...], InputSpec], LabelledImages] = {}
         self._samples: dict[Path | InputSpec, Path] = {}
 
@@ -48,14 +51,17 @@ class ImageShelf:
                 if expected != got:
                     raise DataError(f"{what}: as in the set {prepared.name} expected ({expected}), got {got}")
             assert prepared.folder is not None  # `open_prepared` sets it
-            return LabelledImages(prepared.folder / f"{SPLIT}.images.npy", prepared.split(SPLIT).labels)
+            if self._prepared is None:
+                split = prepared.split(SPLIT)
+                self._prepared = LabelledImages(prepared.folder / f"{SPLIT}.images.npy", split.labels, split.files)
+            return self._prepared
         folder = self._subject.labelled_folder
         if folder is None:
             raise DataError("no labelled images were given")
         key = (facts.labels, facts.input)
         if key not in self._labelled:
             split = open_labelled_folder(folder, labels=facts.labels, spec=facts.input)
-            self._labelled[key] = LabelledImages(self._save(split.images), split.labels)
+            self._labelled[key] = LabelledImages(self._save(split.images), split.labels, split.files)
         return self._labelled[key]
 
     def sample(self, images: LabelledImages) -> Path:

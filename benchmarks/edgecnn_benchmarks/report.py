@@ -60,7 +60,8 @@ def render(result: BenchResult) -> str:
 
 def _subtitle(result: BenchResult) -> str:
     day = datetime.fromisoformat(result.created).strftime("%-d %B %Y, %H:%M UTC")
-    threads = f"{result.settings.threads} thread{'s' if result.settings.threads > 1 else ''}"
+    numbers = result.settings.threads
+    threads = f"{' and '.join(map(str, numbers))} thread{'s' if numbers != (1,) else ''}"
     images = f"{result.data.images:,} test images of {result.data.name}" if result.data else "no labelled images"
     return f"{len(result.rows)} files · {images} · {threads} · {result.machine.cpu} · {day}"
 

@@ -9,15 +9,19 @@ from edgecnn_runtime.errors import InputError
 class Settings:
     """What a user can set; the same settings on the same machine give comparable figures."""
 
-    # Threads within one inference.
-    threads: int = 1
-    # Timed inferences a round, at least; a round also lasts `ROUND_SECS`.
+    # Threads within one inference; several are a sweep. The first is also that of accuracy, start and memory.
+    threads: tuple[int, ...] = (1,)
+    # Images a call; several are a sweep.
+    batch: tuple[int, ...] = (1,)
+    # Timed calls a round, at least; a round also lasts `ROUND_SECS`.
     runs: int = 50
-    # Untimed inferences before them, at least; the warm-up also lasts `WARMUP_SECS`.
+    # Untimed calls before them, at least; the warm-up also lasts `WARMUP_SECS` and until the latency is stable.
     warmup: int = 10
-    # Rounds a model; each starts a fresh process.
-    rounds: int = 12
-    # Seconds for all rounds of all models; `MIN_ROUNDS` rounds are measured whatever they take.
+    # Rounds a row, each in a fresh process; None: until every interval is within `precision`.
+    rounds: int | None = None
+    # Half the interval of a median or a ratio that is precise enough, as a share of it.
+    precision: float = 0.02
+    # Seconds for all rounds of all rows; `MIN_ROUNDS` rounds are measured whatever they take.
     max_secs: float = 60.0
     # Cold starts a model.
     starts: int = 7
@@ -25,18 +29,25 @@ class Settings:
     timeout: float = 60.0
     # The scheme or the file name of the model that the others are compared with.
     reference: str = "float32"
-    # Of the order in which the models take their turns.
+    # Whether the Keras model of the run is measured too.
+    with_keras: bool = False
+    # Of the order in which the rows take their turns.
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name, value, least in (
-            ("threads", self.threads, 1),
             ("runs", self.runs, 1),
             ("warmup", self.warmup, 0),
-            ("rounds", self.rounds, 1),
+            ("rounds", 1 if self.rounds is None else self.rounds, 1),
             ("starts", self.starts, 1),
         ):
             if value < least:
                 raise InputError(f"{name}: at least {least} expected, got {value}")
+        for name, values in (("threads", self.threads), ("batch", self.batch)):
+            if not values or min(values) < 1 or len(set(values)) < len(values):
+                got = ",".join(map(str, values)) or "nothing"
+                raise InputError(f"{name}: different numbers of at least 1 expected, got {got}")
+        if not 0 < self.precision < 1:
+            raise InputError(f"precision: a share above 0 % and below 100 % expected, got {self.precision * 100:g} %")
         if not (self.max_secs > 0 and self.timeout > 0):
             raise InputError(f"seconds above 0 expected, got max_secs {self.max_secs:g} and timeout {self.timeout:g}")

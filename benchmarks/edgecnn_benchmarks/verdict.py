@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from edgecnn_benchmarks.intervals import MIN_ROUNDS_FOR_95
+from edgecnn_benchmarks.intervals import MIN_ROUNDS_FOR_95, tells_apart
 from edgecnn_benchmarks.machine import Machine
-from edgecnn_benchmarks.quantities import microseconds, percent, size, span, times
+from edgecnn_benchmarks.quantities import microseconds, percent, size, times
 from edgecnn_benchmarks.result import Row
-from edgecnn_benchmarks.rounds import speedup
+from edgecnn_benchmarks.rounds import speedups
 from edgecnn_benchmarks.settings import Settings
 
 # Accuracy that may be given for speed, as a share: one point.
@@ -21,9 +21,10 @@ def recommend(rows: Sequence[Row]) -> Row:
     Where another of these cannot be told from the fastest, the smallest of them is chosen. Files without an
     accuracy are not chosen where others have one.
     """
-    eligible = _accurate_enough(rows)
+    shipped = [row for row in rows if row.format != "keras" and row.name == row.file]
+    eligible = _accurate_enough(shipped or rows)
     fastest = min(eligible, key=lambda row: row.latency_us.p50.value)
-    as_fast = [row for row in eligible if speedup(row.rounds, fastest.rounds).includes(1.0)]
+    as_fast = [row for row in eligible if not tells_apart(speedups(row.rounds, fastest.rounds))]
     return min(as_fast, key=lambda row: row.size_bytes)
 
 
@@ -43,7 +44,7 @@ def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
         reasons = [f"{latency} an image", size(recommended.size_bytes)]
     else:
         against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} an image)"
-        speed = "as fast as" if recommended.speedup.includes(1.0) else f"{times(recommended.speedup.value)} as fast as"
+        speed = "as fast as" if not recommended.told_apart else f"{times(recommended.speedup.value)} as fast as"
         reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
     reasons.append(_accuracy_reason(rows, recommended))
     return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."
@@ -64,18 +65,11 @@ def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
     return f"{accurate}, {behind:.2f} points below the best" if behind > 1e-6 else f"{accurate}, as good as any"
 
 
-def notes(
-    rows: Sequence[Row], reference: Row, *, settings: Settings, machine: Machine, has_labels: bool
-) -> tuple[str, ...]:
+def notes(rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labels: bool) -> tuple[str, ...]:
     """Say in plain sentences what a reader of the figures must know."""
-    said = [
-        f"No difference in latency between {row.name} and {reference.name} was shown: the 95 % interval of "
-        f"their ratio, {span(row.speedup)}, includes 1."
-        for row in rows
-        if row.speedup is not None and row.speedup.includes(1.0)
-    ]
+    said = []
     rounds = len(rows[0].rounds)
-    if rounds < settings.rounds:
+    if settings.rounds is not None and rounds < settings.rounds:
         said.append(
             f"Only {rounds} of {settings.rounds} rounds fitted into {settings.max_secs:g} s; "
             "a larger --max-secs gives narrower intervals."
@@ -84,11 +78,6 @@ def notes(
         said.append(
             f"{rounds} rounds are too few for a 95 % interval: what stands in its place is the range of the "
             f"rounds. At least {MIN_ROUNDS_FOR_95} are needed."
-        )
-    if settings.threads > machine.available_cpus:
-        said.append(
-            f"{settings.threads} threads on {machine.available_cpus} processors: threads that wait for one "
-            "another make an inference slower, not faster."
         )
     if machine.load_average is not None and machine.load_average[0] >= _BUSY * machine.available_cpus:
         said.append(

@@ -4,10 +4,10 @@
 
 JSON lines on stdin and stdout, one answer a request; an answer with `error` instead of a result tells what failed.
 
-    {"do": "open", "model": PATH, "threads": 1}      -> labels, input, scheme, backend
-    {"do": "measure", "images": NPY, …}              -> latencies_ns
-    {"do": "classify", "images": NPY, "start": 0, …} -> classes
-    {"do": "peak_memory", "images": NPY, …}          -> bytes
+    {"do": "open", "model": PATH, "threads": 1}      -> labels, input, scheme, backend, provider, load_s
+    {"do": "measure", "images": NPY, …}              -> latencies_ns, first_ns, warmup_runs, stable, energy_uj
+    {"do": "classify", "images": NPY, "start": 0, …} -> classes, probabilities
+    {"do": "memory", "images": NPY, …}               -> steady_bytes, peak_bytes
 
 It imports nothing beside the runtime, so that its memory and its caches are those of the user's program, and ends
 when its stdin closes, so that it never outlives the process that started it.
@@ -21,99 +21,174 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_benchmarks.peak_memory import peak_memory_bytes
+from edgecnn_benchmarks.energy import read_counters, used_uj
+from edgecnn_benchmarks.peak_memory import peak_memory_bytes, resident_memory_bytes
 from edgecnn_runtime import Classifier
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32
 
+# A warm-up that does not settle ends after so many times its least duration.
+_LONGEST_WARMUP = 4
+# Two medians one after the other that differ by no more than this share are called the same.
+_STABLE = 0.02
 
-class Worker:
-    """One opened model and what can be asked of it."""
 
-    def __init__(self, *, model: str, threads: int) -> None:
-        self._classifier = Classifier.open(model, threads=threads)
+class Model(Protocol):
+    """What is measured: a model file, or the Keras model."""
 
     def facts(self) -> dict[str, Any]:
         """Tell what the file says about itself."""
-        manifest = self._classifier.manifest
+
+    def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities of one image `(height, width, channels)` or of a batch of them."""
+
+
+class ModelFile:
+    """A model file, opened as a user's program does."""
+
+    def __init__(self, *, model: str, threads: int) -> None:
+        self._classifier = Classifier.open(model, threads=threads)
+        self.predict_proba = self._classifier.predict_proba
+
+    def facts(self) -> dict[str, Any]:
+        """Tell what the file says about itself."""
+        manifest, backend = self._classifier.manifest, self._classifier.backend
         return {
             "labels": manifest.labels,
             "input": dataclasses.asdict(manifest.input),
             "scheme": manifest.scheme,
-            "backend": self._classifier.backend.name,
+            "backend": backend.name,
+            "provider": backend.provider,
         }
 
+
+class Worker:
+    """One opened model and what can be asked of it."""
+
+    def __init__(self, model: Model) -> None:
+        self._predict_proba = model.predict_proba
+
     def measure(
-        self, *, images: str, warmup: int, warmup_secs: float, runs: int, secs: float, limit_secs: float
+        self,
+        *,
+        images: str,
+        batch: int,
+        warmup: int,
+        warmup_secs: float,
+        runs: int,
+        secs: float,
+        limit_secs: float,
     ) -> dict[str, Any]:
-        """Time `predict_proba` of one image, over and over.
+        """Time `predict_proba`, over and over: the first call, the warm-up, and then what counts.
 
         Args:
             images: a .npy file, uint8 `(N, height, width, channels)`; its images are taken in turn.
-            warmup: untimed inferences before, at least.
+            batch: images a call; 1 gives single images.
+            warmup: untimed calls before, at least.
             warmup_secs: how long the warm-up lasts, at least.
-            runs: timed inferences, at least.
+            runs: timed calls, at least.
             secs: how long the measuring lasts, at least.
-            limit_secs: seconds after which warm-up and measuring end, each with one run at least.
+            limit_secs: seconds after which warm-up and measuring end, each with one call at least.
         """
-        pixels = [np.ascontiguousarray(image) for image in np.load(images, allow_pickle=False)]
+        calls = _calls(np.load(images, allow_pickle=False), batch)
         gc.collect()
         gc.disable()
-        self._time(pixels, runs=warmup, secs=warmup_secs, limit_secs=limit_secs)
-        latencies = self._time(pixels, runs=runs, secs=secs, limit_secs=limit_secs)
+        (first,) = self._time(calls, runs=1, secs=0.0, limit_secs=0.0)
+        warmup_runs, stable = self._warm_up(calls, runs=warmup, secs=warmup_secs, limit_secs=limit_secs)
+        before = read_counters()
+        latencies = self._time(calls, runs=runs, secs=secs, limit_secs=limit_secs)
+        used = used_uj(before, read_counters())
         gc.enable()
-        return {"latencies_ns": latencies}
+        return {
+            "latencies_ns": latencies,
+            "first_ns": first,
+            "warmup_runs": 1 + warmup_runs,
+            "stable": stable,
+            "energy_uj": used,
+        }
 
-    def _time(self, pixels: list[NDArray[np.uint8]], *, runs: int, secs: float, limit_secs: float) -> list[int]:
-        predict_proba, clock = self._classifier.predict_proba, time.perf_counter_ns
+    def _warm_up(
+        self, calls: list[NDArray[np.uint8]], *, runs: int, secs: float, limit_secs: float
+    ) -> tuple[int, bool]:
+        """Call until two stretches, one after the other, have the same median; return the calls and whether it was."""
+        if not runs:
+            return 0, False
+        stretch = max(1, runs // 2)
+        limit = min(limit_secs, _LONGEST_WARMUP * secs)
+        end = time.monotonic() + limit
+        count, last = 0, 0.0
+        while True:
+            latencies = self._time(calls, runs=stretch, secs=secs / 2, limit_secs=limit / 2)
+            count, before, last = count + len(latencies), last, float(np.median(latencies))
+            if before and count >= runs and abs(last - before) <= _STABLE * before:
+                return count, True
+            if time.monotonic() >= end:
+                return count, False
+
+    def _time(self, calls: list[NDArray[np.uint8]], *, runs: int, secs: float, limit_secs: float) -> list[int]:
+        predict_proba, clock = self._predict_proba, time.perf_counter_ns
         latencies: list[int] = []
         start = clock()
         least, most = start + int(secs * 1e9), start + int(limit_secs * 1e9)
         while True:
-            for image in pixels:
+            for pixels in calls:
                 before = clock()
-                predict_proba(image)
+                predict_proba(pixels)
                 after = clock()
                 latencies.append(after - before)
                 if after >= most or (after >= least and len(latencies) >= runs):
                     return latencies
 
     def classify(self, *, images: str, start: int, secs: float) -> dict[str, Any]:
-        """Name the most probable class of the images from `start` on, as many as `secs` seconds allow."""
+        """Name the most probable class of the images from `start` on, and its probability, for `secs` seconds."""
         pixels = np.load(images, mmap_mode="r", allow_pickle=False)
         until = time.monotonic() + secs
         classes: list[int] = []
+        probabilities: list[float] = []
         while start < len(pixels) and (not classes or time.monotonic() < until):
-            batch = np.ascontiguousarray(pixels[start : start + _BATCH])
-            classes += self._classifier.predict_proba(batch).argmax(axis=1).tolist()
-            start += len(batch)
-        return {"classes": classes}
+            rows = self._predict_proba(np.ascontiguousarray(pixels[start : start + _BATCH]))
+            classes += rows.argmax(axis=1).tolist()
+            probabilities += rows.max(axis=1).astype(float).tolist()
+            start += len(rows)
+        return {"classes": classes, "probabilities": probabilities}
 
-    def peak_memory(self, *, images: str, predictions: int) -> dict[str, Any]:
-        """Classify images one at a time, in turn, and tell the process's peak resident memory."""
+    def memory(self, *, images: str, predictions: int) -> dict[str, Any]:
+        """Classify images one at a time, in turn; tell the process's resident memory then, and the most it was."""
         pixels = np.load(images, mmap_mode="r", allow_pickle=False)
         for index in range(predictions):
-            self._classifier.predict_proba(np.ascontiguousarray(pixels[index % len(pixels)]))
-        return {"bytes": peak_memory_bytes()}
+            self._predict_proba(np.ascontiguousarray(pixels[index % len(pixels)]))
+        return {"steady_bytes": resident_memory_bytes(), "peak_bytes": peak_memory_bytes()}
 
 
-def serve(requests: TextIO, answer: Callable[[dict[str, Any]], None]) -> None:
+def _calls(pixels: NDArray[np.uint8], batch: int) -> list[NDArray[np.uint8]]:
+    """Cut images into what each call is given; at least two calls differ, so that no cache holds the answer."""
+    if batch == 1:
+        return [np.ascontiguousarray(image) for image in pixels]
+    starts = range(0, max(len(pixels), 2 * batch), batch)
+    return [np.take(pixels, range(start, start + batch), axis=0, mode="wrap") for start in starts]
+
+
+def serve(
+    requests: TextIO, answer: Callable[[dict[str, Any]], None], open_model: Callable[..., Model] = ModelFile
+) -> None:
     """Answer requests until their stream ends; the first opens the model, and an error ends the service."""
     # Whatever an interpreter raises is the outcome of the measurement.
     try:
         _, opening = _read(next(requests))
-        worker = Worker(**opening)
-        answer(worker.facts())
+        started = time.perf_counter()
+        model = open_model(**opening)
+        answer({**model.facts(), "load_s": time.perf_counter() - started})
+        worker = Worker(model)
         actions: dict[str, Callable[..., dict[str, Any]]] = {
             "measure": worker.measure,
             "classify": worker.classify,
-            "peak_memory": worker.peak_memory,
+            "memory": worker.memory,
         }
         for line in requests:
             do, options = _read(line)
@@ -127,7 +202,7 @@ def _read(line: str) -> tuple[str, dict[str, Any]]:
     return request.pop("do"), request
 
 
-def main() -> None:
+def main(open_model: Callable[..., Model] = ModelFile) -> None:
     """Serve on the process's own stdin and stdout."""
     # Ctrl-C reaches the whole group of processes; the parent decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -139,7 +214,7 @@ def main() -> None:
             answers.write(json.dumps(content) + "\n")
             answers.flush()
 
-        serve(sys.stdin, answer)
+        serve(sys.stdin, answer, open_model)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from typing import IO, Any, Self
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.process_end import describe_end
 
-_COMMAND = (sys.executable, "-m", "edgecnn_benchmarks.worker")
+WORKER = (sys.executable, "-m", "edgecnn_benchmarks.worker")
+KERAS_WORKER = (sys.executable, "-m", "edgecnn_benchmarks.keras_worker")
 # Seconds an idle worker gets to leave after its stdin was closed.
 _GRACE_SECS = 5.0
 # In place of an answer once the worker's stdout is at its end.
@@ -34,13 +35,17 @@ class ModelFacts:
     input: InputSpec
     scheme: str
     backend: str
+    # What the interpreter runs on; None where it does not tell.
+    provider: str | None = None
+    # Seconds the worker took to open it.
+    load_s: float = 0.0
 
 
 class WorkerProcess:
     """One process that has opened one model; a context manager that ends it."""
 
     def __init__(
-        self, model: Path, *, threads: int, timeout: float, folder: Path, command: Sequence[str] = _COMMAND
+        self, model: Path, *, threads: int, timeout: float, folder: Path, command: Sequence[str] = WORKER
     ) -> None:
         """Start the process and let it open the model.
 
@@ -78,6 +83,8 @@ class WorkerProcess:
             input=InputSpec.from_document(facts["input"]),
             scheme=facts["scheme"],
             backend=facts["backend"],
+            provider=facts["provider"],
+            load_s=facts["load_s"],
         )
 
     def ask(self, do: str, **options: Any) -> Mapping[str, Any]:

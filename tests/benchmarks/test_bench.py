@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -126,7 +127,7 @@ def test_model_that_fails_is_a_reason_and_the_others_are_measured(
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "interpreter.py").write_text(_HOSTILE[behaviour])
-    monkeypatch.setenv("PYTHONPATH", str(package.parent))
+    monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     good, bad = tiny_onnx(tmp_path / "good.onnx"), tmp_path / "bad.tflite"
     bad.write_bytes(b"TFL3")
     settings = Settings(runs=3, warmup=1, rounds=1, starts=1, timeout=5)
@@ -170,7 +171,17 @@ def test_time_limit_leaves_three_rounds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"threads": 0}, {"runs": 0}, {"warmup": -1}, {"rounds": 0}, {"starts": 0}, {"max_secs": 0}]
+    "wrong",
+    [
+        {"threads": (0,)},
+        {"batch": (1, 1)},
+        {"precision": 0},
+        {"runs": 0},
+        {"warmup": -1},
+        {"rounds": 0},
+        {"starts": 0},
+        {"max_secs": 0},
+    ],
 )
 def test_settings_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected, got"):

@@ -15,7 +15,8 @@ _OPENS = """
 import json, os, sys, time
 sys.stdin.readline()
 print(json.dumps({"labels": ["a", "b"], "input": {"height": 8, "width": 8, "colour": "grey", "resize": "squash",
-      "background": [255, 255, 255]}, "scheme": "float32", "backend": "stub"}), flush=True)
+      "background": [255, 255, 255]}, "scheme": "float32", "backend": "stub",
+      "provider": None, "load_s": 0.1}), flush=True)
 sys.stdin.readline()
 """
 
@@ -80,15 +81,15 @@ def test_worker_measures_classifies_and_tells_its_memory(model: Path, images: st
         assert worker.facts.labels == ("dark", "bright")
         assert worker.facts.input == GREY_8
         assert (worker.facts.scheme, worker.facts.backend) == ("float32", "onnxruntime")
-        answer = worker.ask("measure", images=images, warmup=1, warmup_secs=0, runs=100, secs=0, limit_secs=10)
+        answer = worker.ask("measure", images=images, batch=1, warmup=1, warmup_secs=0, runs=100, secs=0, limit_secs=10)
         assert len(answer["latencies_ns"]) == 100
         assert min(answer["latencies_ns"]) > 0
-        limited = worker.ask("measure", images=images, warmup=1, warmup_secs=0, runs=100, secs=9, limit_secs=0)
+        limited = worker.ask("measure", images=images, batch=1, warmup=1, warmup_secs=0, runs=100, secs=9, limit_secs=0)
         assert len(limited["latencies_ns"]) == 1
         first = worker.ask("classify", images=images, start=0, secs=0)["classes"]
         rest = worker.ask("classify", images=images, start=len(first), secs=9)["classes"]
         assert first + rest == [int(index % 3 == 0) for index in range(70)]
-        assert worker.ask("peak_memory", images=images, predictions=3)["bytes"] is not False
+        assert worker.ask("memory", images=images, predictions=3)["peak_bytes"] is not False
 
 
 def test_worker_imports_nothing_beside_the_runtime() -> None:
@@ -98,6 +99,7 @@ def test_worker_imports_nothing_beside_the_runtime() -> None:
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert eval(answer.stdout) == [
         "edgecnn_benchmarks",
+        "edgecnn_benchmarks.energy",
         "edgecnn_benchmarks.peak_memory",
         "edgecnn_benchmarks.worker",
     ]

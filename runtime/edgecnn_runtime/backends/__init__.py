@@ -17,6 +17,8 @@ class Backend(Protocol):
     """One opened model. Not safe for use by two threads at once: each takes its own with `another`."""
 
     name: str
+    # What it runs on, as the interpreter tells after loading; None where it does not.
+    provider: str | None
     # (height, width, channels) of one image
     input_shape: tuple[int, int, int]
     classes: int

@@ -13,6 +13,7 @@ class FakeBackend:
     """
 
     name = "fake"
+    provider: str | None = None
 
     def __init__(self, *, input_shape: tuple[int, int, int], classes: int, manifest_json: bytes | None = None) -> None:
         self.input_shape, self.classes, self.manifest_json = input_shape, classes, manifest_json

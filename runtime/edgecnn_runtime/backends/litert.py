@@ -41,6 +41,7 @@ class LiteRTBackend:
         self.input_shape = image_shape(path, tuple(int(size) for size in inputs[0]["shape"]))
         self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
         self.manifest_json = read_associated_file(path, TFLITE_FILE)
+        self.provider = _provider(interpreter)
         self._interpreter = interpreter
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._encode = _encoder(path, inputs[0])
@@ -66,6 +67,15 @@ class LiteRTBackend:
     def another(self) -> "LiteRTBackend":
         """Open the file once more; the interpreters share its mapped pages."""
         return LiteRTBackend(self._path, threads=self._threads, reference=self._reference)
+
+
+def _provider(interpreter: Any) -> str | None:
+    """Tell whether XNNPACK took over operators; LiteRT says so only in its list of operators, which is not public."""
+    try:
+        operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
+        return None
+    return "XNNPACK" if "DELEGATE" in operators else "built-in kernels"
 
 
 def _encoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]] | None:

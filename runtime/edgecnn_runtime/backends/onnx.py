@@ -45,6 +45,8 @@ class OnnxBackend:
         self.classes = class_count(path, tuple(outputs[0].shape))
         text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         self.manifest_json = None if text is None else text.encode()
+        # Those that loaded: ONNX Runtime leaves out what it was asked for and could not start.
+        self.provider: str | None = ", ".join(session.get_providers())
         self._session = session
         self._input, self._outputs = inputs[0].name, [outputs[0].name]
         self._dtype = _DTYPES[inputs[0].type]

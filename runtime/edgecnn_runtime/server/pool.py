@@ -26,7 +26,7 @@ class InterpreterPool:
     """
 
     def __init__(self, backend: Backend, size: int) -> None:
-        self.name, self.manifest_json = backend.name, backend.manifest_json
+        self.name, self.provider, self.manifest_json = backend.name, backend.provider, backend.manifest_json
         self.input_shape, self.classes = backend.input_shape, backend.classes
         self.size = size
         # The one used last is taken first: its tables and weights are still in the cache.

@@ -10,6 +10,10 @@ import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn_benchmarks.settings import Settings
+from edgecnn_runtime.errors import InputError
+
+# The exit code of a shell for a program that Ctrl-C ended.
+_INTERRUPTED = 130
 
 
 def measure(
@@ -20,10 +24,19 @@ def measure(
             help="Labelled images: a prepared set, or a folder with one sub-folder a class. Default: the run's."
         ),
     ] = None,
-    threads: Annotated[int, typer.Option(help="Threads within one inference.")] = Settings.threads,
-    runs: Annotated[int, typer.Option(help="Timed inferences a round, at least.")] = Settings.runs,
-    warmup: Annotated[int, typer.Option(help="Untimed inferences before them, at least.")] = Settings.warmup,
-    rounds: Annotated[int, typer.Option(help="Turns of each model, in a fresh process each.")] = Settings.rounds,
+    threads: Annotated[str, typer.Option(help="Threads within one inference; 1,2 measures both.")] = "1",
+    batch: Annotated[str, typer.Option(help="Images a call; 1,8,32 measures all three.")] = "1",
+    with_keras: Annotated[
+        bool, typer.Option("--with-keras", help="Measure the run's Keras model too, called and by predict().")
+    ] = False,
+    runs: Annotated[int, typer.Option(help="Timed calls a round, at least.")] = Settings.runs,
+    warmup: Annotated[int, typer.Option(help="Untimed calls before them, at least.")] = Settings.warmup,
+    precision: Annotated[
+        str, typer.Option(help="Measure rounds until each median and ratio is known within this share of it.")
+    ] = f"{Settings.precision * 100:g}%",
+    rounds: Annotated[
+        int | None, typer.Option(help="So many rounds, in a fresh process each, instead of --precision.")
+    ] = Settings.rounds,
     max_secs: Annotated[
         float, typer.Option(help="Seconds for all rounds; three are measured in any case.")
     ] = Settings.max_secs,
@@ -53,7 +66,10 @@ def measure(
             data=data,
             output=output,
             settings=Settings(
-                threads=threads,
+                threads=_numbers("threads", threads),
+                batch=_numbers("batch", batch),
+                with_keras=with_keras,
+                precision=_share("precision", precision),
                 runs=runs,
                 warmup=warmup,
                 rounds=rounds,
@@ -71,6 +87,35 @@ def measure(
     for failure in result.failures:
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
     console.say()
-    for sentence in (*result.notes, result.verdict):
+    said = [trap.sentence for trap in result.traps] + [pair.sentence for pair in result.undecided]
+    for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
+        if sentence is None:
+            continue
         console.say(textwrap.fill(sentence, width=110))
     console.say(f"The report: {result.folder / 'report.html'}")
+    if result.partial is not None:
+        raise typer.Exit(_INTERRUPTED)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    """Read whole numbers that commas separate.
+
+    >>> _numbers("threads", "1,2")
+    (1, 2)
+    """
+    try:
+        return tuple(int(number) for number in text.split(","))
+    except ValueError:
+        raise InputError(f"--{option}: whole numbers with commas between them expected, got {text!r}") from None
+
+
+def _share(option: str, text: str) -> float:
+    """Read a percentage.
+
+    >>> _share("precision", "2%")
+    0.02
+    """
+    try:
+        return float(text.removesuffix("%")) / 100
+    except ValueError:
+        raise InputError(f"--{option}: a percentage such as 2% expected, got {text!r}") from None
