@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.calibration import CalibrationMethod
-from edgecnn_export.quantizable import Graph
+from edgecnn_export.quantizable import QuantizableGraph
 from edgecnn_runtime.errors import MissingExtraError
 
 # Of a tensor's name: lowest and highest value.
@@ -54,7 +54,7 @@ def _difference(first: tuple[float, float], second: tuple[float, float]) -> floa
     return 1 - widths[0] / widths[1] if widths[1] > 0 else 0.0
 
 
-def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: CalibrationMethod) -> Statistics:
+def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod) -> Statistics:
     """Run the images through the graph.
 
     Args:
@@ -91,7 +91,7 @@ def measure_statistics(graph: Graph, images: NDArray[np.uint8], method: Calibrat
     return Statistics(ranges, means, halves)
 
 
-def _of_black_and_white(graph: Graph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
+def _of_black_and_white(graph: QuantizableGraph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
     """Tell the ranges of the input, and of what is made of it before it meets weights."""
     front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
     names = [graph.pixels, *(operator.output for operator in front)]
@@ -113,7 +113,7 @@ def _extremes(by_image: Mapping[str, list[tuple[float, float]]], images: slice) 
     }
 
 
-def _narrow_ranges(graph: Graph, images: NDArray[np.uint8], method: CalibrationMethod) -> Ranges:
+def _narrow_ranges(graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod) -> Ranges:
     try:
         from onnxruntime.quantization.calibrate import HistogramCollector
     except ImportError as error:
