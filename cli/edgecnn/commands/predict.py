@@ -63,6 +63,7 @@ def predict(
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.object_store import is_address
     from edgecnn_runtime.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
@@ -86,6 +87,8 @@ def predict(
         )
     if address is not None or format is not None:
         raise InputError("--address and --format: expected with --engine ray only")
+    if remote := next(filter(is_address, sources), None):
+        raise InputError(f"{remote}: a file or folder of this machine expected; --engine ray reads addresses")
     file = None if output is None else Path(output)
     if resume and file is None:
         raise InputError("--resume: an --output to go on with expected, got none")
