@@ -186,7 +186,11 @@ def _measure_memory(
         report(index / len(jobs), f"memory, {job.candidate.label}")
         try:
             with WorkerProcess(
-                job.candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
+                job.candidate.path,
+                threads=settings.threads,
+                timeout=settings.timeout,
+                folder=scratch,
+                opening=settings.opening,
             ) as worker:
                 answer = worker.ask("peak_memory", images=str(job.images), predictions=_MEMORY_PREDICTIONS)
         except WorkerError as error:

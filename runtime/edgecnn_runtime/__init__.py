@@ -9,7 +9,8 @@ Importing this package loads numpy and nothing heavier; an interpreter is loaded
 Pillow when an image is decoded.
 """
 
-from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.classifier import Classifier, Mode
+from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import (
     EdgecnnError,
     GateError,
@@ -25,14 +26,18 @@ from edgecnn_runtime.version import __version__
 __all__ = [
     "Classifier",
     "Colour",
+    "Contract",
     "EdgecnnError",
+    "Fact",
     "GateError",
     "ImageError",
     "InputError",
     "InputSpec",
     "Manifest",
     "MissingExtraError",
+    "Mode",
     "ModelError",
+    "Origin",
     "Prediction",
     "Resize",
     "__version__",

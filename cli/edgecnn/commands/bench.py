@@ -8,11 +8,14 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn_benchmarks.settings import Settings
 
 
+@takes_model_options
 def bench(
+    model_options: ModelOptions,
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
         Path | None,
@@ -62,6 +65,7 @@ def bench(
                 timeout=timeout,
                 reference=reference,
                 seed=seed,
+                opening=model_options.opening(only_strangers=True),
             ),
             command=shlex.join(["edgecnn", *sys.argv[1:]]),
             progress=advance,

@@ -8,32 +8,43 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
 
 
+@takes_model_options
 def predict(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file that edgecnn exported.")],
+    model_options: ModelOptions,
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
     sources: Annotated[list[str], typer.Argument(help="Images, folders, or quoted patterns such as 'shots/*.jpg'.")],
     top_k: Annotated[int, typer.Option(min=1, help="How many labels to show for each image.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads; default: the processors this process may use.")
+        int | None, typer.Option(min=1, help="Images at a time; default: the processors this process may use.")
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="throughput|latency", help="An image a processor at a time, or all processors on one image."
+        ),
+    ] = "throughput",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads within one inference; default: by --mode.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
-    from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.classifier import threads_of
     from edgecnn_runtime.sources import expand_sources
 
     console = Console(json=json, quiet=quiet)
     files = expand_sources(sources, recursive=recursive)
-    with native_output_kept():
-        classifier = Classifier.open(model)
+    by_mode = threads_of(mode)
+    classifier = model_options.open(console, model, threads=threads or by_mode)
     k = min(top_k, len(classifier.labels))
     items = classifier.predict_many(files, workers=workers)
     failed = 0

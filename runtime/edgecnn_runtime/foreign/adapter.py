@@ -1,0 +1,149 @@
+"""Decide how a model that somebody else made is used, and keep what was decided."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.backends.interface import Adaptation, Interface, Probe
+from edgecnn_runtime.contract import Contract, Fact, Origin
+from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.foreign.given import Given
+from edgecnn_runtime.foreign.image_layout import ImageLayout, find_layout
+from edgecnn_runtime.foreign.output_form import find_decoding
+from edgecnn_runtime.foreign.pixel_encoding import PixelEncoding, find_encoding
+from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
+from edgecnn_runtime.model_files.graph_facts import GraphFacts
+
+
+class Adapter:
+    """Called by a backend with the interface of a model without manifest; then `manifest` and `contract` are there.
+
+    What it raises names the file.
+    """
+
+    def __init__(self, path: Path, given: Given) -> None:
+        self._path, self._given = path, given
+        self.manifest: Manifest | None = None
+        self.contract: Contract | None = None
+
+    def __call__(self, interface: Interface, probe: Probe) -> Adaptation:
+        """Decide, with the help of a few runs of test images.
+
+        Raises:
+            ModelError: no classifier of images.
+            InputError: what the caller said does not fit it, or does not suffice.
+        """
+        try:
+            return self._adapt(interface, probe)
+        except (InputError, ModelError) as error:
+            raise type(error)(f"{self._path}: {error}") from error
+
+    def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
+        if len(interface.inputs) != 1:
+            names = ", ".join(tensor.name for tensor in interface.inputs)
+            raise ModelError(f"one input, an image, expected, got {len(interface.inputs)} ({names})")
+        facts = _read_facts(self._path)
+        tensor, given = interface.inputs[0], self._given
+        layout = find_layout(tensor, given, channels_first_by_default=self._path.suffix.lower() == ".onnx")
+        encoding = find_encoding(tensor, layout, given, facts)
+        shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
+        probed, images = _probe(probe, encoding, shape, layout)
+        decoding = find_decoding(interface.outputs, probed, given, facts, images=images)
+        labels, labels_fact = _labels(given, facts, decoding.classes)
+        resize = given.resize or Resize.SQUASH
+        self.manifest = Manifest(
+            name=self._path.stem,
+            labels=labels,
+            input=InputSpec(layout.height, layout.width, encoding.colour, resize),
+            scheme=Scheme.INT8 if tensor.dtype in ("uint8", "int8") and tensor.scale is not None else Scheme.FLOAT32,
+        )
+        self.contract = Contract(
+            labels=labels_fact,
+            size=layout.size_fact,
+            layout=layout.layout_fact,
+            colour=encoding.colour_fact,
+            pixels=encoding.pixels_fact,
+            resize=Fact("squash", Origin.ASSUMED, "--resize crop or pad says otherwise")
+            if given.resize is None
+            else Fact(resize.value, Origin.CALLER),
+            output=decoding.fact,
+        )
+        return Adaptation(
+            input_shape=shape,
+            classes=decoding.classes,
+            tensor_shape=layout.shape,
+            batch=layout.batch,
+            output=decoding.number,
+            encode=encoding.encode,
+            decode=decoding.decode,
+        )
+
+
+def _read_facts(path: Path) -> GraphFacts:
+    reader: Callable[[Path], GraphFacts]
+    if path.suffix.lower() == ".tflite":
+        from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts as reader
+    else:
+        from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts as reader
+    return reader(path)
+
+
+def _probe(
+    probe: Probe, encoding: PixelEncoding, shape: tuple[int, int, int], layout: ImageLayout
+) -> tuple[list[NDArray[Any]], int]:
+    """Run noise, a ramp, black and white.
+
+    Returns:
+        What came out of each output for one run after the other, and how many rows an output has by that.
+    """
+    height, width, _ = shape
+    ramp = np.linspace(0, 255, height * width).reshape(height, width, 1)
+    noise = np.random.default_rng(0).integers(0, 256, shape)
+    images = [np.broadcast_to(image, shape).astype(np.uint8) for image in (noise, ramp, 0 * ramp, 0 * ramp + 255)]
+    runs = [probe(encoding.encode(image[np.newaxis])) for image in images]
+    if any(len({run[number].shape for run in runs}) > 1 for number in range(len(runs[0]))):
+        raise ModelError("outputs of the same shape for every image expected, got others")
+    rows = layout.batch or 1
+    return [np.concatenate([_with_batch(run[number], rows) for run in runs]) for number in range(len(runs[0]))], (
+        rows * len(runs)
+    )
+
+
+def _with_batch(output: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Give an output of one image an axis for the batch, where it has none."""
+    if output.ndim and output.shape[0] == rows:
+        return output
+    return output[np.newaxis] if rows == 1 else output
+
+
+def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, ...], Fact]:
+    if given.labels is not None:
+        labels, fact = given.labels, Fact(f"{len(given.labels)} labels", Origin.CALLER)
+    elif facts.said.labels is not None and len(facts.said.labels) == classes:
+        labels, fact = facts.said.labels, Fact(f"{len(facts.said.labels)} labels", Origin.METADATA, facts.said.whence)
+    else:
+        names = tuple(f"class {number}" for number in range(classes))
+        why = "--labels names them"
+        if facts.said.labels is not None:
+            why = f"{facts.said.whence} has {len(facts.said.labels)} labels for {classes} classes; --labels names them"
+        return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
+    if len(labels) != classes:
+        raise InputError(f"labels: {classes} expected, one for each output, got {len(labels)}")
+    odd = [label for label in labels if not label or not label.isprintable()]
+    if odd:
+        raise InputError(f"labels: names that can be printed expected, got {odd[0]!r}")
+    return _told_apart(labels, fact)
+
+
+def _told_apart(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
+    """Add its number to a label that stands twice, as "crane" and "maillot" do among those of ImageNet."""
+    twice = {label for label in labels if labels.count(label) > 1} if len(set(labels)) < len(labels) else set()
+    if not twice:
+        return labels, fact
+    told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
+    if len(set(told)) < len(told):
+        raise InputError(f"labels: all different expected, got twice {', '.join(sorted(twice)[:3])}")
+    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} stand twice and carry their number")
