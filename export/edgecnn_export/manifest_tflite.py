@@ -5,8 +5,10 @@ Lite Support) and the label file that it names; edgecnn reads its manifest, an a
 Associated files are an uncompressed zip behind the model.
 """
 
+import dataclasses
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -41,8 +43,9 @@ def embed_in_tflite(content: bytes, manifest: Manifest) -> bytes:
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_metadata(manifest), np.uint8)
     model.buffers.append(buffer)
-    files = {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: manifest.to_json()}
-    return _append_files(pack(model), files)
+    packed = pack(model)
+    manifest = dataclasses.replace(manifest, content_crc32=zlib.crc32(packed))
+    return _append_files(packed, {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: manifest.to_json()})
 
 
 def _append_files(content: bytes, files: Mapping[str, str]) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import Backend, Provider, open_backend
+from edgecnn_runtime.backends import Backend, Provider, is_model_file, open_backend
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.cpu import available_cpus
@@ -19,10 +19,12 @@ from edgecnn_runtime.foreign.adapter import Adapter
 from edgecnn_runtime.foreign.given import Given
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.model_files.whole import read_whole_manifest
 from edgecnn_runtime.opening import Opening
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_runtime.trial import try_opening
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
@@ -83,6 +85,7 @@ class Classifier:
         resize: str | None = None,
         imgsz: int | tuple[int, int] | None = None,
         output_is: str | None = None,
+        trusted: bool = False,
     ) -> "Classifier":
         """Open a model file: one that edgecnn exported, or anybody's.
 
@@ -107,6 +110,8 @@ class Classifier:
             resize: how images get the size of the input: "squash", "crop" or "pad".
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
+            trusted: open a stranger's file at once. Otherwise it is first tried in a process of its own, since a
+                damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
             ModelError: missing, damaged, or not an image classifier.
@@ -130,6 +135,7 @@ class Classifier:
             provider=_provider(provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
+            tried=trusted,
         )
         return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
 
@@ -137,6 +143,8 @@ class Classifier:
     def open_as(cls, path: Path, opening: Opening, *, threads: int = 1) -> "Classifier":
         """Do the work of `open`, which tells what is promised."""
         adapter = Adapter(path, opening.given)
+        if not opening.tried and is_model_file(path) and read_whole_manifest(path) is None:
+            try_opening(path, opening)
         backend = open_backend(
             path,
             threads=threads,

@@ -163,6 +163,8 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
     optimization: Optimization | None = None
+    # Of the file without this manifest: `model_files/whole.py`; None in files of earlier versions.
+    content_crc32: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
@@ -225,6 +227,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         versions={str(key): str(value) for key, value in document.get("versions", {}).items()},
         licence=document.get("licence"),
         optimization=Optimization(**optimization) if optimization else None,
+        content_crc32=int(crc) if (crc := document.get("content_crc32")) is not None else None,
     )
 
 

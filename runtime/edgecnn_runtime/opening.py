@@ -19,6 +19,8 @@ class Opening:
     delegates: tuple[Delegate, ...] = ()
     # Whether `given` beside a file with a manifest is passed over instead of refused: for several files at a time.
     only_strangers: bool = False
+    # Whether a stranger's file is trusted not to crash its interpreter, so that it needs no trial (`trial.py`).
+    tried: bool = False
 
     def to_document(self) -> dict[str, Any]:
         """Return it as JSON takes it, for another process."""
@@ -33,4 +35,5 @@ class Opening:
             allow_fallback=bool(document["allow_fallback"]),
             delegates=tuple(Delegate(**entry) for entry in document["delegates"]),
             only_strangers=bool(document["only_strangers"]),
+            tried=bool(document["tried"]),
         )

@@ -86,6 +86,11 @@ def open_backend(
     return OnnxBackend(path, threads=threads, provider=provider, allow_fallback=allow_fallback, adapt=adapt)
 
 
+def is_model_file(path: Path) -> bool:
+    """Tell whether there is a file of a format that a backend runs."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
+
+
 # Model formats and the name of the backend that runs each.
 SUFFIXES = {".tflite": "litert", ".onnx": "onnxruntime"}
 

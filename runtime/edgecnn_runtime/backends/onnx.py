@@ -64,7 +64,10 @@ class OnnxBackend:
             )
         self._session, self._batch = session, _BATCH
         self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
-        text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
+        try:
+            text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: a whole ONNX file expected, got text in it that is not UTF-8") from error
         self.manifest_json = None if text is None else text.encode()
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if adapt is not None and self.manifest_json is None:
