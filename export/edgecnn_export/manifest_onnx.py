@@ -5,7 +5,7 @@ import dataclasses
 import onnx
 
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest
-from edgecnn_runtime.model_files.whole import checksum_of_onnx
+from edgecnn_runtime.model_files.whole import crc_of_onnx, sealed
 
 
 def embed_in_onnx(content: bytes, manifest: Manifest) -> bytes:
@@ -14,7 +14,7 @@ def embed_in_onnx(content: bytes, manifest: Manifest) -> bytes:
     onnx.helper.set_model_props(model, {"labels": ",".join(manifest.labels)})
     model.producer_name = "edgecnn"
     model.producer_version = manifest.versions.get("edgecnn", "")
-    manifest = dataclasses.replace(manifest, content_crc32=checksum_of_onnx(model.SerializeToString()))
-    model.metadata_props.add(key=ONNX_KEY, value=manifest.to_json())
+    manifest = dataclasses.replace(manifest, content_crc32=None)
+    model.metadata_props.add(key=ONNX_KEY, value=sealed(manifest, crc_of_onnx(model.SerializeToString())))
     embedded: bytes = model.SerializeToString()
     return embedded

@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn_export.tflite_flatbuffer import pack, unpack
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
+from edgecnn_runtime.model_files.whole import sealed
 
 LABEL_FILE = "labels.txt"
 
@@ -44,8 +45,9 @@ def embed_in_tflite(content: bytes, manifest: Manifest) -> bytes:
     buffer.data = np.frombuffer(_metadata(manifest), np.uint8)
     model.buffers.append(buffer)
     packed = pack(model)
-    manifest = dataclasses.replace(manifest, content_crc32=zlib.crc32(packed))
-    return _append_files(packed, {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: manifest.to_json()})
+    manifest = dataclasses.replace(manifest, content_crc32=None)
+    files = {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: sealed(manifest, zlib.crc32(packed))}
+    return _append_files(packed, files)
 
 
 def _append_files(content: bytes, files: Mapping[str, str]) -> bytes:

@@ -19,7 +19,7 @@ from edgecnn_runtime.errors import (
     MissingExtraError,
     ModelError,
 )
-from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Manifest, Resize
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.version import __version__
 
@@ -27,6 +27,7 @@ __all__ = [
     "Classifier",
     "Colour",
     "Contract",
+    "Decode",
     "EdgecnnError",
     "Fact",
     "GateError",
