@@ -68,7 +68,9 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
                 image.draft(None, (side, side))
             image.load()
             return _fit(image, spec)
-    except (ImageError, MemoryError):
+    except ImageError as error:
+        raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
+    except MemoryError:
         raise
     except FileNotFoundError:
         raise ImageError(f"{name}: an image file expected, no such file") from None
@@ -76,7 +78,8 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
         raise ImageError(f"{name}: an image file expected, got a folder") from None
     except PermissionError:
         raise ImageError(f"{name}: a readable file expected; permission denied") from None
-    except Image.DecompressionBombError:
+    # A warning between Pillow's limit, which is ours, and twice that; an error where warnings are.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name}: at most {MAX_PIXELS:,} pixels expected, got more") from None
     # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
     except Exception as error:

@@ -2,6 +2,7 @@
 
 import json as json_module
 import sys
+import warnings
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
-from edgecnn.console import Console, QuietOption
+from edgecnn.console import Console, QuietOption, printable
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
@@ -42,6 +43,8 @@ def predict(
     from edgecnn_runtime.sources import expand_sources
 
     console = Console(json=json, quiet=quiet)
+    # Of images that are refused anyway, with an error of ours.
+    warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     files = expand_sources(sources, recursive=recursive)
     by_mode = threads_of(mode)
     classifier = model_options.open(console, model, threads=threads or by_mode)
@@ -63,8 +66,9 @@ def predict(
 
 def _rows(item: "Item", k: int) -> list[tuple[str, str, str]]:
     if item.prediction is None:
-        return [(item.source, "", "error: " + str(item.error).removeprefix(f"{item.source}: "))]
-    names = [item.source, *[""] * (k - 1)]
+        reason = str(item.error).removeprefix(f"{item.source}: ")
+        return [(printable(item.source), "", f"error: {printable(reason)}")]
+    names = [printable(item.source), *[""] * (k - 1)]
     top = item.prediction.top(k)
     return [(name, f"{value:.4f}", label) for name, (label, value) in zip(names, top, strict=True)]
 

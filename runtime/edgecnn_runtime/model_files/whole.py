@@ -16,6 +16,8 @@ from edgecnn_runtime.model_files.tflite_graph import read_associated_file
 
 # Where the checksum stands in the manifest, last of its fields; as a JSON string quotes would stand behind backslashes.
 _EMPTY, _SET = b'"content_crc32": null', re.compile(rb'"content_crc32": (\d+)')
+# What stands in a manifest and in no stranger's file: where one of these is left, there was a manifest.
+_MARKS = (ONNX_KEY.encode(), b'"content_crc32"', b'"data_fingerprint"')
 _METADATA = 14  # of onnx.proto3's ModelProto
 
 
@@ -55,8 +57,7 @@ def read_whole_manifest(path: Path) -> bytes | None:
     is_tflite = path.suffix.lower() == ".tflite"
     manifest, crc = _tflite(path, content) if is_tflite else _onnx(content)
     if manifest is None:
-        # A stranger's file does not hold this name.
-        if (TFLITE_FILE if is_tflite else ONNX_KEY).encode() in content:
+        if any(mark in content for mark in _MARKS):
             raise ModelError(f"{path}: a whole file expected, got one with a damaged manifest; copy or export it again")
         return None
     found = _SET.search(manifest)
