@@ -50,6 +50,7 @@ class Worker:
             "input": dataclasses.asdict(manifest.input),
             "scheme": manifest.scheme,
             "backend": self._classifier.backend.name,
+            "assumed": self._classifier.contract.assumed,
         }
 
     def measure(

@@ -35,6 +35,8 @@ class ModelFacts:
     input: InputSpec
     scheme: str
     backend: str
+    # What nobody said about a file that others made.
+    assumed: tuple[str, ...] = ()
 
 
 class WorkerProcess:
@@ -87,6 +89,7 @@ class WorkerProcess:
             input=InputSpec.from_document(facts["input"]),
             scheme=facts["scheme"],
             backend=facts["backend"],
+            assumed=tuple(facts.get("assumed", ())),
         )
 
     def ask(self, do: str, **options: Any) -> Mapping[str, Any]:

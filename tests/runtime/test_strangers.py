@@ -1,14 +1,24 @@
 """Models that others made: every kind of input and output against numpy."""
 
+import io
 import itertools
+import json
+import os
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from strangers import HEIGHT, LABELS, WIDTH, Stranger, write_onnx, write_tflite
 
-from edgecnn_runtime import Classifier, InputError, ModelError, Origin
+from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin
+from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
 GREY = PIXELS[..., :1]
@@ -246,3 +256,67 @@ def test_nan_is_no_answer(tmp_path: Path) -> None:
 
 def _write(path: Path, kind: Stranger) -> Path:
     return write_tflite(path, kind) if path.suffix == ".tflite" else write_onnx(path, kind)
+
+
+def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp_path: Path) -> None:
+    kind = Stranger(axes="nchw")
+    path = write_onnx(tmp_path / "m.onnx", kind)
+    model = onnx.load(path)
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_param = "N"
+    onnx.save(model, path)
+    agree(Classifier.open(path, scale="1/255"), kind.answer(PIXELS / 255), PIXELS, within=1e-5)
+
+
+# What the field's metadata writer would write for this model; `metadata_schema.fbs` by hand, as the exporter does it.
+@pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
+def test_the_official_metadata_is_read(tmp_path: Path, dtype: str) -> None:
+    from edgecnn_export.manifest_tflite import embed_in_tflite
+
+    scale, zero = {"float32": (None, 0), "int8": (1 / 255, -128), "uint8": (1 / 255, 0)}[dtype]
+    kind = Stranger(dtype=dtype, scale=scale, zero_point=zero)
+    path = write_tflite(tmp_path / "m.tflite", kind)
+    spec = InputSpec(HEIGHT, WIDTH, Colour.RGB)
+    with_files = embed_in_tflite(path.read_bytes(), Manifest("other", LABELS, spec, Scheme.FLOAT32))
+    path.write_bytes(with_files)
+    # Without the manifest, as another tool writes it: the labels stay.
+    with zipfile.ZipFile(path) as archive:
+        start = min(entry.header_offset for entry in archive.infolist())
+    stream = io.BytesIO(with_files[:start])
+    with zipfile.ZipFile(stream, "a") as archive:
+        archive.writestr("labels.txt", "\n".join(LABELS) + "\n")
+    path.write_bytes(stream.getvalue())
+    classifier = Classifier.open(path)
+    assert classifier.labels == LABELS
+    told = classifier.contract
+    assert (told.labels.origin, told.colour.origin, told.pixels.origin) == (Origin.METADATA,) * 3
+    assert told.assumed == ("resize: squash (--resize crop or pad says otherwise)",)
+    # The exporter writes a mean of 0 and a deviation of 1.
+    real = {"float32": PIXELS.astype(float), "int8": np.full(PIXELS.shape, 1.0), "uint8": PIXELS / 255}[dtype]
+    if dtype == "int8":
+        real = (np.clip(PIXELS * 255.0 - 128, -128, 127) + 128) / 255
+    agree(classifier, kind.answer(real), PIXELS, within=1e-3)
+
+
+def test_damaged_metadata_is_none(tmp_path: Path) -> None:
+    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    content = path.read_bytes()
+    for size in (0, 3, 20, 200):
+        path.write_bytes(content[: len(content) - 1] + bytes(size))
+        assert read_tflite_facts(path).said.labels is None
+
+
+def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
+    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    Image.fromarray(PIXELS[0]).save(tmp_path / "image.png")
+    command = [sys.executable, "-m", "edgecnn", "predict", str(path), str(tmp_path / "image.png"), "--json"]
+    environment = {**os.environ, "EDGECNN_HOME": str(tmp_path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    lines = [line for line in done.stderr.splitlines() if line.startswith("assumed: ")]
+    assert [line.split(":")[1].strip() for line in lines] == ["labels", "colour", "pixels", "resize"]
+    assert json.loads(done.stdout)["label"].startswith("class ")
+    said = [*command, "--labels", "a,b,c", "--preprocess", "tf", "--color", "bgr", "--resize", "pad"]
+    done = subprocess.run(said, capture_output=True, text=True, check=True, env=environment)
+    assert "assumed" not in done.stderr
+    expected = Classifier.open(path, labels="a,b,c", preprocess="tf", colour="bgr", resize="pad").predict(PIXELS[0])
+    assert json.loads(done.stdout)["label"] == expected.label

@@ -98,9 +98,12 @@ class LiteRTBackend:
 
     def _infer_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
-        interpreter.invoke()
-        output = interpreter.get_tensor(self._output)
+        try:
+            interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
+            interpreter.invoke()
+            output = interpreter.get_tensor(self._output)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._path}: a model that runs expected; LiteRT says: {error}") from error
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities
 

@@ -111,7 +111,10 @@ class OnnxBackend:
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         if self._encode is not None:
-            output = self._session.run(self._outputs, {self._input: self._encode(pixels)})[0]
+            try:
+                output = self._session.run(self._outputs, {self._input: self._encode(pixels)})[0]
+            except Exception as error:
+                raise ModelError(f"a model that runs expected; ONNX Runtime says: {error}") from error
             # A fixed batch gives more rows than there are images.
             return self._decode(np.asarray(output))[: len(pixels)]
         values = pixels.astype(self._dtype, copy=False)
