@@ -1,4 +1,7 @@
-"""TFLite-Micro's Python interpreter as a backend, to compare with."""
+"""TFLite-Micro's Python interpreter as a backend, to compare with; and stand-ins for its headers."""
+
+from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -43,3 +46,24 @@ class MicroBackend:
 def _quantization(details: dict) -> tuple[float, int]:  # type: ignore[type-arg]
     parameters = details["quantization_parameters"]
     return float(parameters["scales"][0]), int(parameters["zero_points"][0])
+
+
+def write_micro_headers(folder: Path, methods: Iterable[str]) -> None:
+    """Write headers that declare what a main loop uses of TFLite-Micro, and no more."""
+    micro = folder / "tensorflow" / "lite" / "micro"
+    micro.mkdir(parents=True)
+    (micro / "micro_mutable_op_resolver.h").write_text(
+        "#pragma once\nenum TfLiteStatus { kTfLiteOk, kTfLiteError };\nnamespace tflite {\n"
+        "template <unsigned int N> struct MicroMutableOpResolver {\n"
+        + "".join(f"  TfLiteStatus {name}() {{ return kTfLiteOk; }}\n" for name in methods)
+        + "};\n}\n"
+    )
+    (micro / "micro_interpreter.h").write_text(
+        '#pragma once\n#include <cstddef>\n#include <cstdint>\n#include "micro_mutable_op_resolver.h"\n'
+        "namespace tflite {\nstruct Model;\nconst Model* GetModel(const void* data);\n"
+        "struct MicroInterpreter {\n  template <class R>\n"
+        "  MicroInterpreter(const Model* model, const R& operators, uint8_t* arena, size_t arena_size);\n"
+        "  TfLiteStatus AllocateTensors();\n  TfLiteStatus Invoke();\n"
+        "  template <class T> T* typed_input_tensor(int index);\n"
+        "  template <class T> T* typed_output_tensor(int index);\n};\n}\n"
+    )

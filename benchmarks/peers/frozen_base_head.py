@@ -2,9 +2,10 @@
 
     python benchmarks/peers/frozen_base_head.py
 
-The notebook sends each image through the frozen MobileNetV2 in each of 50 epochs. One of its epochs a round is
-measured, after one that is not counted, and taken times 50: neither its start nor its evaluation is counted, while
-of edgecnn the whole process is, with imports, features, test split and figures.
+The notebook resizes each image in the network and sends it through the frozen MobileNetV2 in each of 50 epochs; the
+recipe trains on photos that were prepared in that size. One of the notebook's epochs a round is measured, after one
+that is not counted, and taken times 50: neither its start nor its evaluation is counted, while of edgecnn the whole
+process is, with imports, features, test split and figures.
 """
 
 import argparse
@@ -24,8 +25,11 @@ from interleaved import interleave, ratio
 
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
+from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_training.data.home import data_folder
+from edgecnn_training.data.own_images import OwnImages
+from edgecnn_training.data.prepare import prepare_own
 from edgecnn_training.devices import prepare_devices
 from edgecnn_training.fit import compile_network
 from edgecnn_training.network import build_network
@@ -56,7 +60,11 @@ def measure_frozen_base_head(photos: CastingPhotos, scratch: Path) -> FrozenBase
     root = data_folder()
     weights = IMAGENET if root is not None and any(root.glob("weights/mobilenetv2*no*top*.h5")) else NO_WEIGHTS
     options = ["--epochs", str(EPOCHS), "--patience", "0", "--weights", weights, "--overwrite", "--quiet"]
-    places = ["--data", str(photos.prepared.folder), "--output", str(folder.path)]
+    height, width, _ = recipe.input_shape
+    small = prepare_own(
+        OwnImages(photos.folders), spec=InputSpec(height, width, Colour.RGB), output=scratch / "head-photos"
+    )
+    places = ["--data", str(small.folder), "--output", str(folder.path)]
     first_steps: list[float] = []
 
     def command() -> float:
@@ -66,8 +74,10 @@ def measure_frozen_base_head(photos: CastingPhotos, scratch: Path) -> FrozenBase
         first_steps.append(json.loads(folder.record.read_text())["timings"]["to_first_step"])
         return seconds
 
-    network = build_network(keras, recipe, len(photos.prepared.labels))
-    load_base_weights(network, recipe, weights)
+    behind = build_network(keras, recipe, len(photos.prepared.labels))
+    load_base_weights(behind, recipe, weights)
+    photo = keras.Input(photos.prepared.input.shape)
+    network = keras.Model(photo, behind(keras.layers.Resizing(height, width)(photo)))
     compile_network(keras, network, recipe.settings)
     training, validation = (
         images.prefetch(tf.data.AUTOTUNE)
@@ -76,7 +86,7 @@ def measure_frozen_base_head(photos: CastingPhotos, scratch: Path) -> FrozenBase
             validation_split=0.1,
             subset="both",
             seed=0,
-            image_size=recipe.input_shape[:2],
+            image_size=photos.prepared.input.shape[:2],
             batch_size=recipe.settings.batch_size,
             verbose=False,
         )

@@ -14,12 +14,15 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from camera_age import SPEED, AgeOfPeer, CameraAge, measure_age_of_peer, measure_camera_age
 from cold_start import ColdStart, measure_cold_start
 from export_cost import ExportCost, measure_export
 from folder_limit import FILES, SIZE, FolderRate, measure_folder, write_jpegs
 from int8_speed import Int8Speed, measure_int8_speed
 from PIL import Image
 from predict_overhead import Overhead, measure_overhead
+from server_load import ServerLoad, measure_server
+from steadiness import WORK, Steadiness, measure_steadiness
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
 from edgecnn_benchmarks.quantities import figure, percent, size
@@ -57,6 +60,12 @@ def main() -> None:
         print("folder …", flush=True)
         paths = write_jpegs(Path(scratch), images)
         folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
+    print("camera …", flush=True)
+    peer, age = measure_age_of_peer(int8), measure_camera_age(int8)
+    print("server …", flush=True)
+    server = measure_server(int8, images)
+    print("memory …", flush=True)
+    steadiness = [measure_steadiness(model, work) for model in (int8, int8_onnx) for work in WORK]
     page = [
         *head("Measured results", "results", Path(__file__), describe_machine()),
         *_training(run, record),
@@ -65,6 +74,9 @@ def main() -> None:
         *_overhead(overheads),
         *_folder(folders),
         *_cold_start(cold),
+        *_camera(peer, age),
+        *_server(server),
+        *_steadiness(steadiness),
     ]
     whole_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
@@ -191,6 +203,72 @@ def _cold_start(cold: ColdStart) -> list[str]:
         "",
         f"Keras takes {figure(cold.keras_to_litert_seconds)} times as long as LiteRT and "
         f"{figure(cold.keras_to_litert_memory)} times the memory.",
+    ]
+
+
+def _camera(peer: AgeOfPeer, age: CameraAge) -> list[str]:
+    return [
+        "",
+        "## Camera: how old the answer is when the model is slower than the camera",
+        "",
+        "Milliseconds from a picture's due time to its answer; a camera of 30 frames/s, 640x480, the model made to",
+        "take about 2.2 frames' time. The plain loop reads a driver that keeps four pictures, as V4L2 does.",
+        "",
+        "| stream() | plain loop | the plain loop's answer is |",
+        "|---|---|---|",
+        f"| {figure(peer.ours)} | {figure(peer.plain_loop)} | {figure(peer.plain_loop_is_older)} times as old |",
+        "",
+        f"An hour's {age.frames:,} frames, {SPEED:g} times as fast ({age.rate:g} frames/s, an answer in "
+        f"{1000 * age.inference:.1f} ms). Age in inference times of the same answer; goal: below 2.",
+        "",
+        "| answers | median | first tenth | last tenth | 999 of 1,000 below | 2 or more | oldest, ms |",
+        "|---|---|---|---|---|---|---|",
+        f"| {age.answers:,} | {age.median_times:.2f} | {age.first_tenth_times:.2f} | {age.last_tenth_times:.2f} | "
+        f"{age.times_of_1000:.2f} | {age.late} | {1000 * age.longest:.0f} |",
+    ]
+
+
+def _server(load: ServerLoad) -> list[str]:
+    rows = [
+        f"| {item.clients} | {figure(item.rate)} | {figure(item.of_the_interpreter)} | {figure(item.median)} | "
+        f"{figure(item.p99)} | {item.errors} of {item.requests:,} |"
+        for item in load.loads
+    ]
+    over = load.overload
+    return [
+        "",
+        "## Server: `edgecnn serve` on the loopback",
+        "",
+        f"Each client posts one PNG of a digit after the other on a connection of its own; `{load.file}`. The clients",
+        "share the processors with the server. The bare LiteRT loop, which decodes nothing and speaks no HTTP, makes",
+        f"{figure(load.interpreter)} images a second on one thread. Goal: no error below the limit, 429 above it.",
+        "",
+        "| clients | requests/s | of the bare loop | median, ms | p99, ms | errors |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+        f"{over.clients} clients against the default limit of {over.limit} requests under way: {over.answered:,} "
+        f"answered, {over.told_to_wait:,} told to wait (429), {over.other} other answers.",
+    ]
+
+
+def _steadiness(figures: list[Steadiness]) -> list[str]:
+    rows = [
+        f"| `{item.file}` | {item.count:,} {'frames' if item.work == 'frames' else 'calls of `predict`'} | "
+        f"{item.begin:.1f} | {item.growth:+.2f} | {item.highest:+.2f} |"
+        for item in figures
+    ]
+    return [
+        "",
+        "## Memory over a long time",
+        "",
+        "Resident memory in MB, each row a process of its own: frames of a Motion-JPEG video through OpenCV that ends",
+        "and is opened again every 1,000, or calls of `predict` on JPEG files. Growth is the median of the last tenth",
+        "less that of the first, after a warm-up. Goal: less than 2 MB.",
+        "",
+        "| file | work | begin | growth | highest sample |",
+        "|---|---|---|---|---|",
+        *rows,
     ]
 
 

@@ -17,6 +17,8 @@ from edgecnn.commands.inspect import inspect
 from edgecnn.commands.predict import predict
 from edgecnn.commands.quickstart import quickstart
 from edgecnn.commands.recipes import recipes
+from edgecnn.commands.serve import serve
+from edgecnn.commands.stream import stream
 from edgecnn.commands.train import train
 from edgecnn.commands.verify import verify
 from edgecnn_runtime.errors import EdgecnnError
@@ -62,6 +64,8 @@ app.command(name="export")(export)
 app.add_typer(inspect, name="inspect")
 app.command(name="verify")(verify)
 app.command(name="predict")(predict)
+app.command(name="stream")(stream)
+app.command(name="serve")(serve)
 app.command(name="bench")(bench)
 app.command(name="doctor")(doctor)
 

@@ -70,20 +70,6 @@ class Console:
             yield _log_lines(label, total)
 
 
-def printable(text: str) -> str:
-    r"""Return a name as one line, whatever it holds: a file's may have line breaks, and codes that a terminal obeys.
-
-    >>> print(printable("new\nline"))
-    new\nline
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )
-
-
 def _is_number(cell: str) -> bool:
     """Whether a cell holds a number, perhaps with a unit behind it, or nothing."""
     return not cell or cell.lstrip("+-±")[:1].isdigit()

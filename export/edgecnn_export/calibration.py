@@ -2,6 +2,7 @@
 
 import enum
 import hashlib
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,9 +36,17 @@ def calibration_method(name: str) -> CalibrationMethod:
         raise InputError(f"calibration: {', '.join(CalibrationMethod)} expected, got {name}") from error
 
 
+@dataclass(frozen=True)
+class CalibrationImages:
+    """The images, and what the manifest says of them."""
+
+    images: NDArray[np.uint8]  # (N, height, width, channels), 0…255
+    record: Calibration
+
+
 def choose_calibration(
     train: Split, positions: NDArray[np.int64], *, images: int | None, seed: int
-) -> tuple[NDArray[np.uint8], Calibration]:
+) -> CalibrationImages:
     """Choose calibration images from those that a model was trained on.
 
     Args:
@@ -47,8 +56,7 @@ def choose_calibration(
         seed: of the choice.
 
     Returns:
-        uint8 `(images, height, width, channels)`, 0…255, and the record for the manifest, whose fingerprint is the
-        SHA-256 of the pixels.
+        The images and their record, whose fingerprint is the SHA-256 of the pixels.
 
     Raises:
         DataError: there are fewer training images than asked for, or none was asked for.
@@ -59,4 +67,4 @@ def choose_calibration(
         raise DataError(f"calibration: 1…{len(positions)} images expected (those that were trained on), got {images}")
     sample = positions[stratified_sample(train.labels[positions], images, seed=seed)]
     chosen = np.ascontiguousarray(train.images[sample])
-    return chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest())
+    return CalibrationImages(chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest()))

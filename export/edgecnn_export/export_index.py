@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.ladder import Rung
+from edgecnn_export.ladder import Rung, Skipped
 from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.parity import Parity
@@ -23,18 +23,22 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class ExportedFile:
-    """One converted file and what was measured on it; where `failure` says why, it was not kept."""
+    """One converted file and what was measured on it; where `failure` says why, it was not kept, or could not be made.
+
+    One that could not be made has no parity, no size and no hash.
+    """
 
     format: Format
     path: Path
-    size: int  # bytes
-    sha256: str
-    parity: Parity
-    calibration: Calibration | None
     seconds: float
+    size: int = 0  # bytes
+    sha256: str = ""
+    parity: Parity | None = None
+    calibration: Calibration | None = None
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
     rungs: tuple[Rung, ...] = ()  # what was tried to quantize it, the one that was taken last
+    skipped: tuple[Skipped, ...] = ()  # what could not be tried
     warning: str | None = None
     # Of a model that was pruned, clustered or trained quantization-aware.
     optimized: Outcome | None = None
@@ -48,12 +52,18 @@ class ExportedFile:
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
         parity = self.parity
-        return {
+        entry = {
             "format": self.format.name,
             "variant": self.variant,
             "file": self.path.name,
             "kept": self.failure is None,
             "failure": self.failure,
+            "seconds": round(self.seconds, 2),
+        }
+        if parity is None:
+            return entry
+        return {
+            **entry,
             "bytes": self.size,
             "sha256": self.sha256,
             **_right(parity),
@@ -61,10 +71,10 @@ class ExportedFile:
             "largest_difference": parity.largest_difference,
             "mean_difference": parity.mean_difference,
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
-            "seconds": round(self.seconds, 2),
             "arena_bytes": self.arena_bytes,
             "warning": self.warning,
             **({"ladder": [rung.to_document() for rung in self.rungs]} if self.rungs else {}),
+            **({"not_tried": [way.to_document() for way in self.skipped]} if self.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }

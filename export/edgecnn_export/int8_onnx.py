@@ -74,6 +74,7 @@ def quantize(
     _keep_float(quantizer.model.model.graph, last[0].output)
     quantizer.model.topological_sort()
     quantized: onnx.ModelProto = quantizer.model.model
+    _make_small(quantized.graph)
     return quantized
 
 
@@ -87,3 +88,27 @@ def _keep_float(graph: onnx.GraphProto, tensor: str) -> None:
                         reader.input[place] = tensor
             graph.node.remove(back)
         graph.node.remove(rounding)
+
+
+def _make_small(graph: onnx.GraphProto) -> None:
+    """Hold equal constants once, such as zero points; leave out what the rest of the graph says, shorten names."""
+    first: dict[tuple[object, ...], str] = {}
+    same: dict[str, str] = {}
+    for entry in list(graph.initializer):
+        values = onnx.numpy_helper.to_array(entry)
+        kept = first.setdefault((entry.data_type, values.shape, values.tobytes()), entry.name)
+        if kept != entry.name:
+            same[entry.name] = kept
+            graph.initializer.remove(entry)
+    for node in graph.node:
+        for place, name in enumerate(node.input):
+            node.input[place] = _short(same.get(name, name))
+        for place, name in enumerate(node.output):
+            node.output[place] = _short(name)
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            node.ClearField("name")
+    del graph.value_info[:]
+
+
+def _short(tensor: str) -> str:
+    return tensor.replace("_DequantizeLinear_Output", "_dequantized").replace("_QuantizeLinear_Output", "_quantized")

@@ -1,8 +1,9 @@
 """How each container is quantized to int8, as the ladder wants it."""
 
+import contextlib
 import dataclasses
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationMethod
-from edgecnn_export.converted import Converted
+from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.quantizable import Operator
 from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.native_output import native_output_kept
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 class QuantizationAware:
     """What trains a network on with the rounding of int8, and the images to quantize the result with."""
 
-    train: Callable[[], "Optimized | None"]
+    train: Callable[[], "Optimized"]
     calibration: NDArray[np.uint8]
 
 
@@ -49,21 +50,18 @@ class TFLiteQuantizer:
         """Quantize it, but for some operators."""
         from edgecnn_export.int8_tflite import quantize
 
-        with native_output_kept():
+        with told_by_converter():
             return quantize(
                 self.graph, statistics, signed=self.signed, in_float=in_float, biases_learnt=self.biases_learnt
             )
 
-    def open(self, content: bytes) -> Backend:
-        """Open a file in the runtime."""
-        return open_content(content, ".tflite")
+    def opened(self, content: bytes) -> contextlib.AbstractContextManager[Backend]:
+        """Open a file in the runtime, while a block runs."""
+        return opened(content, ".tflite")
 
-    def trained_on(self) -> bytes | None:
-        """Return the file of the network after quantization-aware training, with the ranges that it has learnt."""
-        done = self.learning.train()
-        if done is not None and not self.signed:
-            return done.int8_tflite
-        return _with_new_weights(self, done)
+    def trained_on(self) -> bytes:
+        """Return the file of the weights that came back from quantization-aware training."""
+        return _with_new_weights(self, self.learning.train())
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class OnnxQuantizer:
         from edgecnn_export.int8_onnx import quantize
         from edgecnn_export.onnx import checked
 
-        with native_output_kept():
+        with told_by_converter():
             return checked(
                 quantize(
                     self.graph,
@@ -96,27 +94,26 @@ class OnnxQuantizer:
                 )
             )
 
-    def open(self, content: bytes) -> Backend:
-        """Open a file in the runtime."""
-        return open_content(content, ".onnx")
+    def opened(self, content: bytes) -> contextlib.AbstractContextManager[Backend]:
+        """Open a file in the runtime, while a block runs."""
+        return opened(content, ".onnx")
 
-    def trained_on(self) -> bytes | None:
+    def trained_on(self) -> bytes:
         """Return the file of the weights that came back from quantization-aware training."""
         return _with_new_weights(self, self.learning.train())
 
 
-def _with_new_weights(quantizer: TFLiteQuantizer | OnnxQuantizer, done: "Optimized | None") -> bytes | None:
+def _with_new_weights(quantizer: TFLiteQuantizer | OnnxQuantizer, done: "Optimized") -> bytes:
     """Return the file of the weights that came back from training, which has learnt the biases too."""
-    if done is None:
-        return None
     converted = Converted(done.model, quantizer.converted.opset)
     again = dataclasses.replace(quantizer, converted=converted, biases_learnt=True)
     statistics = measure_statistics(again.graph, quantizer.learning.calibration, CalibrationMethod.MINMAX)
     return again.file(statistics, ())
 
 
-def open_content(content: bytes, suffix: str) -> Backend:
-    """Open the content of a model file in the runtime.
+@contextlib.contextmanager
+def opened(content: bytes, suffix: str) -> Iterator[Backend]:
+    """Open the content of a model file in the runtime, while the block runs.
 
     Raises:
         ModelError: the interpreter does not take it.
@@ -125,4 +122,5 @@ def open_content(content: bytes, suffix: str) -> Backend:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
         with native_output_kept():
-            return open_backend(path)
+            backend = open_backend(path)
+        yield backend

@@ -1,4 +1,4 @@
-"""Full-integer TFLite from the float32 graph, by LiteRT's own quantizer.
+"""Integer TFLite from the float32 graph, by LiteRT's own quantizer: int8, and int8 weights with int16 activations.
 
 The TensorFlow converter quantizes a whole model or none of it, measures ranges by extremes only, and converts anew
 for each attempt. LiteRT's quantizer takes the converted float32 file and the ranges, decides operator by operator,
@@ -11,7 +11,9 @@ and the softmax then names two winners: on 3,000 Chinese numerals 121 times, and
 import re
 import warnings
 from collections.abc import Collection
+from typing import Any
 
+import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn_export.activation_statistics import Statistics
@@ -21,8 +23,8 @@ from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.errors import GateError, MissingExtraError
 
-# What the tail may consist of to be computed in 16 bits.
-_SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE"}
+# What the tail may consist of to be computed in 16 bits; the last four make [1 - p, p] of a sigmoid's p.
+_SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "ADD", "CONCATENATION"}
 
 
 def quantize(
@@ -50,44 +52,98 @@ def quantize(
         GateError: an operator has no integer form.
         MissingExtraError: the quantizer is not installed.
     """
-    try:
-        import numpy as np
-        from litert_quantizer import qtyping
-        from litert_quantizer.quantizer import AlgorithmName, Quantizer
-    except ImportError as error:
-        raise MissingExtraError("int8 TFLite", package="litert-quantizer", extra="export") from error
-    every, names = qtyping.TFLOperationName.ALL_SUPPORTED, qtyping.TFLOperationName
     corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    quantizer = Quantizer(bytearray(corrected.content))
-    quantizer.add_static_config(".*", every, activation_num_bits=8, weight_num_bits=8)
+    recipe = _Recipe(corrected.content)
+    recipe.activations(".*", bits=8)
     for operator in _tail_of_sixteen(graph):
-        quantizer.add_static_config(_pattern(operator), every, activation_num_bits=16, weight_num_bits=8)
+        recipe.activations(_pattern(operator), bits=16)
     for operator in in_float:
-        quantizer.update_quantization_recipe(_pattern(operator), every, algorithm_key=AlgorithmName.NO_QUANTIZE)
+        recipe.keep_float(_pattern(operator))
     if not signed:
-        bytes_in = qtyping.TensorQuantizationConfig(num_bits=8, symmetric=False, dtype=qtyping.TensorDataType.UINT)
-        quantizer.update_quantization_recipe(
-            ".*",
-            names.INPUT,
-            qtyping.OpQuantizationConfig(
-                activation_tensor_config=bytes_in, compute_precision=qtyping.ComputePrecision.INTEGER
-            ),
+        recipe.take_bytes()
+        recipe.give_float(_pattern(graph.operators[-1]))
+    return recipe.quantize(statistics, in_float)
+
+
+def quantize_int16x8(graph: TFLiteGraph, statistics: Statistics, *, biases_learnt: bool = False) -> bytes:
+    """Quantize weights per channel to int8 and activations per tensor to int16; float32 pixels in, probabilities out.
+
+    Args:
+        graph: float32.
+        statistics: of its activations on calibration images.
+        biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
+
+    Returns:
+        The TFLite file.
+
+    Raises:
+        GateError: an operator has no integer form.
+        MissingExtraError: the quantizer is not installed.
+    """
+    recipe = _Recipe(correct_biases(graph, statistics, biases_learnt=biases_learnt).content)
+    recipe.activations(".*", bits=16)
+    recipe.take_float()
+    recipe.give_float(_pattern(graph.operators[-1]))
+    return recipe.quantize(statistics, ())
+
+
+class _Recipe:
+    """What LiteRT's quantizer is to do with the tensors that a pattern matches; later words overrule earlier ones."""
+
+    def __init__(self, content: bytes) -> None:
+        try:
+            from litert_quantizer import qtyping
+            from litert_quantizer.quantizer import AlgorithmName, Quantizer
+        except ImportError as error:
+            raise MissingExtraError("integer TFLite", package="litert-quantizer", extra="export") from error
+        self._types, self._quantizer = qtyping, Quantizer(bytearray(content))
+        self._none = AlgorithmName.NO_QUANTIZE
+
+    def activations(self, pattern: str, *, bits: int) -> None:
+        every = self._types.TFLOperationName.ALL_SUPPORTED
+        self._quantizer.add_static_config(pattern, every, activation_num_bits=bits, weight_num_bits=8)
+
+    def keep_float(self, pattern: str) -> None:
+        every = self._types.TFLOperationName.ALL_SUPPORTED
+        self._quantizer.update_quantization_recipe(pattern, every, algorithm_key=self._none)
+
+    def take_bytes(self) -> None:
+        types = self._types
+        uint8 = types.TensorQuantizationConfig(num_bits=8, symmetric=False, dtype=types.TensorDataType.UINT)
+        config = types.OpQuantizationConfig(
+            activation_tensor_config=uint8, compute_precision=types.ComputePrecision.INTEGER
         )
-        quantizer.update_quantization_recipe(
-            _pattern(graph.operators[-1]), names.OUTPUT, algorithm_key=AlgorithmName.NO_QUANTIZE
+        self._quantizer.update_quantization_recipe(".*", types.TFLOperationName.INPUT, config)
+
+    def take_float(self) -> None:
+        self._quantizer.update_quantization_recipe(".*", self._types.TFLOperationName.INPUT, algorithm_key=self._none)
+
+    def give_float(self, pattern: str) -> None:
+        self._quantizer.update_quantization_recipe(
+            pattern, self._types.TFLOperationName.OUTPUT, algorithm_key=self._none
         )
-    limits = {
-        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
-        for name, (low, high) in statistics.ranges.items()
-    }
-    with warnings.catch_warnings():
-        # The quantizer reads the tensors' names from an interpreter that keeps all tensors.
-        warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
-        done = quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
-    # With the weights inside the flatbuffer, where every interpreter looks for them.
-    content = pack(unpack(bytes(done.quantized_model)))
-    _require_integer(content, {operator.output for operator in in_float})
-    return content
+
+    def quantize(self, statistics: Statistics, in_float: Collection[Operator]) -> bytes:
+        limits = {
+            name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+            for name, (low, high) in statistics.ranges.items()
+        }
+        with warnings.catch_warnings():
+            # The quantizer reads the tensors' names from an interpreter that keeps all tensors.
+            warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
+            done = self._quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
+        model = unpack(bytes(done.quantized_model))
+        _require_integer(model, {operator.output for operator in in_float})
+        _scale_freely(model)
+        # With the weights inside the flatbuffer, where every interpreter looks for them.
+        return pack(model)
+
+
+def _scale_freely(model: Any) -> None:
+    """Let 16-bit sums have any scale; the schema's default, which the quantizer leaves, is powers of two only."""
+    for operator in model.subgraphs[0].operators:
+        if operator_name(model, operator) in ("ADD", "SUB"):
+            operator.builtinOptions.potScaleInt16 = False
 
 
 def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[Operator, ...]:
@@ -100,9 +156,8 @@ def _pattern(operator: Operator) -> str:
     return f"^{re.escape(operator.output)};?$"
 
 
-def _require_integer(content: bytes, in_float: Collection[str]) -> None:
-    """Refuse a file in which an operator silently stayed float32."""
-    model = unpack(content)
+def _require_integer(model: Any, in_float: Collection[str]) -> None:
+    """Refuse a model in which an operator silently stayed float32."""
     tensors = model.subgraphs[0].tensors
     for operator in model.subgraphs[0].operators:
         output = tensors[operator.outputs[0]]

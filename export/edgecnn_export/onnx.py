@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 
 from edgecnn_export.activation_statistics import measure_statistics
 from edgecnn_export.calibration import CalibrationMethod
+from edgecnn_export.channels_first import flatten_channels_first
 from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_export.int8_onnx import quantize
 from edgecnn_export.onnx_graph import OnnxGraph
+from edgecnn_export.onnx_names import name_by_layer
 from edgecnn_runtime.errors import MissingExtraError
 from edgecnn_runtime.manifest import Scheme
 
@@ -53,7 +55,12 @@ def checked(model: onnx.ModelProto) -> bytes:
 
 
 def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
-    """Convert to float32, through a function, since tf2onnx's `from_keras` fails with Keras 3."""
+    """Convert to float32, through a function, since tf2onnx's `from_keras` fails with Keras 3.
+
+    Pixels come channels last and ONNX computes channels first, so colour costs one Transpose, at the front, where a
+    grey image costs a Reshape. The converter adds none where nothing else needs one, and that in front of a flattening
+    layer is folded into the weights behind it.
+    """
     graph = deployment_graph(model, batch=None)
     signature = [tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="pixels")]
 
@@ -63,8 +70,10 @@ def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
     converted, _ = tf2onnx.convert.from_function(
         tf.function(probabilities, input_signature=signature), input_signature=signature, opset=opset
     )
+    flatten_channels_first(converted)
     for tensor in (converted.graph.input[0], converted.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
+    name_by_layer(converted)
     return converted
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
+from edgecnn_export.onnx_names import layer_of
 from edgecnn_export.quantizable import Operator
 
 
@@ -101,7 +102,7 @@ class OnnxGraph:
             depthwise = weighted and node.op_type == "Conv" and group > 1
             operator = Operator(
                 kind=node.op_type,
-                label=_label(node.output[0]),
+                label=layer_of(node.output[0]),
                 inputs=tuple(name for name in node.input if name and name not in self._constants),
                 output=node.output[0],
                 weighted=weighted,
@@ -122,13 +123,3 @@ def _transposed(node: Any) -> bool:
 def _channels_last(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Bring NCHW to NHWC; what has fewer axes stays."""
     return np.moveaxis(values, 1, -1) if values.ndim == 4 else values
-
-
-def _label(output: str) -> str:
-    """Name an operator after the layer of Keras that the converter made it of.
-
-    >>> _label("StatefulPartitionedCall/mnist_1/core_1/conv2d_4_1/Relu:0")
-    'conv2d_4'
-    """
-    parts = [part.removesuffix("_1") for part in output.split(":")[0].split("/")]
-    return parts[-2] if len(parts) > 1 else parts[0]

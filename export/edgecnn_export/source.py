@@ -8,71 +8,102 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn_export.calibration import CalibrationImages
 from edgecnn_export.converted import Converted
-from edgecnn_export.formats import FULL_INTEGER, Format
+from edgecnn_export.formats import Format
 from edgecnn_export.ladder import Material
 from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
 from edgecnn_export.trained_model import load_trained
-from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
+from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.stratify import stratified_sample
 
 if TYPE_CHECKING:
     import keras
 
+# Images to measure a way of quantizing on: validation images, and where these are fewer training images as well.
+_MEASURED_ON = 1000
+
 
 @dataclass(frozen=True)
 class Source:
-    """What every format of one export starts from."""
+    """What every format of one export starts from.
+
+    Whatever is converted, the files are compared with the model as trained: by its `reference` on the test split, by
+    the `material` on the validation images.
+    """
 
     run: RunFolder
     record: RunRecord
-    model: "keras.Model"
-    converted: Converted
+    as_trained: "keras.Model"
+    converted: Converted  # of the same model, or of the optimized one
     test: Split
     reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
     trained_on: Portion
     validated_on: Portion
     labelled_by_model: bool  # whether the labels of `test` are the model's own answers
-    optimized: Optimized | None = None  # `model` is then its model
+    optimized: Optimized | None = None
+    calibration: CalibrationImages | None = None  # where a format needs some
 
     def target(self, fmt: Format, *, mixed: bool = False) -> Path:
         """Return the path of a format's file; `mixed` where some of its operators stay float32."""
         variant = self.optimized.outcome.optimization.variant if self.optimized else ""
         return self.run.exported(fmt.form + ("-mixed" if mixed else ""), fmt.suffix, variant=variant)
 
-    def learnt(self, fmt: Format) -> bytes | None:
-        """Return the converted file where quantization-aware training has made it, with ranges that it has learnt."""
-        return self.optimized.int8_tflite if self.optimized and fmt == FULL_INTEGER else None
-
     @cached_property
     def material(self) -> Material:
-        """The images for the ladder."""
-        split, positions = self.validated_on.split, self.validated_on.positions
-        validation = np.asarray(split.images[positions])
+        """The images for the ladder; there has to be a `calibration`."""
+        if self.calibration is None:
+            raise ValueError("calibration images expected, got none")
+        validated, trained = self.validated_on, self.trained_on
+        count = min(max(0, _MEASURED_ON - len(validated.positions)), len(trained.positions))
+        more = trained.positions[stratified_sample(trained.split.labels[trained.positions], count, seed=0)]
+        images = np.concatenate([validated.split.images[validated.positions], trained.split.images[more]])
         with native_output_kept():
-            keras = self.model.predict(validation, batch_size=256, verbose=0)
+            as_trained = self.as_trained.predict(images, batch_size=256, verbose=0)
+            changed = None
+            if self.optimized is not None:
+                changed = self.optimized.model.predict(images, batch_size=256, verbose=0)
         return Material(
-            self.trained_on.split,
-            self.trained_on.positions,
-            validation,
-            split.labels[positions],
-            keras,
+            trained.split,
+            trained.positions,
+            self.calibration,
+            images,
+            len(validated.positions),
+            np.concatenate([validated.split.labels[validated.positions], trained.split.labels[more]]),
+            as_trained,
+            changed,
             self.labelled_by_model,
         )
 
+    def quantization_aware(self) -> Optimized:
+        """Return the network after quantization-aware training, which is done once.
+
+        Raises:
+            InputError: it cannot be trained so, or was trained on already.
+            MissingExtraError: the toolkit is not installed.
+            GateError: the process that trains died, or its training diverged.
+        """
+        if isinstance(self._quantization_aware, EdgecnnError):
+            raise self._quantization_aware
+        return self._quantization_aware
+
     @cached_property
-    def quantization_aware(self) -> Optimized | None:
-        """The network after quantization-aware training; None where it cannot be trained so."""
-        if self.optimized is not None or self.labelled_by_model:
-            return None
+    def _quantization_aware(self) -> Optimized | EdgecnnError:
+        if self.labelled_by_model:
+            return InputError("images with labels to learn from expected, got none")
+        if self.optimized is not None:
+            if self.optimized.outcome.optimization.quantization_aware:
+                return InputError("the weights come from it already")
+            return InputError("weights as trained expected, got new ones; add --qat to train all in one")
         batch_size = int(self.record.recipe.get("batch_size", 32))
         try:
-            return quantization_aware(self.model, self.trained_on, self.validated_on, batch_size=batch_size)
-        except (InputError, GateError, MissingExtraError):
-            # A layer that the toolkit does not know, a process that died, no toolkit: one rung less.
-            return None
+            return quantization_aware(self.as_trained, self.trained_on, self.validated_on, batch_size=batch_size)
+        except (InputError, GateError, MissingExtraError) as error:
+            # A layer that the toolkit does not know, a process that died, no toolkit.
+            return error
 
 
 def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> Source:

@@ -26,7 +26,7 @@ def unpack(content: bytes) -> Any:
 
 def pack(model: Any) -> bytes:
     """Return the flatbuffer of a `ModelT`, its weights aligned to 16 bytes."""
-    builder = _AlignedBuilder(1024)
+    builder = _Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
 
@@ -46,16 +46,29 @@ def operator_names(model: Any) -> tuple[str, ...]:
     return tuple(sorted({operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators}))
 
 
-class _AlignedBuilder(flatbuffers.Builder):  # type: ignore[misc]
-    """Aligns weights to 16 bytes as the TFLite schema asks (`force_align: 16`); the Python packer forgets to."""
+class _Builder(flatbuffers.Builder):  # type: ignore[misc]
+    """Aligns weights to 16 bytes as the TFLite schema asks (`force_align: 16`); the Python packer forgets to.
+
+    Writes equal vectors once, and points to that one from everywhere. Each quantized weight and bias has a zero point
+    of 8 bytes a channel, all of them 0: a tenth of MobileNetV2's int8 file.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802 (the name is flatbuffers')
-        """Write a vector; byte vectors, which hold the weights, start at a multiple of 16."""
-        if x.dtype != np.uint8:
-            return super().CreateNumpyVector(x)
+        """Write a vector, or return where an equal one stands; byte vectors start at a multiple of 16."""
+        key = x.dtype.str, x.tobytes()
+        if key not in self._written:
+            self._written[key] = self._bytes(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def _bytes(self, x: Any) -> int:
         self.StartVector(1, x.size, 16)
         length = x.size
         self.head = self.Head() - length
         self.Bytes[self.Head() : self.Head() + length] = x.tobytes()
         self.vectorNumElems = x.size
-        return self.EndVector()
+        offset: int = self.EndVector()
+        return offset

@@ -18,9 +18,12 @@ from edgecnn_runtime.errors import (
     InputError,
     MissingExtraError,
     ModelError,
+    SourceError,
 )
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Manifest, Resize
 from edgecnn_runtime.prediction import Prediction
+from edgecnn_runtime.smoothing import Smoothing
+from edgecnn_runtime.stream import StreamResult, stream
 from edgecnn_runtime.version import __version__
 
 __all__ = [
@@ -41,5 +44,9 @@ __all__ = [
     "Origin",
     "Prediction",
     "Resize",
+    "Smoothing",
+    "SourceError",
+    "StreamResult",
     "__version__",
+    "stream",
 ]

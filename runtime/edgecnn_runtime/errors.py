@@ -4,7 +4,8 @@
     ├── InputError          (ValueError)   an argument or a file cannot be used            exit code 2
     │   ├── ImageError                     one image cannot be read
     │   ├── ModelError                     a model file cannot be read or is not a classifier
-    │   └── DataError                      an image set is missing, damaged or inconsistent
+    │   ├── DataError                      an image set is missing, damaged or inconsistent
+    │   └── SourceError                    a camera, a video or a stream cannot be opened or read
     ├── MissingExtraError   (ImportError)  a package is needed that is not installed       exit code 2
     └── GateError           (RuntimeError) the work ran, and a check of its result failed  exit code 1
 
@@ -32,6 +33,10 @@ class ModelError(InputError):
 
 class DataError(InputError):
     """An image set is missing, damaged or inconsistent."""
+
+
+class SourceError(InputError):
+    """A camera, a video file or a network stream cannot be opened or read."""
 
 
 class MissingExtraError(EdgecnnError, ImportError):

@@ -2,7 +2,7 @@
 
 import glob
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from edgecnn_runtime.errors import InputError
@@ -14,13 +14,29 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """List the image files of a folder, told by suffix, in the order of their names; not the hidden ones."""
-    found = folder.rglob("*") if recursive else folder.iterdir()
-    return sorted(
-        path
-        for path in found
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    )
+    """List the image files of a folder, told by suffix, in the order of their names; not the hidden ones.
+
+    Each folder is read once and no file is looked at, so that a million files take seconds. Links to folders are not
+    followed.
+
+    Raises:
+        InputError: a folder that may not be read.
+    """
+    return [Path(name) for name in _names(os.fspath(folder), recursive)]
+
+
+def _names(folder: str, recursive: bool) -> Iterator[str]:
+    try:
+        with os.scandir(folder) as entries:
+            ordered = sorted(entries, key=lambda entry: entry.name)
+    except PermissionError:
+        raise InputError(f"{folder}: a readable folder expected; permission denied") from None
+    for entry in ordered:
+        if entry.is_dir():
+            if recursive and not entry.is_symlink():
+                yield from _names(entry.path, recursive)
+        elif not entry.name.startswith(".") and os.path.splitext(entry.name)[1].lower() in IMAGE_SUFFIXES:  # noqa: PTH122
+            yield entry.path
 
 
 def expand_sources(sources: Iterable[str | os.PathLike[str]], *, recursive: bool = False) -> list[Path]:

@@ -8,7 +8,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted
-from edgecnn_export.int8_quantizers import open_content
+from edgecnn_export.int8_quantizers import opened
 from edgecnn_export.int8_tflite import quantize
 from edgecnn_export.onnx_graph import OnnxGraph
 from edgecnn_export.quantizable import Operator
@@ -108,6 +108,8 @@ def test_operators_in_float_keep_their_biases(graph: Quantizable) -> None:
 def test_a_dead_channel_keeps_its_bias(converted: Converted) -> None:
     """Without weights a channel has no step to store its bias in, and the bias overflows."""
     graph = converted.tflite
-    exact = open_content(graph.content, ".tflite").infer(IMAGES)
-    rounded = open_content(quantize(graph, statistics_of(graph)), ".tflite").infer(IMAGES)
+    with opened(graph.content, ".tflite") as backend:
+        exact = backend.infer(IMAGES)
+    with opened(quantize(graph, statistics_of(graph)), ".tflite") as backend:
+        rounded = backend.infer(IMAGES)
     np.testing.assert_allclose(rounded, exact, atol=0.02)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from micro import TWO_STEPS, MicroBackend
+from micro import TWO_STEPS, MicroBackend, write_micro_headers
 from numpy.typing import NDArray
 from tiny_classifier import RGB_16, tiny_classifier
 
@@ -352,23 +352,7 @@ def test_the_readmes_main_loop_fits_the_header(tmp_path: Path) -> None:
     header = re.search(r'#include "(\w+)_model_data\.h"', block)
     assert header is not None
     written = write_c_source(tiny_classifier(tmp_path / "parts.tflite", name=header[1], arena_bytes=4096))
-    micro = tmp_path / "tensorflow" / "lite" / "micro"
-    micro.mkdir(parents=True)
-    (micro / "micro_mutable_op_resolver.h").write_text(
-        "#pragma once\nenum TfLiteStatus { kTfLiteOk, kTfLiteError };\nnamespace tflite {\n"
-        "template <unsigned int N> struct MicroMutableOpResolver {\n"
-        + "".join(f"  TfLiteStatus {name}() {{ return kTfLiteOk; }}\n" for name in resolver_methods(written.operators))
-        + "};\n}\n"
-    )
-    (micro / "micro_interpreter.h").write_text(
-        '#pragma once\n#include <cstddef>\n#include <cstdint>\n#include "micro_mutable_op_resolver.h"\n'
-        "namespace tflite {\nstruct Model;\nconst Model* GetModel(const void* data);\n"
-        "struct MicroInterpreter {\n  template <class R>\n"
-        "  MicroInterpreter(const Model* model, const R& operators, uint8_t* arena, size_t arena_size);\n"
-        "  TfLiteStatus AllocateTensors();\n  TfLiteStatus Invoke();\n"
-        "  template <class T> T* typed_input_tensor(int index);\n"
-        "  template <class T> T* typed_output_tensor(int index);\n};\n}\n"
-    )
+    write_micro_headers(tmp_path, resolver_methods(written.operators))
     (tmp_path / "main.cc").write_text(block)
     run(
         compiler("g++"), "-std=c++17", "-Wall", "-Werror", "-I", tmp_path, "-c", tmp_path / "main.cc", "-o", "/dev/null"

@@ -15,7 +15,8 @@ def train() -> Split:
 
 
 def test_calibration_is_stratified_and_comes_from_training_images_only(train: Split) -> None:
-    images, record = choose_calibration(train, EVERY, images=9, seed=0)
+    chosen = choose_calibration(train, EVERY, images=9, seed=0)
+    images, record = chosen.images, chosen.record
     assert images.shape == (9, 1, 1, 1)
     assert images.dtype == np.uint8
     assert np.count_nonzero(images >= 20) == 3  # a third of the classes, a third of the images
@@ -23,14 +24,12 @@ def test_calibration_is_stratified_and_comes_from_training_images_only(train: Sp
 
 
 def test_a_small_set_is_calibrated_on_all_its_training_images(train: Split) -> None:
-    images, record = choose_calibration(train, EVERY, images=None, seed=0)
-    assert len(images) == record.images == 30
+    chosen = choose_calibration(train, EVERY, images=None, seed=0)
+    assert len(chosen.images) == chosen.record.images == 30
 
 
 def test_the_fingerprint_is_that_of_the_chosen_pixels(train: Split) -> None:
-    _, first = choose_calibration(train, EVERY, images=9, seed=0)
-    _, again = choose_calibration(train, EVERY, images=9, seed=0)
-    _, other = choose_calibration(train, EVERY, images=9, seed=1)
+    first, again, other = (choose_calibration(train, EVERY, images=9, seed=seed).record for seed in (0, 0, 1))
     assert first == again
     assert first.fingerprint != other.fingerprint
 
@@ -43,6 +42,6 @@ def test_a_count_that_cannot_be_had_is_refused(train: Split, images: int) -> Non
 
 def test_images_that_were_validated_on_stay_out(train: Split) -> None:
     trained_on = np.setdiff1d(EVERY, [3, 25])
-    images, record = choose_calibration(train, trained_on, images=None, seed=0)
-    assert record.images == 28
-    assert not np.isin(images, [3, 25]).any()
+    chosen = choose_calibration(train, trained_on, images=None, seed=0)
+    assert chosen.record.images == 28
+    assert not np.isin(chosen.images, [3, 25]).any()

@@ -1,4 +1,5 @@
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from conftest import edgecnn
 
-from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
+from edgecnn_export.export_run import export_run, require_all_kept
+from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import FORMATS, choose_formats
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
@@ -65,6 +67,40 @@ def test_a_file_that_misses_the_budget_is_not_left_behind(run: RunFolder) -> Non
         ("tflite-float32", True),
         ("tflite-int8", False),
     ]
+
+
+def test_what_a_converter_does_not_take_stops_no_other_format(run: RunFolder) -> None:
+    """ELU has no integer form in TFLite; exp(x) - 1 of 8 bits would be another function."""
+    import keras
+
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((28, 28, 1), name="pixels"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, strides=3, activation="elu"),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax", name="probabilities"),
+        ]
+    )
+    network.save(run.model)
+    stale = run.exported("int8", ".tflite")
+    stale.parent.mkdir()
+    stale.write_bytes(b"from an earlier export")
+    formats = [word for name in ("tflite-float32", "tflite-int8", "onnx-int8") for word in ("--format", name)]
+    printed = edgecnn("export", run.path, *formats, "--max-drop", "100", code=1)
+    assert re.search(r"digits_int8\.tflite +not made", printed)
+    assert "digits_int8.tflite: int8: operators with an integer form expected, got ELU" in printed
+    assert "export float16 or dynamic range, or build the network without it" in printed
+    assert "Traceback" not in printed
+    index = json.loads((run.export / "export.json").read_text())
+    assert [(entry["format"], entry["kept"]) for entry in index["files"]] == [
+        ("tflite-float32", True),
+        ("tflite-int8", False),
+        ("onnx-int8", True),
+    ]
+    kept = {entry["file"] for entry in index["files"] if entry["kept"]}
+    assert {path.name for path in run.export.iterdir()} == {*kept, "export.json", "labels.txt"}
 
 
 def test_a_second_export_adds_and_a_new_model_starts_afresh(run: RunFolder) -> None:

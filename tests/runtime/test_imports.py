@@ -6,7 +6,17 @@ import sys
 
 import pytest
 
-FRAMEWORKS = {"tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "PIL", "matplotlib", "sklearn"}
+FRAMEWORKS = {
+    "tensorflow",
+    "keras",
+    "onnx",
+    "onnxruntime",
+    "ai_edge_litert",
+    "PIL",
+    "matplotlib",
+    "sklearn",
+    "starlette",
+}
 HEAVY = FRAMEWORKS | {"typer", "rich"}
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from micro import TWO_STEPS, MicroBackend
 from numpy.typing import NDArray
@@ -20,11 +21,26 @@ from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
 
-# Large enough for every network, and quick; casting-mobilenetv2 brings any image to 224x224.
+# Large enough for every network, and quick.
 SIDE = 64
 # The network of another recipe: of casting, of small-cnn.
 SAME = {"casting-augmented", *(recipe.name for recipe in list_recipes() if recipe.name.endswith("-plus"))}
 SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
+
+# Transposes in the ONNX files: one brings the pixels of a colour image channels first, and nothing else needs one.
+TRANSPOSES = {
+    "casting": 1,
+    "casting-binary": 1,
+    "casting-mobilenetv2": 1,
+    "chinese-mnist": 0,
+    "mnist": 0,
+    "resnet8": 1,
+    "signs": 1,
+    "small-cnn": 1,
+    "symbols": 1,
+    "symbols-vgg16": 1,
+    "transfer": 1,
+}
 
 # Micro-controllers and NPUs have none of them.
 FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
@@ -32,8 +48,9 @@ FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 @dataclass(frozen=True)
 class Exported:
-    """One recipe's network in three formats, and what Keras gives for some images."""
+    """One recipe's network in four formats, and what Keras gives for some images."""
 
+    name: str
     folder: Path
     pixels: NDArray[np.uint8]
     expected: NDArray[np.float32]
@@ -49,6 +66,10 @@ class Exported:
     @property
     def onnx(self) -> Path:
         return self.folder / "float32.onnx"
+
+    @property
+    def int8_onnx(self) -> Path:
+        return self.folder / "int8.onnx"
 
 
 @pytest.fixture(
@@ -77,11 +98,12 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     built.save(folder / "model.keras")
     model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
-    made = Exported(folder, pixels, np.asarray(model(pixels)))
+    made = Exported(request.param, folder, pixels, np.asarray(model(pixels)))
     with native_output_kept():
         made.float32.write_bytes(export_tflite(model, Scheme.FLOAT32))
         made.int8.write_bytes(export_tflite(model, Scheme.INT8, calibration=pixels))
         made.onnx.write_bytes(export_onnx(model, Scheme.FLOAT32, opset=17))
+        made.int8_onnx.write_bytes(export_onnx(model, Scheme.INT8, opset=17, calibration=pixels))
     return made
 
 
@@ -89,11 +111,18 @@ def test_every_recipe_can_be_deployed(exported: Exported) -> None:
     for path in (exported.float32, exported.onnx):
         np.testing.assert_allclose(open_backend(path).infer(exported.pixels), exported.expected, atol=1e-4)
     # Random weights make no useful int8 ranges; that it runs and gives probabilities is all there is to see.
-    probabilities = open_backend(exported.int8).infer(exported.pixels)
-    assert probabilities.shape == exported.expected.shape
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
+    for path in (exported.int8, exported.int8_onnx):
+        probabilities = open_backend(path).infer(exported.pixels)
+        assert probabilities.shape == exported.expected.shape
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
     for path in (exported.float32, exported.int8):
         assert FORBIDDEN.isdisjoint(operator_names(unpack(path.read_bytes())))
+
+
+def test_onnx_files_have_the_stated_transposes(exported: Exported) -> None:
+    for path in (exported.onnx, exported.int8_onnx):
+        kinds = [node.op_type for node in onnx.load(path).graph.node]
+        assert kinds.count("Transpose") == TRANSPOSES[exported.name]
 
 
 def test_tflite_micro_computes_the_same(exported: Exported) -> None:

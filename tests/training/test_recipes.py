@@ -53,7 +53,7 @@ CASTING_LAYERS = [
 ]
 
 # The summaries that the notebooks print, without the input. (seed 3, step 4; seed 5; seed 2, 4.2.1 and 4.4.1, whose
-# scaling is in front of the network here; seed 1, both.)
+# scaling is in front of the network here, and whose resizing is in the pre-processing; seed 1, both.)
 PRINTED = {
     "mnist": [
         ("Conv2D", (None, 26, 26, 32), 320),
@@ -78,7 +78,6 @@ PRINTED = {
     "casting": CASTING_LAYERS,
     "casting-augmented": CASTING_LAYERS,
     "casting-mobilenetv2": [
-        ("Resizing", (None, 224, 224, 3), 0),
         ("Functional", (None, 7, 7, 1280), 2_257_984),
         ("GlobalAveragePooling2D", (None, 1280), 0),
         ("Dropout", (None, 1280), 0),

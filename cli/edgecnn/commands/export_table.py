@@ -17,7 +17,7 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
     for file in files:
         if file.warning:
             console.warn(f"{file.path.name}: {file.warning}")
-        if len(file.rungs) > 1:
+        if len(file.rungs) > 1 or file.skipped:
             _print_ladder(console, file)
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
@@ -25,20 +25,9 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
     console.document(document)
     print_optimization(console, files)
     sparse = any(file.optimized and file.optimized.optimization.changes_weights for file in files)
-    rows = [
-        (
-            file.path.name,
-            f"{file.size / 1000:,.1f}",
-            *_accuracy_cells(file.parity),
-            f"{100 * file.parity.agreement:.2f}",
-            f"{file.parity.largest_difference:.2g}",
-            *(_packed(file) if sparse else ()),
-            "not kept" if file.failure else "ok",
-        )
-        for file in files
-    ]
-    unlabelled = any(file.parity.labelled_by_model for file in files)
-    accuracy = ("expected loss",) if unlabelled else ("accuracy %", "vs Keras")
+    unlabelled = any(file.parity.labelled_by_model for file in files if file.parity)
+    accuracy = ("expected loss",) if unlabelled else ("accuracy %", _against(files[0]))
+    rows = [_row(file, accuracy=len(accuracy), sparse=sparse) for file in files]
     console.table(
         ("file", "kB", *accuracy, "same top-1 %", "largest diff.", *(_PACKED if sparse else ()), ""),
         rows,
@@ -75,11 +64,33 @@ def print_optimization(console: Console, files: "list[ExportedFile]") -> None:
         for step in outcome.steps
     ]
     console.table(("step", "validation % before", "after", "best epoch", "time"), rows)
-    if outcome.accuracy is not None:
+    parity = next((file.parity for file in files if file.parity), None)
+    if outcome.accuracy is not None and parity is not None:
         console.say(
             f"The Keras model with the new weights: {100 * outcome.accuracy.value:.2f} % on test, "
-            f"{100 * files[0].parity.accuracy_keras.value:.2f} % before.\n"
+            f"{100 * parity.accuracy_keras.value:.2f} % as trained, which the files are compared with.\n"
         )
+
+
+def _row(file: "ExportedFile", *, accuracy: int, sparse: bool) -> tuple[str, ...]:
+    """Return a line of the table; of a file that could not be made only its name."""
+    packed = _packed(file) if sparse else ()
+    if file.parity is None:
+        return file.path.name, *("" for _ in range(accuracy + 3)), *packed, "not made"
+    return (
+        file.path.name,
+        f"{file.size / 1000:,.1f}",
+        *_accuracy_cells(file.parity),
+        f"{100 * file.parity.agreement:.2f}",
+        f"{file.parity.largest_difference:.2g}",
+        *packed,
+        "not kept" if file.failure else "ok",
+    )
+
+
+def _against(file: "ExportedFile") -> str:
+    """Name what files are compared with: of an optimized model, the one that it was before."""
+    return "vs as trained" if file.optimized else "vs Keras"
 
 
 def _packed(file: "ExportedFile") -> tuple[str, ...]:
@@ -91,22 +102,28 @@ def _packed(file: "ExportedFile") -> tuple[str, ...]:
 
 def _print_ladder(console: Console, file: "ExportedFile") -> None:
     """Print what was tried to quantize a file; the last line is what it holds."""
-    console.say(f"{file.path.name}: plain int8 loses too much on the validation images; what was tried:")
-    rows = []
+    images = file.rungs[0].parity.accuracy.total
+    console.say(
+        f"{file.path.name}: plain int8 may lose too much; what was tried, and what it loses on {images:,} validation "
+        "and training images, at most (95 %):"
+    )
+    rows: list[tuple[str, ...]] = []
     for rung in file.rungs:
-        accuracy = rung.parity.accuracy
+        accuracy = rung.validation.accuracy
         low, high = accuracy.interval
         rows.append(
             (
                 rung.name,
                 f"{100 * accuracy.value:.2f} ({100 * low:.1f} … {100 * high:.1f})",
                 f"{0 - rung.parity.drop:+.2f}",
-                f"{rung.parity.expected_loss:.2f}",
+                f"{0 - rung.parity.drop_at_most:+.2f}",
                 f"{rung.size / 1000:,.1f}",
                 f"{rung.microseconds:,.0f}",
             )
         )
-    console.table(("", "validation %", "vs Keras", "expected loss", "kB", "µs an image"), rows)
+    console.table(("", "validation %", _against(file), "at most", "kB", "µs an image"), rows)
+    for way in file.skipped:
+        console.say(f"not tried: {way.name}: {way.reason}")
     in_float = file.rungs[-1].in_float
     if in_float:
         console.say(f"in float32: {', '.join(dict.fromkeys(in_float))}")

@@ -109,13 +109,18 @@ class ModelOptions:
         opening = self.opening()
         with native_output_kept():
             classifier = Classifier.open_as(path, opening, threads=threads)
-        if not console.quiet:
-            for sentence in classifier.contract.assumed:
-                print(f"assumed: {sentence}", file=sys.stderr, flush=True)
+        tell_assumed(console, classifier)
         used = getattr(classifier.backend, "provider", "")
         if self.provider != "cpu" and used == "CPUExecutionProvider":
             console.warn(f"{path}: --provider {self.provider} is not there; ONNX Runtime computes on the CPU")
         return classifier
+
+
+def tell_assumed(console: Console, classifier: "Classifier") -> None:
+    """Say on stderr what nobody said about a model."""
+    if not console.quiet:
+        for sentence in classifier.contract.assumed:
+            print(f"assumed: {sentence}", file=sys.stderr, flush=True)
 
 
 def takes_model_options(command: Callable[..., None]) -> Callable[..., None]:

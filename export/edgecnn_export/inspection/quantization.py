@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.activation_statistics import Statistics
 from edgecnn_export.bias_correction import correct_biases, rounding_errors
-from edgecnn_export.int8_quantizers import open_content
+from edgecnn_export.int8_quantizers import opened
 from edgecnn_export.int8_tflite import quantize
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Operator, tail
@@ -73,11 +73,13 @@ def find_quantization_loss(
         labels: class numbers, `(N,)`.
         report: told how many operators are done, and which is next.
     """
-    reference = open_content(graph.content, ".tflite").infer(images)
+    with opened(graph.content, ".tflite") as backend:
+        reference = backend.infer(images)
     content = quantize(graph, statistics)
 
     def loss(file: bytes) -> Parity:
-        return compare(open_content(file, ".tflite").infer(images), keras=reference, labels=labels)
+        with opened(file, ".tflite") as backend:
+            return compare(backend.infer(images), keras=reference, labels=labels)
 
     whole = loss(content)
     noise = _signal_to_noise(graph, content, images)

@@ -42,12 +42,12 @@ def quantization_loss_of(
     if images < 1:
         raise InputError(f"images: 1 or more expected, got {images}")
     source = open_source(run, image_set, opset=_OPSET)
-    calibration, _ = choose_calibration(source.trained_on.split, source.trained_on.positions, images=None, seed=seed)
+    calibration = choose_calibration(source.trained_on.split, source.trained_on.positions, images=None, seed=seed)
     split, positions = source.validated_on.split, source.validated_on.positions
     looked_at = positions[stratified_sample(split.labels[positions], min(images, len(positions)), seed=seed)]
     graph = source.converted.tflite
     with native_output_kept():
-        statistics = measure_statistics(graph, calibration, method)
+        statistics = measure_statistics(graph, calibration.images, method)
     return find_quantization_loss(
         graph, statistics, np.asarray(split.images[looked_at]), split.labels[looked_at], report=report
     )

@@ -85,7 +85,6 @@ class Optimized:
 
     model: "keras.Model"  # the same network with the weights that came back
     outcome: Outcome
-    int8_tflite: bytes | None  # after quantization-aware training: full-integer, with the learnt ranges
 
 
 @dataclass(frozen=True)
@@ -175,11 +174,9 @@ def optimize(
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         _run(folder, plan, report)
         outcomes = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
-        tflite = folder / "model.tflite"
         return Optimized(
             model=take_back(model, read_weights(folder / "optimized.npz")),
             outcome=Outcome(plan.optimization, tuple(_step(outcome) for outcome in outcomes)),
-            int8_tflite=tflite.read_bytes() if tflite.exists() else None,
         )
 
 

@@ -3,7 +3,6 @@
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -125,66 +124,6 @@ def with_softmax_head(network: FlatNetwork) -> Rewritten:
 
     gone = {complement.name: unit.name, head.name: unit.name}
     return Rewritten(_without(_mapped(network, two_units), gone), way_back)
-
-
-def with_scalings_as_convolutions(network: FlatNetwork) -> Rewritten:
-    """Make each scaling that no convolution can take in (see `folded_scalings`) a 1x1 convolution that does not learn.
-
-    TFLite then has one integer operator with a range of its own where the converter would leave two without.
-    """
-    foldable = _foldable(network)
-
-    def convolution(layer: FlatLayer) -> FlatLayer:
-        if layer.kind != "Rescaling" or layer.name in foldable:
-            return layer
-        scale, offset = _scale_and_offset(layer, network.shape[-1])
-        config = {"name": layer.name, "kernel_size": (1, 1), "use_bias": True, "activation": "linear"}
-        return FlatLayer(
-            layer.name, "DepthwiseConv2D", config, layer.inputs, (scale.reshape(1, 1, -1, 1), offset), frozen=True
-        )
-
-    return Rewritten(_mapped(network, convolution), lambda weights: _only(weights, network.weights))
-
-
-def folded_scalings(network: FlatNetwork) -> FlatNetwork:
-    """Multiply the scaling in front into the weights of the convolution behind it, where that is exact.
-
-    This is for the finished network: trained like this, with pixels of 0…255 going in, the weights would be 255 times
-    smaller and no learning rate would fit.
-    """
-    foldable = _foldable(network)
-    scaled: dict[str, Weights] = {}
-    for name, convolution in foldable.items():
-        (layer,) = (layer for layer in network.layers if layer.name == name)
-        scale, offset = _scale_and_offset(layer, network.shape[-1])
-        kernel, *bias = convolution.weights
-        if bias:
-            bias = [bias[0] + np.einsum("hwio,i->o", kernel, offset)]
-        scaled[convolution.name] = (kernel * scale[:, np.newaxis], *bias)
-    gone = {layer.name: layer.inputs[0] for layer in network.layers if layer.name in foldable}
-    return _without(network.with_weights(scaled), gone)
-
-
-def _foldable(network: FlatNetwork) -> dict[str, FlatLayer]:
-    """Return the convolutions that can take in the scaling in front of them, by its name.
-
-    An offset can only be taken in where there is a bias to hold it and no padding, whose zeros it would not move.
-    """
-    foldable = {}
-    for layer in network.layers:
-        front = _sole_front(network, layer)
-        if front is None or front.kind != "Rescaling" or layer.kind != "Conv2D" or layer.config["groups"] != 1:
-            continue
-        _, offset = _scale_and_offset(front, network.shape[-1])
-        if not offset.any() or (layer.config["padding"] == "valid" and layer.config["use_bias"]):
-            foldable[front.name] = layer
-    return foldable
-
-
-def _scale_and_offset(layer: FlatLayer, channels: int) -> tuple[Any, Any]:
-    """Return both as float32 `(channels,)`."""
-    scale, offset = (np.asarray(layer.config[key], np.float32) for key in ("scale", "offset"))
-    return np.broadcast_to(scale, channels).copy(), np.broadcast_to(offset, channels).copy()
 
 
 def _activation(layer: FlatLayer) -> str | None:

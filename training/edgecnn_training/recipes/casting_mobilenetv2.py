@@ -4,6 +4,8 @@ What the notebook does and this recipe does not:
 
 - It sends each image through the frozen base in each of 50 epochs. Nothing changes there, so here it goes through
   once, and the epochs train the head on what came out; the saved model is the whole network.
+- It resizes photos of 300x300 to the 224x224 that the base was trained on inside the network: on every device, for
+  every image, with an operator that NPUs do not have. Here the one pre-processing brings them to that size.
 - It stops early by the validation loss, on images that its own shuffling mixes with those of training.
 """
 
@@ -15,16 +17,12 @@ from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, Settings
 
-# What the base was trained on.
-_SIDE = 224
-
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
     """Build the notebook's network: float32 `(N, *shape)` in -1…1 to probabilities `(N, classes)`."""
     layers = keras.layers
     scaled = keras.Input(shape)
-    resized = layers.Resizing(_SIDE, _SIDE)(scaled)
-    x = frozen_base(keras, "MobileNetV2", (_SIDE, _SIDE, shape[2]))(resized, training=False)
+    x = frozen_base(keras, "MobileNetV2", shape)(scaled, training=False)
     x = layers.GlobalAveragePooling2D()(x)
     x = layers.Dropout(0.2)(x)
     return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
@@ -35,7 +33,7 @@ register(
         name="casting-mobilenetv2",
         summary="casting defects on a frozen MobileNetV2; 2,260,546 parameters, 2,562 trained",
         data="casting",
-        input_shape=(300, 300, 3),
+        input_shape=(224, 224, 3),
         settings=Settings(
             epochs=50,
             batch_size=32,

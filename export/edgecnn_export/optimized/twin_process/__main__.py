@@ -1,7 +1,7 @@
 """Run the steps on what `optimize.py` wrote into a folder, given as the argument.
 
-Progress is printed as JSON lines; the results are `optimized.npz`, `outcome.json` and, after quantization-aware
-training, `model.tflite`. What a user can mend is written as `error.json`.
+Progress is printed as JSON lines; the results are `optimized.npz` and `outcome.json`. What a user can mend is written
+as `error.json`.
 """
 
 import json
@@ -61,11 +61,7 @@ def _optimize(folder: Path) -> None:
     before = accuracy_of(twin, material.validated_on)
     for step in plan.steps:
         started = time.perf_counter()
-        if step == "qat":
-            network, accuracy, epoch, content = quantize(network, material, plan)
-            (folder / "model.tflite").write_bytes(content)
-        else:
-            network, accuracy, epoch = {"prune": prune, "cluster": cluster}[step](network, material, plan)
+        network, accuracy, epoch = {"prune": prune, "cluster": cluster, "qat": quantize}[step](network, material, plan)
         outcomes.append(
             {
                 "step": step,

@@ -23,10 +23,8 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer
 from edgecnn_export.optimized.flat_network import FlatNetwork
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.optimized.trainable import (
-    folded_scalings,
     unchanged,
     with_fused_activations,
-    with_scalings_as_convolutions,
     with_softmax_head,
     without_dropout,
 )
@@ -39,39 +37,33 @@ from edgecnn_runtime.errors import InputError
 _MEASURED_BATCHES = 8
 
 
-def quantize(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNetwork, Accuracy, int, bytes]:
+def quantize(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
     """Train a network as int8 computes it.
 
     Ranges of activations are measured on training images first and learnt from there; tfmot would begin at -6…6 and
     need thousands of steps to forget that. Zeros and clusters of earlier steps stay.
 
     Returns:
-        The network with the weights that came back, its accuracy on the validation images with the rounding, the epoch
-        that was best (0: ranges measured, nothing learnt), and the TFLite file: full-integer, with the learnt ranges.
+        The network with the weights that came back, its accuracy on the validation images with the rounding, and the
+        epoch that was best (0: ranges measured, nothing learnt). The ranges that were learnt with them stay behind:
+        the exporter measures those of the new weights, as for every int8 file.
 
     Raises:
         InputError: a layer that the toolkit cannot quantize.
     """
-    rewritten = (
-        unchanged(network)
-        .then(without_dropout)
-        .then(with_fused_activations)
-        .then(with_softmax_head)
-        .then(with_scalings_as_convolutions)
-    )
+    rewritten = unchanged(network).then(without_dropout).then(with_fused_activations).then(with_softmax_head)
     with _one_set_of_clusters_a_layer():
         trained = _quantized(rewritten.network, _training_scheme(plan))
     _measure_ranges(trained, material.trained_on, plan)
     accuracy, epoch = fine_tune(trained, material, plan, step="qat")
     learnt = rewritten.network.with_weights(_weights_of(trained, rewritten.network))
-    content = _convert(trained, learnt)
-    return network.with_weights(rewritten.way_back(learnt.weights)), accuracy, epoch, content
+    return network.with_weights(rewritten.way_back(learnt.weights)), accuracy, epoch
 
 
-def _quantized(network: FlatNetwork, scheme: Any, *, batch: int | None = None) -> Any:
+def _quantized(network: FlatNetwork, scheme: Any) -> Any:
     """Build the twin and put tfmot's rounding into it."""
     registry = scheme.get_quantize_registry()
-    twin = build_twin(network, batch=batch)
+    twin = build_twin(network)
     for layer in network.layers:
         front = next((front for front in network.layers if front.name in layer.inputs), None)
         behind_kernel = front is not None and front.kind in ("Conv2D", "DepthwiseConv2D", "Dense")
@@ -109,11 +101,11 @@ def _training_scheme(plan: Plan) -> Any:
 class _Scheme(default_8bit_quantize_scheme.Default8BitQuantizeScheme):  # type: ignore[misc]
     """A scheme of tfmot, with those layers of our networks that it does not know."""
 
-    def __init__(self, scheme: Any, *, weights: bool = True) -> None:
-        self._scheme, self._weights = scheme, weights
+    def __init__(self, scheme: Any) -> None:
+        self._scheme = scheme
 
     def get_quantize_registry(self) -> Any:
-        return _Registry(self._scheme.get_quantize_registry(), weights=self._weights)
+        return _Registry(self._scheme.get_quantize_registry())
 
 
 class _Registry:
@@ -122,8 +114,8 @@ class _Registry:
     # Their outputs have the range of their inputs, or (a scaling in front) exactly the 256 values of the pixels.
     _AS_THEY_ARE = (tf_keras.layers.Rescaling, tf_keras.layers.Resizing)
 
-    def __init__(self, registry: Any, *, weights: bool) -> None:
-        self._registry, self._weights = registry, weights
+    def __init__(self, registry: Any) -> None:
+        self._registry = registry
         self._layers = default_8bit_quantize_registry.Default8BitQuantizeRegistry()
 
     def supports(self, layer: Any) -> bool:
@@ -135,11 +127,6 @@ class _Registry:
         config = self._registry.get_quantize_config(layer)
         if isinstance(layer, tf_keras.layers.DepthwiseConv2D):
             config = _DepthwiseConfig(config.weight_attrs, config.activation_attrs, config.quantize_output)
-        if not self._weights and isinstance(config, default_8bit_quantize_registry.Default8BitQuantizeConfig):
-            # The converter itself rounds weights, by channel, once it has folded the batch norms into them.
-            return default_8bit_quantize_registry.Default8BitQuantizeConfig(
-                [], config.activation_attrs, config.quantize_output
-            )
         return config
 
 
@@ -227,21 +214,3 @@ def _weights_of(model: Any, network: FlatNetwork) -> dict[str, Any]:
         for name in network.weights
         if name in wrapped
     }
-
-
-def _convert(trained: Any, learnt: FlatNetwork) -> bytes:
-    """Convert to TFLite: uint8 pixels in (scale 1, zero point 0), uint8 probabilities out, a static batch of 1."""
-    scheme = _Scheme(default_8bit_quantize_scheme.Default8BitQuantizeScheme(), weights=False)
-    deployed = _quantized(folded_scalings(learnt), scheme, batch=1)
-    values = {variable.name: variable.numpy() for variable in trained.variables}
-    for variable in deployed.variables:
-        if variable.name.endswith(("_min:0", "_max:0")) and not variable.name.startswith("quantize_layer"):
-            variable.assign(values[variable.name])
-    converter = tf.lite.TFLiteConverter.from_keras_model(deployed)
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    converter.inference_input_type = converter.inference_output_type = tf.uint8
-    with warnings.catch_warnings():
-        # "Statistics for quantized inputs were expected": the ranges are in the graph.
-        warnings.simplefilter("ignore")
-        content: bytes = converter.convert()
-    return content

@@ -19,17 +19,16 @@ _LEFT_OUT = ("name", "dtype", "trainable", "data_format", "batch_size", "seed")
 _LEFT_OUT_ENDS = ("_initializer", "_regularizer", "_constraint")
 
 
-def build_twin(network: FlatNetwork, *, batch: int | None = None) -> Any:
+def build_twin(network: FlatNetwork) -> Any:
     """Build the tf_keras model of a flat network, weights included, with the same layer names.
 
     Args:
         network: layers of kinds that tf_keras has.
-        batch: the batch size, or None for an open one.
 
     Raises:
         InputError: a layer that tf_keras does not have or cannot make.
     """
-    pixels = tf_keras.Input(network.shape, batch_size=batch, name=PIXELS)
+    pixels = tf_keras.Input(network.shape, name=PIXELS)
     tensors = {PIXELS: pixels}
     for layer in network.layers:
         inputs = [tensors[name] for name in layer.inputs]

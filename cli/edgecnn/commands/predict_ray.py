@@ -1,0 +1,72 @@
+"""`edgecnn predict … --engine ray`: more images than one machine takes, into a folder of results."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from edgecnn.commands.model_options import tell_assumed
+from edgecnn.console import Advance, Console
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.pipeline import Item
+    from edgecnn_runtime.results_folder import ResultsFormat
+
+# Items between two steps of the bar.
+_STEP = 100
+
+
+def predict_on_ray(
+    model: Path,
+    sources: Sequence[str],
+    *,
+    output: str,
+    form: "ResultsFormat",
+    top_k: int,
+    recursive: bool,
+    workers: int | None,
+    address: str | None,
+    quiet: bool,
+) -> None:
+    """Classify on a local cluster or on that of `address`; exit code 1 if an image could not be read."""
+    from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.ray_engine import classify_on_ray, find_images, ray_started
+    from edgecnn_runtime.results_folder import new_results
+
+    console = Console(quiet=quiet)
+    images = find_images(sources, recursive=recursive)
+    # Ray's C++ parts write on the screen, past `logging`; what ends the work arrives as an exception all the same.
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    failed = 0
+    with contextlib.ExitStack() as stack:
+        # What is wrong with the model or the folder is told before Ray takes its seconds to start.
+        with native_output_kept():
+            classifier = Classifier.open(model)
+        tell_assumed(console, classifier)
+        results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels))))
+        console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
+        with native_output_kept():
+            processes = stack.enter_context(ray_started(workers=workers, address=address))
+        console.say(f"{len(images):,} images on {processes} process{'es' * (processes > 1)}")
+        advance = stack.enter_context(console.progress("classifying", len(images)))
+        for item in _stepping(classify_on_ray(model, classifier.labels, images, workers=processes), advance):
+            failed += item.error is not None
+            results.add(item)
+    console.say(f"{output}: {len(images):,} images")
+    if failed:
+        print(f"error: {failed} of {len(images)} images could not be read", file=sys.stderr)
+        raise typer.Exit(1)
+
+
+def _stepping(items: "Iterator[Item]", advance: Advance) -> "Iterator[Item]":
+    done = 0
+    for done, item in enumerate(items, start=1):
+        yield item
+        if done % _STEP == 0:
+            advance(done, "")
+    advance(done, "")

@@ -1,0 +1,185 @@
+"""`edgecnn stream MODEL SOURCE`: classify a camera, a video or a network stream."""
+
+import contextlib
+import datetime
+import json as json_module
+import os
+import signal
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
+from edgecnn.console import Console, QuietOption
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.stream import StreamResult
+
+# Answers that the summary's percentiles look back on: five minutes of a camera.
+_REMEMBERED = 10_000
+
+
+@takes_model_options
+def stream(
+    model_options: ModelOptions,
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
+    source: Annotated[
+        str, typer.Argument(help="0 for the first camera, picamera, rtsp://…, http://… (MJPEG), or a video file.")
+    ],
+    window: Annotated[int, typer.Option(min=1, help="How many of the latest answers vote.")] = 5,
+    min_count: Annotated[
+        int | None, typer.Option(min=1, help="Votes that a label needs; default: more than half of the window.")
+    ] = None,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Probability below which an answer votes for nothing.")
+    ] = 0.0,
+    hold: Annotated[float, typer.Option(min=0.0, help="Seconds that a label stays after it lost its votes.")] = 0.0,
+    every: Annotated[int, typer.Option(min=1, help="Classify each N-th frame at most.")] = 1,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="End after so many classified frames.")] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a video file at its own pace, and drop frames as a camera does.")
+    ] = False,
+    threads: Annotated[int, typer.Option(min=1, help="Threads within one inference.")] = 1,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a frame, and nothing else.")] = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Name what a camera sees: a line whenever the label changes, until the video ends or Ctrl-C."""
+    # OpenCV and its FFmpeg print to the screen what our own messages say; they ask for this when they are loaded.
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+    from edgecnn_runtime import stream as streaming
+    from edgecnn_runtime.capture import open_capture
+    from edgecnn_runtime.smoothing import Smoothing
+
+    console = Console(json=json, quiet=quiet)
+    smoothing = Smoothing(window, window // 2 + 1 if min_count is None else min_count, threshold, hold)
+    with _ended_by_signals():
+        classifier = model_options.open(console, model, threads=threads)
+        summary = _Summary()
+        with contextlib.suppress(KeyboardInterrupt), open_capture(source, realtime=realtime) as capture:
+            if not quiet:
+                print(f"reading {capture.name}" + "; Ctrl-C ends" * capture.live, file=sys.stderr, flush=True)
+            try:
+                for result in streaming(classifier, capture, smoothing, every=every):
+                    summary.add(result)
+                    _show(console, result, live=capture.live)
+                    if summary.frames == max_frames:
+                        break
+            except BrokenPipeError:
+                # Who read along has seen enough, as `head` does. What is left in the buffer has no reader.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not quiet:
+            print(summary.text(), file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let SIGTERM, with which services are stopped, end the block as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _show(console: Console, result: "StreamResult", *, live: bool) -> None:
+    for event in result.events:
+        if not console.quiet:
+            console.warn(event.text)
+    if console.json:
+        print(json_module.dumps(_document(result), ensure_ascii=False), flush=True)
+    elif result.changed:
+        console.say(_line(result, live=live))
+
+
+def _line(result: "StreamResult", *, live: bool) -> str:
+    """Tell of a change: when, at which frame, to which label."""
+    frame, prediction = result.frame, result.prediction
+    when = _clock_time(result) if live or frame is None else f"{frame.position or 0.0:9.3f} s"
+    if frame is None or prediction is None:
+        return f"{when}  no frame        -"
+    label = "-" if result.label is None else f"{result.label}"
+    sure = f"  {prediction.probability:.4f}" if prediction.label == result.label else ""
+    return f"{when}  frame {frame.number:<8}  {label}{sure}"
+
+
+def _clock_time(result: "StreamResult") -> str:
+    return _captured(result).astimezone().strftime("%H:%M:%S.%f")[:-3]
+
+
+def _captured(result: "StreamResult") -> datetime.datetime:
+    """Return when the frame was taken, or now where there is none, by the machine's clock in UTC."""
+    age = 0.0 if result.frame is None else time.monotonic() - result.frame.captured
+    return datetime.datetime.now(tz=datetime.UTC) - datetime.timedelta(seconds=age)
+
+
+def _document(result: "StreamResult") -> dict[str, object]:
+    frame, prediction, latency = result.frame, result.prediction, result.latency
+    return {
+        "label": result.label,
+        "changed": result.changed,
+        "frame": frame.number if frame else None,
+        "captured": _captured(result).isoformat(timespec="milliseconds"),
+        "position": frame.position if frame else None,
+        "predicted": prediction.label if prediction else None,
+        "probability": prediction.probability if prediction else None,
+        "latency_ms": {
+            "wait": _milliseconds(latency.wait),
+            "preprocess": _milliseconds(latency.preprocess),
+            "inference": _milliseconds(latency.inference),
+        }
+        if latency
+        else None,
+        "age_ms": None if result.age is None else _milliseconds(result.age),
+        "dropped": result.dropped,
+        "events": [{"kind": str(event.kind), "text": event.text} for event in result.events],
+    }
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(1000 * seconds, 3)
+
+
+class _Summary:
+    """Counts, and the times of the latest answers."""
+
+    def __init__(self) -> None:
+        self.frames = self.dropped = 0
+        self._started: float | None = None
+        self._ended = 0.0
+        self._work: deque[float] = deque(maxlen=_REMEMBERED)
+        self._ages: deque[float] = deque(maxlen=_REMEMBERED)
+
+    def add(self, result: "StreamResult") -> None:
+        """Count one result."""
+        self.dropped = result.dropped
+        if result.latency is None or result.age is None:
+            return
+        self._ended = time.monotonic()
+        if self._started is None:
+            self._started = self._ended - result.age
+        self.frames += 1
+        self._work.append(result.latency.preprocess + result.latency.inference)
+        self._ages.append(result.age)
+
+    def text(self) -> str:
+        """Return the line at the end."""
+        if self._started is None:
+            return "no frame was classified"
+        rate = self.frames / max(self._ended - self._started, 1e-9)
+        return (
+            f"{self.frames:,} frames classified, {self.dropped:,} dropped, {rate:.1f} frames/s; "
+            f"latency {_percentiles(self._work)}; age of the answer {_percentiles(self._ages)}"
+        )
+
+
+def _percentiles(seconds: deque[float]) -> str:
+    import numpy as np
+
+    median, high = 1000 * np.percentile(seconds, [50, 95])
+    return f"p50 {median:.2f} ms, p95 {high:.2f} ms"

@@ -1,0 +1,74 @@
+"""The content of one format, without its manifest: converted, and for int8 quantized as the ladder finds best."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edgecnn_export.activation_statistics import measure_statistics
+from edgecnn_export.calibration import CalibrationImages, CalibrationMethod
+from edgecnn_export.converted import Converted, told_by_converter
+from edgecnn_export.export_settings import ExportSettings
+from edgecnn_export.formats import Format
+from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
+from edgecnn_export.ladder import Quantizer, Rung, Skipped, climb
+from edgecnn_export.source import Source
+from edgecnn_runtime.manifest import Calibration, Scheme
+
+# Called after each way of quantizing a format that was tried.
+Climbing = Callable[[Format, Rung], object]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A converted file, without its manifest."""
+
+    content: bytes
+    calibration: Calibration | None = None
+    rungs: tuple[Rung, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    warning: str | None = None
+
+    @property
+    def in_float(self) -> tuple[str, ...]:
+        """Labels of the operators that stay float32 in an int8 file."""
+        return self.rungs[-1].in_float if self.rungs else ()
+
+
+def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> Made:
+    """Convert to one format.
+
+    Raises:
+        GateError: the converter does not take the network.
+        MissingExtraError: a converter or an interpreter is not installed.
+    """
+    if source.calibration is None or not fmt.needs_calibration:
+        return Made(source.converted.file(fmt))
+    chosen = source.calibration
+    biases_learnt = source.optimized is not None and source.optimized.outcome.optimization.quantization_aware
+    if fmt.scheme is Scheme.INT16X8:
+        return _int16x8(source.converted, chosen, settings.calibration, biases_learnt=biases_learnt)
+    learning = QuantizationAware(source.quantization_aware, chosen.images)
+    quantizer: Quantizer = (
+        TFLiteQuantizer(source.converted, fmt.signed, learning, biases_learnt)
+        if fmt.suffix == ".tflite"
+        else OnnxQuantizer(source.converted, settings.reduce_range, learning, biases_learnt)
+    )
+    climbed = climb(
+        quantizer,
+        source.material,
+        method=settings.calibration,
+        seed=settings.seed,
+        max_drop=settings.max_drop,
+        report=lambda rung: climbing(fmt, rung),
+    )
+    return Made(climbed.content, climbed.taken.calibration, climbed.rungs, climbed.skipped, climbed.warning)
+
+
+def _int16x8(
+    converted: Converted, chosen: CalibrationImages, method: CalibrationMethod, *, biases_learnt: bool
+) -> Made:
+    from edgecnn_export.int8_tflite import quantize_int16x8
+
+    statistics = measure_statistics(converted.tflite, chosen.images, method)
+    with told_by_converter():
+        content = quantize_int16x8(converted.tflite, statistics, biases_learnt=biases_learnt)
+    return Made(content, replace(chosen.record, method=str(method)), warning=statistics.disagreement())

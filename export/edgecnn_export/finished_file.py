@@ -1,0 +1,148 @@
+"""One converted file, measured through the runtime, its manifest embedded, verified, gated, and only then named."""
+
+import hashlib
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn_export.conversion import Made
+from edgecnn_export.export_index import ExportedFile
+from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.inference import infer_on_all_cores
+from edgecnn_export.micro_arena import measure_arena
+from edgecnn_export.optimized.stored_weights import packed
+from edgecnn_export.parity import Parity, compare
+from edgecnn_export.source import Source
+from edgecnn_export.tool_versions import tool_versions
+from edgecnn_runtime import whole_files
+from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.manifest import GoldenCheck, Manifest, Scheme
+from edgecnn_runtime.native_output import native_output_kept
+
+# How far a probability may lie from the workstation's. Float kernels differ between CPUs only in the order of their
+# sums; float16 and integer kernels may round a value to its neighbour, which the layers behind then carry on.
+_GOLDEN_TOLERANCE = {
+    Scheme.FLOAT32: 1e-4,
+    Scheme.FLOAT16: 5e-3,
+    Scheme.DYNAMIC: 2e-2,
+    # Integer kernels round alike, but for activations on the edge between two steps: XNNPACK scales in float32.
+    Scheme.INT8: 4 / 256,
+    Scheme.INT16X8: 4 / 256,
+}
+
+
+def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
+    """Measure, embed and verify the content of one file, and give it its name.
+
+    Args:
+        source: the model, the test images and what Keras makes of them.
+        fmt: of the file.
+        made: its content.
+        max_drop: points of accuracy that it may lose on the test images.
+        started: when its making began, by `time.perf_counter`.
+
+    Returns:
+        Its entry; with a `failure`, and no file left behind, where it lost more or is not the same when opened again.
+
+    Raises:
+        ModelError: the interpreter does not take it.
+    """
+    target, stale = source.target(fmt, mixed=bool(made.in_float)), source.target(fmt, mixed=not made.in_float)
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        draft = Path(folder) / target.name
+        content = made.content
+        arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
+        draft.write_bytes(content)
+        with native_output_kept():
+            backend = open_backend(draft)
+        probabilities = infer_on_all_cores(backend, np.asarray(source.test.images))
+        parity = compare(
+            probabilities,
+            keras=source.reference,
+            labels=source.test.labels,
+            labelled_by_model=source.labelled_by_model,
+        )
+        golden = backend.infer(golden_images(source.record.input))
+        manifest = Manifest(
+            name=source.run.name,
+            labels=source.record.labels,
+            input=source.record.input,
+            scheme=fmt.scheme,
+            recipe=str(source.record.recipe["name"]),
+            data_fingerprint=source.record.data_fingerprint,
+            accuracy_keras=None if source.labelled_by_model else parity.accuracy_keras,
+            accuracy=None if source.labelled_by_model else parity.accuracy,
+            agreement=parity.accuracy if source.labelled_by_model else None,
+            calibration=made.calibration,
+            in_float=made.in_float,
+            arena_bytes=arena_bytes,
+            golden=GoldenCheck(
+                tuple(tuple(round(float(value), 7) for value in row) for row in golden),
+                _GOLDEN_TOLERANCE[fmt.scheme],
+            ),
+            versions=tool_versions(),
+            licence=source.record.licence,
+            optimization=source.optimized.outcome.optimization if source.optimized else None,
+        )
+        content = _embed(content, fmt, manifest)
+        draft.write_bytes(content)
+        golden_result = Classifier.open(draft).verify()
+    failure = None
+    if parity.drop > max_drop and parity.is_significant:
+        failure = _loss(parity, max_drop=max_drop)
+        if made.rungs:
+            failure += "; a smaller --max-drop climbs further, --qat trains the weights on"
+    elif not golden_result.passed:
+        failure = (
+            f"the same probabilities when the finished file is opened again expected (within "
+            f"{golden_result.tolerance:g}), got {golden_result.largest_difference:g}; file not kept"
+        )
+    # What an earlier export left under either name is not what this model gives.
+    stale.unlink(missing_ok=True)
+    if failure is None:
+        whole_files.write_bytes(target, content)
+    else:
+        target.unlink(missing_ok=True)
+    return ExportedFile(
+        format=fmt,
+        path=target,
+        seconds=time.perf_counter() - started,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        parity=parity,
+        calibration=made.calibration,
+        failure=failure,
+        arena_bytes=arena_bytes,
+        rungs=made.rungs,
+        skipped=made.skipped,
+        warning=made.warning,
+        optimized=source.optimized.outcome if source.optimized else None,
+        packed=packed(content, fmt.suffix) if source.optimized else None,
+    )
+
+
+def _loss(parity: Parity, *, max_drop: float) -> str:
+    """Say that a file lost too much."""
+    if parity.labelled_by_model:
+        return (
+            f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} by the float model's own "
+            f"probabilities (it agrees on {100 * parity.agreement:.2f} % of images without labels); file not kept"
+        )
+    return (
+        f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
+        f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
+    )
+
+
+def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:
+    if fmt.suffix == ".tflite":
+        from edgecnn_export.manifest_tflite import embed_in_tflite
+
+        return embed_in_tflite(content, manifest)
+    from edgecnn_export.manifest_onnx import embed_in_onnx
+
+    return embed_in_onnx(content, manifest)

@@ -1,0 +1,39 @@
+"""What one client may ask of the device, so that no request can take it down."""
+
+from dataclasses import dataclass
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.preprocess import MAX_PIXELS
+
+MEBIBYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The bounds of a server. What lies above one is refused with a status of its own."""
+
+    # Bytes of one request's body; 413 above.
+    body_bytes: int = 16 * MEBIBYTE
+    # Such bytes of all requests together; 429 above.
+    bytes_under_way: int = 128 * MEBIBYTE
+    # Pixels of one image, told before it is decoded; 150 MB a worker at three bytes each.
+    pixels: int = 50_000_000
+    # Images of one request; 413 above.
+    images: int = 32
+    # Requests to classify under way at once, in work or waiting for their turn; 429 above.
+    concurrency: int = 32
+    # Event streams open at once; 429 above.
+    streams: int = 16
+    # Connections open at once; 503 above.
+    connections: int = 256
+    # For a client to send its request, and then for the answer; 408 and 503 above.
+    seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        for name in ("body_bytes", "bytes_under_way", "pixels", "images", "concurrency", "streams", "connections"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name.replace('_', ' ')}: at least 1 expected, got {getattr(self, name)}")
+        if self.pixels > MAX_PIXELS:
+            raise InputError(f"pixels: at most {MAX_PIXELS:,} expected, got {self.pixels:,}")
+        if not 0 < self.seconds < float("inf"):
+            raise InputError(f"seconds: more than 0 expected, got {self.seconds}")

@@ -1,0 +1,112 @@
+"""The interpreters of a server: a bounded number, each single-threaded, shared by the requests and the camera."""
+
+import functools
+import queue
+import time
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.backends import Backend
+from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.manifest import InputSpec, Manifest
+from edgecnn_runtime.prediction import Prediction
+from edgecnn_runtime.preprocess import read_image
+
+# What browsers and cameras send. Pillow's other readers stay closed to strangers: that for EPS starts Ghostscript.
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+
+
+class InterpreterPool:
+    """Interpreters of one model, at most `size` of them at work; whoever comes later waits for one.
+
+    It is a `Backend` that, unlike others, any number of threads may use at once.
+    """
+
+    def __init__(self, backend: Backend, size: int) -> None:
+        self.name, self.manifest_json = backend.name, backend.manifest_json
+        self.input_shape, self.classes = backend.input_shape, backend.classes
+        self.size = size
+        # The one used last is taken first: its tables and weights are still in the cache.
+        self._idle: queue.LifoQueue[Backend] = queue.LifoQueue()
+        for _ in range(size):
+            self._idle.put(backend.another())
+
+    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+        own = self._idle.get()
+        try:
+            return own.infer(pixels)
+        finally:
+            self._idle.put(own)
+
+    def warm_up(self) -> None:
+        """Run every interpreter and load Pillow's readers, so that the first request is as quick as the others."""
+        _readable()
+        black = np.zeros((1, *self.input_shape), np.uint8)
+        everyone = [self._idle.get() for _ in range(self.size)]
+        for own in everyone:
+            own.infer(black)
+            self._idle.put(own)
+
+    def another(self) -> "InterpreterPool":
+        """Return itself, which several threads may use at once."""
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model says about an uploaded image, and what that took."""
+
+    prediction: Prediction
+    decode_seconds: float
+    infer_seconds: float  # with the wait for an interpreter
+
+
+def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max_pixels: int) -> Answer:
+    """Decode and classify the bytes of an image file.
+
+    Raises:
+        ImageError: not an image, damaged, or of more than `max_pixels`.
+    """
+    started = time.perf_counter()
+    pixels = decode_upload(content, manifest.input, max_pixels=max_pixels)
+    decoded = time.perf_counter()
+    row = backend.infer(pixels[np.newaxis])[0]
+    return Answer(Prediction.of(row, manifest.labels), decoded - started, time.perf_counter() - decoded)
+
+
+def decode_upload(content: bytes, spec: InputSpec, *, max_pixels: int) -> NDArray[np.uint8]:
+    """Do what `read_image` does for bytes that a stranger sent: only the formats named above, only so many pixels.
+
+    Raises:
+        ImageError: not an image, damaged, or of more than `max_pixels`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    if not content:
+        raise ImageError("image: a JPEG, PNG or other image expected, got 0 bytes")
+    try:
+        with Image.open(BytesIO(content), formats=_readable()) as image:
+            width, height = image.size
+    except UnidentifiedImageError:
+        raise ImageError(f"image: {', '.join(_readable())} expected, got something else") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(f"image: at most {max_pixels:,} pixels expected, got more; scale it down first") from None
+    # Pillow's readers raise many kinds on damaged files.
+    except Exception as error:
+        raise ImageError(f"image: a whole image file expected; {error}") from error
+    if width * height > max_pixels:
+        raise ImageError(f"image: at most {max_pixels:,} pixels expected, got {width}x{height}; scale it down first")
+    return read_image(content, spec)
+
+
+@functools.cache
+def _readable() -> list[str]:
+    """Return those of `FORMATS` that this Pillow was built with; the first call loads its readers."""
+    from PIL import Image
+
+    Image.init()
+    return [name for name in FORMATS if name in Image.OPEN]

@@ -1,0 +1,150 @@
+"""`edgecnn predict` as a user runs it: odd names, results in files, and a kill in the middle."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import edgecnn, hear_interrupts
+from PIL import Image
+from tiny_models import tiny_onnx
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_onnx(tmp_path_factory.mktemp("model") / "tiny.onnx")
+
+
+@pytest.fixture
+def shots(tmp_path: Path) -> Path:
+    """Four bright images with names that need care, one that is broken, two in sub-folders."""
+    folder = tmp_path / "shots"
+    (folder / "a" / "deep").mkdir(parents=True)
+    names = [b"caf\xe9.png", b'comma, quote".png', b"two\nlines.png", b"plain.png", b"a/x.png", b"a/deep/y.png"]
+    for name in names:
+        Image.new("L", (8, 8), 230).save(tmp_path / "bright.png")
+        (tmp_path / "bright.png").rename(os.fsdecode(os.fsencode(folder) + b"/" + name))
+    (folder / "broken.png").write_bytes(b"<html>")
+    return folder
+
+
+def test_odd_names_take_one_line_each_on_the_screen(model: Path, shots: Path) -> None:
+    lines = edgecnn("predict", model, shots, code=1).splitlines()
+    names = [line.rsplit("  ", 2)[0].strip().removeprefix(f"{shots}/") for line in lines[2:7]]
+    assert names[1:] == ["caf\\xe9.png", 'comma, quote".png', "plain.png", "two\\nlines.png"]
+    assert "broken.png" in names[0]
+    assert lines[7] == "error: 1 of 5 images could not be read"
+
+
+def test_odd_names_come_back_from_json(model: Path, shots: Path) -> None:
+    shown = edgecnn("predict", model, shots, "--json", "--recursive", code=1)
+    lines = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
+    assert {Path(line["image"]) for line in lines} == {path for path in shots.rglob("*") if path.is_file()}
+
+
+def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results" / "shots.csv"
+    shown = edgecnn("predict", model, shots, "--recursive", "--output", output, code=1)
+    assert shown.splitlines() == [f"{output}: 7 images", "error: 1 of 7 images could not be read"]
+    with output.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["label"] for row in rows] == ["bright", "bright", "", "bright", "bright", "bright", "bright"]
+    assert rows[2]["error"].startswith("a whole JPEG, PNG")
+    assert rows[5]["image"] == f"{shots}/plain.png"
+    assert sorted(path.name for path in output.parent.iterdir()) == ["shots.csv", "shots.csv.run.json"]
+    again = edgecnn("predict", model, shots, "--recursive", "--output", output, "--resume", code=1)
+    assert f"{output}: 7 of 7 images were done before" in again
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Path:
+    """Three thousand names of one grey image, every 100th broken."""
+    folder = tmp_path / "many"
+    folder.mkdir()
+    Image.fromarray(np.full((8, 8), 230, np.uint8)).save(tmp_path / "image.png")
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    for number in range(3000):
+        os.link(
+            tmp_path / ("broken.png" if number % 100 == 0 else "image.png"), folder / f"{number:05}, {'x' * 40}.png"
+        )
+    return folder
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.jsonl"])
+def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
+    model: Path, many: Path, tmp_path: Path, name: str
+) -> None:
+    command = ["predict", str(model), str(many), "--workers", "2", "--output"]
+    edgecnn(*command, tmp_path / name, code=1)
+    killed = tmp_path / "killed" / name
+    partial = killed.with_name(f"{name}.partial")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgecnn", *command, killed], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+    while not (partial.exists() and partial.stat().st_size):
+        assert process.poll() is None, "it ended before it was killed"
+    process.kill()
+    process.communicate()
+    assert not killed.exists()
+    left = partial.read_bytes()
+    whole = (tmp_path / name).read_bytes()
+    assert 0 < len(left) < len(whole)
+    shown = edgecnn(*command, killed, "--resume", code=1)
+    assert "of 3,000 images were done before" in shown
+    assert "error: 30 of 3000 images could not be read" in shown
+    assert killed.read_bytes() == whole
+    assert not partial.exists()
+
+
+def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> None:
+    output = tmp_path / "results.csv"
+    partial = tmp_path / "results.csv.partial"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "edgecnn", "predict", model, many, "--workers", "1", "--output", output],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=hear_interrupts,
+    )
+    while not (partial.exists() and partial.stat().st_size):
+        assert process.poll() is None, "it ended before it was stopped"
+    process.send_signal(signal.SIGINT)
+    shown, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "of 3,000 images; the same command with --resume goes on" in shown
+    assert "Traceback" not in shown
+    assert partial.exists()
+
+
+def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp_path: Path) -> None:
+    pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+    screen, terminal = pty.openpty()
+    command = [sys.executable, "-m", "edgecnn", "predict", model, shots, "--output", tmp_path / "results.csv"]
+    done = subprocess.run(
+        command, stdout=subprocess.DEVNULL, stderr=terminal, env=os.environ | {"TERM": "xterm"}, check=False
+    )
+    os.close(terminal)
+    shown = os.read(screen, 1 << 16).decode()
+    os.close(screen)
+    assert done.returncode == 1
+    assert "classifying" in shown
+    assert "5/5" in shown
+    assert "0:00:00" in shown
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resume"], "--resume: an --output to go on with expected"),
+        (["--output", "results.xlsx"], "ending in .csv or .jsonl expected, got .xlsx"),
+        (["--output", "results.csv", "--json"], "name a file ending in .jsonl instead"),
+    ],
+)
+def test_wrong_options_are_told(model: Path, shots: Path, tmp_path: Path, options: list[str], message: str) -> None:
+    assert message in edgecnn("predict", model, shots, *options, cwd=tmp_path, code=2)
+    assert not list(tmp_path.glob("results*"))
