@@ -320,3 +320,37 @@ def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
     assert "assumed" not in done.stderr
     expected = Classifier.open(path, labels="a,b,c", preprocess="tf", colour="bgr", resize="pad").predict(PIXELS[0])
     assert json.loads(done.stdout)["label"] == expected.label
+
+
+@pytest.mark.parametrize("head", ["softmax", "logits", "sigmoid"])
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: str, head: str) -> None:
+    for gain, scale, told in ((0.3, 1 / 255, "0…1, pixels / 255"), (0.3 / 255, 1, "0…255"), (30.0, 1 / 255, "0…1")):
+        kind = Stranger(head=head, gain=gain)
+        classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind))
+        assert classifier.contract.pixels.value.startswith(told)
+        assert classifier.contract.pixels.origin is Origin.ASSUMED
+        agree(classifier, kind.answer(PIXELS * scale), PIXELS, within=1e-3)
+
+
+def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
+    kind = Stranger()
+    path = write_onnx(tmp_path / "m.onnx", kind)
+    model = onnx.load(path)
+    float32 = onnx.TensorProto.FLOAT
+    extra = {"logits": [1, 3], "float": [1, HEIGHT, WIDTH, 3]}
+    for outputs in (["logits", "answer"], ["float", "answer"], ["float", "logits", "answer"]):
+        del model.graph.output[:]
+        for name in outputs:
+            model.graph.output.append(onnx.helper.make_tensor_value_info(name, float32, extra.get(name, [1, 3])))
+        onnx.save(model, path)
+        classifier = Classifier.open(path, scale="1/255")
+        agree(classifier, kind.answer(PIXELS / 255), PIXELS, within=1e-5)
+        assert "from answer" in classifier.contract.output.value
+    for outputs, message in ((["float"], "detectors and segmenters"), (["logits", "product"], "got several")):
+        del model.graph.output[:]
+        for name in outputs:
+            model.graph.output.append(onnx.helper.make_tensor_value_info(name, float32, extra.get(name, [1, 3])))
+        onnx.save(model, path)
+        with pytest.raises(ModelError, match=message):
+            Classifier.open(path)

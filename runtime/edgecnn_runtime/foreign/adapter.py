@@ -1,6 +1,7 @@
 """Decide how a model that somebody else made is used, and keep what was decided."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.foreign.given import Given
 from edgecnn_runtime.foreign.image_layout import ImageLayout, find_layout
-from edgecnn_runtime.foreign.output_form import find_decoding
-from edgecnn_runtime.foreign.pixel_encoding import PixelEncoding, find_encoding
+from edgecnn_runtime.foreign.output_form import OutputDecoding, find_decoding
+from edgecnn_runtime.foreign.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.pixel_scaling import PixelScaling
 
 
 class Adapter:
@@ -52,6 +54,13 @@ class Adapter:
         shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
         probed, images = _probe(probe, encoding, shape, layout)
         decoding = find_decoding(interface.outputs, probed, given, facts, images=images)
+        if encoding.pixels_fact is UNIT_BY_DEFAULT and _hardly_differ(decoding, probed):
+            # As of a network that takes 0…255 and is given 255 times less.
+            plain = find_encoding(tensor, layout, replace(given, scaling=PixelScaling()), facts)
+            bright, _ = _probe(probe, plain, shape, layout)
+            found = find_decoding(interface.outputs, bright, given, facts, images=images)
+            if not _hardly_differ(found, bright):
+                encoding, probed, decoding = replace(plain, pixels_fact=_BRIGHT), bright, found
         labels, labels_fact = _labels(given, facts, decoding.classes)
         resize = given.resize or Resize.SQUASH
         self.manifest = Manifest(
@@ -97,6 +106,24 @@ class Adapter:
         found = [output for output in together if output.size == alone[:2].size]
         same = any(np.allclose(output.reshape(-1), alone[:2].reshape(-1), rtol=1e-2, atol=1e-3) for output in found)
         return None if same else 1
+
+
+_BRIGHT = Fact(
+    "0…255",
+    Origin.ASSUMED,
+    "given 0…1, its answers hardly differ from image to image; --scale, --mean, --std or --preprocess say otherwise",
+)
+# Logarithms of probabilities: noise, a ramp, black and white move those of a network by more, however sure it is.
+_HARDLY = 0.25
+
+
+def _hardly_differ(decoding: OutputDecoding, probed: list[NDArray[Any]]) -> bool:
+    """Tell whether a model gives the same answer for all test images; quantized outputs are too coarse to tell."""
+    output = probed[decoding.number]
+    if output.dtype.kind != "f":
+        return False
+    logarithms = np.log(decoding.decode(output).clip(1e-30))
+    return bool((logarithms.max(axis=0) - logarithms.min(axis=0)).max() < _HARDLY)
 
 
 def _read_facts(path: Path) -> GraphFacts:

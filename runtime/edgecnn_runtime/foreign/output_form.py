@@ -49,7 +49,7 @@ def find_decoding(
         ModelError: no output, or several, that can be a classification; NaN among its numbers.
         InputError: what was given does not fit.
     """
-    number = _choose(tensors, probed, images)
+    number = _choose(tensors, probed, facts, images)
     tensor, raw = tensors[number], probed[number]
     units = raw.size // images
     dequantize = _dequantizer(tensor, facts)
@@ -61,7 +61,7 @@ def find_decoding(
     if units == 1:
         fact = Fact(f"{fact.value} of the second of two classes", fact.origin, fact.why)
     if len(tensors) > 1:
-        why = "; ".join(filter(None, [fact.why, f"of {len(tensors)} outputs the only one with a row of classes"]))
+        why = "; ".join(filter(None, [fact.why, f"of {len(tensors)} outputs the one that can be a classification"]))
         fact = Fact(f"{fact.value}, from {tensor.name}", Origin.ASSUMED, why)
 
     def decode(output: NDArray[Any]) -> NDArray[np.float32]:
@@ -70,8 +70,12 @@ def find_decoding(
     return OutputDecoding(number, max(2, units), decode, fact)
 
 
-def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], images: int) -> int:
+def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], facts: GraphFacts, images: int) -> int:
     fitting = [number for number, raw in enumerate(probed) if _is_row(raw, images)]
+    if len(fitting) > 1:
+        # Logits or features beside probabilities.
+        ends = {number: facts.last_operators.get(tensors[number].name) for number in fitting}
+        fitting = [number for number in fitting if ends[number] in _SOFTMAX] or fitting
     if len(fitting) == 1:
         return fitting[0]
     shapes = ", ".join(f"{tensor.name} {raw.shape}" for tensor, raw in zip(tensors, probed, strict=True))

@@ -100,11 +100,15 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
         return None, _UNIT, Fact("0…1", Origin.ASSUMED, f"its numbers reach from {smallest:.4g} to {largest:.4g}")
     if facts.first_scaling is not None:
         return None, plain, Fact("0…255", Origin.ASSUMED, f"it begins with its own scaling, {facts.first_scaling}")
-    why = "most models without their own scaling are trained so; --scale, --mean, --std or --preprocess say otherwise"
-    return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, why)
+    return None, _UNIT, UNIT_BY_DEFAULT
 
 
 _UNIT = PixelScaling(scale=(1 / 255,))
+UNIT_BY_DEFAULT = Fact(
+    "0…1, pixels / 255",
+    Origin.ASSUMED,
+    "most models without their own scaling are trained so; --scale, --mean, --std or --preprocess say otherwise",
+)
 
 
 def _bytes(tensor: TensorFacts) -> str:
