@@ -68,11 +68,11 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     """
     import numpy as np
 
-    from edgecnn_runtime import Classifier, classifier
+    from edgecnn_runtime import Classifier, trial
 
     whole = Classifier.open(model, trusted=True)
     # A fork in place of a new process, which would take most of the time.
-    classifier.try_opening = _try_in_fork
+    trial.try_opening = _try_in_fork
     pixels = np.random.default_rng(0).integers(0, 256, (2, *whole.manifest.input.shape), np.uint8)
     expected = whole.predict_proba(pixels)
     ends: Counter[str] = Counter()

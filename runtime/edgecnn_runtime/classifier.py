@@ -15,18 +15,16 @@ from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
-from edgecnn_runtime.foreign.adapter import Adapter
 from edgecnn_runtime.foreign.given import Given
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_files.whole import read_whole_manifest
 from edgecnn_runtime.opening import Opening
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
-from edgecnn_runtime.trial import try_opening
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.foreign.adapter import Adapter
     from edgecnn_runtime.pipeline import Item
 
 
@@ -142,9 +140,7 @@ class Classifier:
     @classmethod
     def open_as(cls, path: Path, opening: Opening, *, threads: int = 1) -> "Classifier":
         """Do the work of `open`, which tells what is promised."""
-        adapter = Adapter(path, opening.given)
-        if not opening.tried and is_model_file(path) and read_whole_manifest(path) is None:
-            try_opening(path, opening)
+        adapter = _adapter_for(path, opening)
         backend = open_backend(
             path,
             threads=threads,
@@ -161,7 +157,8 @@ class Classifier:
                 )
             classifier = cls(backend, Manifest.from_json(backend.manifest_json))
         else:
-            assert adapter.manifest is not None  # a backend without manifest has asked the adapter
+            assert adapter is not None  # the file has no manifest
+            assert adapter.manifest is not None  # the backend has asked it
             classifier = cls(backend, adapter.manifest, adapter.contract)
         classifier._threads = threads
         return classifier
@@ -228,6 +225,24 @@ class Classifier:
                 "exported carry one: export again"
             )
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
+
+
+def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
+    """Return what adapts a stranger's file, once that was tried; None for a file of edgecnn, which is whole.
+
+    Only strangers' files load what they need: on a device that is 20 ms of a cold start.
+    """
+    from edgecnn_runtime.model_files.whole import read_whole_manifest
+
+    # What is no model file at all, `open_backend` says.
+    if not is_model_file(path) or read_whole_manifest(path) is not None:
+        return None
+    from edgecnn_runtime.foreign.adapter import Adapter
+    from edgecnn_runtime.trial import try_opening
+
+    if not opening.tried:
+        try_opening(path, opening)
+    return Adapter(path, opening.given)
 
 
 def threads_of(mode: Mode | str) -> int:

@@ -3,7 +3,6 @@
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
 from edgecnn_runtime.errors import InputError
 
@@ -114,6 +113,8 @@ _LARGEST = 1e6
 
 def _numbers(option: str, given: Numbers) -> tuple[float, ...]:
     """Read 0.5, "1/255", "0.485,0.456,0.406" or three numbers."""
+    from fractions import Fraction
+
     try:
         if isinstance(given, str):
             values = tuple(float(Fraction(part.strip())) for part in given.split(","))
