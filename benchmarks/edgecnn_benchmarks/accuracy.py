@@ -53,7 +53,11 @@ def measure_accuracy(
         report_share(0.0)
         try:
             with WorkerProcess(
-                candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
+                candidate.path,
+                threads=settings.threads,
+                timeout=settings.timeout,
+                folder=scratch,
+                opening=settings.opening,
             ) as worker:
                 try:
                     images = shelf.labelled(worker.facts) if subject.has_data else None

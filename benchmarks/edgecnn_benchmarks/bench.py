@@ -61,7 +61,7 @@ def bench(
     created, machine = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine()
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary:
         scratch = Path(temporary)
-        rows, failures = _measure(subject, settings, scratch, progress or _unseen)
+        rows, failures, assumed = _measure(subject, settings, scratch, progress or _unseen)
     if not rows:
         reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
         raise GateError(f"at least one model that runs expected, got none: {reasons}")
@@ -82,7 +82,7 @@ def bench(
         reference=reference.name,
         recommended=recommended.name,
         verdict=verdict(rows, recommended, reference),
-        notes=notes(rows, reference, settings=settings, machine=machine, has_labels=subject.has_labels),
+        notes=notes(rows, reference, settings=settings, machine=machine, has_labels=subject.has_labels) + assumed,
         folder=folder,
     )
     whole_files.write_json(folder / "bench.json", result.to_document())
@@ -110,7 +110,7 @@ def _check_writable(folder: Path) -> None:
 
 def _measure(
     subject: Subject, settings: Settings, scratch: Path, progress: Progress
-) -> tuple[list[Row], list[Failure]]:
+) -> tuple[list[Row], list[Failure], tuple[str, ...]]:
     opened, failures = measure_accuracy(
         subject,
         shelf=ImageShelf(subject, scratch),
@@ -138,7 +138,7 @@ def _measure(
 
     measured = [model for model in opened if model.candidate.name in rounds]
     if not measured:
-        return [], failures
+        return [], failures, ()
     reference = _find_reference(measured, settings.reference, strict=False).candidate.name
     rows = [
         _row(
@@ -150,7 +150,12 @@ def _measure(
         )
         for model in measured
     ]
-    return sorted(rows, key=lambda row: row.latency_us.p50.value), failures
+    assumed = tuple(
+        f"{model.candidate.name}: assumed: {'; '.join(model.facts.assumed)}."
+        for model in measured
+        if model.facts.assumed
+    )
+    return sorted(rows, key=lambda row: row.latency_us.p50.value), failures, assumed
 
 
 def _stage(progress: Progress, start: int, end: int) -> Report:
@@ -186,7 +191,11 @@ def _measure_memory(
         report(index / len(jobs), f"memory, {job.candidate.label}")
         try:
             with WorkerProcess(
-                job.candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
+                job.candidate.path,
+                threads=settings.threads,
+                timeout=settings.timeout,
+                folder=scratch,
+                opening=settings.opening,
             ) as worker:
                 answer = worker.ask("peak_memory", images=str(job.images), predictions=_MEMORY_PREDICTIONS)
         except WorkerError as error:

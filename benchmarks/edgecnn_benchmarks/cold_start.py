@@ -1,5 +1,6 @@
 """Cold start: from starting a process to its first answer, Python and all imports included."""
 
+import json
 import random
 import subprocess
 import sys
@@ -23,6 +24,16 @@ from edgecnn_runtime import Classifier
 print(Classifier.open(sys.argv[1], threads=int(sys.argv[2])).predict(sys.argv[3]).label, flush=True)
 """
 
+# The same for a model that does not say everything about itself.
+STRANGER = """\
+import json, pathlib, sys
+from edgecnn_runtime import Classifier
+from edgecnn_runtime.opening import Opening
+opening = Opening.from_document(json.loads(sys.argv[4]))
+classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
+print(classifier.predict(sys.argv[3]).label, flush=True)
+"""
+
 
 def measure_cold_starts(
     jobs: Sequence[Job], *, settings: Settings, scratch: Path, report: Report
@@ -44,9 +55,13 @@ def measure_cold_starts(
             name = job.candidate.name
             report(number / (1 + settings.starts), f"cold start {number + 1}, {job.candidate.label}")
             arguments = [str(job.candidate.path.resolve()), str(settings.threads), str(pictures[job.images])]
+            program = PROGRAM
+            if settings.opening != Settings().opening:
+                program = STRANGER
+                arguments.append(json.dumps(settings.opening.to_document()))
             try:
                 took = start_to_first_line(
-                    [sys.executable, "-c", PROGRAM, *arguments], timeout=settings.timeout, folder=scratch
+                    [sys.executable, "-c", program, *arguments], timeout=settings.timeout, folder=scratch
                 )
             except WorkerError as error:
                 failures[name] = error

@@ -95,7 +95,11 @@ def _measure(job: Job, *, models: int, settings: Settings, scratch: Path) -> Rou
     # So that the least number of rounds fits into the time given, and no long round is taken for a hanging one.
     limit = min(settings.max_secs / MIN_ROUNDS / models, settings.timeout / 3)
     with WorkerProcess(
-        job.candidate.path, threads=settings.threads, timeout=settings.timeout, folder=scratch
+        job.candidate.path,
+        threads=settings.threads,
+        timeout=settings.timeout,
+        folder=scratch,
+        opening=settings.opening,
     ) as worker:
         answer = worker.ask(
             "measure",

@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
@@ -28,6 +29,7 @@ from numpy.typing import NDArray
 
 from edgecnn_benchmarks.peak_memory import peak_memory_bytes
 from edgecnn_runtime import Classifier
+from edgecnn_runtime.opening import Opening
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32
@@ -36,8 +38,9 @@ _BATCH = 32
 class Worker:
     """One opened model and what can be asked of it."""
 
-    def __init__(self, *, model: str, threads: int) -> None:
-        self._classifier = Classifier.open(model, threads=threads)
+    def __init__(self, *, model: str, threads: int, opening: dict[str, Any] | None = None) -> None:
+        how = Opening() if opening is None else Opening.from_document(opening)
+        self._classifier = Classifier.open_as(Path(model), how, threads=threads)
 
     def facts(self) -> dict[str, Any]:
         """Tell what the file says about itself."""
@@ -47,6 +50,7 @@ class Worker:
             "input": dataclasses.asdict(manifest.input),
             "scheme": manifest.scheme,
             "backend": self._classifier.backend.name,
+            "assumed": self._classifier.contract.assumed,
         }
 
     def measure(

@@ -31,8 +31,17 @@ class OpenedModel:
     record: RunRecord | None  # of that run
 
 
-def open_model(target: Path) -> OpenedModel:
+def _open_file(path: Path) -> Classifier:
+    with native_output_kept():
+        return Classifier.open(path, threads=available_cpus())
+
+
+def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_file) -> OpenedModel:
     """Open a run folder (its `model.keras`) or a model file of any format that the runtime reads.
+
+    Args:
+        target: the folder or the file.
+        open_file: opens a model file, with what the user says about one that others made.
 
     Raises:
         InputError: neither, or a run that was not finished.
@@ -54,8 +63,7 @@ def open_model(target: Path) -> OpenedModel:
             run=folder,
             record=record,
         )
-    with native_output_kept():
-        classifier = Classifier.open(target, threads=available_cpus())
+    classifier = open_file(target)
     folder = RunFolder(target.resolve().parent.parent)
     exported = target.resolve().parent == folder.export and folder.record.exists()
     return OpenedModel(

@@ -154,8 +154,8 @@ def adopt(
 
 
 def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
-    from edgecnn_export.adopted.labels import read_labels
-    from edgecnn_export.adopted.pixel_scaling import scaling_of_options
+    from edgecnn_runtime.labels import read_labels
+    from edgecnn_runtime.pixel_scaling import scaling_of_options
 
     labels = None if options.labels is None else read_labels(options.labels)
     if options.application is not None:
