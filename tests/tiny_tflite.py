@@ -21,6 +21,7 @@ class TinyTensor:
     scales: Sequence[float] = ()
     axis: int = 0
     signature: tuple[int, ...] | None = None  # with -1 for an open size
+    zero_point: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _tensor(model: Any, tensor: TinyTensor, name: str) -> Any:
     if tensor.scales:
         quantization = schema.QuantizationParametersT()
         quantization.scale = np.array(tensor.scales, np.float32)
-        quantization.zeroPoint = np.zeros(len(tensor.scales), np.int64)
+        quantization.zeroPoint = np.full(len(tensor.scales), tensor.zero_point, np.int64)
         quantization.quantizedDimension = tensor.axis
         packed.quantization = quantization
     return packed

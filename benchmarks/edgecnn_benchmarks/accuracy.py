@@ -60,6 +60,7 @@ def measure_accuracy(
                 threads=settings.threads[0],
                 timeout=settings.timeout,
                 folder=scratch,
+                opening=settings.opening,
                 command=candidate.worker,
             ) as worker:
                 try:

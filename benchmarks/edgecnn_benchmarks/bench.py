@@ -96,7 +96,7 @@ def bench(
         undecided=find_undecided(rows),
         energy_absent=energy.why_absent() if reference.energy_mj is None else None,
         partial=partial,
-        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels),
+        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels) + measurement.assumed,
         folder=folder,
         pictures=pictures,
     )

@@ -1,5 +1,6 @@
 """Cold start: from starting a process to its first answer, Python and all imports included."""
 
+import json
 import random
 import subprocess
 import sys
@@ -39,10 +40,27 @@ print(int(np.argmax({call})), flush=True)
 _KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.predict(pixels, verbose=0)[0]"}
 
 
-def program(job: Job) -> str:
-    """Return the program of a row: of the Keras model, that of its way."""
-    way = job.candidate.keras_way
-    return PROGRAM if way is None else KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
+# The same for a model that does not say everything about itself.
+STRANGER = """\
+import json, pathlib, sys
+from edgecnn_runtime import Classifier
+from edgecnn_runtime.opening import Opening
+opening = Opening.from_document(json.loads(sys.argv[4]))
+classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
+print(classifier.predict(sys.argv[3]).label, flush=True)
+"""
+
+
+def command(job: Job, *, picture: Path, settings: Settings) -> list[str]:
+    """Return the command line of a row's cold start."""
+    arguments = [str(job.candidate.path.resolve()), str(job.threads), str(picture)]
+    way, program = job.candidate.keras_way, PROGRAM
+    if way is not None:
+        program = KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
+    elif settings.opening != Settings().opening:
+        program = STRANGER
+        arguments.append(json.dumps(settings.opening.to_document()))
+    return [sys.executable, "-c", program, *arguments]
 
 
 class ColdStarts:
@@ -71,10 +89,9 @@ class ColdStarts:
                 if job.name in self.failures:
                     continue
                 report(number / (1 + settings.starts), f"cold start {number + 1}, {job.label}")
-                arguments = [str(job.candidate.path.resolve()), str(job.threads), str(pictures[job.images])]
                 try:
                     took = start_to_first_line(
-                        [sys.executable, "-c", program(job), *arguments],
+                        command(job, picture=pictures[job.images], settings=settings),
                         timeout=settings.timeout,
                         folder=self._scratch,
                     )

@@ -6,12 +6,13 @@ with situations that no test machine is in.
 
 import enum
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_benchmarks.extras import Extra, installed_extras
 from edgecnn_benchmarks.machine import Machine, describe_machine
-from edgecnn_benchmarks.probes import BackendProbe, Gpu, probe_backends, probe_gpu
+from edgecnn_benchmarks.probes import BackendProbe, DelegateProbe, Gpu, probe_backends, probe_delegates, probe_gpu
 
 # The values that TensorFlow takes for yes (tensorflow/__init__.py).
 _YES = ("1", "true", "True")
@@ -64,9 +65,10 @@ class Situation:
     home_writable: bool
     data_exists: bool
     legacy_keras: bool
+    delegates: tuple[DelegateProbe, ...] = ()
 
 
-def look(places: Places) -> Situation:
+def look(places: Places, *, delegates: Sequence[str] = ()) -> Situation:
     """Look at this machine and this environment; takes a second or two, a minute where a library hangs."""
     return Situation(
         machine=describe_machine(),
@@ -77,6 +79,7 @@ def look(places: Places) -> Situation:
         home_writable=_is_writable(places.home),
         data_exists=places.data is not None and places.data.is_dir(),
         legacy_keras=os.environ.get("TF_USE_LEGACY_KERAS") in _YES,
+        delegates=probe_delegates(delegates),
     )
 
 
@@ -85,6 +88,7 @@ def find_problems(situation: Situation) -> tuple[Problem, ...]:
     problems = [
         *_package_problems(situation.extras),
         *_backend_problems(situation.backends, situation.gpu),
+        *_delegate_problems(situation.delegates),
         *_environment_problems(situation),
         *_gpu_problems(situation.gpu),
         *_cpu_problems(situation.machine),
@@ -134,7 +138,8 @@ def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
 def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Problem]:
     problems = []
     for backend in backends:
-        if len(backend.packages) > 1:
+        # The packages of LiteRT live side by side; those of ONNX Runtime have one import name.
+        if len(backend.packages) > 1 and backend.name == "onnxruntime":
             # Removing one of them also removes files of the other, so both go and one comes back.
             kept = backend.packages[-1] if gpu.devices else backend.packages[0]
             problems.append(
@@ -161,6 +166,18 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Prob
             )
         )
     return problems
+
+
+def _delegate_problems(delegates: tuple[DelegateProbe, ...]) -> list[Problem]:
+    return [
+        Problem(
+            Severity.BROKEN,
+            f"the delegate {delegate.text} does not load: {delegate.error}",
+            "install its maker's library for this processor, connect its hardware, and name the library by its path",
+        )
+        for delegate in delegates
+        if delegate.error is not None
+    ]
 
 
 def _environment_problems(situation: Situation) -> list[Problem]:

@@ -23,7 +23,8 @@ from edgecnn_runtime.run_folder import RunFolder
 class KerasModel:
     """The `model.keras` of a run: `model(pixels, training=False)`, or `model.predict(pixels)`."""
 
-    def __init__(self, *, model: str, threads: int, way: str) -> None:
+    def __init__(self, *, model: str, threads: int, way: str, opening: dict[str, Any] | None = None) -> None:
+        del opening  # of model files
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
             import keras
@@ -47,6 +48,7 @@ class KerasModel:
             "scheme": "float32",
             "backend": f"keras {self._way}",
             "provider": self._provider,
+            "assumed": (),
         }
 
     def predict_proba(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

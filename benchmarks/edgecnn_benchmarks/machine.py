@@ -27,6 +27,7 @@ PACKAGES = (
     "numpy",
     "Pillow",
     "ai-edge-litert",
+    "tflite-runtime",
     "onnxruntime",
     "onnxruntime-gpu",
     "tensorflow",

@@ -109,6 +109,15 @@ class Measurement:
         """The labelled images of the models, where there are any."""
         return next((model.images for model in self._opened if model.images is not None), None)
 
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """What nobody said about the files that others made."""
+        return tuple(
+            f"{model.candidate.name}: assumed: {'; '.join(model.facts.assumed)}."
+            for model in self._opened
+            if model.facts.assumed
+        )
+
     def answers(self, reference: str) -> tuple[Answers, ...]:
         """Set what each file answered against what the reference, the name of one, did."""
         model = next(model for model in self._opened if model.candidate.name == reference)

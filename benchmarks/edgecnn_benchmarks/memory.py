@@ -40,6 +40,7 @@ class Memories:
                     threads=job.threads,
                     timeout=self._settings.timeout,
                     folder=self._scratch,
+                    opening=self._settings.opening,
                     command=job.candidate.worker,
                 ) as worker:
                     answer = worker.ask("memory", images=str(job.images), predictions=PREDICTIONS)

@@ -80,7 +80,9 @@ class Row:
     @property
     def format(self) -> str:
         """The file's format, as its suffix and as a class in the report's style sheet."""
-        return {"litert": "tflite", "onnxruntime": "onnx"}.get(self.backend, "keras")
+        if self.backend.startswith("keras"):
+            return "keras"
+        return "onnx" if self.backend == "onnxruntime" else "tflite"
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,7 @@ class Rounds:
             threads=job.threads,
             timeout=settings.timeout,
             folder=self._scratch,
+            opening=settings.opening,
             command=job.candidate.worker,
         ) as worker:
             answer = worker.ask(

@@ -1,8 +1,9 @@
 """How a benchmark measures."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.opening import Opening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +34,8 @@ class Settings:
     with_keras: bool = False
     # Of the order in which the rows take their turns.
     seed: int = 0
+    # How the files are opened: where they run, and what the user says about those that others made.
+    opening: Opening = field(default_factory=lambda: Opening(only_strangers=True))
 
     def __post_init__(self) -> None:
         for name, value, least in (

@@ -8,6 +8,7 @@ from edgecnn_benchmarks.quantities import microseconds, percent, size, times
 from edgecnn_benchmarks.result import Row
 from edgecnn_benchmarks.rounds import speedups
 from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.thread_counts import choose_threads
 
 # Accuracy that may be given for speed, as a share: one point.
 MAX_DROP = 0.01
@@ -84,6 +85,7 @@ def notes(rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labe
             f"The machine was busy when the benchmark began (load average {machine.load_average[0]:.2f} on "
             f"{machine.available_cpus} processors): ratios can be trusted, bare latencies less."
         )
+    said += [choice.sentence for choice in choose_threads([row for row in rows if row.batch == settings.batch[0]])]
     if not has_labels:
         said.append("No labelled images were given (--data), so no accuracy was measured.")
     return tuple(said)

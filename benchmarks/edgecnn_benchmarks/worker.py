@@ -4,7 +4,7 @@
 
 JSON lines on stdin and stdout, one answer a request; an answer with `error` instead of a result tells what failed.
 
-    {"do": "open", "model": PATH, "threads": 1}      -> labels, input, scheme, backend, provider, load_s
+    {"do": "open", "model": PATH, "threads": 1}      -> labels, input, scheme, backend, provider, assumed, load_s
     {"do": "measure", "images": NPY, …}              -> latencies_ns, first_ns, warmup_runs, stable, energy_uj
     {"do": "classify", "images": NPY, "start": 0, …} -> classes, probabilities
     {"do": "memory", "images": NPY, …}               -> steady_bytes, peak_bytes
@@ -21,6 +21,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, TextIO
 
 import numpy as np
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from edgecnn_benchmarks.energy import read_counters, used_uj
 from edgecnn_benchmarks.peak_memory import peak_memory_bytes, resident_memory_bytes
 from edgecnn_runtime import Classifier
+from edgecnn_runtime.opening import Opening
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32
@@ -52,8 +54,9 @@ class Model(Protocol):
 class ModelFile:
     """A model file, opened as a user's program does."""
 
-    def __init__(self, *, model: str, threads: int) -> None:
-        self._classifier = Classifier.open(model, threads=threads)
+    def __init__(self, *, model: str, threads: int, opening: dict[str, Any] | None = None) -> None:
+        how = Opening() if opening is None else Opening.from_document(opening)
+        self._classifier = Classifier.open_as(Path(model), how, threads=threads)
         self.predict_proba = self._classifier.predict_proba
 
     def facts(self) -> dict[str, Any]:
@@ -65,6 +68,7 @@ class ModelFile:
             "scheme": manifest.scheme,
             "backend": backend.name,
             "provider": backend.provider,
+            "assumed": self._classifier.contract.assumed,
         }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.opening import Opening
 from edgecnn_runtime.process_end import describe_end
 
 WORKER = (sys.executable, "-m", "edgecnn_benchmarks.worker")
@@ -39,13 +40,22 @@ class ModelFacts:
     provider: str | None = None
     # Seconds the worker took to open it.
     load_s: float = 0.0
+    # What nobody said about a file that others made.
+    assumed: tuple[str, ...] = ()
 
 
 class WorkerProcess:
     """One process that has opened one model; a context manager that ends it."""
 
     def __init__(
-        self, model: Path, *, threads: int, timeout: float, folder: Path, command: Sequence[str] = WORKER
+        self,
+        model: Path,
+        *,
+        threads: int,
+        timeout: float,
+        folder: Path,
+        opening: Opening = Opening(),  # noqa: B008, frozen
+        command: Sequence[str] = WORKER,
     ) -> None:
         """Start the process and let it open the model.
 
@@ -53,6 +63,7 @@ class WorkerProcess:
             model: the model file.
             threads: threads within one inference.
             timeout: seconds without an answer after which the process counts as hanging.
+            opening: how the file is opened.
             folder: an empty working folder, where no file of the user's shadows a module.
             command: what speaks the protocol of `worker.py`.
 
@@ -74,7 +85,7 @@ class WorkerProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            facts = self.ask("open", model=str(model.resolve()), threads=threads)
+            facts = self.ask("open", model=str(model.resolve()), threads=threads, opening=opening.to_document())
         except BaseException:
             self.close(at_once=True)
             raise
@@ -85,6 +96,7 @@ class WorkerProcess:
             backend=facts["backend"],
             provider=facts["provider"],
             load_s=facts["load_s"],
+            assumed=tuple(facts.get("assumed", ())),
         )
 
     def ask(self, do: str, **options: Any) -> Mapping[str, Any]:

@@ -5,8 +5,10 @@ Lite Support) and the label file that it names; edgecnn reads its manifest, an a
 Associated files are an uncompressed zip behind the model.
 """
 
+import dataclasses
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn_export.tflite_flatbuffer import pack, unpack
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
+from edgecnn_runtime.model_files.whole import sealed
 
 LABEL_FILE = "labels.txt"
 
@@ -41,8 +44,10 @@ def embed_in_tflite(content: bytes, manifest: Manifest) -> bytes:
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(_metadata(manifest), np.uint8)
     model.buffers.append(buffer)
-    files = {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: manifest.to_json()}
-    return _append_files(pack(model), files)
+    packed = pack(model)
+    manifest = dataclasses.replace(manifest, content_crc32=None)
+    files = {LABEL_FILE: "\n".join(manifest.labels) + "\n", TFLITE_FILE: sealed(manifest, zlib.crc32(packed))}
+    return _append_files(packed, files)
 
 
 def _append_files(content: bytes, files: Mapping[str, str]) -> bytes:

@@ -9,7 +9,8 @@ Importing this package loads numpy and nothing heavier; an interpreter is loaded
 Pillow when an image is decoded.
 """
 
-from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.classifier import Classifier, Mode
+from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import (
     EdgecnnError,
     GateError,
@@ -19,7 +20,7 @@ from edgecnn_runtime.errors import (
     ModelError,
     SourceError,
 )
-from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Manifest, Resize
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.smoothing import Smoothing
 from edgecnn_runtime.stream import StreamResult, stream
@@ -28,14 +29,19 @@ from edgecnn_runtime.version import __version__
 __all__ = [
     "Classifier",
     "Colour",
+    "Contract",
+    "Decode",
     "EdgecnnError",
+    "Fact",
     "GateError",
     "ImageError",
     "InputError",
     "InputSpec",
     "Manifest",
     "MissingExtraError",
+    "Mode",
     "ModelError",
+    "Origin",
     "Prediction",
     "Resize",
     "Smoothing",

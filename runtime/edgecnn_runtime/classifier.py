@@ -1,23 +1,38 @@
 """The class that other people's programs embed: an image in, a label out."""
 
+import enum
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import Backend, open_backend
-from edgecnn_runtime.errors import ImageError, ModelError
+from edgecnn_runtime.backends import Backend, Provider, is_model_file, open_backend
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.contract import Contract
+from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.errors import ImageError, InputError, ModelError
+from edgecnn_runtime.foreign.given import Given
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.opening import Opening
+from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.foreign.adapter import Adapter
     from edgecnn_runtime.pipeline import Item
+
+
+class Mode(enum.StrEnum):
+    """What the processors are used for."""
+
+    THROUGHPUT = "throughput"  # each takes images of its own, with an interpreter of one thread
+    LATENCY = "latency"  # all work on one image
 
 
 class Classifier:
@@ -26,7 +41,7 @@ class Classifier:
     Safe to share between threads: they take turns. For all cores, use `predict_many`.
     """
 
-    def __init__(self, backend: Backend, manifest: Manifest) -> None:
+    def __init__(self, backend: Backend, manifest: Manifest, contract: Contract | None = None) -> None:
         """Join an opened backend and its manifest; `Classifier.open` does both from a file.
 
         Raises:
@@ -42,29 +57,111 @@ class Classifier:
         self.manifest = manifest
         self.labels = manifest.labels
         self.backend = backend
+        # What is taken for granted about the file, and who said so.
+        self.contract = contract or Contract.of_manifest(manifest)
         self._shape = backend.input_shape
         self._lock = threading.Lock()
+        self._threads = 1
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, threads: int = 1) -> "Classifier":
-        """Open a model file that edgecnn exported.
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        threads: int | None = None,
+        mode: Mode | str = Mode.THROUGHPUT,
+        provider: Provider | str = Provider.CPU,
+        allow_fallback: bool = False,
+        delegates: Sequence[Delegate | str] = (),
+        labels: str | os.PathLike[str] | Sequence[str] | None = None,
+        scale: Numbers | None = None,
+        mean: Numbers | None = None,
+        std: Numbers | None = None,
+        preprocess: str | None = None,
+        layout: str | None = None,
+        colour: str | None = None,
+        resize: str | None = None,
+        imgsz: int | tuple[int, int] | None = None,
+        output_is: str | None = None,
+        trusted: bool = False,
+    ) -> "Classifier":
+        """Open a model file: one that edgecnn exported, or anybody's.
+
+        An exported file says everything about itself. Of another, what neither its metadata nor the caller says is
+        assumed; `contract` tells what, and where each fact comes from.
 
         Args:
             path: a `.tflite` file (LiteRT) or `.onnx` file (ONNX Runtime).
-            threads: threads within one inference. Small models are fastest with 1.
+            threads: threads within one inference; default: by `mode`. Small models are fastest with 1.
+            mode: "throughput", one thread an inference and one inference a processor in `predict_many`, or "latency",
+                all processors that this process may use (its affinity and its cgroup's quota) for one inference.
+            provider: where ONNX Runtime computes: "cpu", "cuda" or "tensorrt".
+            allow_fallback: whether the CPU will do where `provider` is not there.
+            delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
+            labels: the classes in the order of the outputs: a file with one a line, "a,b,c", or a sequence.
+            scale: what pixels 0…255 are multiplied by, a number or "1/255".
+            mean: then taken off: one number or three, red, green, blue.
+            std: then divided by.
+            preprocess: in place of these: "caffe", "tf", "torch" or "none", as keras.applications names them.
+            layout: "nhwc" or "nchw", where the shape of the input fits both.
+            colour: "rgb", "bgr" or "grey".
+            resize: how images get the size of the input: "squash", "crop" or "pad".
+            imgsz: height and width, where the model takes images of any size.
+            output_is: "logits" or "probabilities", where the graph does not tell.
+            trusted: open a stranger's file at once. Otherwise it is first tried in a process of its own, since a
+                damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
-            ModelError: missing, damaged, not an image classifier, or without the manifest of edgecnn.
+            ModelError: missing, damaged, or not an image classifier.
+            InputError: an argument does not fit the model, or is needed for it; a provider or delegate is not there.
             MissingExtraError: the interpreter for this format is not installed.
         """
-        path = Path(path)
-        backend = open_backend(path, threads=threads)
-        if backend.manifest_json is None:
-            raise ModelError(
-                f"{path}: a model with the manifest of edgecnn expected, got one without; "
-                "export it with 'edgecnn export'"
-            )
-        return cls(backend, Manifest.from_json(backend.manifest_json))
+        given = Given.of(
+            labels=labels,
+            scale=scale,
+            mean=mean,
+            std=std,
+            preprocess=preprocess,
+            layout=layout,
+            colour=colour,
+            resize=resize,
+            imgsz=imgsz,
+            output_is=output_is,
+        )
+        opening = Opening(
+            given=given,
+            provider=_provider(provider),
+            allow_fallback=allow_fallback,
+            delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
+            tried=trusted,
+        )
+        return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
+
+    @classmethod
+    def open_as(cls, path: Path, opening: Opening, *, threads: int = 1) -> "Classifier":
+        """Do the work of `open`, which tells what is promised."""
+        adapter = _adapter_for(path, opening)
+        backend = open_backend(
+            path,
+            threads=threads,
+            provider=opening.provider,
+            allow_fallback=opening.allow_fallback,
+            delegates=opening.delegates,
+            adapt=adapter,
+        )
+        if backend.manifest_json is not None:
+            if opening.given.options and not opening.only_strangers:
+                raise InputError(
+                    f"{path}: its manifest tells {', '.join(opening.given.options)}; leave out what is for models that "
+                    "others made"
+                )
+            classifier = cls(backend, Manifest.from_json(backend.manifest_json))
+        else:
+            assert adapter is not None  # the file has no manifest
+            assert adapter.manifest is not None  # the backend has asked it
+            classifier = cls(backend, adapter.manifest, adapter.contract)
+        classifier._threads = threads
+        return classifier
 
     def predict(self, image: ImageSource) -> Prediction:
         """Classify one image of any size: a path, encoded bytes, a Pillow image or uint8 RGB or grey pixels.
@@ -103,14 +200,16 @@ class Classifier:
 
         Args:
             paths: files to read, of any number; an iterator is read as the work goes on.
-            workers: threads; default: the processors this process may use. Open the classifier with one thread, so
-                that they do not compete for the cores.
+            workers: threads; default: as many as there are processors this process may use for the threads of each,
+                so that they do not compete.
 
         Raises:
             ValueError: fewer than 1 worker.
         """
         from edgecnn_runtime.pipeline import classify_files
 
+        if workers is None:
+            workers = max(1, available_cpus() // self._threads)
         return classify_files(self.backend, self.manifest, paths, workers=workers)
 
     def verify(self) -> GoldenResult:
@@ -121,8 +220,46 @@ class Classifier:
         """
         golden = self.manifest.golden
         if golden is None:
-            raise ModelError(f"{self.manifest.name}: a golden check in the manifest expected, got none; export again")
+            raise ModelError(
+                f"{self.manifest.name}: a golden check in the manifest expected, got none; only files that edgecnn "
+                "exported carry one: export again"
+            )
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
+
+
+def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
+    """Return what adapts a stranger's file, once that was tried; None for a file of edgecnn, which is whole.
+
+    Only strangers' files load what they need: on a device that is 20 ms of a cold start.
+    """
+    from edgecnn_runtime.model_files.whole import read_whole_manifest
+
+    # What is no model file at all, `open_backend` says.
+    if not is_model_file(path) or read_whole_manifest(path) is not None:
+        return None
+    from edgecnn_runtime.foreign.adapter import Adapter
+    from edgecnn_runtime.trial import try_opening
+
+    if not opening.tried:
+        try_opening(path, opening)
+    return Adapter(path, opening.given)
+
+
+def threads_of(mode: Mode | str) -> int:
+    """Return how many threads one inference takes in a mode.
+
+    Raises:
+        InputError: no such mode.
+    """
+    if mode not in list(Mode):
+        raise InputError(f"mode: {' or '.join(Mode)} expected, got {mode!r}")
+    return available_cpus() if Mode(mode) is Mode.LATENCY else 1
+
+
+def _provider(name: Provider | str) -> Provider:
+    if name not in list(Provider):
+        raise InputError(f"--provider: {', '.join(Provider)} expected, got {name!r}")
+    return Provider(name)
 
 
 def _shape_message(shape: tuple[int, int, int], pixels: NDArray[Any]) -> str:

@@ -46,9 +46,11 @@ class MissingExtraError(EdgecnnError, ImportError):
     LiteRT needs the package ai-edge-litert, which is not installed; run: pip install "edgecnn[litert]"
     """
 
-    def __init__(self, what: str, *, package: str, extra: str) -> None:
+    def __init__(self, what: str, *, package: str, extra: str, instead: str | None = None) -> None:
+        """Name the package and the line that installs it; `instead` is another package that will do."""
         super().__init__(
             f'{what} needs the package {package}, which is not installed; run: pip install "edgecnn[{extra}]"'
+            + (f", or where that has no wheel: pip install {instead}" if instead else "")
         )
 
 

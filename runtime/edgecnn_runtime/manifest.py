@@ -35,6 +35,15 @@ class Resize(enum.StrEnum):
     PAD = "pad"  # the longer side fits, the rest is the background
 
 
+class Decode(enum.StrEnum):
+    """How much of a photo that is much larger than the input is decoded."""
+
+    FULL = "full"  # every pixel
+    # JPEGs at 1/2, 1/4 or 1/8 of their size, while that is at least twice the input's: what Pillow's `thumbnail` does.
+    # The libraries skip the work for the pixels that resizing would average away. Smaller images stay as they are.
+    SCALED = "scaled"
+
+
 class Scheme(enum.StrEnum):
     """How weights and activations are stored."""
 
@@ -59,6 +68,8 @@ class InputSpec:
     resize: Resize = Resize.SQUASH
     # What a transparent pixel and a padded border show, RGB.
     background: tuple[int, int, int] = (255, 255, 255)
+    # Full in files and sets from before there was a choice.
+    decode: Decode = Decode.FULL
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
@@ -86,6 +97,7 @@ class InputSpec:
             colour=Colour(document["colour"]),
             resize=Resize(document["resize"]),
             background=(red, green, blue),
+            decode=Decode(document.get("decode", Decode.FULL)),
         )
 
 
@@ -163,6 +175,8 @@ class Manifest:
     versions: Mapping[str, str] = field(default_factory=dict)
     licence: str | None = None
     optimization: Optimization | None = None
+    # Of the file: `model_files/whole.py`; None in files of earlier versions. The last field, since it is set last.
+    content_crc32: int | None = None
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
@@ -225,6 +239,7 @@ def _manifest_from(document: dict[str, Any]) -> Manifest:
         versions={str(key): str(value) for key, value in document.get("versions", {}).items()},
         licence=document.get("licence"),
         optimization=Optimization(**optimization) if optimization else None,
+        content_crc32=int(crc) if (crc := document.get("content_crc32")) is not None else None,
     )
 
 

@@ -2,7 +2,8 @@
 
 decode -> EXIF orientation -> background under transparency -> RGB or grey -> resize. Training, calibration,
 evaluation, benchmark and device all call `read_image`, so they cannot disagree. Pillow does all of it in
-integer arithmetic, so that x86 and ARM give the same bytes. Scaling and means are inside the model's graph.
+integer arithmetic, so that x86 and ARM give the same bytes. Large JPEGs are decoded at a fraction of their size
+where the input says so. Scaling and means are inside the model's graph.
 """
 
 import os
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import ImageError
-from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -24,6 +25,10 @@ ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Image | NDArray[Any]"
 # A photo of this size takes 270 MB decoded; anything larger is taken for a decompression bomb. It is where Pillow
 # begins to warn (`Image.MAX_IMAGE_PIXELS`), so that no warning of its own is seen beside our error.
 MAX_PIXELS = 89_478_485
+
+# How many times larger than the input a photo is decoded at least, where it is scaled while it is decoded: the
+# `reducing_gap` of Pillow's `Image.thumbnail`.
+_REDUCING_GAP = 2
 
 
 def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
@@ -57,9 +62,15 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
     try:
         with Image.open(file) as image:
             _check_size(name, image.size)
+            if spec.decode is Decode.SCALED:
+                # For both sides, since EXIF may turn the image. Only JPEG can do it; for others this does nothing.
+                side = _REDUCING_GAP * max(spec.height, spec.width)
+                image.draft(None, (side, side))
             image.load()
             return _fit(image, spec)
-    except (ImageError, MemoryError):
+    except ImageError as error:
+        raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
+    except MemoryError:
         raise
     except FileNotFoundError:
         raise ImageError(f"{name}: an image file expected, no such file") from None
@@ -67,7 +78,8 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
         raise ImageError(f"{name}: an image file expected, got a folder") from None
     except PermissionError:
         raise ImageError(f"{name}: a readable file expected; permission denied") from None
-    except Image.DecompressionBombError:
+    # A warning between Pillow's limit, which is ours, and twice that; an error where warnings are.
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(f"{name}: at most {MAX_PIXELS:,} pixels expected, got more") from None
     # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
     except Exception as error:

@@ -1,56 +1,15 @@
 import dataclasses
 
 import pytest
+from tiny_rows import row
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate, tells_apart
+from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.result import Latency, Row
-from edgecnn_benchmarks.rounds import Round, speedup, speedups
+from edgecnn_benchmarks.result import Row
+from edgecnn_benchmarks.rounds import Round, speedup
 from edgecnn_benchmarks.scatter import pareto_front
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.verdict import notes, recommend, verdict
-from edgecnn_runtime.accuracy import Accuracy
-
-# A small disturbance of each round, the same for every model in it; and two that are not shared.
-_SHARED = (0, 3, 1, 7, 2, 0, 5, 1)
-_OWN = {"even": (0, 0, 0, 0, 0, 0, 0, 0), "odd": (1, -1, 1, -1, 1, -1, 1, -1)}
-
-
-def row(
-    name: str, *, us: float, correct: int | None, size: int = 1000, jitter: str = "even", reference: Row | None = None
-) -> Row:
-    """A row with eight rounds around a latency."""
-    rounds = tuple(
-        Round(us + shared + own, us, us, us, 1e6 / us, 50) for shared, own in zip(_SHARED, _OWN[jitter], strict=True)
-    )
-    p50 = median_estimate([measured.p50_us for measured in rounds])
-    return Row(
-        name=name,
-        label=name,
-        file=name,
-        provider=None,
-        threads=1,
-        batch=1,
-        gzip_bytes=None,
-        quantiles_us=(),
-        told_apart=None if reference is None else tells_apart(speedups(rounds, reference.rounds)),
-        load_s=Estimate(0.1, 0.1, 0.1),
-        first_us=p50,
-        steady_memory_bytes=None,
-        energy_mj=None,
-        scheme="float32",
-        backend="litert",
-        size_bytes=size,
-        latency_us=Latency(p50, p50, p50, p50),
-        images_per_s=Estimate(1e6 / us, 1e6 / us, 1e6 / us),
-        speedup=None if reference is None else speedup(rounds, reference.rounds),
-        rounds=rounds,
-        cold_start_s=None,
-        peak_memory_bytes=None,
-        accuracy=None if correct is None else Accuracy(correct, 1000),
-        agreement=None,
-    )
-
 
 FLOAT = row("float", us=300, correct=980, size=4000)
 INT8 = row("int8", us=100, correct=975, reference=FLOAT)

@@ -75,3 +75,10 @@ def test_quiet_says_only_what_is_broken(tmp_path):
     broken = doctor("--quiet", EDGECNN_HOME=str(tmp_path), TF_USE_LEGACY_KERAS="1")
     assert (broken.returncode, broken.stdout) == (1, "")
     assert "unset TF_USE_LEGACY_KERAS" in broken.stderr
+
+
+def test_a_delegate_that_is_asked_for_is_tried(tmp_path):
+    done = doctor("--delegate", str(tmp_path / "missing.so"), EDGECNN_HOME=str(tmp_path))
+    assert done.returncode == 1
+    assert "missing.so: does not load" in done.stdout
+    assert "cannot open shared object file" in done.stdout

@@ -139,10 +139,13 @@ def test_a_video_is_served_as_a_camera(model: Path, tmp_path: Path) -> None:
                 pass
             assert address.ask("/v1/frame.jpg").body[:2] == b"\xff\xd8"
             assert address.ask("/v1/model").document["camera"]["state"] == "live"
+            with socket.create_connection(("127.0.0.1", address.port)) as leaving:
+                leaving.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                leaving.recv(100)
             code, said = served.end(signal.SIGTERM)  # with the event stream open
             answer.read()
     assert code == 0
-    assert "secret" not in said
+    assert said.splitlines()[1:] == ["ended"]  # no password, and nothing about viewers that come and go
 
 
 def test_the_lines_of_the_readme_run_as_written(model: Path, tmp_path: Path) -> None:
@@ -230,3 +233,14 @@ def test_without_the_extra(package: str, model: Path, monkeypatch: pytest.Monkey
     result = CliRunner().invoke(app, ["serve", str(model)])
     assert isinstance(result.exception, MissingExtraError)
     assert str(result.exception).endswith('which is not installed; run: pip install "edgecnn[serve]"')
+
+
+def test_a_model_that_others_made(tmp_path: Path) -> None:
+    strange = tiny_onnx(tmp_path / "strange.onnx", manifest=False)
+    with serving(strange, "--labels", "night,day") as (served, address):
+        assert address.classify(png(250)).document["results"][0]["label"] == "day"
+        document = address.ask("/v1/model").document
+        assert document["labels"] == ["night", "day"]
+        _, said = served.end(signal.SIGTERM)
+    assumed = [line.removeprefix("assumed: ") for line in said.splitlines() if line.startswith("assumed: ")]
+    assert document["assumed"] == assumed != []

@@ -17,9 +17,9 @@ from edgecnn_export.adopted.application import (
     foreign_application,
     imagenet_labels,
 )
-from edgecnn_export.adopted.pixel_scaling import PixelScaling
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.pixel_scaling import PixelScaling
 
 SIDE = 32
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, SIDE, SIDE, 3), np.uint8)

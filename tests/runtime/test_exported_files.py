@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn_export.formats import FORMATS, Format
-from edgecnn_runtime import Classifier, ModelError
+from edgecnn_runtime import Classifier, InputError, ModelError
+from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.run_folder import RunFolder
 
 
@@ -60,10 +61,15 @@ def test_what_is_no_model_is_a_model_error(tmp_path: Path, name: str, message: s
         Classifier.open(tmp_path / name)
 
 
-def test_a_model_without_a_manifest_says_so(exported_run: RunFolder, tmp_path: Path) -> None:
-    content = exported_run.exported("float32", ".tflite").read_bytes()
+def test_a_model_without_a_manifest_is_a_strangers(exported_run: RunFolder, tmp_path: Path) -> None:
+    whole = exported_run.exported("float32", ".tflite")
     bare = tmp_path / "bare.tflite"
-    with zipfile.ZipFile(exported_run.exported("float32", ".tflite")) as archive:
-        bare.write_bytes(content[: archive.infolist()[0].header_offset])
-    with pytest.raises(ModelError, match=r"bare\.tflite: .* manifest of edgecnn expected"):
-        Classifier.open(bare)
+    with zipfile.ZipFile(whole) as archive:
+        bare.write_bytes(whole.read_bytes()[: archive.infolist()[0].header_offset])
+    classifier = Classifier.open(bare, labels=[*"0123456789"])
+    assert classifier.contract.pixels.value == "0…255"
+    images = golden_images(classifier.manifest.input)
+    assert np.array_equal(classifier.predict_proba(images), Classifier.open(whole).predict_proba(images))
+    assert not Classifier.open(whole).contract.assumed
+    with pytest.raises(InputError, match="its manifest tells --labels"):
+        Classifier.open(whole, labels="a,b")

@@ -1,7 +1,9 @@
 import hashlib
 import io
+import json
 import struct
 import zlib
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from PIL import Image
 from edgecnn_runtime import preprocess
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 from edgecnn_runtime.preprocess import read_image
 
 # 3 rows, 2 columns, every pixel another.
@@ -166,3 +168,56 @@ def test_the_pixel_limit_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preprocess, "MAX_PIXELS", 4095)
     with pytest.raises(ImageError, match="at most 4,095 pixels expected, got 64x64"):
         read_image(WHOLE, GREY_4x4)
+
+
+def _photo(width: int, height: int, *, orientation: int = 1) -> bytes:
+    """A JPEG with shapes and noise, as a camera would give it."""
+    generator = np.random.default_rng(3)
+    coarse = Image.fromarray(generator.integers(0, 256, (9, 12, 3), np.uint8)).resize((width, height))
+    noisy = np.asarray(coarse, np.int16) + generator.integers(-9, 10, (height, width, 3))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(stream, "jpeg", quality=90, exif=exif)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("policy", list(Resize))
+@pytest.mark.parametrize("colour", list(Colour))
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_a_large_photo_decoded_at_a_fraction_gives_nearly_the_same_pixels(
+    policy: Resize, colour: Colour, orientation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    photo = _photo(1600, 1200, orientation=orientation)
+    full = InputSpec(96, 128, colour, policy)
+    decoded: list[tuple[int, int]] = []
+    fit = preprocess._fit
+    monkeypatch.setattr(preprocess, "_fit", lambda image, spec: decoded.append(image.size) or fit(image, spec))
+    expected = read_image(photo, full).astype(int)
+    found = read_image(photo, replace(full, decode=Decode.SCALED)).astype(int)
+    assert decoded == [(1600, 1200), (400, 300)]
+    assert np.abs(found - expected).mean() < 1
+    assert np.abs(found - expected).max() < 16
+
+
+@pytest.mark.parametrize(
+    ("source", "spec"),
+    [
+        # Half the photo would be less than twice the input.
+        (_photo(380, 400), InputSpec(96, 96, Colour.RGB)),
+        (_png(Image.new("RGB", (900, 900), (9, 90, 200))), InputSpec(64, 64, Colour.RGB)),
+        (PICTURE, InputSpec(32, 32, Colour.GREY)),
+    ],
+)
+def test_what_is_not_much_larger_than_the_input_or_no_jpeg_stays_the_same_to_the_byte(
+    source: bytes | NDArray[np.uint8], spec: InputSpec
+) -> None:
+    assert np.array_equal(read_image(source, spec), read_image(source, replace(spec, decode=Decode.SCALED)))
+
+
+def test_the_decoding_is_told_and_is_full_where_nothing_is() -> None:
+    spec = InputSpec(8, 8, Colour.RGB, decode=Decode.SCALED)
+    document = json.loads(json.dumps(asdict(spec)))
+    assert InputSpec.from_document(document) == spec
+    del document["decode"]
+    assert InputSpec.from_document(document) == InputSpec(8, 8, Colour.RGB)

@@ -14,6 +14,7 @@ from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.trained_model import load_trained
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,17 @@ class OpenedModel:
     record: RunRecord | None  # of that run
 
 
-def open_model(target: Path) -> OpenedModel:
+def _open_file(path: Path) -> Classifier:
+    with native_output_kept():
+        return Classifier.open(path, threads=available_cpus())
+
+
+def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_file) -> OpenedModel:
     """Open a run folder (its `model.keras`) or a model file of any format that the runtime reads.
+
+    Args:
+        target: the folder or the file.
+        open_file: opens a model file, with what the user says about one that others made.
 
     Raises:
         InputError: neither, or a run that was not finished.
@@ -43,7 +53,7 @@ def open_model(target: Path) -> OpenedModel:
     if target.is_dir() or target.suffix == ".keras":
         folder = RunFolder(target if target.is_dir() else target.parent)
         record = folder.read_record()
-        model = load_trained(folder)
+        model = load_trained(_import_keras(), folder.model)
         return OpenedModel(
             path=folder.model,
             labels=record.labels,
@@ -53,8 +63,7 @@ def open_model(target: Path) -> OpenedModel:
             run=folder,
             record=record,
         )
-    with native_output_kept():
-        classifier = Classifier.open(target, threads=available_cpus())
+    classifier = open_file(target)
     folder = RunFolder(target.resolve().parent.parent)
     exported = target.resolve().parent == folder.export and folder.record.exists()
     return OpenedModel(
@@ -68,26 +77,13 @@ def open_model(target: Path) -> OpenedModel:
     )
 
 
-def load_trained(folder: RunFolder) -> Any:
-    """Load the model of a run in Keras's safe mode, which refuses code inside the file.
-
-    Raises:
-        InputError: missing or damaged.
-        MissingExtraError: Keras or its backend is not installed.
-    """
-    if not folder.model.is_file():
-        raise InputError(f"{folder.model}: the trained model of the run expected, no such file; train again")
+def _import_keras() -> Any:
     try:
         with native_output_kept():
             import keras
     except ImportError as error:
         raise MissingExtraError("the Keras model of a run", package=error.name or "keras", extra="train") from error
-    try:
-        with native_output_kept():
-            return keras.saving.load_model(folder.model, compile=False, safe_mode=True)
-    # Keras passes on whatever its zip, HDF5 and JSON readers raise.
-    except Exception as error:
-        raise InputError(f"{folder.model}: a whole Keras model expected; Keras says: {error}") from error
+    return keras
 
 
 def _through_keras(model: Any) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

@@ -111,8 +111,8 @@ def adopt(
         InputError: something does not fit; nothing is written then.
     """
     from edgecnn_export.adopted.adopt import adopted_model, check_folder, clear, write_run
+    from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_export.tool_versions import tool_versions
-    from edgecnn_export.trained_model import import_keras
     from edgecnn_runtime.run_folder import RunFolder
     from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
 
@@ -154,8 +154,8 @@ def adopt(
 
 
 def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
-    from edgecnn_export.adopted.labels import read_labels
-    from edgecnn_export.adopted.pixel_scaling import scaling_of_options
+    from edgecnn_runtime.labels import read_labels
+    from edgecnn_runtime.pixel_scaling import scaling_of_options
 
     labels = None if options.labels is None else read_labels(options.labels)
     if options.application is not None:

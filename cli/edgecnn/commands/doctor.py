@@ -17,6 +17,10 @@ def doctor(
     benchmark: Annotated[
         bool, typer.Option("--benchmark", help="Also time a convolution on the CPU and on each GPU.")
     ] = False,
+    delegate: Annotated[
+        list[str],
+        typer.Option(metavar="LIBRARY[,key=value…]", help="Also try this TFLite delegate; may be repeated."),
+    ] = [],  # noqa: B006, typer copies it
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -25,7 +29,7 @@ def doctor(
     from edgecnn_runtime.errors import GateError
 
     console = Console(json=json, quiet=quiet)
-    situation = look(_places())
+    situation = look(_places(), delegates=delegate)
     problems = find_problems(situation)
     _show(console, situation)
     speeds = _convolution_speeds() if benchmark else []
@@ -74,6 +78,10 @@ def _show(console: Console, situation: "Situation") -> None:
     console.say("\nBackends")
     for backend in situation.backends:
         console.say(f"  {backend.name} (*{backend.suffix}): {_state(backend)}")
+    for tried in situation.delegates:
+        console.say(f"  delegate {tried.text}: {'loads' if tried.error is None else f'does not load: {tried.error}'}")
+    if not situation.delegates:
+        console.say("  no delegate of TFLite found; --delegate LIBRARY tries one")
     console.say("\nExtras")
     for extra in situation.extras:
         if extra.name:
@@ -114,7 +122,7 @@ def _state(backend: "BackendProbe") -> str:
         return "not installed"
     if backend.error is not None:
         return f"does not load: {backend.error}"
-    return f"loads{'; providers ' + ', '.join(backend.providers) if backend.providers else ''}"
+    return f"loads, {backend.packages[0]}{'; providers ' + ', '.join(backend.providers) if backend.providers else ''}"
 
 
 def _show_problems(console: Console, problems: "tuple[Problem, ...]") -> None:

@@ -5,11 +5,14 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.commands.scores_shown import accuracy_shown, without_copies_shown
 from edgecnn.console import Console, JsonOption, QuietOption
 
 
+@takes_model_options
 def evaluate(
+    model_options: ModelOptions,
     target: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a .tflite or .onnx file.")],
     data: Annotated[
         str | None,
@@ -29,12 +32,13 @@ def evaluate(
     quiet: QuietOption = False,
 ) -> None:
     """Score a model on labelled images: precision, recall and F1 of each class, confusion matrix, the worst errors."""
+    from edgecnn_runtime.cpu import available_cpus
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_training.labelled_images import open_labelled_images
     from edgecnn_training.opened_model import open_model
 
     console = Console(json=json, quiet=quiet)
-    model = open_model(target)
+    model = open_model(target, open_file=lambda path: model_options.open(console, path, threads=available_cpus()))
     labelled = open_labelled_images(model, data=data, split=split, say=console.say)
     try:
         from edgecnn_training.model_evaluation import evaluate_model

@@ -3,6 +3,7 @@
 import enum
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Advance, Console, QuietOption
 from edgecnn_runtime.results_folder import ResultsFormat
 
@@ -30,13 +32,24 @@ class Engine(enum.StrEnum):
     RAY = "ray"
 
 
+@takes_model_options
 def predict(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file that edgecnn exported.")],
+    model_options: ModelOptions,
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
     sources: Annotated[list[str], typer.Argument(help="Images, folders, or quoted patterns such as 'shots/*.jpg'.")],
     top_k: Annotated[int, typer.Option(min=1, help="How many labels to show for each image.")] = 1,
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Threads; default: the processors this process may use.")
+        int | None, typer.Option(min=1, help="Images at a time; default: the processors this process may use.")
+    ] = None,
+    mode: Annotated[
+        str,
+        typer.Option(
+            metavar="throughput|latency", help="An image a processor at a time, or all processors on one image."
+        ),
+    ] = "throughput",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Threads within one inference; default: by --mode.")
     ] = None,
     output: Annotated[
         str | None,
@@ -60,9 +73,9 @@ def predict(
     quiet: QuietOption = False,
 ) -> None:
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
-    from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.classifier import threads_of
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.object_store import is_address
     from edgecnn_runtime.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
@@ -73,6 +86,11 @@ def predict(
             raise InputError("--engine ray: an --output folder for the results expected, got none")
         if json or resume:
             raise InputError("--engine ray: a folder is written, whole or not at all; leave --json and --resume out")
+        if model_options != ModelOptions() or mode != "throughput" or threads is not None:
+            raise InputError(
+                "--engine ray: a model that edgecnn exported expected, one thread an inference, without options for "
+                "models of others, providers or delegates"
+            )
         return predict_on_ray(
             model,
             sources,
@@ -86,6 +104,8 @@ def predict(
         )
     if address is not None or format is not None:
         raise InputError("--address and --format: expected with --engine ray only")
+    if remote := next(filter(is_address, sources), None):
+        raise InputError(f"{remote}: a file or folder of this machine expected; --engine ray reads addresses")
     file = None if output is None else Path(output)
     if resume and file is None:
         raise InputError("--resume: an --output to go on with expected, got none")
@@ -93,9 +113,11 @@ def predict(
         raise InputError("--json: prints to the screen; with --output name a file ending in .jsonl instead")
     if file is not None:
         result_format(file, top_k=top_k)
+    # Of images that are refused anyway, with an error of ours.
+    warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     files = expand_sources(sources, recursive=recursive)
-    with native_output_kept():
-        classifier = Classifier.open(model)
+    by_mode = threads_of(mode)
+    classifier = model_options.open(Console(json=json, quiet=quiet), model, threads=threads or by_mode)
     k = min(top_k, len(classifier.labels))
     if file is None:
         failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
@@ -144,7 +166,7 @@ def _write(
 
     console = Console(quiet=quiet)
     names = [str(path) for path in files]
-    with ResultsFile(output, ResultsOf.these(model, names, top_k=k), names, resume=resume) as results:
+    with ResultsFile(output, ResultsOf.these(model, classifier, names, top_k=k), names, resume=resume) as results:
         if results.done:
             console.say(f"{output}: {results.done:,} of {len(names):,} images were done before")
         if not results.finished:

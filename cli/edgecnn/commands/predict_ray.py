@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from edgecnn.commands.model_options import tell_assumed
 from edgecnn.console import Advance, Console
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def predict_on_ray(
         # What is wrong with the model or the folder is told before Ray takes its seconds to start.
         with native_output_kept():
             classifier = Classifier.open(model)
+        tell_assumed(console, classifier)
         results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels))))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
         with native_output_kept():

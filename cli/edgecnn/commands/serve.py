@@ -2,19 +2,23 @@
 
 import os
 import socket
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
 
 # A token shorter than this can be guessed by trying.
 _TOKEN_LENGTH = 16
 
 
+@takes_model_options
 def serve(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file that edgecnn exported.")],
+    model_options: ModelOptions,
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
     source: Annotated[
         str | None,
         typer.Option(help="A camera to watch: 0, /dev/video0, picamera, rtsp://…, http://…, or a video file."),
@@ -56,17 +60,19 @@ def serve(
     # OpenCV and its FFmpeg print to the screen what our own messages say; they ask for this when they are loaded.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
-    from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.native_output import native_output_kept
     from edgecnn_runtime.server.serving import check_installed, listen, make_service, run, url_of
     from edgecnn_runtime.smoothing import Smoothing
 
     console = Console(json=json, quiet=quiet)
     check_installed()
+    from PIL import Image
+
     from edgecnn_runtime.server.access import Access, is_loopback
     from edgecnn_runtime.server.limits import MEBIBYTE, Limits
 
+    # The client is told of it, with 422.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     if token is not None and no_auth:
         raise InputError("--token or --no-auth expected, got both")
     if token is None and not no_auth and not is_loopback(host):
@@ -85,8 +91,7 @@ def serve(
         seconds=timeout,
     )
     smoothing = Smoothing(window, window // 2 + 1 if min_count is None else min_count, threshold, hold)
-    with native_output_kept():
-        classifier = Classifier.open(model)
+    classifier = model_options.open(console, model, threads=1)
     with listen(host, port) as listener:
         service = make_service(
             classifier, source=source, smoothing=smoothing, workers=workers, limits=limits, access=access

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, QuietOption
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
 _REMEMBERED = 10_000
 
 
+@takes_model_options
 def stream(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file that edgecnn exported.")],
+    model_options: ModelOptions,
+    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
     source: Annotated[
         str, typer.Argument(help="0 for the first camera, picamera, rtsp://…, http://… (MJPEG), or a video file.")
     ],
@@ -51,15 +54,12 @@ def stream(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from edgecnn_runtime import stream as streaming
     from edgecnn_runtime.capture import open_capture
-    from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.native_output import native_output_kept
     from edgecnn_runtime.smoothing import Smoothing
 
     console = Console(json=json, quiet=quiet)
     smoothing = Smoothing(window, window // 2 + 1 if min_count is None else min_count, threshold, hold)
     with _ended_by_signals():
-        with native_output_kept():
-            classifier = Classifier.open(model, threads=threads)
+        classifier = model_options.open(console, model, threads=threads)
         summary = _Summary()
         with contextlib.suppress(KeyboardInterrupt), open_capture(source, realtime=realtime) as capture:
             if not quiet:

@@ -219,7 +219,7 @@ def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | 
     """Return the images that the recipe takes; None where it takes those that a prepared or known set has."""
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.image_set import DATASET_FILE
-    from edgecnn_runtime.manifest import Colour, InputSpec
+    from edgecnn_runtime.manifest import Colour, Decode, InputSpec
 
     height, width, channels = recipe.input_shape
     if imgsz is not None:
@@ -230,7 +230,8 @@ def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | 
         height = width = imgsz
     elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).exists()):
         return None
-    return InputSpec(height, width, Colour.GREY if channels == 1 else Colour.RGB)
+    colour = Colour.GREY if channels == 1 else Colour.RGB
+    return InputSpec(height, width, colour, decode=Decode.SCALED)
 
 
 @contextlib.contextmanager

@@ -5,22 +5,22 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
 
 
+@takes_model_options
 def verify(
+    model_options: ModelOptions,
     models: Annotated[list[Path], typer.Argument(help="Model files that edgecnn exported.")],
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Run the golden check inside each file: generated images in, the workstation's probabilities expected."""
-    from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.errors import GateError
-    from edgecnn_runtime.native_output import native_output_kept
 
     console = Console(json=json, quiet=quiet)
-    with native_output_kept():
-        results = {path: Classifier.open(path).verify() for path in models}
+    results = {path: model_options.open(console, path, threads=1).verify() for path in models}
     console.document(
         [
             {

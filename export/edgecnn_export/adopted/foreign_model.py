@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn_export.adopted.labels import check_count
-from edgecnn_export.adopted.pixel_scaling import PixelScaling
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.pixel_scaling import PixelScaling
 
 if TYPE_CHECKING:
     import keras

@@ -1,91 +1,16 @@
 """How a network wants its pixels: what stands in front of it, so that nobody who uses it has to know."""
 
-import enum
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.pixel_scaling import PixelScaling
 
 if TYPE_CHECKING:
     import keras
-
-
-class Preprocess(enum.StrEnum):
-    """The pre-processing that `keras.applications` has names for."""
-
-    CAFFE = "caffe"  # BGR, the mean of ImageNet taken off
-    TF = "tf"  # -1…1
-    TORCH = "torch"  # 0…1, then mean and standard deviation of ImageNet
-    NONE = "none"  # 0…255
-
-
-@dataclass(frozen=True)
-class PixelScaling:
-    """`pixels * scale + offset`, one value or one a channel, RGB; then, perhaps, the channels the other way round."""
-
-    scale: tuple[float, ...] = (1.0,)
-    offset: tuple[float, ...] = (0.0,)
-    bgr: bool = False
-
-    @property
-    def largest(self) -> float:
-        """The largest value that it makes of a pixel, whatever its sign; above 255 something is wrong with it."""
-        count = max(len(self.scale), len(self.offset))
-        scales, offsets = (values * (count // len(values)) for values in (self.scale, self.offset))
-        return max(max(abs(offset), abs(255 * scale + offset)) for scale, offset in zip(scales, offsets, strict=True))
-
-
-def scaling_of_options(
-    *, scale: str | None = None, mean: str | None = None, std: str | None = None, preprocess: str | None = None
-) -> PixelScaling | None:
-    """Read the options of the command line: `(pixels * scale - mean) / std`, or a name; None where none is given.
-
-    Raises:
-        InputError: not numbers, another count than 1 or 3, a standard deviation that is not above 0, or a name beside
-            numbers.
-
-    >>> scaling_of_options(scale="1/255").scale
-    (0.00392156862745098,)
-    >>> scaling_of_options(mean="127.5", std="127.5").offset
-    (-1.0,)
-    """
-    given = {name: text for name, text in (("--scale", scale), ("--mean", mean), ("--std", std)) if text is not None}
-    if preprocess is not None:
-        if given:
-            raise InputError(f"--preprocess: alone expected, got {', '.join(given)} beside it")
-        return named_scaling(preprocess)
-    if not given:
-        return None
-    factors = _numbers("--scale", scale or "1")
-    means, deviations = _numbers("--mean", mean or "0"), _numbers("--std", std or "1")
-    if min(deviations) <= 0:
-        raise InputError(f"--std: numbers above 0 expected, got {std}")
-    count = max(len(factors), len(means), len(deviations))
-    rows = [values * count if len(values) == 1 else values for values in (factors, means, deviations)]
-    return PixelScaling(
-        scale=tuple(factor / deviation for factor, _, deviation in zip(*rows, strict=True)),
-        offset=tuple(-taken / deviation for _, taken, deviation in zip(*rows, strict=True)),
-    )
-
-
-def named_scaling(name: str) -> PixelScaling:
-    """Return what `keras.applications.imagenet_utils.preprocess_input` does in a mode.
-
-    Raises:
-        InputError: no such mode.
-    """
-    if name not in list(Preprocess):
-        raise InputError(f"--preprocess: one of {', '.join(Preprocess)} expected, got {name!r}")
-    if name == Preprocess.NONE:
-        return PixelScaling()
-    from keras.applications.imagenet_utils import preprocess_input
-
-    return scaling_of_function(lambda pixels: preprocess_input(pixels, mode=name, data_format="channels_last"))
 
 
 def scaling_of_function(function: Callable[[Any], Any]) -> PixelScaling:
@@ -209,14 +134,3 @@ def _compact(values: Any) -> tuple[float, ...]:
     """Return values without the noise of arithmetic; one where all are the same."""
     shortest = tuple(float(f"{value:.12g}") + 0.0 for value in values)
     return shortest[:1] if len(set(shortest)) == 1 else shortest
-
-
-def _numbers(option: str, text: str) -> tuple[float, ...]:
-    """Read "1/255" or "0.485,0.456,0.406"."""
-    try:
-        values = tuple(float(Fraction(part.strip())) for part in text.split(","))
-    except (ValueError, ZeroDivisionError, OverflowError):
-        values = ()
-    if len(values) not in (1, 3):
-        raise InputError(f"{option}: one number or three, red, green, blue, expected, as in 1/255, got {text!r}")
-    return values

@@ -4,13 +4,17 @@ No interpreter is imported here: each backend imports its own when it is constru
 only the one it uses and `import edgecnn_runtime` stays as light as numpy.
 """
 
+import enum
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.backends.interface import Adapt
+from edgecnn_runtime.errors import InputError, ModelError
 
 
 class Backend(Protocol):
@@ -32,15 +36,36 @@ class Backend(Protocol):
         """Return a backend of the same model for another thread."""
 
 
-def open_backend(path: Path, *, threads: int = 1) -> Backend:
+class Provider(enum.StrEnum):
+    """Where ONNX Runtime computes."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    TENSORRT = "tensorrt"
+
+
+def open_backend(
+    path: Path,
+    *,
+    threads: int = 1,
+    provider: Provider = Provider.CPU,
+    allow_fallback: bool = False,
+    delegates: Sequence[Delegate] = (),
+    adapt: Adapt | None = None,
+) -> Backend:
     """Open a model file with the interpreter of its format, told by the suffix.
 
     Args:
         path: a `.tflite` or `.onnx` file.
         threads: threads within one inference.
+        provider: where ONNX Runtime computes.
+        allow_fallback: whether the CPU will do where `provider` is not there.
+        delegates: of TFLite, tried in this order.
+        adapt: decides how a file without a manifest of edgecnn is used; None: as an exported one.
 
     Raises:
         ModelError: missing, of another format, damaged, or not an image classifier.
+        InputError: a provider or a delegate that is not there, or not of this format.
         MissingExtraError: the interpreter is not installed.
     """
     if threads < 1:
@@ -51,12 +76,21 @@ def open_backend(path: Path, *, threads: int = 1) -> Backend:
     if not path.is_file():
         raise ModelError(f"{path}: a model file expected, {'got a folder' if path.is_dir() else 'no such file'}")
     if suffix == ".tflite":
+        if provider is not Provider.CPU:
+            raise InputError(f"--provider {provider}: an .onnx file expected, got {path}; TFLite takes a --delegate")
         from edgecnn_runtime.backends.litert import LiteRTBackend
 
-        return LiteRTBackend(path, threads=threads)
+        return LiteRTBackend(path, threads=threads, delegates=delegates, adapt=adapt)
+    if delegates:
+        raise InputError(f"--delegate: a .tflite file expected, got {path}; ONNX Runtime takes a --provider")
     from edgecnn_runtime.backends.onnx import OnnxBackend
 
-    return OnnxBackend(path, threads=threads)
+    return OnnxBackend(path, threads=threads, provider=provider, allow_fallback=allow_fallback, adapt=adapt)
+
+
+def is_model_file(path: Path) -> bool:
+    """Tell whether there is a file of a format that a backend runs."""
+    return path.suffix.lower() in SUFFIXES and path.is_file()
 
 
 # Model formats and the name of the backend that runs each.

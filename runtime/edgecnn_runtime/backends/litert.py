@@ -1,9 +1,6 @@
-"""TFLite files, run by LiteRT (the package ai-edge-litert)."""
+"""TFLite files, run by LiteRT (the package ai-edge-litert) or, where that has no wheel, by tflite-runtime."""
 
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,41 +8,86 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import class_count, image_shape
-from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.backends.interface import Adapt, Adaptation, Interface, TensorFacts
+from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
+from edgecnn_runtime.model_files.tflite_graph import read_associated_file as read_associated_file
 
 
 class LiteRTBackend:
-    """One LiteRT interpreter with a fixed batch of 1; a larger batch runs image by image.
+    """One interpreter with a fixed batch of 1; a larger batch runs image by image.
 
     The reference kernels are slow, and those of TFLite-Micro: their integers are the same to the bit.
     """
 
-    name = "litert"
-
-    def __init__(self, path: Path, *, threads: int = 1, reference: bool = False) -> None:
-        try:
-            from ai_edge_litert import interpreter as litert
-        except ImportError as error:
-            raise MissingExtraError("LiteRT", package="ai-edge-litert", extra="litert") from error
-        self._path, self._threads, self._reference = path, threads, reference
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        reference: bool = False,
+        delegates: Sequence[Delegate] = (),
+        adapt: Adapt | None = None,
+    ) -> None:
+        self.name, litert = _import_interpreter()
+        self._path, self._threads, self._reference, self._delegates = path, threads, reference, tuple(delegates)
+        self.manifest_json = read_associated_file(path, TFLITE_FILE)
         options = {"experimental_op_resolver_type": litert.OpResolverType.BUILTIN_REF} if reference else {}
+        if delegates:
+            options["experimental_delegates"] = [delegate.load(litert) for delegate in delegates]
         try:
             interpreter = litert.Interpreter(model_path=str(path), num_threads=threads, **options)
+            self._interpreter = interpreter
+            self._adaptation: Adaptation | None = None
+            if adapt is not None and self.manifest_json is None:
+                self._adapt(adapt)
+                self.provider = _provider(interpreter, self._delegates)
+                return
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}") from error
+            # Our own errors are ValueErrors, too.
+            raise error if isinstance(error, InputError) else _not_whole(path, error) from error
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"{path}: one input and one output expected, got {len(inputs)} and {len(outputs)}")
         self.input_shape = image_shape(path, tuple(int(size) for size in inputs[0]["shape"]))
         self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
-        self.manifest_json = read_associated_file(path, TFLITE_FILE)
-        self.provider = _provider(interpreter)
-        self._interpreter = interpreter
+        self.provider = _provider(interpreter, self._delegates)
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
         self._encode = _encoder(path, inputs[0])
         self._decode = _decoder(path, outputs[0])
+
+    def _adapt(self, adapt: Adapt) -> None:
+        """Take a stranger's conventions in place of edgecnn's."""
+        interpreter = self._interpreter
+        inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
+        self._input = inputs[0]["index"] if inputs else 0
+        interface = Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs)))
+        adaptation = adapt(interface, self._probe)
+        self._allocate(adaptation.tensor_shape)
+        self._adaptation = adaptation
+        self._output = outputs[adaptation.output]["index"]
+        self.input_shape, self.classes = adaptation.input_shape, adaptation.classes
+        self._encode = adaptation.encode
+        if adaptation.batch in (None, 1):
+            self._decode = adaptation.decode
+        else:
+            self._decode = lambda output: adaptation.decode(output)[:1]
+
+    def _probe(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
+        self._allocate(tensor.shape)
+        interpreter = self._interpreter
+        interpreter.set_tensor(self._input, tensor)
+        interpreter.invoke()
+        return [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
+
+    def _allocate(self, shape: tuple[int, ...]) -> None:
+        """Prepare the interpreter for an input of a shape, unless it is prepared for that."""
+        interpreter = self._interpreter
+        if tuple(interpreter.get_input_details()[0]["shape"]) != shape:
+            interpreter.resize_tensor_input(self._input, shape)
+        interpreter.allocate_tensors()
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
@@ -58,24 +100,70 @@ class LiteRTBackend:
 
     def _infer_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
-        interpreter.invoke()
-        output = interpreter.get_tensor(self._output)
+        try:
+            interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
+            interpreter.invoke()
+            output = interpreter.get_tensor(self._output)
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(f"{self._path}: a model that runs expected; LiteRT says: {error}") from error
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities
 
     def another(self) -> "LiteRTBackend":
         """Open the file once more; the interpreters share its mapped pages."""
-        return LiteRTBackend(self._path, threads=self._threads, reference=self._reference)
+        adaptation = self._adaptation
+        return LiteRTBackend(
+            self._path,
+            threads=self._threads,
+            reference=self._reference,
+            delegates=self._delegates,
+            adapt=None if adaptation is None else lambda *_: adaptation,
+        )
 
 
-def _provider(interpreter: Any) -> str | None:
-    """Tell whether XNNPACK took over operators; LiteRT says so only in its list of operators, which is not public."""
+def _import_interpreter() -> tuple[str, Any]:
+    """Return the name and the module of the interpreter that is installed; both packages have the same interface."""
+    try:
+        from ai_edge_litert import interpreter as litert
+
+        return "litert", litert
+    except ImportError as error:
+        try:
+            from tflite_runtime import interpreter as tflite_runtime
+        except ImportError:
+            raise MissingExtraError(
+                "LiteRT", package="ai-edge-litert", extra="litert", instead="tflite-runtime"
+            ) from error
+        return "tflite-runtime", tflite_runtime
+
+
+def _not_whole(path: Path, error: Exception) -> ModelError:
+    return ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}")
+
+
+def _facts(details: dict[str, Any]) -> TensorFacts:
+    """Describe a tensor; an open size is -1 in its signature."""
+    scales, zeros = details["quantization_parameters"]["scales"], details["quantization_parameters"]["zero_points"]
+    signature = details.get("shape_signature", details["shape"])
+    sizes = signature if len(signature) == len(details["shape"]) else details["shape"]
+    return TensorFacts(
+        name=details["name"],
+        shape=tuple(None if size < 0 else int(size) for size in sizes),
+        dtype=np.dtype(details["dtype"]).name,
+        scale=float(scales[0]) if len(scales) == 1 and scales[0] > 0 else None,
+        zero_point=int(zeros[0]) if len(zeros) == 1 else 0,
+    )
+
+
+def _provider(interpreter: Any, delegates: Sequence[Delegate]) -> str | None:
+    """Tell what took over operators; LiteRT says so only in its list of operators, which is not public."""
     try:
         operators = [operator["op_name"] for operator in interpreter._get_ops_details()]
     except (AttributeError, KeyError, TypeError, ValueError, RuntimeError):
         return None
-    return "XNNPACK" if "DELEGATE" in operators else "built-in kernels"
+    if "DELEGATE" not in operators:
+        return "built-in kernels"
+    return ", ".join(delegate.library for delegate in delegates) or "XNNPACK"
 
 
 def _encoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]] | None:
@@ -123,13 +211,3 @@ def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]
             f"got {np.dtype(details['dtype']).name} with scale {scale}"
         )
     return details["dtype"], float(scale), int(zero_point)
-
-
-def read_associated_file(path: Path, name: str) -> bytes | None:
-    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name)
-    # A damaged zip, too, counts as none; zipfile passes on whatever its offsets and its decompressor lead to.
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError, struct.error, zlib.error):
-        return None

@@ -1,17 +1,28 @@
-"""ONNX files, run by ONNX Runtime on the CPU."""
+"""ONNX files, run by ONNX Runtime on the CPU or, with onnxruntime-gpu, by CUDA or TensorRT."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import class_count, image_shape
-from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.backends import Provider, class_count, image_shape
+from edgecnn_runtime.backends.interface import Adapt, Interface, TensorFacts
+from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
 
 # Images of one run of the session: the memory for activations grows with it, the speed no longer does.
 _BATCH = 32
-_ERROR_LEVEL = 3  # of ONNX Runtime's logger: 0 verbose … 4 fatal
+_ERROR_LEVEL, _FATAL_LEVEL = 3, 4  # of ONNX Runtime's logger: 0 verbose … 4 fatal
+
+_CPU = "CPUExecutionProvider"
+# In the order in which ONNX Runtime offers them the operators; what one does not know goes to the next.
+_PROVIDERS = {
+    Provider.CPU: (_CPU,),
+    Provider.CUDA: ("CUDAExecutionProvider", _CPU),
+    Provider.TENSORRT: ("TensorrtExecutionProvider", "CUDAExecutionProvider", _CPU),
+}
 
 
 class OnnxBackend:
@@ -19,21 +30,49 @@ class OnnxBackend:
 
     name = "onnxruntime"
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        threads: int = 1,
+        provider: Provider = Provider.CPU,
+        allow_fallback: bool = False,
+        adapt: Adapt | None = None,
+    ) -> None:
         try:
             import onnxruntime
         except ImportError as error:
-            raise MissingExtraError("ONNX Runtime", package="onnxruntime", extra="onnx") from error
+            extra = "onnx" if provider is Provider.CPU else "onnx-gpu"
+            raise MissingExtraError("ONNX Runtime", package="onnxruntime", extra=extra) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
-        options.log_severity_level = _ERROR_LEVEL
+        # A provider that is not there is an error of ours; ONNX Runtime would log it as well.
+        options.log_severity_level = _ERROR_LEVEL if provider is Provider.CPU else _FATAL_LEVEL
+        wanted = _available(onnxruntime, provider, allow_fallback=allow_fallback)
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
             raise ModelError(f"{path}: a whole ONNX file expected; ONNX Runtime says: {error}") from error
+        # ONNX Runtime goes on with the next provider where the libraries of one do not load.
+        self.provider: str | None = session.get_providers()[0]
+        if self.provider != _PROVIDERS[provider][0] and not allow_fallback:
+            raise InputError(
+                f"--provider {provider}: {_PROVIDERS[provider][0]} expected to take the model, got {self.provider}; "
+                "its libraries or its GPU are missing; --allow-fallback takes the CPU instead"
+            )
+        self._session, self._batch = session, _BATCH
+        self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
+        try:
+            text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
+        except UnicodeDecodeError as error:
+            raise ModelError(f"{path}: a whole ONNX file expected, got text in it that is not UTF-8") from error
+        self.manifest_json = None if text is None else text.encode()
         inputs, outputs = session.get_inputs(), session.get_outputs()
+        if adapt is not None and self.manifest_json is None:
+            self._adapt(adapt, inputs, outputs)
+            return
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(f"{path}: one input and one output expected, got {len(inputs)} and {len(outputs)}")
         if inputs[0].type not in _DTYPES or outputs[0].type != "tensor(float)":
@@ -43,21 +82,41 @@ class OnnxBackend:
             )
         self.input_shape = image_shape(path, tuple(inputs[0].shape))
         self.classes = class_count(path, tuple(outputs[0].shape))
-        text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
-        self.manifest_json = None if text is None else text.encode()
-        # Those that loaded: ONNX Runtime leaves out what it was asked for and could not start.
-        self.provider: str | None = ", ".join(session.get_providers())
-        self._session = session
         self._input, self._outputs = inputs[0].name, [outputs[0].name]
         self._dtype = _DTYPES[inputs[0].type]
 
+    def _adapt(self, adapt: Adapt, inputs: list[Any], outputs: list[Any]) -> None:
+        """Take a stranger's conventions in place of edgecnn's."""
+        self._input = inputs[0].name if inputs else ""
+        names = [output.name for output in outputs]
+
+        def probe(tensor: NDArray[Any]) -> list[NDArray[Any]]:
+            try:
+                return [np.asarray(output) for output in self._session.run(names, {self._input: tensor})]
+            except Exception as error:
+                raise ModelError(f"a model that runs expected; ONNX Runtime says: {error}") from error
+
+        adaptation = adapt(Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs))), probe)
+        self.input_shape, self.classes = adaptation.input_shape, adaptation.classes
+        self._outputs = [names[adaptation.output]]
+        self._batch = adaptation.batch or _BATCH
+        self._encode, self._decode = adaptation.encode, adaptation.decode
+
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
-        if len(pixels) <= _BATCH:
+        if len(pixels) <= self._batch:
             return self._run(pixels)
-        return np.concatenate([self._run(pixels[start : start + _BATCH]) for start in range(0, len(pixels), _BATCH)])
+        step = self._batch
+        return np.concatenate([self._run(pixels[start : start + step]) for start in range(0, len(pixels), step)])
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        if self._encode is not None:
+            try:
+                output = self._session.run(self._outputs, {self._input: self._encode(pixels)})[0]
+            except Exception as error:
+                raise ModelError(f"a model that runs expected; ONNX Runtime says: {error}") from error
+            # A fixed batch gives more rows than there are images.
+            return self._decode(np.asarray(output))[: len(pixels)]
         values = pixels.astype(self._dtype, copy=False)
         probabilities: NDArray[np.float32] = self._session.run(self._outputs, {self._input: values})[0]
         return probabilities
@@ -65,6 +124,33 @@ class OnnxBackend:
     def another(self) -> "OnnxBackend":
         """Return this session, which several threads may use at once."""
         return self
+
+
+def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) -> tuple[str, ...]:
+    """Return the providers to ask for.
+
+    Raises:
+        InputError: what was asked for is not in this build of ONNX Runtime, and the CPU will not do.
+    """
+    available = onnxruntime.get_available_providers()
+    wanted = _PROVIDERS[provider]
+    if wanted[0] not in available and not allow_fallback:
+        raise InputError(
+            f"--provider {provider}: an ONNX Runtime with {wanted[0]} expected, got one with {', '.join(available)}; "
+            'run: pip uninstall -y onnxruntime && pip install "edgecnn[onnx-gpu]", or take the CPU with '
+            "--allow-fallback"
+        )
+    return tuple(name for name in wanted if name in available)
+
+
+def _facts(value: Any) -> TensorFacts:
+    """Describe an input or output; an open size is a name or None."""
+    dtype = value.type.removeprefix("tensor(").removesuffix(")")
+    return TensorFacts(
+        name=value.name,
+        shape=tuple(size if isinstance(size, int) and size >= 0 else None for size in value.shape),
+        dtype={"float": "float32", "double": "float64"}.get(dtype, dtype),
+    )
 
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn_runtime import home as runtime_home
 from edgecnn_training.data import home
 
 CASES = [
@@ -24,7 +25,7 @@ def test_home_folder(platform, variables, expected, monkeypatch):
     monkeypatch.setenv("HOME", "/home/ann")
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(home.sys, "platform", platform)
+    monkeypatch.setattr(runtime_home.sys, "platform", platform)
     assert home.home_folder() == Path(expected)
 
 

@@ -1,24 +1,10 @@
 """Where edgecnn keeps prepared sets, and where it looks for their sources."""
 
 import os
-import sys
 from pathlib import Path
 
+from edgecnn_runtime.home import home_folder as home_folder
 from edgecnn_runtime.image_set import DATASET_FILE
-
-
-def home_folder() -> Path:
-    """Return `$EDGECNN_HOME`, or the folder `edgecnn` in the platform's cache folder."""
-    chosen = os.environ.get("EDGECNN_HOME")
-    if chosen:
-        return Path(chosen).expanduser()
-    if sys.platform == "win32":
-        cache = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        cache = Path.home() / "Library" / "Caches"
-    else:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "edgecnn"
 
 
 def set_folder(name: str) -> Path:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
-from edgecnn_runtime.manifest import InputSpec, Resize
+from edgecnn_runtime.manifest import Decode, InputSpec, Resize
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
@@ -152,6 +152,8 @@ def _input_name(spec: InputSpec) -> str:
         parts.append(spec.resize.value)
     if spec.background != (255, 255, 255):
         parts.append(bytes(spec.background).hex())
+    if spec.decode is not Decode.FULL:
+        parts.append(spec.decode.value)
     return "-".join(parts)
 
 

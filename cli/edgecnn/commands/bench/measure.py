@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import InputError
@@ -16,7 +17,9 @@ from edgecnn_runtime.errors import InputError
 _INTERRUPTED = 130
 
 
+@takes_model_options
 def measure(
+    model_options: ModelOptions,
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
         Path | None,
@@ -58,6 +61,7 @@ def measure(
     """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html."""
     from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.table import terminal_table
+    from edgecnn_benchmarks.thread_counts import read_counts
 
     console = Console(json=json, quiet=quiet)
     with console.progress("bench", 100) as advance:
@@ -66,8 +70,8 @@ def measure(
             data=data,
             output=output,
             settings=Settings(
-                threads=_numbers("threads", threads),
-                batch=_numbers("batch", batch),
+                threads=read_counts("threads", threads),
+                batch=read_counts("batch", batch),
                 with_keras=with_keras,
                 precision=_share("precision", precision),
                 runs=runs,
@@ -78,6 +82,7 @@ def measure(
                 timeout=timeout,
                 reference=reference,
                 seed=seed,
+                opening=model_options.opening(only_strangers=True),
             ),
             command=shlex.join(["edgecnn", *sys.argv[1:]]),
             progress=advance,
@@ -95,18 +100,6 @@ def measure(
     console.say(f"The report: {result.folder / 'report.html'}")
     if result.partial is not None:
         raise typer.Exit(_INTERRUPTED)
-
-
-def _numbers(option: str, text: str) -> tuple[int, ...]:
-    """Read whole numbers that commas separate.
-
-    >>> _numbers("threads", "1,2")
-    (1, 2)
-    """
-    try:
-        return tuple(int(number) for number in text.split(","))
-    except ValueError:
-        raise InputError(f"--{option}: whole numbers with commas between them expected, got {text!r}") from None
 
 
 def _share(option: str, text: str) -> float:

@@ -34,6 +34,13 @@ def prepare(
     ] = None,
     colour: Annotated[str | None, typer.Option(help="grey or rgb; default: a known set's own, else rgb.")] = None,
     resize: Annotated[str | None, typer.Option(help="squash, crop or pad; default: squash.")] = None,
+    decode: Annotated[
+        str | None,
+        typer.Option(
+            help="full, or scaled: large JPEGs at a fraction of their size, on the device, too; default: scaled for "
+            "images of one's own."
+        ),
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Of the prepared set, for --data NAME; default: the folder's.")] = (
         None
     ),
@@ -59,7 +66,7 @@ def prepare(
     """Write a set as the arrays that training, export and bench read."""
     from edgecnn_runtime.errors import DataError
     from edgecnn_runtime.image_set import describe
-    from edgecnn_runtime.manifest import Colour, InputSpec
+    from edgecnn_runtime.manifest import Colour, Decode, InputSpec
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
     from edgecnn_training.data.labels_csv import Columns
@@ -77,7 +84,7 @@ def prepare(
             known = known_set(name_or_folder)
             if labels is not None or columns != Columns():
                 raise DataError(f"{known.name}: --labels only beside images of one's own expected")
-            spec = _input_spec(known.input, imgsz=imgsz, colour=colour, resize=resize)
+            spec = _input_spec(known.input, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
             holdout = _holdout(known.holdout, test_fraction, seed, group_near_duplicates)
             image_set = prepare_known(
                 known, origin=source, spec=spec, holdout=holdout, name=name, output=output, report=report
@@ -89,7 +96,8 @@ def prepare(
                 raise DataError(
                     f"{name_or_folder}: --imgsz expected beside images of one's own, got none; try --imgsz 96"
                 )
-            spec = _input_spec(InputSpec(imgsz, imgsz, Colour.RGB), imgsz=imgsz, colour=colour, resize=resize)
+            own = InputSpec(imgsz, imgsz, Colour.RGB, decode=Decode.SCALED)
+            spec = _input_spec(own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
             holdout = _holdout(DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
             image_set = prepare_own(images, spec=spec, holdout=holdout, name=name, output=output, report=report)
     for warning in image_set.warnings:
@@ -109,14 +117,16 @@ def _holdout(default: "Holdout", fraction: float | None, seed: int | None, group
     )
 
 
-def _input_spec(default: "InputSpec", *, imgsz: int | None, colour: str | None, resize: str | None) -> "InputSpec":
+def _input_spec(
+    default: "InputSpec", *, imgsz: int | None, colour: str | None, resize: str | None, decode: str | None
+) -> "InputSpec":
     """Change a default input by the options that were given.
 
     Raises:
         InputError: an option has no such value.
     """
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.manifest import Colour, Resize
+    from edgecnn_runtime.manifest import Colour, Decode, Resize
 
     try:
         return dataclasses.replace(
@@ -125,8 +135,10 @@ def _input_spec(default: "InputSpec", *, imgsz: int | None, colour: str | None, 
             width=imgsz if imgsz is not None else default.width,
             colour=Colour(colour) if colour is not None else default.colour,
             resize=Resize(resize) if resize is not None else default.resize,
+            decode=Decode(decode) if decode is not None else default.decode,
         )
     except ValueError as error:
         raise InputError(
-            f"--imgsz at least 1, --colour {' or '.join(Colour)}, --resize {', '.join(Resize)} expected, got {error}"
+            f"--imgsz at least 1, --colour {' or '.join(Colour)}, --resize {', '.join(Resize)}, "
+            f"--decode {' or '.join(Decode)} expected, got {error}"
         ) from error

@@ -1,0 +1,96 @@
+"""Large photos: `read_image` with decoding at a fraction of their size beside decoding every pixel, and the labels.
+
+    python benchmarks/peers/large_photos.py MODEL PHOTO…
+
+The photos are enlarged to 4000x3000 JPEGs with a little noise, as a camera's sensor gives it.
+"""
+
+import dataclasses
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from interleaved import interleave, ratio
+from PIL import Image
+
+from edgecnn_benchmarks.intervals import Estimate, median_estimate
+from edgecnn_runtime import Classifier, Decode, InputSpec
+from edgecnn_runtime.preprocess import read_image
+
+WIDTH, HEIGHT = 4000, 3000
+_ROUNDS = 15
+
+
+@dataclass(frozen=True)
+class LargePhotos:
+    """One input size; times in milliseconds a photo."""
+
+    photos: int
+    megabytes: float  # of one photo, on average
+    full: Estimate
+    scaled: Estimate
+    speedup: Estimate
+    same_label: int  # photos on which both ways name the same class
+    largest_difference: float  # between the probabilities of both ways
+
+
+def enlarge(photo: Path) -> bytes:
+    """Return a photo as a JPEG of 4000x3000 with sensor noise."""
+    with Image.open(photo) as image:
+        large = image.convert("RGB").resize((WIDTH, HEIGHT), Image.Resampling.BICUBIC)
+    noise = np.random.default_rng(0).normal(0, 5, (HEIGHT, WIDTH, 1)).astype(np.float32)
+    pixels = (np.asarray(large, np.float32) + noise).clip(0, 255).astype(np.uint8)
+    stream = BytesIO()
+    Image.fromarray(pixels).save(stream, "jpeg", quality=92)
+    return stream.getvalue()
+
+
+def measure_large_photos(classifier: Classifier, photos: Sequence[bytes], *, rounds: int = _ROUNDS) -> LargePhotos:
+    """Measure one model's input on photos made by `enlarge`."""
+    full = dataclasses.replace(classifier.manifest.input, decode=Decode.FULL)
+    scaled = dataclasses.replace(full, decode=Decode.SCALED)
+    figures = interleave(
+        {"full": lambda: _milliseconds(photos, full), "scaled": lambda: _milliseconds(photos, scaled)}, rounds=rounds
+    )
+    one, other = (
+        np.stack([classifier.predict_proba(read_image(photo, spec)) for photo in photos]) for spec in (full, scaled)
+    )
+    return LargePhotos(
+        photos=len(photos),
+        megabytes=sum(map(len, photos)) / len(photos) / 1e6,
+        full=median_estimate(figures["full"]),
+        scaled=median_estimate(figures["scaled"]),
+        speedup=ratio(figures["full"], figures["scaled"]),
+        same_label=int((one.argmax(axis=1) == other.argmax(axis=1)).sum()),
+        largest_difference=float(np.abs(one - other).max()),
+    )
+
+
+def _milliseconds(photos: Sequence[bytes], spec: InputSpec) -> float:
+    started = time.process_time()
+    for photo in photos:
+        read_image(photo, spec)
+    return (time.process_time() - started) / len(photos) * 1e3
+
+
+def main() -> None:
+    """Measure and print."""
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
+    measured = measure_large_photos(Classifier.open(sys.argv[1]), [enlarge(Path(name)) for name in sys.argv[2:]])
+    print(f"{measured.photos} photos of {WIDTH}x{HEIGHT}, {measured.megabytes:.1f} MB each")
+    for name in ("full", "scaled"):
+        value: Estimate = getattr(measured, name)
+        print(f"  {name}: {value.value:.0f} ms of one processor ({value.low:.0f} to {value.high:.0f})")
+    speedup = measured.speedup
+    print(f"  scaled is {speedup.value:.2f} times as fast ({speedup.low:.2f} to {speedup.high:.2f})")
+    print(f"  the same label on {measured.same_label} of {measured.photos}")
+    print(f"  no probability differs by more than {measured.largest_difference:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,58 @@
+"""TFLite delegates: shared libraries that run operators on other hardware, such as libedgetpu.so.1."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edgecnn_runtime.errors import InputError
+
+# What every external delegate exports (tensorflow/lite/delegates/external/external_delegate_interface.h).
+_ENTRY = "tflite_plugin_create_delegate"
+
+
+@dataclass(frozen=True)
+class Delegate:
+    """An external delegate: a library, and what it is told.
+
+    >>> Delegate.read("libedgetpu.so.1,device=usb:0")
+    Delegate(library='libedgetpu.so.1', options={'device': 'usb:0'})
+    """
+
+    library: str  # a path, or a name that the system's loader finds
+    options: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, text: str) -> "Delegate":
+        """Read `LIBRARY[,key=value…]`.
+
+        Raises:
+            InputError: no library, or an option without a value.
+        """
+        library, *options = text.split(",")
+        pairs = [option.partition("=") for option in options]
+        wrong = [option for option, (key, equals, _) in zip(options, pairs, strict=True) if not key or not equals]
+        if not library.strip() or wrong:
+            raise InputError(f"--delegate: LIBRARY or LIBRARY,key=value,… expected, got {text!r}")
+        return cls(library.strip(), {key.strip(): value.strip() for key, _, value in pairs})
+
+    def load(self, litert: Any) -> Any:
+        """Load the library.
+
+        Args:
+            litert: the module of the interpreter.
+
+        Raises:
+            InputError: missing, no delegate, or it does not find its hardware.
+        """
+        import ctypes
+
+        try:
+            # First without the interpreter, whose object for a delegate complains when it is taken down half made.
+            getattr(ctypes.CDLL(self.library), _ENTRY)
+            return litert.load_delegate(self.library, self.options)
+        # dlopen's answer, the delegate's own refusal, a library without the functions of a delegate.
+        except (OSError, ValueError, AttributeError) as error:
+            reason = str(error).strip() or "it refuses, as delegates do that do not find their hardware"
+            raise InputError(
+                f"--delegate {self.library}: the library of a TFLite delegate expected, one that finds its hardware; "
+                f"{reason}"
+            ) from error

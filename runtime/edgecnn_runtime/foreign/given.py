@@ -1,0 +1,135 @@
+"""What a caller says about a model that somebody else made."""
+
+import enum
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.labels import label_lines
+from edgecnn_runtime.manifest import Resize
+from edgecnn_runtime.pixel_scaling import Numbers, PixelScaling, scaling_of_options
+
+
+class Layout(enum.StrEnum):
+    """The order of the axes of an input."""
+
+    NHWC = "nhwc"  # channels last, as TensorFlow has it
+    NCHW = "nchw"  # channels first, as PyTorch has it
+
+
+class ColourOrder(enum.StrEnum):
+    """What the channels of an input are."""
+
+    RGB = "rgb"
+    BGR = "bgr"  # as OpenCV reads images
+    GREY = "grey"
+
+
+class OutputForm(enum.StrEnum):
+    """What comes out of a model."""
+
+    LOGITS = "logits"
+    PROBABILITIES = "probabilities"
+
+
+_Choice = TypeVar("_Choice", bound=enum.StrEnum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What the caller said; None where nothing."""
+
+    labels: tuple[str, ...] | None = None
+    scaling: PixelScaling | None = None
+    layout: Layout | None = None
+    colour: ColourOrder | None = None
+    resize: Resize | None = None
+    imgsz: tuple[int, int] | None = None  # (height, width)
+    output_is: OutputForm | None = None
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        labels: str | os.PathLike[str] | Sequence[str] | None = None,
+        scale: Numbers | None = None,
+        mean: Numbers | None = None,
+        std: Numbers | None = None,
+        preprocess: str | None = None,
+        layout: str | None = None,
+        colour: str | None = None,
+        resize: str | None = None,
+        imgsz: int | tuple[int, int] | None = None,
+        output_is: str | None = None,
+    ) -> "Given":
+        """Read what a program or a command line gives; `Classifier.open` tells what each means.
+
+        Raises:
+            InputError: something is not what it must be.
+        """
+        scaling = scaling_of_options(scale=scale, mean=mean, std=std, preprocess=preprocess)
+        order = _choice(ColourOrder, "--colour", "grey" if colour == "gray" else colour)
+        if scaling is not None and scaling.bgr and order not in (None, ColourOrder.BGR):
+            raise InputError(f"--preprocess {preprocess}: --colour bgr beside it expected, got {order}")
+        return cls(
+            labels=_labels(labels),
+            scaling=scaling,
+            layout=_choice(Layout, "--layout", layout),
+            colour=ColourOrder.BGR if scaling is not None and scaling.bgr else order,
+            resize=_choice(Resize, "--resize", resize),
+            imgsz=_size(imgsz),
+            output_is=_choice(OutputForm, "--output-is", output_is),
+        )
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that were given, by their names on the command line."""
+        names = {"scaling": "--scale, --mean, --std or --preprocess", "output_is": "--output-is"}
+        return tuple(
+            names.get(field.name, f"--{field.name}") for field in fields(self) if getattr(self, field.name) is not None
+        )
+
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Given":
+        """Read what `dataclasses.asdict` gave, perhaps through JSON."""
+        scaling = document["scaling"]
+        return cls(
+            labels=None if document["labels"] is None else tuple(document["labels"]),
+            scaling=scaling and PixelScaling(tuple(scaling["scale"]), tuple(scaling["offset"]), scaling["bgr"]),
+            layout=document["layout"] and Layout(document["layout"]),
+            colour=document["colour"] and ColourOrder(document["colour"]),
+            resize=document["resize"] and Resize(document["resize"]),
+            imgsz=document["imgsz"] and (document["imgsz"][0], document["imgsz"][1]),
+            output_is=document["output_is"] and OutputForm(document["output_is"]),
+        )
+
+
+def _choice(kind: type[_Choice], option: str, text: str | None) -> _Choice | None:
+    if text is None:
+        return None
+    if text.lower() not in list(kind):
+        raise InputError(f"{option}: {', '.join(kind)} expected, got {text!r}")
+    return kind(text.lower())
+
+
+def _size(imgsz: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if imgsz is None:
+        return None
+    height, width = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
+    if min(height, width) < 1 or height * width > _LARGEST:
+        raise InputError(f"--imgsz: 1 or more pixels, at most {_LARGEST:,} in all, expected, got {height}x{width}")
+    return height, width
+
+
+# Pixels of an input: 8192 x 8192, more than any classifier takes.
+_LARGEST = 1 << 26
+
+
+def _labels(labels: str | os.PathLike[str] | Sequence[str] | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    if isinstance(labels, str | os.PathLike):
+        return label_lines(labels)
+    return tuple(str(label) for label in labels)

@@ -1,0 +1,64 @@
+"""The names of the classes, in the order of a network's outputs."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from edgecnn_runtime.errors import InputError
+
+
+def read_labels(text: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read labels from a file, one a line, or from the text itself, separated by commas.
+
+    Raises:
+        InputError: no such file, fewer than two, one twice, or one that cannot be printed.
+
+    >>> read_labels("cat, dog")
+    ('cat', 'dog')
+    """
+    labels = label_lines(text)
+    check_labels(labels, whence=os.fspath(text))
+    return labels
+
+
+def label_lines(text: str | os.PathLike[str]) -> tuple[str, ...]:
+    """Read labels as `read_labels` does, whatever they are: in ImageNet's, two names stand twice.
+
+    Raises:
+        InputError: no such file, or not UTF-8.
+    """
+    path = Path(text)
+    if _is_file(path):
+        try:
+            lines = path.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise InputError(f"--labels {path}: text in UTF-8, one label a line, expected, got other bytes") from error
+        except OSError as error:
+            raise InputError(f"--labels {path}: a readable file expected; {error.strerror}") from error
+        return tuple(line.strip() for line in lines if line.strip())
+    if isinstance(text, str) and "," in text:
+        return tuple(part.strip() for part in text.split(","))
+    raise InputError(
+        f"--labels: a file with one label a line, or a,b,c, expected, got {os.fspath(text)!r}, no such file"
+    )
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    # A list of labels may be longer than a file's name can be.
+    except (OSError, ValueError):
+        return False
+
+
+def check_labels(labels: Sequence[str], *, whence: str) -> None:
+    """Check labels, whatever their number.
+
+    Raises:
+        InputError: fewer than two, one twice, or one that cannot be printed.
+    """
+    twice = sorted({label for label in labels if labels.count(label) > 1})
+    odd = [label for label in labels if not label or not label.isprintable()]
+    if len(labels) < 2 or twice or odd:
+        found = f"twice {', '.join(twice[:3])}" if twice else f"{odd[0]!r}" if odd else f"{len(labels)}"
+        raise InputError(f"--labels {whence}: two or more labels, all different and printable, expected, got {found}")

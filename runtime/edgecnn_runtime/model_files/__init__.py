@@ -1,0 +1,1 @@
+"""What stands in a model file, read without its interpreter; the file may be anybody's, so every number is checked."""

@@ -1,0 +1,154 @@
+"""How an ONNX graph begins and ends, and what its `metadata_props` say, without the package onnx.
+
+Field numbers are those of `onnx.proto3`.
+"""
+
+import ast
+import struct
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn_runtime.model_files.graph_facts import GraphFacts, Said
+from edgecnn_runtime.model_files.protobuf import Field, fields
+
+_GRAPH, _METADATA = 7, 14
+_NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
+_PASSING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Identity", "Dropout"})
+_QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
+_SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
+_STEPS = 20
+# TensorProto's data types of scales and zero points.
+_DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 10: "<f2", 11: "<f8"}
+
+
+def read_onnx_facts(path: Path) -> GraphFacts:
+    """Read an `.onnx` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
+    content = path.read_bytes()
+    props: dict[str, str] = {}
+    graph = None
+    try:
+        for field in fields(content):
+            if field.number == _GRAPH:
+                graph = field
+            elif field.number == _METADATA:
+                entry = {part.number: _text(content, part.start, part.end) for part in fields(content, *_span(field))}
+                props[entry.get(1, "")] = entry.get(2, "")
+        if graph is None:
+            return GraphFacts()
+        return _facts(content, graph.start, graph.end, Said(_labels(props), whence="metadata_props"))
+    except (ValueError, IndexError, struct.error, RecursionError):
+        return GraphFacts()
+
+
+def _facts(content: bytes, start: int, end: int, said: Said) -> GraphFacts:
+    nodes: list[tuple[str, list[str], list[str]]] = []
+    inputs: list[str] = []
+    outputs: list[str] = []
+    constants: dict[str, tuple[int, int]] = {}
+    for field in fields(content, start, end):
+        if field.number == _NODE:
+            nodes.append(_node(content, *_span(field)))
+        elif field.number in (_INPUT, _OUTPUT):
+            (inputs if field.number == _INPUT else outputs).append(_named(content, field, 1))
+        elif field.number == _INITIALIZER:
+            constants[_named(content, field, 8)] = _span(field)
+    known = constants.keys() | {output for kind, _, made in nodes if kind == "Constant" for output in made}
+    makers = {output: (kind, read) for kind, read, made in nodes for output in made}
+
+    def last_operator(name: str) -> str:
+        for _ in range(_STEPS):
+            if name not in makers:
+                return "the input"
+            kind, read = makers[name]
+            # The biases behind a MatMul.
+            if kind == "Add" and any(part in known for part in read):
+                name = next((part for part in read if part not in known), "")
+                continue
+            if kind not in _PASSING | _QUANTIZING or not read:
+                return kind
+            name = read[0]
+        return "?"
+
+    quantized = {}
+    for name in outputs:
+        kind, read = makers.get(name, ("", []))
+        if kind == "QuantizeLinear" and len(read) > 1 and read[1] in constants:
+            zero = _scalar(content, *constants[read[2]]) if len(read) > 2 and read[2] in constants else 0
+            quantized[name] = (_scalar(content, *constants[read[1]]), int(zero))
+    return GraphFacts(
+        last_operators={name: last_operator(name) for name in outputs},
+        first_scaling=_first_scaling(nodes, [name for name in inputs if name not in constants], known),
+        quantized_outputs=quantized,
+        said=said,
+    )
+
+
+def _first_scaling(nodes: list[tuple[str, list[str], list[str]]], inputs: list[str], known: set[str]) -> str | None:
+    if not inputs:
+        return None
+    pixels = inputs[0]
+    for kind, read, made in nodes:
+        if pixels not in read or not made:
+            continue
+        if kind in ("Cast", "Transpose", "Identity", *_QUANTIZING):
+            pixels = made[0]
+        elif kind in _SCALING and any(name in known for name in read):
+            return kind
+        else:
+            return None
+    return None
+
+
+def _node(content: bytes, start: int, end: int) -> tuple[str, list[str], list[str]]:
+    kind, read, made = "", [], []
+    for field in fields(content, start, end):
+        if field.number == 1:
+            read.append(_text(content, *_span(field)))
+        elif field.number == 2:
+            made.append(_text(content, *_span(field)))
+        elif field.number == 4:
+            kind = _text(content, *_span(field))
+    return kind, read, made
+
+
+def _scalar(content: bytes, start: int, end: int) -> float:
+    """Return the only value of a TensorProto."""
+    parts = {field.number: field for field in fields(content, start, end)}
+    dtype = np.dtype(_DTYPES[parts[2].value])
+    if 9 in parts:
+        return float(np.frombuffer(content, dtype, 1, parts[9].start)[0])
+    if 4 in parts:
+        return float(np.frombuffer(content, "<f4", 1, parts[4].start)[0])
+    value = next(fields(content, *_span(parts[5]))).value if 5 in parts and not parts[5].value else 0
+    return float(value)
+
+
+def _labels(props: dict[str, str]) -> tuple[str, ...] | None:
+    """Read the labels that Ultralytics writes ("names", a Python dictionary) or edgecnn ("labels", with commas)."""
+    if "names" in props:
+        try:
+            names = ast.literal_eval(props["names"])
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            names = None
+        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
+            return tuple(str(names[number]) for number in range(len(names)))
+        if isinstance(names, list):
+            return tuple(str(name) for name in names)
+    if props.get("labels"):
+        return tuple(label.strip() for label in props["labels"].split(","))
+    return None
+
+
+def _named(content: bytes, field: Field, number: int) -> str:
+    """Return the name that a message has in the field of a number."""
+    name = next((part for part in fields(content, *_span(field)) if part.number == number), None)
+    return "" if name is None else _text(content, *_span(name))
+
+
+def _span(field: Field) -> tuple[int, int]:
+    return field.start, field.end
+
+
+def _text(content: bytes, start: int, end: int) -> str:
+    return content[start:end].decode("utf-8", "replace")

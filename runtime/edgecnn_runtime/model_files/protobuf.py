@@ -1,0 +1,67 @@
+"""Read the fields of a protobuf message without its schema.
+
+The format: https://protobuf.dev/programming-guides/encoding/. Fields are told by their number in the schema.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED = {_FIXED64: 8, _FIXED32: 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its number, where it begins, where its content begins and ends, and its value if it is a varint."""
+
+    number: int
+    begin: int
+    start: int
+    end: int
+    value: int
+
+
+def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[Field]:
+    """Yield the fields of the message that stands in `content[start:end]`; those of nested messages are not entered.
+
+    Raises:
+        ValueError: no protobuf message.
+
+    >>> [(field.number, field.value) for field in fields(bytes([8, 150, 1]))]
+    [(1, 150)]
+    """
+    position = start
+    end = len(content) if end is None else end
+    while position < end:
+        begin = position
+        tag, position = _varint(content, position, end)
+        number, kind = tag >> 3, tag & 7
+        value = 0
+        if kind == _VARINT:
+            first = position
+            value, position = _varint(content, position, end)
+            yield Field(number, begin, first, position, value)
+            continue
+        if kind == _BYTES:
+            size, position = _varint(content, position, end)
+        elif kind in _FIXED:
+            size = _FIXED[kind]
+        else:
+            raise ValueError(f"field {number} of the unknown kind {kind}")
+        if number == 0 or position + size > end:
+            raise ValueError(f"field {number} of {size} bytes ends behind its message")
+        yield Field(number, begin, position, position + size, value)
+        position += size
+
+
+def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
+    value = 0
+    for shift in range(0, 70, 7):
+        if position >= end:
+            raise ValueError("a number that ends behind the file")
+        byte = content[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, position
+    raise ValueError("a number of more than 10 bytes")

@@ -1,0 +1,140 @@
+"""How a TFLite graph begins and ends, and what the official TFLite Metadata says, without the package flatbuffers.
+
+Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.fbs` (TensorFlow Lite Support).
+"""
+
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+
+from edgecnn_runtime.model_files.flatbuffer import Table
+from edgecnn_runtime.model_files.graph_facts import GraphFacts, Said
+from edgecnn_runtime.pixel_scaling import PixelScaling
+
+_OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
+_TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
+# Members of BuiltinOperator that matter here; others are named by their number.
+_KINDS = {
+    0: "ADD", 3: "CONV_2D", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 18: "MUL", 25: "SOFTMAX", 41: "SUB", 42: "DIV",
+    50: "LOG_SOFTMAX",
+}  # fmt: skip
+# RESHAPE, SQUEEZE, EXPAND_DIMS, CAST, DEQUANTIZE, QUANTIZE
+_PASSING = frozenset({22, 43, 70, 53, 6, 114})
+_SCALING = frozenset({"ADD", "MUL", "SUB", "DIV"})
+# Operators looked back on from an output.
+_STEPS = 20
+_METADATA_NAME = "TFLITE_METADATA"
+_TENSOR_AXIS_LABELS = 2
+_IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
+
+
+def read_tflite_facts(path: Path) -> GraphFacts:
+    """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
+    content = path.read_bytes()
+    try:
+        model = Table.root(content)
+        graph = next(model.tables(_SUBGRAPHS))
+        facts = _facts(model, graph)
+    except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
+        return GraphFacts()
+    return GraphFacts(*facts, said=_metadata(path, model))
+
+
+def _facts(model: Table, graph: Table) -> tuple[dict[str, str], str | None]:
+    kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
+    tensors = list(graph.tables(_TENSORS))
+    operators = list(graph.tables(_OPERATORS))
+    reads = [[int(index) for index in operator.numbers(1, "i4")] for operator in operators]
+    makers = {int(index): number for number, op in enumerate(operators) for index in op.numbers(2, "i4")}
+
+    def last_operator(tensor: int) -> str:
+        for _ in range(_STEPS):
+            number = makers.get(tensor)
+            if number is None:
+                return "the input"
+            kind = kinds[operators[number].number(0, "I")]
+            if kind not in _PASSING or not reads[number]:
+                return _KINDS.get(kind, f"operator {kind}")
+            tensor = reads[number][0]
+        return "?"
+
+    buffers = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in model.tables(_BUFFERS)]
+    constant = [buffers[tensor.number(2, "I")] for tensor in tensors]
+    entry = int(graph.numbers(_INPUTS, "i4")[0])
+    first = None
+    for operator, inputs in zip(operators, reads, strict=True):
+        kind = kinds[operator.number(0, "I")]
+        if entry not in inputs[:2]:
+            continue
+        if kind in _PASSING:
+            entry = int(operator.numbers(2, "i4")[0])
+        elif _KINDS.get(kind) in _SCALING and any(constant[index] for index in inputs if index >= 0):
+            first = _KINDS[kind]
+            break
+        else:
+            break
+    ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in graph.numbers(_OUTPUTS, "i4")}
+    return ends, first
+
+
+def _kind(code: Table) -> int:
+    """Return the number of a builtin operator; those above 126 stand only in the newer of two fields."""
+    return max(code.number(0, "b"), code.number(3, "i"))
+
+
+def _metadata(path: Path, model: Table) -> Said:
+    """Read what the TFLite Metadata says of the first input and the first output."""
+    try:
+        entry = next((entry for entry in model.tables(_METADATA) if entry.text(0) == _METADATA_NAME), None)
+        if entry is None:
+            return Said()
+        start, count = list(model.tables(_BUFFERS))[entry.number(1, "I")].vector(0, 1)
+        graph = next(Table.root(bytes(model.content[start : start + count])).tables(3), None)
+        if graph is None:
+            return Said()
+        image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
+        scaling, grey = (None, None) if image is None else _image(image)
+        labels = None if answer is None else _labels(path, answer)
+    except (ValueError, IndexError, struct.error, OverflowError):
+        return Said()
+    return Said(labels, scaling, grey, whence="TFLite Metadata")
+
+
+def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
+    content = tensor.table(3)
+    grey = None
+    if content is not None and content.number(0, "B") == _IMAGE_PROPERTIES:
+        properties = content.table(1)
+        space = 0 if properties is None else properties.number(0, "b")
+        grey = None if space == 0 else space == _GREY
+    for unit in tensor.tables(4):
+        options = unit.table(1)
+        if unit.number(0, "B") == _NORMALIZATION and options is not None:
+            means = [float(value) for value in options.numbers(0, "f4")]
+            stds = [float(value) for value in options.numbers(1, "f4")]
+            if len(means) in (1, 3) and len(stds) in (1, 3) and min(stds) > 0:
+                count = max(len(means), len(stds))
+                means, stds = (values * (count // len(values)) for values in (means, stds))
+                pairs = list(zip(means, stds, strict=True))
+                return PixelScaling(tuple(1 / std for _, std in pairs), tuple(-mean / std for mean, std in pairs)), grey
+    return None, grey
+
+
+def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
+    for file in tensor.tables(6):
+        if file.number(2, "b") == _TENSOR_AXIS_LABELS:
+            text = read_associated_file(path, file.text(0))
+            if text is not None:
+                return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+    return None
+
+
+def read_associated_file(path: Path, name: str) -> bytes | None:
+    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.read(name)
+    # A damaged zip, too, counts as none; zipfile passes on whatever its offsets and its decompressor lead to.
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError, struct.error, zlib.error):
+        return None

@@ -1,0 +1,188 @@
+"""Where a model runs: providers, delegates, tflite-runtime, threads."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+from strangers import Stranger, write_onnx, write_tflite
+from tiny_models import tiny_onnx
+
+from edgecnn_runtime import Classifier, InputError, MissingExtraError, Mode, classifier
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.backends.fake import FakeBackend
+from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
+
+PIXELS = np.random.default_rng(1).integers(0, 256, (2, 5, 4, 3), np.uint8)
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_a_provider_that_is_not_there_is_an_error_unless_the_cpu_will_do(tmp_path: Path, provider: str) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime has the provider")
+    path = tiny_onnx(tmp_path / "m.onnx")
+    with pytest.raises(InputError, match=rf"--provider {provider}: .*pip install \"edgecnn\[onnx-gpu\]\".*allow-fallb"):
+        Classifier.open(path, provider=provider)
+    fallen_back = Classifier.open(path, provider=provider, allow_fallback=True)
+    assert fallen_back.backend.provider == "CPUExecutionProvider"  # type: ignore[attr-defined]
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As with a GPU build on a machine without CUDA: ONNX Runtime warns and takes the CPU.
+    import onnxruntime
+
+    names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
+    path = tiny_onnx(tmp_path / "m.onnx")
+    with pytest.raises(InputError, match="CUDAExecutionProvider expected to take the model, got CPUExecutionProvider"):
+        Classifier.open(path, provider="cuda")
+    assert Classifier.open(path, provider="cuda", allow_fallback=True).labels == ("dark", "bright")
+
+
+def test_providers_and_delegates_belong_to_their_formats(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"an \.onnx file expected"):
+        Classifier.open(write_tflite(tmp_path / "m.tflite", Stranger()), provider="cuda", trusted=True)
+    with pytest.raises(InputError, match=r"a \.tflite file expected"):
+        Classifier.open(write_onnx(tmp_path / "m.onnx", Stranger()), delegates=["x.so"], trusted=True)
+
+
+# The interface of external delegates, in C: it writes into the file of its option `log` when a model is prepared,
+# takes no operator, and refuses where its option `device` is `gone`.
+_DELEGATE = r"""
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+typedef struct Delegate {
+  void* data;
+  int (*prepare)(void* context, struct Delegate* delegate);
+  void *copy_from, *copy_to, *release;
+  int64_t flags;
+  void* builder;
+} Delegate;
+static int prepare(void* context, Delegate* delegate) {
+  FILE* log = fopen((const char*)delegate->data, "a");
+  if (log) { fputs("prepared\n", log); fclose(log); }
+  return 0;
+}
+Delegate* tflite_plugin_create_delegate(char** keys, char** values, size_t count, void (*report)(const char*)) {
+  Delegate* delegate = calloc(1, sizeof(Delegate));
+  delegate->prepare = prepare;
+  delegate->data = strdup("/dev/null");
+  for (size_t i = 0; i < count; ++i) {
+    if (!strcmp(keys[i], "log")) delegate->data = strdup(values[i]);
+    if (!strcmp(keys[i], "device") && !strcmp(values[i], "gone")) { report("no such device: gone"); return 0; }
+  }
+  return delegate;
+}
+void tflite_plugin_destroy_delegate(Delegate* delegate) { free(delegate); }
+"""
+
+
+@pytest.fixture(scope="module")
+def delegate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A delegate compiled here."""
+    if shutil.which("gcc") is None or sys.platform != "linux":
+        pytest.skip("needs gcc on Linux to compile a delegate")
+    folder = tmp_path_factory.mktemp("delegate")
+    (folder / "delegate.c").write_text(_DELEGATE)
+    subprocess.run(
+        ["gcc", "-shared", "-fPIC", "-o", folder / "libtiny.so", folder / "delegate.c"], check=True, timeout=120
+    )
+    return folder / "libtiny.so"
+
+
+def test_a_delegate_is_loaded_and_asked(tmp_path: Path, delegate: Path) -> None:
+    path, log = write_tflite(tmp_path / "m.tflite", Stranger()), tmp_path / "log"
+    with_it = Classifier.open(path, delegates=[f"{delegate},log={log}"], trusted=True)
+    assert log.read_text().startswith("prepared\n")
+    plain = Classifier.open(path, trusted=True)
+    assert np.array_equal(with_it.predict_proba(PIXELS), plain.predict_proba(PIXELS))
+    # Each worker's interpreter has one of its own.
+    before = log.stat().st_size
+    Image.fromarray(PIXELS[0]).save(tmp_path / "image.png")
+    (item,) = with_it.predict_many([tmp_path / "image.png"], workers=1)
+    assert item.prediction is not None
+    assert log.stat().st_size > before
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{delegate},device=gone", "no such device: gone"),
+        ("./missing.so", "cannot open shared object"),
+        ("{folder}/text.so", "invalid ELF header|file too short"),
+        ("libc.so.6", "undefined symbol: tflite_plugin_create_delegate"),
+        ("", "LIBRARY or LIBRARY,key=value"),
+        ("{delegate},device", "LIBRARY or LIBRARY,key=value"),
+    ],
+)
+def test_a_delegate_that_cannot_be_used_is_an_error(tmp_path: Path, delegate: Path, text: str, message: str) -> None:
+    (tmp_path / "text.so").write_text("no library, whatever it is called\n" * 9)
+    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    with pytest.raises(InputError, match=message):
+        Classifier.open(path, delegates=[text.format(delegate=delegate, folder=tmp_path)], trusted=True)
+
+
+def test_a_delegate_is_read_from_text() -> None:
+    assert Delegate.read("a.so, x = 1 ,y=2") == Delegate("a.so", {"x": "1", "y": "2"})
+
+
+def test_tflite_runtime_stands_in_for_litert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ai_edge_litert import interpreter
+
+    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    expected = Classifier.open(path, trusted=True).predict_proba(PIXELS)
+    monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
+    with pytest.raises(MissingExtraError, match=r"edgecnn\[litert\].*pip install tflite-runtime"):
+        Classifier.open(path, trusted=True)
+    stand_in = ModuleType("tflite_runtime")
+    stand_in.interpreter = interpreter  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tflite_runtime", stand_in)
+    opened = Classifier.open(path, trusted=True)
+    assert opened.backend.name == "tflite-runtime"
+    assert np.array_equal(opened.predict_proba(PIXELS), expected)
+
+
+class _Counted(FakeBackend):
+    """Counts the interpreters that a batch opens."""
+
+    opened = 0
+
+    def another(self) -> "FakeBackend":
+        type(self).opened += 1
+        return self
+
+
+@pytest.mark.parametrize(("mode", "threads", "workers"), [("throughput", 1, 6), ("latency", 6, 1)])
+def test_the_modes_share_out_the_processors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: str, threads: int, workers: int
+) -> None:
+    monkeypatch.setattr(classifier, "available_cpus", lambda: 6)
+    assert classifier.threads_of(Mode(mode)) == threads
+    backend = _Counted(input_shape=(4, 4, 1), classes=2)
+    opened: list[int] = []
+
+    def open_fake(path: Path, *, threads: int, **_: object) -> FakeBackend:
+        opened.append(threads)
+        return backend
+
+    manifest = Manifest("grey", ("dark", "bright"), InputSpec(4, 4, Colour.GREY), Scheme.FLOAT32)
+    backend.manifest_json = manifest.to_json().encode()
+    monkeypatch.setattr(classifier, "open_backend", open_fake)
+    _Counted.opened = 0
+    Image.new("L", (4, 4), 255).save(tmp_path / "image.png")
+    ready = Classifier.open(tmp_path / "m.onnx", mode=mode)
+    assert [item.prediction.label for item in ready.predict_many([tmp_path / "image.png"] * 9) if item.prediction] == [
+        "bright"
+    ] * 9
+    assert (opened, _Counted.opened) == ([threads], workers)
