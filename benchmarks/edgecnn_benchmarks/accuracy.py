@@ -1,7 +1,11 @@
 """Each model's first turn: what the file is, and how often it is right on the labelled images."""
 
+import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,7 @@ from edgecnn_benchmarks.rounds import Report
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker_process import ModelFacts, WorkerError, WorkerProcess
 from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import DataError
 
 # What a worker classifies before it reports back, so that a slow model is not taken for a hanging one.
@@ -55,21 +60,33 @@ def measure_accuracy(
 
         report_share(0.0)
         try:
-            with WorkerProcess(
+            start_worker = partial(
+                WorkerProcess,
                 candidate.path,
                 threads=settings.threads[0],
                 timeout=settings.timeout,
                 folder=scratch,
                 opening=settings.opening,
                 command=candidate.worker,
-            ) as worker:
+            )
+            with start_worker() as worker:
                 try:
                     images = shelf.labelled(worker.facts) if subject.has_data else None
                 except DataError as error:
                     misfits.append(error)
                     failures.append(Failure(candidate.name, "accuracy", str(error)))
                     images = None
-                opened.append(_classify(candidate, worker, images, subject, shelf, report_share))
+                if images is None:
+                    opened.append(Opened(candidate, worker.facts, shelf.generated(worker.facts.input)))
+                    continue
+                if candidate.is_keras and subject.keras_probabilities is not None:
+                    predictions = Predictions.of(subject.keras_probabilities)
+                else:
+                    # Keras itself works on all processors, and each process of it takes a gigabyte.
+                    processes = 1 if candidate.is_keras else max(1, available_cpus() // settings.threads[0])
+                    work = _Classification(start_worker, images, report_share)
+                    predictions = work.run(worker, processes=processes)
+                opened.append(_score(candidate, worker.facts, images, shelf.sample(images), predictions, subject))
         except WorkerError as error:
             failures.append(Failure(candidate.name, "open", str(error)))
     if misfits and len(misfits) == len(opened):
@@ -77,44 +94,76 @@ def measure_accuracy(
     return opened, failures
 
 
-def _classify(
+def _score(
     candidate: Candidate,
-    worker: WorkerProcess,
-    images: LabelledImages | None,
+    facts: ModelFacts,
+    images: LabelledImages,
+    sample: Path,
+    predictions: Predictions,
     subject: Subject,
-    shelf: ImageShelf,
-    report_share: Callable[[float], None],
 ) -> Opened:
-    if images is None:
-        return Opened(candidate, worker.facts, shelf.generated(worker.facts.input))
-    predictions = _ask_predictions(worker, images, report_share)
     agreement = None
     if subject.keras_probabilities is not None:
         agreement = float(np.mean(predictions.classes == subject.keras_probabilities.argmax(axis=1)))
+    right = int(np.count_nonzero(predictions.classes == images.classes))
     return Opened(
         candidate,
-        worker.facts,
-        shelf.sample(images),
-        accuracy=Accuracy(int(np.count_nonzero(predictions.classes == images.classes)), len(images.classes))
-        if subject.has_labels
-        else None,
+        facts,
+        sample,
+        accuracy=Accuracy(right, len(images.classes)) if subject.has_labels else None,
         agreement=agreement,
         images=images,
         predictions=predictions,
     )
 
 
-def _ask_predictions(
-    worker: WorkerProcess, images: LabelledImages, report_share: Callable[[float], None]
-) -> Predictions:
-    classes: list[int] = []
-    probabilities: list[float] = []
-    while len(classes) < len(images.classes):
-        answer = worker.ask("classify", images=str(images.path), start=len(classes), secs=_SECS_A_REQUEST)
-        classes += answer["classes"]
-        probabilities += answer["probabilities"]
-        report_share(len(classes) / len(images.classes))
-    return Predictions(np.array(classes), np.array(probabilities, np.float32))
+class _Classification:
+    """One model's answers to all images: by one process, and by one a processor where that takes long."""
+
+    def __init__(
+        self, start_worker: Callable[[], WorkerProcess], images: LabelledImages, report_share: Callable[[float], None]
+    ) -> None:
+        self._start_worker, self._images, self._report_share = start_worker, images, report_share
+        self._classes = np.zeros(len(images.classes), np.int64)
+        self._probabilities = np.zeros(len(images.classes), np.float32)
+        self._done, self._lock, self._stop = 0, threading.Lock(), threading.Event()
+
+    def run(self, worker: WorkerProcess, *, processes: int) -> Predictions:
+        """Classify; `worker` begins, and others join it where it has not finished within one request."""
+        count = len(self._classes)
+        done = self._ask(worker, 0, count)
+        if done < count:
+            bounds = np.linspace(done, count, processes + 1).astype(int).tolist()
+            with ThreadPoolExecutor(processes) as pool:
+                parts = [pool.submit(self._part, *part) for part in pairwise(bounds[1:])]
+                try:
+                    self._range(worker, bounds[0], bounds[1])
+                    for part in parts:
+                        part.result()
+                except BaseException:
+                    self._stop.set()
+                    raise
+        return Predictions(self._classes, self._probabilities)
+
+    def _part(self, start: int, end: int) -> None:
+        if not self._stop.is_set():
+            with self._start_worker() as worker:
+                self._range(worker, start, end)
+
+    def _range(self, worker: WorkerProcess, start: int, end: int) -> None:
+        while start < end and not self._stop.is_set():
+            start += self._ask(worker, start, end)
+
+    def _ask(self, worker: WorkerProcess, start: int, end: int) -> int:
+        """Let a worker classify for a while; return how many images it did."""
+        answer = worker.ask("classify", images=str(self._images.path), start=start, end=end, secs=_SECS_A_REQUEST)
+        done = len(answer["classes"])
+        self._classes[start : start + done] = answer["classes"]
+        self._probabilities[start : start + done] = answer["probabilities"]
+        with self._lock:
+            self._done += done
+            self._report_share(self._done / len(self._classes))
+        return done
 
 
 def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[Answers, ...]:

@@ -19,6 +19,11 @@ class Predictions:
     classes: NDArray[np.int64]  # (N,)
     probabilities: NDArray[np.float32]  # (N,)
 
+    @classmethod
+    def of(cls, probabilities: NDArray[np.float32]) -> "Predictions":
+        """Take them from the probabilities of all classes, `(N, classes)`."""
+        return cls(probabilities.argmax(axis=1), probabilities.max(axis=1))
+
 
 @dataclass(frozen=True)
 class Flip:

@@ -34,6 +34,11 @@ class Candidate:
     keras_way: str | None = None
 
     @property
+    def is_keras(self) -> bool:
+        """Whether it is the Keras model of a run."""
+        return self.keras_way is not None
+
+    @property
     def worker(self) -> tuple[str, ...]:
         """The command of the process that measures it."""
         return WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way)

@@ -17,7 +17,8 @@ from edgecnn_benchmarks.probes import BackendProbe, DelegateProbe, Gpu, probe_ba
 # The values that TensorFlow takes for yes (tensorflow/__init__.py).
 _YES = ("1", "true", "True")
 
-_DIRECT_INT8 = {
+# The instructions that multiply int8 directly, of those that `machine` looks for.
+DIRECT_INT8 = {
     "amx_int8": "AMX multiplies whole int8 matrices",
     "avx512_vnni": "VNNI multiplies int8 directly",
     "avx_vnni": "VNNI multiplies int8 directly",
@@ -100,7 +101,7 @@ def int8_outlook(features: tuple[str, ...] | None) -> str:
     """Say in a sentence what the processor's instructions mean for the speed of int8 models."""
     if features is None:
         return "this system does not tell its instructions; 'edgecnn bench' measures what int8 gains"
-    direct = [reason for feature, reason in _DIRECT_INT8.items() if feature in features]
+    direct = [reason for feature, reason in DIRECT_INT8.items() if feature in features]
     if direct:
         return f"{direct[0]}: int8 models run clearly faster than float32"
     return (
@@ -223,7 +224,7 @@ def _gpu_problems(gpu: Gpu) -> list[Problem]:
 
 def _cpu_problems(machine: Machine) -> list[Problem]:
     problems = []
-    if machine.cpu_features is not None and not set(machine.cpu_features) & set(_DIRECT_INT8):
+    if machine.cpu_features is not None and not set(machine.cpu_features) & set(DIRECT_INT8):
         problems.append(
             Problem(
                 Severity.WARNING,

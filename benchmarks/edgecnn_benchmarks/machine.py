@@ -61,6 +61,11 @@ class Machine:
     kernel: str
     python: str
     packages: dict[str, str]
+    # What the container may use: processors, a fraction too, and memory.
+    quota_cpus: float | None = None
+    memory_limit_bytes: int | None = None
+    # The highest clock of the processors.
+    max_frequency_mhz: float | None = None
 
 
 def describe_machine(root: Path = Path("/")) -> Machine:
@@ -96,6 +101,9 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         kernel=platform.release(),
         python=platform.python_version(),
         packages=installed_versions(PACKAGES),
+        quota_cpus=_quota_cpus(root / "sys/fs/cgroup"),
+        memory_limit_bytes=_memory_limit(root / "sys/fs/cgroup"),
+        max_frequency_mhz=_max_frequency(root / "sys/devices/system/cpu"),
     )
 
 
@@ -108,6 +116,31 @@ def installed_versions(packages: Iterable[str]) -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return versions
+
+
+def _quota_cpus(cgroup: Path) -> float | None:
+    """Read the CPU quota of cgroup v2 or v1."""
+    words = (_read(cgroup / "cpu.max") or "").split() or [
+        _read(cgroup / "cpu/cpu.cfs_quota_us") or "",
+        _read(cgroup / "cpu/cpu.cfs_period_us") or "",
+    ]
+    try:
+        quota, period = (int(word) for word in words)
+    except ValueError:  # "max", or no such file
+        return None
+    return quota / period if quota > 0 else None
+
+
+def _memory_limit(cgroup: Path) -> int | None:
+    """Read the memory limit of cgroup v2 or v1, which says "none" by a number beyond all memory."""
+    text = _read(cgroup / "memory.max") or _read(cgroup / "memory/memory.limit_in_bytes") or ""
+    return int(text) if text.isdigit() and int(text) < 1 << 60 else None
+
+
+def _max_frequency(cpus: Path) -> float | None:
+    texts = [_read(path) or "" for path in cpus.glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq")]
+    kilohertz = [int(text) for text in texts if text.isdigit()]
+    return max(kilohertz) / 1000 if kilohertz else None
 
 
 def _linux_cpu(root: Path) -> str | None:

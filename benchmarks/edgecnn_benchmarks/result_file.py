@@ -9,6 +9,7 @@ from typing import Any
 
 from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.opening import Opening
 
 
 def read_result(path: Path) -> BenchResult:
@@ -23,7 +24,7 @@ def read_result(path: Path) -> BenchResult:
         raise InputError(
             f"{path}: a bench.json expected, got {error.strerror}; make one with 'edgecnn bench'"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: a bench.json expected, got no JSON ({error}); measure again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
@@ -32,7 +33,10 @@ def read_result(path: Path) -> BenchResult:
         raise InputError(f"{path}: a bench.json of version {SCHEMA_VERSION} expected, got {what}; {mend} edgecnn bench")
     try:
         result: BenchResult = _decode(BenchResult, {**document, "folder": str(path.parent)})
-    except (KeyError, TypeError, ValueError) as error:
+        names = {row.name for row in result.rows}
+        if not {result.reference, result.recommended} <= names:
+            raise ValueError(f"reference {result.reference} and recommended {result.recommended} among the rows")
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a whole bench.json expected, got a damaged one ({error}); measure again") from error
     return result
 
@@ -45,6 +49,8 @@ def _decode(kind: Any, value: Any) -> Any:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
         return _decode(kind, value)
+    if kind is Opening:
+        return Opening.from_document(value)
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, value)
     if origin is tuple:

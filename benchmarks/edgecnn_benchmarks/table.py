@@ -8,7 +8,7 @@ _NAME = 22
 
 
 def terminal_table(result: BenchResult) -> tuple[list[str], list[list[str]]]:
-    """Return the column heads and the rows, the fastest first."""
+    """Return the column heads and the rows, the fastest first, then those that were not measured, marked ✗."""
     in_ms = result.rows[-1].latency_us.p50.value >= 10_000
     factor, unit = (1e-3, "ms") if in_ms else (1.0, "µs")
     heads = [
@@ -25,7 +25,10 @@ def terminal_table(result: BenchResult) -> tuple[list[str], list[list[str]]]:
         "peak",
         "size",
     ]
-    return heads, [_cells(row, factor) for row in result.rows]
+    measured = {row.name for row in result.rows}
+    failed = dict.fromkeys(failure.name for failure in result.failures if failure.name not in measured)
+    missing = [[f"{shorten(name, _NAME - 2)} ✗", *[""] * (len(heads) - 1)] for name in failed]
+    return heads, [_cells(row, factor) for row in result.rows] + missing
 
 
 def _cells(row: Row, factor: float) -> list[str]:

@@ -13,10 +13,11 @@ _NOISY = 0.02
 
 
 def find_undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
-    """Look at every two rows that were timed in the same rounds."""
+    """Look at every two files, at the first number of threads and the first batch."""
+    shipped = [row for row in rows if row.name == row.file]
     return tuple(
         _undecided(first, second)
-        for first, second in combinations(rows, 2)
+        for first, second in combinations(shipped, 2)
         if not tells_apart(speedups(first.rounds, second.rounds))
     )
 

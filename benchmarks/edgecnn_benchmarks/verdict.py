@@ -45,7 +45,7 @@ def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
         reasons = [f"{latency} an image", size(recommended.size_bytes)]
     else:
         against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} an image)"
-        speed = "as fast as" if not recommended.told_apart else f"{times(recommended.speedup.value)} as fast as"
+        speed = "as fast as" if recommended.told_apart is False else f"{times(recommended.speedup.value)} as fast as"
         reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
     reasons.append(_accuracy_reason(rows, recommended))
     return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."

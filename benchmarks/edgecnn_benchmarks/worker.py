@@ -149,14 +149,15 @@ class Worker:
                 if after >= most or (after >= least and len(latencies) >= runs):
                     return latencies
 
-    def classify(self, *, images: str, start: int, secs: float) -> dict[str, Any]:
-        """Name the most probable class of the images from `start` on, and its probability, for `secs` seconds."""
+    def classify(self, *, images: str, start: int, end: int, secs: float) -> dict[str, Any]:
+        """Name the most probable class of images `start` to `end`, and its probability, for `secs` seconds."""
         pixels = np.load(images, mmap_mode="r", allow_pickle=False)
         until = time.monotonic() + secs
         classes: list[int] = []
         probabilities: list[float] = []
-        while start < len(pixels) and (not classes or time.monotonic() < until):
-            rows = self._predict_proba(np.ascontiguousarray(pixels[start : start + _BATCH]))
+        end = min(end, len(pixels))
+        while start < end and (not classes or time.monotonic() < until):
+            rows = self._predict_proba(np.ascontiguousarray(pixels[start : min(start + _BATCH, end)]))
             classes += rows.argmax(axis=1).tolist()
             probabilities += rows.max(axis=1).astype(float).tolist()
             start += len(rows)

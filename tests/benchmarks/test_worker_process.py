@@ -86,8 +86,8 @@ def test_worker_measures_classifies_and_tells_its_memory(model: Path, images: st
         assert min(answer["latencies_ns"]) > 0
         limited = worker.ask("measure", images=images, batch=1, warmup=1, warmup_secs=0, runs=100, secs=9, limit_secs=0)
         assert len(limited["latencies_ns"]) == 1
-        first = worker.ask("classify", images=images, start=0, secs=0)["classes"]
-        rest = worker.ask("classify", images=images, start=len(first), secs=9)["classes"]
+        first = worker.ask("classify", images=images, start=0, end=70, secs=0)["classes"]
+        rest = worker.ask("classify", images=images, start=len(first), end=99, secs=9)["classes"]
         assert first + rest == [int(index % 3 == 0) for index in range(70)]
         assert worker.ask("memory", images=images, predictions=3)["peak_bytes"] is not False
 
