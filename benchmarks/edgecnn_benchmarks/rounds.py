@@ -4,6 +4,11 @@ What disturbs a shared machine comes and goes within seconds; models that take t
 and their ratio within a round hardly feels it. The process is fresh each time because the place where the
 loader happens to put code and weights moves a latency by up to 1 %, for as long as the process lives: two
 processes of the same file differ by that, however long they are measured, and it averages out over many starts.
+
+That is also why a round is short. On a machine with a load of 10 on 2 processors, 24 rounds of each kind in turns, the
+ratio of float32 to int8 MNIST scattered by 0.52 % from round to round where a turn warmed up for 0.5 s and measured for
+1 s, and by 0.46 % with 0.05 s and 0.2 s; but such a turn took 1.05 s instead of 2.38 s, so that the same time gave an
+interval 0.6 times as wide. All lengths gave the same ratio, 3.10 (`benchmarks/peers/round_length.py`).
 """
 
 import random
@@ -21,7 +26,7 @@ from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess
 
 # A round lasts so long at least: enough runs for its 99th percentile where an inference takes a millisecond.
 ROUND_SECS = 0.2
-# A warm-up lasts so long at least, and goes on until the latency is stable, four times as long at most.
+# A warm-up lasts so long at least, and goes on until the latency is stable, a second at most.
 WARMUP_SECS = 0.05
 # Rounds that are measured even where `max_secs` is over.
 MIN_ROUNDS = 3
@@ -133,7 +138,12 @@ class Job:
 
 
 def sweep(candidate: Candidate, images: Path, settings: Settings) -> list[Job]:
-    """Make the rows of one model: each number of threads with each batch, the first of both first."""
+    """Make the rows of one model: each number of threads with each batch, the first of both first.
+
+    The Keras model has one row: starting TensorFlow takes seconds, a round.
+    """
+    if candidate.is_keras:
+        return [Job(candidate, images, settings.threads[0], settings.batch[0])]
     return [
         Job(
             candidate,
@@ -195,10 +205,12 @@ class Rounds:
                 return
             if settings.rounds is None and self.precise:
                 return
-            for job in order.sample(self._jobs, len(self._jobs)):
+            for turn, job in enumerate(order.sample(self._jobs, len(self._jobs))):
                 if job.name in self.failures:
                     continue
-                report(min(1, max(number / (settings.rounds or 1e9), share)), f"round {number + 1}, {job.label}")
+                done = 0.0 if settings.rounds is None else (number + turn / len(self._jobs)) / settings.rounds
+                spent = (time.monotonic() - started) / max(settings.max_secs, 1e-9)
+                report(min(1.0, max(done, spent)), f"round {number + 1}, {job.label}")
                 try:
                     self._turns[job.name].append(self._measure_turn(job))
                 except WorkerError as error:

@@ -75,6 +75,14 @@ def notes(rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labe
             f"Only {rounds} of {settings.rounds} rounds fitted into {settings.max_secs:g} s; "
             "a larger --max-secs gives narrower intervals."
         )
+    wide = [row for row in rows if _widest(row) > settings.precision]
+    if settings.rounds is None and wide:
+        widest = max(wide, key=_widest)
+        said.append(
+            f"{settings.max_secs:g} s did not suffice to know every median and ratio within "
+            f"± {settings.precision * 100:g} %: that of {widest.name} is known within ± {_widest(widest) * 100:.1f} % "
+            f"after {rounds} rounds. A larger --max-secs or an idle machine gives narrower intervals."
+        )
     if rounds < MIN_ROUNDS_FOR_95:
         said.append(
             f"{rounds} rounds are too few for a 95 % interval: what stands in its place is the range of the "
@@ -89,3 +97,8 @@ def notes(rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labe
     if not has_labels:
         said.append("No labelled images were given (--data), so no accuracy was measured.")
     return tuple(said)
+
+
+def _widest(row: Row) -> float:
+    """Return half the wider of the two intervals that `--precision` is about, as a share."""
+    return max(estimate.half_width for estimate in (row.latency_us.p50, row.speedup) if estimate is not None)

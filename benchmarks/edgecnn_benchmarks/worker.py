@@ -36,7 +36,7 @@ from edgecnn_runtime.opening import Opening
 _BATCH = 32
 
 # A warm-up that does not settle ends after so many times its least duration.
-_LONGEST_WARMUP = 4
+_LONGEST_WARMUP = 20
 # Two medians one after the other that differ by no more than this share are called the same.
 _STABLE = 0.02
 

@@ -10,6 +10,7 @@ from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
+from edgecnn_benchmarks.result_file import read_result
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.table import terminal_table
 from edgecnn_runtime.errors import DataError, GateError, InputError
@@ -186,3 +187,48 @@ def test_time_limit_leaves_three_rounds(tmp_path: Path) -> None:
 def test_settings_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match="expected, got"):
         Settings(**wrong)
+
+
+@pytest.mark.parametrize("stage", ["round 2", "cold start", "memory"])
+def test_interrupt_writes_what_has_been_measured(stage: str, tmp_path: Path) -> None:
+    def interrupt(percent: int, text: str) -> None:
+        del percent
+        if text.startswith(stage) and text.endswith("b.onnx"):
+            raise KeyboardInterrupt
+
+    models = [tiny_onnx(tmp_path / name) for name in ("a.onnx", "b.onnx")]
+    settings = Settings(runs=3, warmup=1, rounds=2, starts=1)
+    result = bench(models, output=tmp_path / "out", settings=settings, progress=interrupt)
+    assert {row.name for row in result.rows} == {"a.onnx", "b.onnx"}
+    assert {len(row.rounds) for row in result.rows} == {1 if stage == "round 2" else 2}
+    assert result.partial is not None
+    assert result.partial.startswith("Interrupted: ")
+    assert ("latency" in result.partial) == (stage == "round 2")
+    assert "memory" in result.partial
+    read = read_result(tmp_path / "out" / "bench.json")
+    assert read.partial == result.partial
+    assert (tmp_path / "out" / "report.html").exists()
+
+
+def test_interrupt_before_the_first_round_leaves_nothing(tmp_path: Path) -> None:
+    def interrupt(percent: int, text: str) -> None:
+        del percent
+        if text.startswith("round 1"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bench([tiny_onnx(tmp_path / "a.onnx")], output=tmp_path / "out", settings=QUICK, progress=interrupt)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_one_file_under_two_names_is_no_difference(tmp_path: Path) -> None:
+    first = tiny_onnx(tmp_path / "a.onnx")
+    second = tmp_path / "b.onnx"
+    second.write_bytes(first.read_bytes())
+    result = bench([first, second], output=tmp_path / "out", settings=Settings(runs=20, warmup=1, rounds=4, starts=1))
+    # Four rounds of a tiny model may differ by chance; what is said must follow from what was measured.
+    told_apart = next(row.told_apart for row in result.rows if row.told_apart is not None)
+    assert len(result.undecided) == (0 if told_apart else 1)
+    for pair in result.undecided:
+        assert "cannot be told apart by speed" in pair.sentence
+        assert {pair.first, pair.second} == {"a.onnx", "b.onnx"}
