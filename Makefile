@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow check check-static results scores training-results wheel clean
+.PHONY: quickstart test test-slow test-mediapipe check check-static results scores training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -14,6 +14,11 @@ test: $(VENV)/.installed  ## the whole test suite, but for the slow tests
 
 test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data where EDGECNN_DATA names it
 	$(BIN)/python -m pytest -m slow
+
+# Without its dependencies: its OpenCV would overwrite ours, and the rest of them we have.
+test-mediapipe: $(VENV)/.installed  ## MediaPipe Tasks, installed apart, opens our files
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
+	PYTHONPATH=build/mediapipe $(BIN)/python -m pytest tests/export/test_mediapipe.py
 
 check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick tests
 	scripts/check

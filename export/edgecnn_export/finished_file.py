@@ -10,6 +10,7 @@ import numpy as np
 from edgecnn_export.conversion import Made
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.golden_tolerance import golden_tolerance
 from edgecnn_export.inference import infer_on_all_cores
 from edgecnn_export.micro_arena import measure_arena
 from edgecnn_export.optimized.stored_weights import packed
@@ -20,19 +21,8 @@ from edgecnn_runtime import whole_files
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.manifest import GoldenCheck, Manifest, Scheme
+from edgecnn_runtime.manifest import GoldenCheck, Manifest
 from edgecnn_runtime.native_output import native_output_kept
-
-# How far a probability may lie from the workstation's. Float kernels differ between CPUs only in the order of their
-# sums; float16 and integer kernels may round a value to its neighbour, which the layers behind then carry on.
-_GOLDEN_TOLERANCE = {
-    Scheme.FLOAT32: 1e-4,
-    Scheme.FLOAT16: 5e-3,
-    Scheme.DYNAMIC: 2e-2,
-    # Integer kernels round alike, but for activations on the edge between two steps: XNNPACK scales in float32.
-    Scheme.INT8: 4 / 256,
-    Scheme.INT16X8: 4 / 256,
-}
 
 
 def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
@@ -66,7 +56,8 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
             labels=source.test.labels,
             labelled_by_model=source.labelled_by_model,
         )
-        golden = backend.infer(golden_images(source.record.input))
+        images = golden_images(source.record.input)
+        golden = backend.infer(images)
         manifest = Manifest(
             name=source.run.name,
             labels=source.record.labels,
@@ -82,7 +73,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
-                _GOLDEN_TOLERANCE[fmt.scheme],
+                golden_tolerance(draft, fmt.scheme, images, golden),
             ),
             versions=tool_versions(),
             licence=source.record.licence,
