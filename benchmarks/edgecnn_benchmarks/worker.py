@@ -50,6 +50,7 @@ class Worker:
             "input": dataclasses.asdict(manifest.input),
             "scheme": manifest.scheme,
             "backend": self._classifier.backend.name,
+            "stranger": self._classifier.is_stranger,
             "assumed": self._classifier.contract.assumed,
         }
 

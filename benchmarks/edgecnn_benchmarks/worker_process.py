@@ -35,7 +35,8 @@ class ModelFacts:
     input: InputSpec
     scheme: str
     backend: str
-    # What nobody said about a file that others made.
+    # Whether others made the file, and what nobody said about it.
+    stranger: bool = False
     assumed: tuple[str, ...] = ()
 
 
@@ -89,6 +90,7 @@ class WorkerProcess:
             input=InputSpec.from_document(facts["input"]),
             scheme=facts["scheme"],
             backend=facts["backend"],
+            stranger=bool(facts.get("stranger")),
             assumed=tuple(facts.get("assumed", ())),
         )
 
