@@ -13,6 +13,7 @@ import json
 import tempfile
 from pathlib import Path
 
+import install_size
 import numpy as np
 from camera_age import SPEED, AgeOfPeer, CameraAge, measure_age_of_peer, measure_camera_age
 from cold_start import ColdStart, measure_cold_start
@@ -60,6 +61,8 @@ def main() -> None:
         print("folder …", flush=True)
         paths = write_jpegs(Path(scratch), images)
         folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
+    print("installation …", flush=True)
+    installs = install_size.measure_installs(install_size.WAYS)
     print("camera …", flush=True)
     peer, age = measure_age_of_peer(int8), measure_camera_age(int8)
     print("server …", flush=True)
@@ -74,6 +77,7 @@ def main() -> None:
         *_overhead(overheads),
         *_folder(folders),
         *_cold_start(cold),
+        *install_size.installs_table(installs),
         *_camera(peer, age),
         *_server(server),
         *_steadiness(steadiness),

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.activation_statistics import Statistics
-from edgecnn_export.quantizable import Graph, Operator
+from edgecnn_export.quantizable import Operator, QuantizableGraph
 
-G = TypeVar("G", bound=Graph)
+G = TypeVar("G", bound=QuantizableGraph)
 
 # Symmetric and per channel: a weight is one of -127…127 steps.
 _STEPS = 127

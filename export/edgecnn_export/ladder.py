@@ -20,7 +20,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationImages, CalibrationMethod, choose_calibration
 from edgecnn_export.inference import infer_on_all_cores
 from edgecnn_export.parity import Parity, compare
-from edgecnn_export.quantizable import Graph, Operator, tail
+from edgecnn_export.quantizable import Operator, QuantizableGraph, tail
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError, ModelError
 from edgecnn_runtime.image_set import Split
@@ -41,7 +41,7 @@ class Quantizer(Protocol):
     """One container's way of making an int8 file."""
 
     @property
-    def graph(self) -> Graph:
+    def graph(self) -> QuantizableGraph:
         """The float32 graph."""
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
@@ -307,7 +307,7 @@ def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray
         yield [operator for number in sorted(chosen) for operator in groups[number]]
 
 
-def neighbours(graph: Graph, groups: int) -> list[tuple[Operator, ...]]:
+def neighbours(graph: QuantizableGraph, groups: int) -> list[tuple[Operator, ...]]:
     """Divide the operators in front of the tail into runs of neighbours with about as many weighted ones each."""
     front = graph.operators[: -len(tail(graph))]
     if not front:

@@ -15,7 +15,7 @@ from edgecnn_export.quantizable import Operator
 
 @dataclass(frozen=True)
 class OnnxGraph:
-    """A float32 ONNX model with one input and one output, prepared for quantization: a `Graph`."""
+    """A float32 ONNX model with one input and one output, prepared for quantization: a `QuantizableGraph`."""
 
     model: onnx.ModelProto
 
@@ -34,7 +34,7 @@ class OnnxGraph:
         return str(self._nodes[operator].name)
 
     def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
-        """Run images; see `Graph`."""
+        """Run images; see `QuantizableGraph`."""
         import onnxruntime
 
         observed = onnx.ModelProto()

@@ -20,7 +20,7 @@ class Operator:
     depthwise: bool = False  # each output channel reads one input channel
 
 
-class Graph(Protocol):
+class QuantizableGraph(Protocol):
     """A float32 model with one input and one output."""
 
     @property
@@ -51,7 +51,7 @@ class Graph(Protocol):
         """The same graph with other constants, in the shapes of `weights` and `bias`."""
 
 
-def tail(graph: Graph) -> tuple[Operator, ...]:
+def tail(graph: QuantizableGraph) -> tuple[Operator, ...]:
     """Return the last operator with weights and what follows it: from features to probabilities."""
     last = max((index for index, operator in enumerate(graph.operators) if operator.weighted), default=0)
     return graph.operators[last:]

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from edgecnn_export.calibration import CalibrationImages
 from edgecnn_export.converted import Converted
 from edgecnn_export.formats import Format
+from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_export.ladder import Material
 from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
-from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
 from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.trained_model import load_trained
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +122,7 @@ def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> Source:
         validation_fraction=float(recipe.get("validation_fraction", 0.1)),
         seed=int(recipe.get("seed", record.seed)),
     )
-    model = load_trained(run.model)
+    model = load_trained(import_keras(), run.model)
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=256, verbose=0)
     return Source(

@@ -22,7 +22,7 @@ _CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}
 
 @dataclass(frozen=True)
 class TFLiteGraph:
-    """A float32 TFLite model with one input and one output: a `Graph`."""
+    """A float32 TFLite model with one input and one output: a `QuantizableGraph`."""
 
     content: bytes
 
@@ -37,7 +37,7 @@ class TFLiteGraph:
         return tuple(self._constants)
 
     def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
-        """Run images; see `Graph`."""
+        """Run images; see `QuantizableGraph`."""
         with warnings.catch_warnings(), native_output_kept():
             # It is meant for this.
             warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")

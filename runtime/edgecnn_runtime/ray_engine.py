@@ -15,6 +15,7 @@ import logging
 import os
 import platform
 import secrets
+import socket
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -43,6 +44,8 @@ _CHUNK = 128
 _CHUNKS_A_WORKER = 8
 # How often a chunk is begun whose process dies; an image that kills every one of them must not do so for ever.
 _TRIES = 5
+# How long a cluster's head may take to answer.
+_ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -116,17 +119,17 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
             count = workers or available_cpus()
             start = partial(ray.init, num_cpus=count, _temp_dir=stack.enter_context(folder), **quiet)
         else:
+            _check_answers(address)
             start = partial(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR)
         stack.callback(ray.shutdown)
         try:
             start()
         except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-            raise InputError(
-                f"--address {address}: a Ray cluster that runs expected (start one with 'ray start --head'); "
-                f"Ray says: {_first_line(error)}"
-                if address is not None
-                else f"Ray could not be started on this machine; it says: {_first_line(error)}"
-            ) from error
+            if address is None:
+                raise EdgecnnError(
+                    f"Ray could not be started on this machine; it says: {_first_line(error)}"
+                ) from error
+            raise InputError(f"{_NO_CLUSTER.format(address)}; Ray says: {_first_line(error)}") from error
         logging.getLogger("ray.data").setLevel(logging.ERROR)
         yield workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
 
@@ -280,6 +283,24 @@ class _Worker:
             return self.classifier.predict(content).probabilities
         except ImageError as error:
             raise ImageError(f"{place.name_of(path)}:{str(error).removeprefix('image:')}") from error
+
+
+_NO_CLUSTER = "--address {}: a Ray cluster that runs expected; start one with 'ray start --head'"
+
+
+def _check_answers(address: str) -> None:
+    """Try HOST:PORT for seconds where Ray would for minutes.
+
+    Raises:
+        InputError: nobody answers.
+    """
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.rpartition("/")[2], int(port)), timeout=_ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise InputError(f"{_NO_CLUSTER.format(address)}; nobody answers there: {error}") from error
 
 
 def _failure(error: Exception) -> str:

@@ -4,10 +4,15 @@ import importlib
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from tiny_wheel import tiny_wheel
 
 from edgecnn_runtime.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    import install_size
 
 PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
 
@@ -22,17 +27,20 @@ def test_the_page_has_every_figure_with_its_goal(
     import camera_age
     import cold_start
     import folder_limit
+    import install_size
     import int8_speed
     import predict_overhead
     import record
     import server_load
     import steadiness
 
-    for script in (camera_age, cold_start, folder_limit, int8_speed, predict_overhead, server_load):
+    measuring = (camera_age, cold_start, folder_limit, install_size, int8_speed, predict_overhead, server_load)
+    for script in measuring:
         monkeypatch.setattr(script, "_ROUNDS", 1)
     monkeypatch.setattr(server_load, "_ROUND", 0.3)
     monkeypatch.setattr(server_load, "_OVERLOAD", 0.3)
     monkeypatch.setattr(folder_limit, "FILES", 40)
+    monkeypatch.setattr(install_size, "WAYS", _small_and_large(tmp_path))
     monkeypatch.setattr(camera_age, "_ROUND", 0.5)
     monkeypatch.setattr(camera_age, "HOUR", 300)
     monkeypatch.setattr(steadiness, "COUNT", 200)
@@ -48,6 +56,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "One",
         "A",
         "Cold",
+        "Installation",
         "Camera",
         "Server",
         "Memory",
@@ -67,6 +76,35 @@ def test_the_page_has_every_figure_with_its_goal(
     ):
         assert goal in text
     assert "nan" not in text
+
+
+def _small_and_large(folder: Path) -> "dict[str, install_size.Way]":
+    """Stand-ins for edgecnn and TensorFlow: packages of 10 kB and 1 MB, made here."""
+    import install_size
+
+    sizes = {"small": 10_000, "large": 1_000_000}
+    return {
+        name: install_size.Way((str(tiny_wheel(folder, name, size=size)),), f"import {name}")
+        for name, size in sizes.items()
+    }
+
+
+def test_what_an_installation_adds_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(PEERS)
+    import install_size
+
+    monkeypatch.setattr(install_size, "_ROUNDS", 1)
+    installs = install_size.measure_installs(_small_and_large(tmp_path))
+    # The module, its compiled form and a kilobyte about the package.
+    assert 10_000 < installs.installed_bytes["small"] < 12_000
+    assert 1_000_000 < installs.installed_bytes["large"] < 1_002_000
+    assert installs.packages == {"small": 1, "large": 1}
+    assert installs.smaller == pytest.approx(90, rel=0.1)
+    page = "\n".join(install_size.installs_table(installs))
+    assert re.search(r"\| `small` \| 1\d\.\d kB \| 1 \|", page)
+    assert "| `large` | 1.00 MB | 1 |" in page
+    with pytest.raises(RuntimeError, match="No module named 'huge'"):
+        install_size.measure_installs({"small": install_size.Way((), "import huge")})
 
 
 @pytest.mark.slow

@@ -139,10 +139,13 @@ def test_a_video_is_served_as_a_camera(model: Path, tmp_path: Path) -> None:
                 pass
             assert address.ask("/v1/frame.jpg").body[:2] == b"\xff\xd8"
             assert address.ask("/v1/model").document["camera"]["state"] == "live"
+            with socket.create_connection(("127.0.0.1", address.port)) as leaving:
+                leaving.sendall(b"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                leaving.recv(100)
             code, said = served.end(signal.SIGTERM)  # with the event stream open
             answer.read()
     assert code == 0
-    assert "secret" not in said
+    assert said.splitlines()[1:] == ["ended"]  # no password, and nothing about viewers that come and go
 
 
 def test_the_lines_of_the_readme_run_as_written(model: Path, tmp_path: Path) -> None:

@@ -16,11 +16,11 @@ from edgecnn_export.adopted.model_file import open_model
 from edgecnn_export.adopted.pixel_scaling import scaling_of_function
 from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_export.tflite import export_tflite
-from edgecnn_export.trained_model import load_trained
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.labels import read_labels
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.pixel_scaling import PixelScaling, named_scaling, scaling_of_options
+from edgecnn_runtime.trained_model import load_trained
 
 CONTAINERS = (".keras", ".h5", "SavedModel", "tf_keras .h5", "tf_keras SavedModel")
 
@@ -77,7 +77,7 @@ def test_it_says_what_the_strangers_script_says(
 
     # As a run holds it: whole in one file, of layers that Keras ships, fit for a device.
     model.network.save(tmp_path / "run.keras")
-    reread = load_trained(tmp_path / "run.keras")
+    reread = load_trained(keras, tmp_path / "run.keras")
     assert reread.input.name == "pixels"
     assert reread.layers[-1].name == "probabilities"
     static = deployment_graph(reread, batch=1)

@@ -225,6 +225,7 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
         ((), "--engine ray: an --output folder for the results expected"),
         (("--output", "used"), "a new or empty folder for the results expected"),
         (("--output", "new", "--json"), "leave --json and --resume out"),
+        (("--output", "new", "--address", "127.0.0.1:1"), "a Ray cluster that runs expected"),
     ],
 )
 def test_wrong_use_is_told_before_ray_starts(
@@ -233,7 +234,8 @@ def test_wrong_use_is_told_before_ray_starts(
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "file").touch()
     photos(tmp_path / "shots", 1)
-    pytest.importorskip("pyarrow", reason='needs pyarrow: pip install "edgecnn[ray]"')
+    if "--address" in arguments or "used" in arguments:
+        pytest.importorskip("ray", reason='needs Ray: pip install "edgecnn[ray]"')
     assert message in edgecnn("predict", model, "shots", "--engine", "ray", *arguments, cwd=tmp_path, code=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shots", "used"]
 
@@ -244,3 +246,7 @@ def test_without_ray_its_pip_line_is_named(model: Path, tmp_path: Path) -> None:
     said = edgecnn("predict", model, tmp_path / "shots", "--engine", "ray", "--output", tmp_path / "new", code=2)
     assert 'pip install "edgecnn[ray]"' in said
     assert not (tmp_path / "new").exists()
+
+
+def test_the_local_engine_names_the_one_that_reads_addresses(model: Path) -> None:
+    assert "--engine ray reads addresses" in edgecnn("predict", model, "s3://bucket/shots", code=2)

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,22 @@ def test_files_folders_and_patterns(folder: Path, sources: list[str], recursive:
 def test_nothing_to_read_is_an_input_error(folder: Path, source: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
         expand_sources([folder / source])
+
+
+def test_a_folder_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if path.endswith("sub"):
+            raise PermissionError(13, "Permission denied")  # as a test run by root never sees it
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(InputError, match="sub: a readable folder expected; permission denied"):
+        expand_sources([folder], recursive=True)
+
+
+def test_links_to_folders_are_not_followed(folder: Path) -> None:
+    (folder / "sub" / "round").symlink_to(folder)
+    found = expand_sources([folder / "sub"], recursive=True)
+    assert [path.name for path in found] == ["c.webp"]

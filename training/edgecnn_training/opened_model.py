@@ -14,6 +14,7 @@ from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.trained_model import load_trained
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
     if target.is_dir() or target.suffix == ".keras":
         folder = RunFolder(target if target.is_dir() else target.parent)
         record = folder.read_record()
-        model = load_trained(folder)
+        model = load_trained(_import_keras(), folder.model)
         return OpenedModel(
             path=folder.model,
             labels=record.labels,
@@ -78,26 +79,13 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
     )
 
 
-def load_trained(folder: RunFolder) -> Any:
-    """Load the model of a run in Keras's safe mode, which refuses code inside the file.
-
-    Raises:
-        InputError: missing or damaged.
-        MissingExtraError: Keras or its backend is not installed.
-    """
-    if not folder.model.is_file():
-        raise InputError(f"{folder.model}: the trained model of the run expected, no such file; train again")
+def _import_keras() -> Any:
     try:
         with native_output_kept():
             import keras
     except ImportError as error:
         raise MissingExtraError("the Keras model of a run", package=error.name or "keras", extra="train") from error
-    try:
-        with native_output_kept():
-            return keras.saving.load_model(folder.model, compile=False, safe_mode=True)
-    # Keras passes on whatever its zip, HDF5 and JSON readers raise.
-    except Exception as error:
-        raise InputError(f"{folder.model}: a whole Keras model expected; Keras says: {error}") from error
+    return keras
 
 
 def _through_keras(model: Any) -> Callable[[NDArray[np.uint8]], NDArray[np.float32]]:

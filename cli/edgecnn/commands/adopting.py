@@ -111,8 +111,8 @@ def adopt(
         InputError: something does not fit; nothing is written then.
     """
     from edgecnn_export.adopted.adopt import adopted_model, check_folder, clear, write_run
+    from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_export.tool_versions import tool_versions
-    from edgecnn_export.trained_model import import_keras
     from edgecnn_runtime.run_folder import RunFolder
     from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
 

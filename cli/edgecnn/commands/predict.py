@@ -75,6 +75,7 @@ def predict(
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
     from edgecnn_runtime.classifier import threads_of
     from edgecnn_runtime.errors import InputError
+    from edgecnn_runtime.object_store import is_address
     from edgecnn_runtime.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
@@ -103,6 +104,8 @@ def predict(
         )
     if address is not None or format is not None:
         raise InputError("--address and --format: expected with --engine ray only")
+    if remote := next(filter(is_address, sources), None):
+        raise InputError(f"{remote}: a file or folder of this machine expected; --engine ray reads addresses")
     file = None if output is None else Path(output)
     if resume and file is None:
         raise InputError("--resume: an --output to go on with expected, got none")

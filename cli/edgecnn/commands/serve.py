@@ -2,6 +2,7 @@
 
 import os
 import socket
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -65,9 +66,13 @@ def serve(
 
     console = Console(json=json, quiet=quiet)
     check_installed()
+    from PIL import Image
+
     from edgecnn_runtime.server.access import Access, is_loopback
     from edgecnn_runtime.server.limits import MEBIBYTE, Limits
 
+    # The client is told of it, with 422.
+    warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     if token is not None and no_auth:
         raise InputError("--token or --no-auth expected, got both")
     if token is None and not no_auth and not is_loopback(host):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn_export.adopted.foreign_model import ForeignModel, count_classes, image_input
 from edgecnn_export.adopted.labels import check_count
 from edgecnn_export.adopted.pixel_scaling import scaling_of_function
-from edgecnn_export.trained_model import import_keras
+from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:

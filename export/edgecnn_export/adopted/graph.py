@@ -30,7 +30,7 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
-class Graph:
+class TensorFlowGraph:
     """A network with one input and one output; each node stands behind those it reads."""
 
     nodes: tuple[Node, ...]  # the first is the input, a Placeholder

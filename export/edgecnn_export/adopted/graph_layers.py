@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.adopted.graph import Graph, Node, Output
+from edgecnn_export.adopted.graph import Node, Output, TensorFlowGraph
 from edgecnn_export.adopted.graph_constants import UnfitError, computed
 from edgecnn_runtime.errors import InputError, ModelError
 
@@ -24,7 +24,7 @@ _Floats: TypeAlias = NDArray[np.float32]
 _ONE, _ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 
 
-def keras_model_of(graph: Graph, path: Path, *, imgsz: int | None = None) -> keras.Model:
+def keras_model_of(graph: TensorFlowGraph, path: Path, *, imgsz: int | None = None) -> keras.Model:
     """Rebuild a graph as a functional Keras model with the same weights.
 
     Args:
@@ -55,7 +55,7 @@ class _Deferred:
 class _Rebuilding:
     """Rebuilds one graph."""
 
-    def __init__(self, graph: Graph, path: Path) -> None:
+    def __init__(self, graph: TensorFlowGraph, path: Path) -> None:
         self._graph, self._path = graph, path
         self._readers = Counter(
             value.node for node in graph.nodes for value in node.inputs if isinstance(value, Output)

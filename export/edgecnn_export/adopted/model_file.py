@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgecnn_export.adopted.untrusted_config import check_config
-from edgecnn_export.trained_model import import_keras
+from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder

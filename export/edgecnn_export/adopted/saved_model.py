@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2, trackable_object_graph_pb2
 from tensorflow.python.framework import op_def_registry
 
-from edgecnn_export.adopted.graph import Graph, Node, Output, Value
+from edgecnn_export.adopted.graph import Node, Output, TensorFlowGraph, Value
 from edgecnn_runtime.errors import ModelError
 
 MODEL_FILE = "saved_model.pb"
@@ -39,7 +39,7 @@ _MAX_DEPTH = 64
 _MAX_NODES = 100_000
 
 
-def read_saved_model(folder: Path) -> Graph:
+def read_saved_model(folder: Path) -> TensorFlowGraph:
     """Read the function that a SavedModel serves, with all calls put in place and all variables as constants.
 
     Args:
@@ -81,7 +81,7 @@ class _Reader:
         self._checkpoint = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
         self._nodes: list[Node] = []
 
-    def read(self) -> Graph:
+    def read(self) -> TensorFlowGraph:
         signature = self._graph.signature_def[self._signature_name()]
         inputs, outputs = list(signature.inputs.values()), list(signature.outputs)
         if len(inputs) != 1 or len(outputs) != 1:
@@ -99,7 +99,7 @@ class _Reader:
         outcome = self._walk(function, arguments, depth=0)[0]
         if not isinstance(outcome, Output):
             raise ModelError(f"{self._folder}: an output that depends on the image expected, got a constant")
-        return Graph(tuple(self._nodes), outcome, input_shape)
+        return TensorFlowGraph(tuple(self._nodes), outcome, input_shape)
 
     def _signature_name(self) -> str:
         # Those with two underscores in front are TensorFlow's own.

@@ -1,0 +1,105 @@
+"""int8 files in which some operators stay float32, in both containers: just those, and the others do not."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from ai_edge_litert import schema_py_generated as schema
+
+from edgecnn_export.activation_statistics import measure_statistics
+from edgecnn_export.calibration import CalibrationMethod
+from edgecnn_export.converted import Converted
+from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
+from edgecnn_export.quantizable import Operator
+from edgecnn_export.tflite_flatbuffer import operator_name, unpack
+from edgecnn_runtime.backends import open_backend
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (40, 12, 12, 3), np.uint8)
+WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul"}
+Quantizer = TFLiteQuantizer | OnnxQuantizer
+
+
+@pytest.fixture(scope="module")
+def converted() -> Converted:
+    """Two convolutions, a depthwise one between them, and a dense layer; what lies behind the first suits no int8."""
+    import keras
+
+    keras.utils.set_random_seed(2)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((12, 12, 3), name="pixels"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3, activation="relu"),
+            layers.DepthwiseConv2D(3, activation="relu"),
+            layers.Conv2D(8, 1, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    first, second = network.layers[1:3]
+    scales = np.logspace(-2, 2, 8)
+    kernel, bias = first.get_weights()
+    first.set_weights([kernel * scales, bias * scales])  # ReLU passes a positive factor on
+    kernel, bias = second.get_weights()
+    second.set_weights([kernel / scales[:, np.newaxis], bias])
+    return Converted(network, opset=17)
+
+
+@pytest.fixture(params=["tflite", "onnx"])
+def quantizer(request: pytest.FixtureRequest, converted: Converted) -> Quantizer:
+    def never() -> None:
+        raise AssertionError("nothing is trained here")
+
+    learning = QuantizationAware(never, IMAGES)  # type: ignore[arg-type]
+    if request.param == "tflite":
+        return TFLiteQuantizer(converted, signed=False, learning=learning)
+    return OnnxQuantizer(converted, reduce_range=False, learning=learning)
+
+
+def in_float_of_tflite(content: bytes) -> list[bool]:
+    """Of each operator with weights, in order, whether they are float32."""
+    model = unpack(content)
+    graph = model.subgraphs[0]
+    return [
+        graph.tensors[operator.inputs[1]].type == schema.TensorType.FLOAT32
+        for operator in graph.operators
+        if operator_name(model, operator) in WEIGHTED
+    ]
+
+
+def in_float_of_onnx(content: bytes) -> list[bool]:
+    graph = onnx.load_from_string(content).graph
+    constants = {entry.name for entry in graph.initializer}
+    return [node.input[1] in constants for node in graph.node if node.op_type in WEIGHTED]
+
+
+@pytest.mark.parametrize("chosen", [(), (0,), (1,), (0, 1), (1, 2), (0, 1, 2)])
+def test_just_the_chosen_operators_stay_float32(quantizer: Quantizer, chosen: Sequence[int], tmp_path: Path) -> None:
+    weighted = [operator for operator in quantizer.graph.operators if operator.weighted]
+    statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
+    content = quantizer.file(statistics, [weighted[number] for number in chosen])
+    tflite = isinstance(quantizer, TFLiteQuantizer)
+    found = in_float_of_tflite(content) if tflite else in_float_of_onnx(content)
+    assert found == [number in chosen for number in range(len(weighted))]
+    path = tmp_path / ("m.tflite" if tflite else "m.onnx")
+    path.write_bytes(content)
+    probabilities = open_backend(path).infer(IMAGES)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+
+
+def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantizer) -> None:
+    """With all in front of the tail in float32, what is left is the rounding of the features and the tail's own."""
+    graph = quantizer.graph
+    expected = np.asarray(quantizer.converted.model(IMAGES))
+    statistics = measure_statistics(graph, IMAGES, CalibrationMethod.MINMAX)
+
+    def error(in_float: Sequence[Operator]) -> float:
+        with quantizer.opened(quantizer.file(statistics, in_float)) as backend:
+            return float(np.abs(backend.infer(IMAGES) - expected).mean())
+
+    last = max(number for number, operator in enumerate(graph.operators) if operator.weighted)
+    front = graph.operators[:last]
+    assert error(front) < error(()) / 3
