@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgecnn_runtime import whole_files
+from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.result_formats import FORMATS, ResultFormat
@@ -31,13 +32,14 @@ class ResultsOf:
 
     model: str
     model_sha256: str
+    contract_sha256: str  # of the labels and of what is made of pixels and outputs
     images: int
     images_sha256: str
     top_k: int
 
     @classmethod
-    def these(cls, model: Path, images: Sequence[str], *, top_k: int) -> "ResultsOf":
-        """Describe a run of a model file over images in this order.
+    def these(cls, model: Path, classifier: Classifier, images: Sequence[str], *, top_k: int) -> "ResultsOf":
+        """Describe a run of a model file, opened as `classifier`, over images in this order.
 
         Raises:
             OSError: the model file cannot be read.
@@ -47,7 +49,9 @@ class ResultsOf:
             names.update(os.fsencode(image) + b"\0")
         with model.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
-        return cls(model.name, content, len(images), names.hexdigest(), top_k)
+        facts = [*classifier.labels, *(fact.value for fact in classifier.contract.facts.values())]
+        contract = hashlib.sha256("\0".join(facts).encode()).hexdigest()
+        return cls(model.name, content, contract, len(images), names.hexdigest(), top_k)
 
 
 def result_format(path: Path, *, top_k: int) -> ResultFormat:
@@ -156,6 +160,8 @@ class ResultsFile:
         anew = f"remove {existing} to start anew"
         if before.model_sha256 != of.model_sha256:
             raise InputError(f"{existing}: begun with another model ({before.model}), got {of.model}; {anew}")
+        if before.contract_sha256 != of.contract_sha256:
+            raise InputError(f"{existing}: begun with other labels or pre-processing; give the same options, or {anew}")
         if before.images_sha256 != of.images_sha256:
             raise InputError(
                 f"{existing}: begun with another list of images ({before.images:,}), got one of {of.images:,}; {anew}"

@@ -101,6 +101,15 @@ def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
     assert not partial.exists()
 
 
+def test_results_under_other_labels_are_not_gone_on_with(tmp_path: Path) -> None:
+    strange = tiny_onnx(tmp_path / "strange.onnx", manifest=False)
+    Image.new("L", (8, 8), 230).save(tmp_path / "image.png")
+    command = ["predict", strange, tmp_path / "image.png", "--output", tmp_path / "results.csv", "--labels"]
+    edgecnn(*command, "dark,bright")
+    assert "begun with other labels or pre-processing" in edgecnn(*command, "night,day", "--resume", code=2)
+    assert "1 of 1 images were done before" in edgecnn(*command, "dark,bright", "--resume")
+
+
 def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> None:
     output = tmp_path / "results.csv"
     partial = tmp_path / "results.csv.partial"

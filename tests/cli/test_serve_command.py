@@ -233,3 +233,14 @@ def test_without_the_extra(package: str, model: Path, monkeypatch: pytest.Monkey
     result = CliRunner().invoke(app, ["serve", str(model)])
     assert isinstance(result.exception, MissingExtraError)
     assert str(result.exception).endswith('which is not installed; run: pip install "edgecnn[serve]"')
+
+
+def test_a_model_that_others_made(tmp_path: Path) -> None:
+    strange = tiny_onnx(tmp_path / "strange.onnx", manifest=False)
+    with serving(strange, "--labels", "night,day") as (served, address):
+        assert address.classify(png(250)).document["results"][0]["label"] == "day"
+        document = address.ask("/v1/model").document
+        assert document["labels"] == ["night", "day"]
+        _, said = served.end(signal.SIGTERM)
+    assumed = [line.removeprefix("assumed: ") for line in said.splitlines() if line.startswith("assumed: ")]
+    assert document["assumed"] == assumed != []

@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgecnn_runtime.backends.fake import FakeBackend
+from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import ImageError, InputError
+from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.results_file import ResultsFile, ResultsOf
@@ -49,9 +52,17 @@ def model(tmp_path: Path) -> Path:
 
 
 def opened(
-    path: Path, model: Path, *, names: Sequence[str] = NAMES, top_k: int = 2, resume: bool = False
+    path: Path,
+    model: Path,
+    *,
+    names: Sequence[str] = NAMES,
+    labels: tuple[str, ...] = LABELS,
+    top_k: int = 2,
+    resume: bool = False,
 ) -> ResultsFile:
-    return ResultsFile(path, ResultsOf.these(model, names, top_k=top_k), names, resume=resume)
+    manifest = Manifest("three", labels, InputSpec(4, 4, Colour.GREY), Scheme.FLOAT32)
+    classifier = Classifier(FakeBackend(input_shape=(4, 4, 1), classes=3), manifest)
+    return ResultsFile(path, ResultsOf.these(model, classifier, names, top_k=top_k), names, resume=resume)
 
 
 def written(path: Path, model: Path, *, top_k: int = 2) -> bytes:
@@ -153,6 +164,8 @@ def test_another_model_list_or_option_is_refused(tmp_path: Path, model: Path) ->
         opened(path, model, names=NAMES[::-1], resume=True)
     with pytest.raises(InputError, match="begun with --top-k 2, got 1"):
         opened(path, model, top_k=1, resume=True)
+    with pytest.raises(InputError, match="begun with other labels or pre-processing"):
+        opened(path, model, labels=LABELS[::-1], resume=True)
     model.write_bytes(b"another model")
     with pytest.raises(InputError, match=r"begun with another model \(model\.tflite\)"):
         opened(path, model, resume=True)

@@ -166,7 +166,7 @@ def _write(
 
     console = Console(quiet=quiet)
     names = [str(path) for path in files]
-    with ResultsFile(output, ResultsOf.these(model, names, top_k=k), names, resume=resume) as results:
+    with ResultsFile(output, ResultsOf.these(model, classifier, names, top_k=k), names, resume=resume) as results:
         if results.done:
             console.say(f"{output}: {results.done:,} of {len(names):,} images were done before")
         if not results.finished:

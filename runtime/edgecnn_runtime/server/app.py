@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -40,6 +40,7 @@ class Service:
         pool: InterpreterPool,
         manifest: Manifest,
         *,
+        assumed: Sequence[str] = (),
         live: Live | None = None,
         limits: Limits | None = None,
         access: Access | None = None,
@@ -49,13 +50,14 @@ class Service:
         Args:
             pool: the interpreters.
             manifest: of their model.
+            assumed: what nobody said about a model that others made.
             live: the camera.
             limits: default: those of `Limits`.
             access: default: no token, this machine's names.
         """
         self.manifest, self.live, self.limits = manifest, live, limits or Limits()
         self.metrics = Metrics(manifest.name, str(manifest.scheme), __version__, workers=pool.size)
-        self._backend = pool.name
+        self._backend, self._assumed = pool.name, tuple(assumed)
         self._classify = ClassifyRoute(pool, manifest, self.limits, self.metrics)
         self._page = page()
         self._openapi = openapi_document(self.limits)
@@ -103,7 +105,7 @@ class Service:
 
     async def _get_model(self, request: Request) -> Response:
         del request
-        return _json(_model_document(self.manifest, self._backend, self.limits, self.live))
+        return _json(_model_document(self.manifest, self._backend, self._assumed, self.limits, self.live))
 
     async def _get_stream(self, request: Request) -> EventStream:
         del request
@@ -161,7 +163,9 @@ def _camera_detail(live: Live) -> str:
     return live.text or f"the camera is {live.state}"
 
 
-def _model_document(manifest: Manifest, backend: str, limits: Limits, live: Live | None) -> dict[str, Any]:
+def _model_document(
+    manifest: Manifest, backend: str, assumed: Sequence[str], limits: Limits, live: Live | None
+) -> dict[str, Any]:
     """Return what anybody who may classify may know."""
     accuracy = manifest.accuracy
     return {
@@ -178,6 +182,7 @@ def _model_document(manifest: Manifest, backend: str, limits: Limits, live: Live
         "recipe": manifest.recipe,
         "licence": manifest.licence,
         "accuracy": None if accuracy is None else {"correct": accuracy.correct, "total": accuracy.total},
+        "assumed": list(assumed),
         "edgecnn": __version__,
         "camera": None if live is None else {"source": live.name, "state": str(live.state), "text": live.text},
         "limits": {

@@ -243,6 +243,11 @@ _SCHEMAS: dict[str, Any] = {
             "recipe": {"type": ["string", "null"]},
             "licence": {"type": ["string", "null"]},
             "accuracy": _nullable(_object({"correct": _INTEGER, "total": _INTEGER})),
+            "assumed": {
+                "type": "array",
+                "items": _TEXT,
+                "description": "What nobody said about a model that others made.",
+            },
             "edgecnn": _TEXT,
             "camera": _nullable(_object({"source": _TEXT, "state": _reference("CameraState"), "text": _TEXT})),
             "limits": _object(

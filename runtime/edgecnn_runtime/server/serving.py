@@ -79,12 +79,13 @@ def make_service(
     if source is not None:
         wanted: str = source
         live = Live(
-            Classifier(pool, classifier.manifest),
+            Classifier(pool, classifier.manifest, classifier.contract),
             open_capture(wanted, realtime=True),
             lambda: open_capture(wanted, realtime=True),
             smoothing,
         )
-    return Service(pool, classifier.manifest, live=live, limits=limits, access=access)
+    assumed = classifier.contract.assumed
+    return Service(pool, classifier.manifest, assumed=assumed, live=live, limits=limits, access=access)
 
 
 def listen(host: str, port: int) -> socket.socket:

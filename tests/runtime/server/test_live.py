@@ -27,10 +27,8 @@ def camera() -> Iterator[FakeCamera]:
 
 @pytest.fixture
 def watched(camera: FakeCamera) -> Iterator[Address]:
-    def opened() -> NewestFrames:
-        return NewestFrames(camera.open, "fake", retry_first=0.01, retry_longest=0.02)
-
-    with running(a_service(capture=opened(), reopen=opened, limits=Limits(streams=1))) as address:
+    capture = NewestFrames(camera.open, "fake", retry_first=0.01, retry_longest=0.02)
+    with running(a_service(capture=capture, limits=Limits(streams=1))) as address:
         yield address
         camera.unplug()
 
@@ -133,24 +131,26 @@ def test_a_camera_that_is_unplugged_is_told_everywhere(camera: FakeCamera, watch
     viewer.close()
 
 
-def test_a_model_that_fails_is_told_and_tried_again(
-    camera: FakeCamera, watched: Address, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_model_that_fails_is_told_and_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("edgecnn_runtime.server.live._RETRY_FIRST", 0.01)
-    viewer = Viewer(watched)
-    with monkeypatch.context() as broken:
+    first, second = FakeCamera(), FakeCamera()
+    capture = NewestFrames(first.open, "fake")
+    with running(a_service(capture=capture, reopen=lambda: NewestFrames(second.open, "fake"))) as address:
+        viewer = Viewer(address)
+        with monkeypatch.context() as broken:
 
-        def fail(self: FakeBackend, pixels: object) -> None:
-            raise RuntimeError("the interpreter has had enough")
+            def fail(self: FakeBackend, pixels: object) -> None:
+                raise RuntimeError("the interpreter has had enough")
 
-        broken.setattr(FakeBackend, "infer", fail)
-        show(camera, 250)
-        assert viewer.until("lost")["text"] == "the interpreter has had enough"
-        assert watched.ask("/healthz").status == 503
-    show(camera, 10)  # taken by the reading thread of the source that was given up
-    show(camera, 250)
-    assert viewer.until("live")["label"] == "white"
-    viewer.close()
+            broken.setattr(FakeBackend, "infer", fail)
+            show(first, 250)
+            assert viewer.until("lost")["text"] == "the interpreter has had enough"
+            assert address.ask("/healthz").status == 503
+        first.unplug()  # lets its reading thread go
+        show(second, 250)
+        assert viewer.until("live")["label"] == "white"
+        viewer.close()
+        second.unplug()
 
 
 def test_silence_is_not_taken_for_health(camera: FakeCamera, watched: Address, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -457,6 +457,7 @@ function describe() {
   const input = model.input, accuracy = model.accuracy;
   const facts = [model.scheme, `${model.labels.length} classes`, `${input.width}×${input.height} ${input.colour}`, model.backend];
   if (accuracy) facts.push(`${(100 * accuracy.correct / accuracy.total).toFixed(2)} % right on ${accuracy.total.toLocaleString("en")} test images`);
+  if (model.assumed.length) facts.push(`assumed: ${model.assumed.join("; ")}`);
   at("name").textContent = model.name;
   document.title = `${model.name} · edgecnn serve`;
   at("facts").textContent = facts.join(" · ");
