@@ -13,6 +13,7 @@ import pytest
 from conftest import edgecnn
 from numpy.typing import NDArray
 from PIL import Image
+from strangers import LABELS, Stranger, write_onnx
 from tiny_classifier import tiny_classifier
 
 from edgecnn_runtime import Classifier
@@ -179,6 +180,18 @@ def test_five_thousand_images_with_a_worker_killed_are_each_classified_once(mode
 
 @needs_ray
 @pytest.mark.slow
+def test_what_is_said_about_a_strangers_model_reaches_every_process(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "shots", 40)
+    stranger = write_onnx(tmp_path / "stranger.onnx", Stranger(axes="nchw", head="logits"))
+    said = ("--labels", ",".join(LABELS), "--mean", "120,110,100", "--std", "60", "--colour", "bgr", "--resize", "pad")
+    local, output = tmp_path / "local.csv", tmp_path / "results"
+    edgecnn("predict", stranger, folder, *said, "--output", local)
+    edgecnn("predict", stranger, folder, *said, "--engine", "ray", "--format", "csv", "--output", output)
+    assert (output / "part-00000.csv").read_bytes() == local.read_bytes()
+
+
+@needs_ray
+@pytest.mark.slow
 def test_images_and_results_in_an_object_store(model: Path, tmp_path: Path, s3_server: str) -> None:
     from pyarrow import parquet
 
@@ -227,6 +240,7 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
         ((), "--engine ray: an --output folder for the results expected"),
         (("--output", "used"), "a new or empty folder for the results expected"),
         (("--output", "new", "--json"), "leave --json and --resume out"),
+        (("--output", "new", "--threads", "2"), "leave --mode and --threads out"),
         (("--output", "new", "--address", "127.0.0.1:1"), "a Ray cluster that runs expected"),
     ],
 )
