@@ -77,6 +77,18 @@ def test_the_page_has_every_figure_with_its_goal(
         assert goal in text
     assert "nan" not in text
 
+    # One section anew, the others as they were.
+    monkeypatch.setattr(record, "SECTIONS", {**record.SECTIONS, "export": lambda subject: ["## Export: anew"]})
+    monkeypatch.setattr(sys, "argv", ["record.py", "export", "--run", str(exported_run.path), "--output", str(page)])
+    before = record.read_sections(page)
+    record.main()
+    after = record.read_sections(page)
+    assert after["export"][0] == "## Export: anew"
+    assert list(after) == list(record.SECTIONS)
+    assert {name: lines for name, lines in after.items() if name != "export"} == {
+        name: lines for name, lines in before.items() if name != "export"
+    }
+
 
 def _small_and_large(folder: Path) -> "dict[str, install_size.Way]":
     """Stand-ins for edgecnn and TensorFlow: packages of 10 kB and 1 MB, made here."""
