@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.litert import pixel_values
 
-# TFLite-Micro's 8-bit kernels equal TFLite's reference kernels to the bit; its 16-bit ones may round the other way.
-TWO_STEPS = 2 / 32768 + 1e-7
+# TFLite-Micro's 8-bit kernels equal TFLite's reference kernels to the bit; its 16-bit ones may round the other way. A
+# logit that is off by a step, 1/32768 of a range of up to 32, moves a probability by a quarter of that at most.
+A_LOGIT_STEP = 8 / 32768 + 1e-7
 
 # More than any network of ours needs; what is not used is never touched.
 PLENTY = 2**28

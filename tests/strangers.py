@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
+import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from tiny_tflite import TinyOperator, TinyTensor, numbers, tiny_tflite
 
 HEIGHT, WIDTH, CLASSES = 5, 4, 3
@@ -113,13 +112,14 @@ def write_tflite(path: Path, kind: Stranger) -> Path:
     return tiny_tflite(path, tensors, operators)
 
 
-_ONNX_TYPES = {
-    "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "float64": TensorProto.DOUBLE,
-    "uint8": TensorProto.UINT8, "int32": TensorProto.INT32,
-}  # fmt: skip
-
-
 def write_onnx(path: Path, kind: Stranger, *, props: dict[str, str] | None = None) -> Path:
+    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    from onnx import TensorProto, helper, numpy_helper
+
+    types = {
+        "float32": TensorProto.FLOAT, "float16": TensorProto.FLOAT16, "float64": TensorProto.DOUBLE,
+        "uint8": TensorProto.UINT8, "int32": TensorProto.INT32,
+    }  # fmt: skip
     values = HEIGHT * WIDTH * kind.channels
     constants = {
         "rows": np.array([kind.batch or -1, values], np.int64),
@@ -139,7 +139,7 @@ def write_onnx(path: Path, kind: Stranger, *, props: dict[str, str] | None = Non
     head = heads.get(kind.head, "Identity")
     nodes.append(helper.make_node(head, ["logits"], ["head"]))
     nodes.append(helper.make_node("Reshape", ["head", "output_shape"], ["shaped"]))
-    output_type = _ONNX_TYPES[kind.output_dtype]
+    output_type = types[kind.output_dtype]
     if kind.output_dtype == "uint8":
         nodes.append(helper.make_node("QuantizeLinear", ["shaped", "output_scale", "output_zero"], ["answer"]))
     else:
@@ -155,7 +155,7 @@ def write_onnx(path: Path, kind: Stranger, *, props: dict[str, str] | None = Non
     graph = helper.make_graph(
         nodes,
         "stranger",
-        [helper.make_tensor_value_info("image", _ONNX_TYPES[kind.dtype], shape)],
+        [helper.make_tensor_value_info("image", types[kind.dtype], shape)],
         [helper.make_tensor_value_info("answer", output_type, output_shape)],
         [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
     )

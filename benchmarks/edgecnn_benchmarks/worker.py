@@ -68,6 +68,7 @@ class ModelFile:
             "scheme": manifest.scheme,
             "backend": backend.name,
             "provider": backend.provider,
+            "stranger": self._classifier.is_stranger,
             "assumed": self._classifier.contract.assumed,
         }
 

@@ -40,7 +40,8 @@ class ModelFacts:
     provider: str | None = None
     # Seconds the worker took to open it.
     load_s: float = 0.0
-    # What nobody said about a file that others made.
+    # Whether others made the file, and what nobody said about it.
+    stranger: bool = False
     assumed: tuple[str, ...] = ()
 
 
@@ -96,6 +97,7 @@ class WorkerProcess:
             backend=facts["backend"],
             provider=facts["provider"],
             load_s=facts["load_s"],
+            stranger=bool(facts.get("stranger")),
             assumed=tuple(facts.get("assumed", ())),
         )
 

@@ -95,7 +95,6 @@ def installs_table(installs: Installs) -> list[str]:
         for name, seconds in installs.seconds.items()
     ]
     return [
-        "",
         "## Installation: `pip install` into a clean environment, the pinned versions",
         "",
         "What it adds to the environment, and a process that imports what opens a model, Python's own start included.",

@@ -1,89 +1,105 @@
 """Measure the figures edgecnn is judged by on this machine and write them to `benchmarks/RESULTS.md`.
 
-    make results            # trains and exports runs/mnist first where it is missing
+    make results                                       # trains and exports runs/mnist first where it is missing
+    python benchmarks/peers/record.py folder camera    # these sections only; the others stay as they are
 
 Each ratio is taken within one run, round by round, with the 95 % interval of its median; a bare time says little on
-a shared machine.
+a shared machine. The page is written after each section.
 """
 
 import argparse
 import csv
 import datetime
 import json
+import os
+import re
 import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import install_size
 import numpy as np
-from camera_age import SPEED, AgeOfPeer, CameraAge, measure_age_of_peer, measure_camera_age
-from cold_start import ColdStart, measure_cold_start
-from export_cost import ExportCost, measure_export
-from folder_limit import FILES, SIZE, FolderRate, measure_folder, write_jpegs
-from int8_speed import Int8Speed, measure_int8_speed
+from bench_repeats import measure_bench_quality, quality_table
+from camera_age import SPEED, measure_age_of_peer, measure_camera_age
+from cold_start import measure_cold_start
+from export_cost import measure_export
+from folder_limit import FILES, SIZE, measure_folder, write_jpegs
+from int8_speed import measure_int8_speed
+from numpy.typing import NDArray
 from PIL import Image
-from predict_overhead import Overhead, measure_overhead
-from server_load import ServerLoad, measure_server
-from steadiness import WORK, Steadiness, measure_steadiness
+from predict_overhead import measure_overhead
+from server_load import measure_server
+from steadiness import WORK, measure_steadiness
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
 from edgecnn_benchmarks.quantities import figure, percent, size
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.cpu import available_cpus
-from edgecnn_runtime.run_folder import RunFolder, RunRecord, open_run_data
+from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.run_folder import RunFolder, open_run_data
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 
 
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: the exported files of a run, and its test images."""
+
+    run: RunFolder
+    test: Split
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """Some of the test images, `(64, height, width, channels)`."""
+        return np.asarray(self.test.images[:64])
+
+    @property
+    def float32(self) -> Path:
+        """The float32 TFLite file."""
+        return self.run.exported("float32", ".tflite")
+
+    @property
+    def int8(self) -> Path:
+        """The int8 TFLite file."""
+        return self.run.exported("int8", ".tflite")
+
+    @property
+    def int8_onnx(self) -> Path:
+        """The int8 ONNX file."""
+        return self.run.exported("int8", ".onnx")
+
+
 def main() -> None:
-    """Measure everything, most sensitive last, and write the page."""
+    """Measure the sections named, or all, and write the page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sections", nargs="*", metavar="SECTION", help=f"of {', '.join(SECTIONS)}; default: all")
     parser.add_argument("--run", type=Path, default=Path("runs/mnist"), help="a finished run of the mnist recipe")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
+    if unknown := set(arguments.sections) - set(SECTIONS):
+        parser.error(f"sections of {', '.join(SECTIONS)} expected, got {', '.join(sorted(unknown))}")
     run = RunFolder(arguments.run)
-    record = run.read_record()
-    test = open_run_data(record).split("test")
-    images = np.asarray(test.images[:64])
-    float32, int8 = run.exported("float32", ".tflite"), run.exported("int8", ".tflite")
-    int8_onnx = run.exported("int8", ".onnx")
-
-    print("export …", flush=True)
-    export = measure_export(run.path)
-    print("int8 against float32 …", flush=True)
-    speed = measure_int8_speed(float32, int8, test)
-    print("overhead of predict_proba …", flush=True)
-    overheads = [measure_overhead(model, images) for model in (float32, int8)]
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
-        print("cold start …", flush=True)
-        picture = Path(scratch) / "digit.png"
-        Image.fromarray(images[0, :, :, 0]).save(picture)
-        cold = measure_cold_start(litert=int8, onnx=int8_onnx, keras=run.model, picture=picture)
-        print("folder …", flush=True)
-        paths = write_jpegs(Path(scratch), images)
-        folders = [measure_folder(model, paths, threads=available_cpus()) for model in (int8, int8_onnx)]
-    print("installation …", flush=True)
-    installs = install_size.measure_installs(install_size.WAYS)
-    print("camera …", flush=True)
-    peer, age = measure_age_of_peer(int8), measure_camera_age(int8)
-    print("server …", flush=True)
-    server = measure_server(int8, images)
-    print("memory …", flush=True)
-    steadiness = [measure_steadiness(model, work) for model in (int8, int8_onnx) for work in WORK]
-    page = [
-        *head("Measured results", "results", Path(__file__), describe_machine()),
-        *_training(run, record),
-        *_export(export),
-        *_int8(speed),
-        *_overhead(overheads),
-        *_folder(folders),
-        *_cold_start(cold),
-        *install_size.installs_table(installs),
-        *_camera(peer, age),
-        *_server(server),
-        *_steadiness(steadiness),
-    ]
-    whole_files.write_text(arguments.output, "\n".join(page) + "\n")
+    subject = Subject(run, open_run_data(run.read_record()).split("test"))
+    page = read_sections(arguments.output) if arguments.sections else {}
+    for name in arguments.sections or SECTIONS:
+        print(f"{name} …", flush=True)
+        load = os.getloadavg()[0]
+        date = datetime.datetime.now(tz=datetime.UTC).date()
+        page[name] = [*SECTIONS[name](subject), "", f"Measured {date}; load average before: {load:.1f}."]
+        lines = head("Measured results", "results", Path(__file__), describe_machine())
+        for section in (section for section in SECTIONS if section in page):
+            lines += ["", f"<!-- {section} -->", *page[section]]
+        whole_files.write_text(arguments.output, "\n".join(lines) + "\n")
     print(f"written: {arguments.output}")
+
+
+def read_sections(page: Path) -> dict[str, list[str]]:
+    """Read the sections of a page by their names; none where there is no page yet."""
+    if not page.exists():
+        return {}
+    parts = re.split(r"\n<!-- (\w+) -->\n", page.read_text(encoding="utf-8"))
+    return {name: text.rstrip().splitlines() for name, text in zip(parts[1::2], parts[2::2], strict=True)}
 
 
 def head(title: str, target: str, script: Path, machine: Machine) -> list[str]:
@@ -98,14 +114,14 @@ def head(title: str, target: str, script: Path, machine: Machine) -> list[str]:
         "order, so that a slow moment of a shared machine hits all alike.",
         "",
         f"Machine: {machine.cpu}, {machine.architecture}, {machine.available_cpus} processors{memory}; "
-        f"{', '.join(machine.cpu_features or ())}; {machine.system}, Python {machine.python}. "
-        f"Load average at the end: {machine.load_average[0] if machine.load_average else 'unknown'}.",
+        f"{', '.join(machine.cpu_features or ())}; {machine.system}, Python {machine.python}.",
         f"Versions: {packages}.",
         f"Date: {datetime.datetime.now(tz=datetime.UTC).date()}.",
     ]
 
 
-def _training(run: RunFolder, record: RunRecord) -> list[str]:
+def _training(subject: Subject) -> list[str]:
+    run, record = subject.run, subject.run.read_record()
     metrics = json.loads(run.metrics.read_text())
     accuracy = metrics["accuracy"]
     settings = record.recipe
@@ -113,7 +129,6 @@ def _training(run: RunFolder, record: RunRecord) -> list[str]:
         epochs = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
     low, high = accuracy["interval"]
     return [
-        "",
         "## Training: `edgecnn train mnist`",
         "",
         "| recipe | data | settings | test accuracy | goal | seconds an epoch |",
@@ -127,9 +142,9 @@ def _training(run: RunFolder, record: RunRecord) -> list[str]:
     ]
 
 
-def _export(cost: ExportCost) -> list[str]:
+def _export(subject: Subject) -> list[str]:
+    cost = measure_export(subject.run.path)
     return [
-        "",
         "## Export: `edgecnn export runs/mnist --all`",
         "",
         f"All formats, each compared with Keras on the whole test split: {cost.seconds:.0f} s, peak memory "
@@ -137,10 +152,10 @@ def _export(cost: ExportCost) -> list[str]:
     ]
 
 
-def _int8(speed: Int8Speed) -> list[str]:
+def _int8(subject: Subject) -> list[str]:
+    speed = measure_int8_speed(subject.float32, subject.int8, subject.test)
     f32, i8 = speed.float32_accuracy, speed.int8_accuracy
     return [
-        "",
         f"## int8 against float32: TFLite, LiteRT, one thread, batch 1, {f32.total:,} test images",
         "",
         "| | float32 | int8 | int8 is | goal |",
@@ -154,13 +169,13 @@ def _int8(speed: Int8Speed) -> list[str]:
     ]
 
 
-def _overhead(overheads: list[Overhead]) -> list[str]:
+def _overhead(subject: Subject) -> list[str]:
+    overheads = [measure_overhead(model, subject.images) for model in (subject.float32, subject.int8)]
     rows = [
         f"| `{item.file}` | {figure(item.raw)} | {figure(item.ours)} | {figure(item.ratio)} | {figure(item.added)} |"
         for item in overheads
     ]
     return [
-        "",
         "## One image: `Classifier.predict_proba` beside the bare LiteRT loop",
         "",
         "The bare loop (set_tensor, invoke, get_tensor) gets ready-made tensors, `predict_proba` the camera's bytes.",
@@ -172,7 +187,11 @@ def _overhead(overheads: list[Overhead]) -> list[str]:
     ]
 
 
-def _folder(rates: list[FolderRate]) -> list[str]:
+def _folder(subject: Subject) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        paths = write_jpegs(Path(scratch), subject.images)
+        models = (subject.int8, subject.int8_onnx)
+        rates = [measure_folder(model, paths, threads=available_cpus()) for model in models]
     rows = [
         f"| `{item.file}` | {item.threads} | {figure(item.decoding)} | {figure(item.inference)} | "
         f"{figure(item.plain_loop)} | {figure(item.predict_many)} | **{figure(item.of_the_limit)}** | "
@@ -180,7 +199,6 @@ def _folder(rates: list[FolderRate]) -> list[str]:
         for item in rates
     ]
     return [
-        "",
         f"## A folder: `predict_many` on {FILES:,} JPEGs of {SIZE}x{SIZE}",
         "",
         "Images a second. The limit is 1 / (1/D + 1/I), from the rates of decoding alone (D) and of inference alone",
@@ -192,10 +210,13 @@ def _folder(rates: list[FolderRate]) -> list[str]:
     ]
 
 
-def _cold_start(cold: ColdStart) -> list[str]:
+def _cold_start(subject: Subject) -> list[str]:
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
+        picture = Path(scratch) / "digit.png"
+        Image.fromarray(subject.images[0, :, :, 0]).save(picture)
+        cold = measure_cold_start(litert=subject.int8, onnx=subject.int8_onnx, keras=subject.run.model, picture=picture)
     rows = [f"| {name} | {figure(cold.seconds[name])} | {figure(cold.megabytes[name])} |" for name in cold.seconds]
     return [
-        "",
         "## Cold start: process start to the first label",
         "",
         "Python, imports, opening the model, decoding one PNG. Goal: at most 0.2 s and 90 MB with LiteRT, at least 10",
@@ -210,9 +231,14 @@ def _cold_start(cold: ColdStart) -> list[str]:
     ]
 
 
-def _camera(peer: AgeOfPeer, age: CameraAge) -> list[str]:
+def _installation(subject: Subject) -> list[str]:
+    del subject
+    return install_size.installs_table(install_size.measure_installs(install_size.WAYS))
+
+
+def _camera(subject: Subject) -> list[str]:
+    peer, age = measure_age_of_peer(subject.int8), measure_camera_age(subject.int8)
     return [
-        "",
         "## Camera: how old the answer is when the model is slower than the camera",
         "",
         "Milliseconds from a picture's due time to its answer; a camera of 30 frames/s, 640x480, the model made to",
@@ -232,7 +258,8 @@ def _camera(peer: AgeOfPeer, age: CameraAge) -> list[str]:
     ]
 
 
-def _server(load: ServerLoad) -> list[str]:
+def _server(subject: Subject) -> list[str]:
+    load = measure_server(subject.int8, subject.images)
     rows = [
         f"| {item.clients} | {figure(item.rate)} | {figure(item.of_the_interpreter)} | {figure(item.median)} | "
         f"{figure(item.p99)} | {item.errors} of {item.requests:,} |"
@@ -240,7 +267,6 @@ def _server(load: ServerLoad) -> list[str]:
     ]
     over = load.overload
     return [
-        "",
         "## Server: `edgecnn serve` on the loopback",
         "",
         f"Each client posts one PNG of a digit after the other on a connection of its own; `{load.file}`. The clients",
@@ -256,14 +282,15 @@ def _server(load: ServerLoad) -> list[str]:
     ]
 
 
-def _steadiness(figures: list[Steadiness]) -> list[str]:
+def _memory(subject: Subject) -> list[str]:
+    models = (subject.int8, subject.int8_onnx)
+    figures = [measure_steadiness(model, work) for model in models for work in WORK]
     rows = [
         f"| `{item.file}` | {item.count:,} {'frames' if item.work == 'frames' else 'calls of `predict`'} | "
         f"{item.begin:.1f} | {item.growth:+.2f} | {item.highest:+.2f} |"
         for item in figures
     ]
     return [
-        "",
         "## Memory over a long time",
         "",
         "Resident memory in MB, each row a process of its own: frames of a Motion-JPEG video through OpenCV that ends",
@@ -274,6 +301,21 @@ def _steadiness(figures: list[Steadiness]) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
     ]
+
+
+SECTIONS: Mapping[str, Callable[[Subject], list[str]]] = {
+    "training": _training,
+    "export": _export,
+    "int8": _int8,
+    "overhead": _overhead,
+    "folder": _folder,
+    "cold_start": _cold_start,
+    "installation": _installation,
+    "camera": _camera,
+    "server": _server,
+    "memory": _memory,
+    "bench": lambda subject: quality_table(measure_bench_quality(subject.run.path)),
+}
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from edgecnn_export.formats import Format
 from edgecnn_export.ladder import Rung
 from edgecnn_export.optimized.optimize import Report, ignored, optimize
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.source import Source, open_source
+from edgecnn_export.source import PREDICTED_AT_ONCE, Source, open_source
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, ModelError
@@ -78,7 +78,7 @@ def _optimized(source: Source, plan: Plan, report: Report) -> Source:
     """Let the plan's steps change the weights; what is compared with stays the model as trained."""
     done = optimize(source.as_trained, source.trained_on, source.validated_on, plan, report=report)
     with native_output_kept():  # TensorFlow warns of a second model's tracing
-        probabilities = done.model.predict(source.test.images, batch_size=256, verbose=0)
+        probabilities = done.model.predict(source.test.images, batch_size=PREDICTED_AT_ONCE, verbose=0)
     outcome = replace(done.outcome, accuracy=top1_accuracy(probabilities, source.test.labels))
     return replace(
         source,

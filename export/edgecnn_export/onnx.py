@@ -2,6 +2,7 @@
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -68,13 +69,27 @@ def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
         return {"probabilities": graph(pixels, training=False)}
 
     converted, _ = tf2onnx.convert.from_function(
-        tf.function(probabilities, input_signature=signature), input_signature=signature, opset=opset
+        tf.function(probabilities, input_signature=signature),
+        input_signature=signature,
+        opset=opset,
+        custom_op_handlers={"Erfc": (_erfc, [])},
     )
     flatten_channels_first(converted)
     for tensor in (converted.graph.input[0], converted.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     name_by_layer(converted)
     return converted
+
+
+def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """Write erfc(x), of which Keras makes GELU and for which ONNX has no operator, as 1 - erf(x)."""
+    del arguments
+    source, output = node.input[0], node.output[0]
+    about = {"shapes": [context.get_shape(output)], "dtypes": [context.get_dtype(output)]}
+    context.remove_node(name)
+    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
+    erf = context.make_node("Erf", [source], **about).output[0]
+    context.make_node("Sub", [one, erf], name=name, outputs=[output], **about)
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -163,6 +163,11 @@ class Classifier:
         classifier._threads = threads
         return classifier
 
+    @property
+    def is_stranger(self) -> bool:
+        """Whether others made the file, so that its labels, resizing and background are only what was said of it."""
+        return self.backend.manifest_json is None
+
     def predict(self, image: ImageSource) -> Prediction:
         """Classify one image of any size: a path, encoded bytes, a Pillow image or uint8 RGB or grey pixels.
 

@@ -24,6 +24,7 @@ def test_the_page_has_every_figure_with_its_goal(
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
     pytest.importorskip("starlette", reason="needs the server's packages: pip install 'edgecnn[serve]'")
     monkeypatch.syspath_prepend(PEERS)
+    import bench_repeats
     import camera_age
     import cold_start
     import folder_limit
@@ -44,6 +45,9 @@ def test_the_page_has_every_figure_with_its_goal(
     monkeypatch.setattr(camera_age, "_ROUND", 0.5)
     monkeypatch.setattr(camera_age, "HOUR", 300)
     monkeypatch.setattr(steadiness, "COUNT", 200)
+    monkeypatch.setattr(bench_repeats, "REPEATS", 1)
+    monkeypatch.setattr(bench_repeats, "AA_RUNS", 1)
+    monkeypatch.setattr(bench_repeats, "ROUNDS", 2)
     page = tmp_path / "RESULTS.md"
     monkeypatch.setattr(sys, "argv", ["record.py", "--run", str(exported_run.path), "--output", str(page)])
     record.main()
@@ -60,6 +64,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "Camera",
         "Server",
         "Memory",
+        "Bench",
     ]
     for goal in (
         "≥ 0.990",
@@ -76,6 +81,18 @@ def test_the_page_has_every_figure_with_its_goal(
     ):
         assert goal in text
     assert "nan" not in text
+
+    # One section anew, the others as they were.
+    monkeypatch.setattr(record, "SECTIONS", {**record.SECTIONS, "export": lambda subject: ["## Export: anew"]})
+    monkeypatch.setattr(sys, "argv", ["record.py", "export", "--run", str(exported_run.path), "--output", str(page)])
+    before = record.read_sections(page)
+    record.main()
+    after = record.read_sections(page)
+    assert after["export"][0] == "## Export: anew"
+    assert list(after) == list(record.SECTIONS)
+    assert {name: lines for name, lines in after.items() if name != "export"} == {
+        name: lines for name, lines in before.items() if name != "export"
+    }
 
 
 def _small_and_large(folder: Path) -> "dict[str, install_size.Way]":

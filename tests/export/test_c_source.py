@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from micro import TWO_STEPS, MicroBackend, write_micro_headers
+from micro import A_LOGIT_STEP, MicroBackend, write_micro_headers
 from numpy.typing import NDArray
 from tiny_classifier import RGB_16, tiny_classifier
 
@@ -220,7 +220,9 @@ def test_tflite_micro_passes_the_golden_check_with_the_array(source: CSource, fi
     for image, expected in enumerate(_golden_outputs(source.model)):
         output = micro.invoke(_golden_input(firmware, image, dtype))
         assert _matches(firmware, image, output)
-        np.testing.assert_allclose(_probabilities(source, output[0]), _probabilities(source, expected), atol=TWO_STEPS)
+        np.testing.assert_allclose(
+            _probabilities(source, output[0]), _probabilities(source, expected), atol=A_LOGIT_STEP
+        )
 
 
 def _changed(source: CSource, folder: Path, **fields: object) -> Path:

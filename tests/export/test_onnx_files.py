@@ -1,6 +1,7 @@
 """What stands inside the exported ONNX files, read by the onnx package and run by its reference evaluator."""
 
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -9,8 +10,11 @@ from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from edgecnn_export.formats import FORMATS
+from edgecnn_export.onnx import export_onnx
 from edgecnn_runtime import Classifier
+from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
+from edgecnn_runtime.native_output import native_output_kept
 from edgecnn_runtime.run_folder import RunFolder
 
 SCHEMES = [fmt.scheme for fmt in FORMATS.values() if fmt.suffix == ".onnx"]
@@ -90,3 +94,28 @@ def test_opencv_gives_the_same_probabilities(
     network = cv2.dnn.readNetFromONNX(str(path))
     network.setInput(images.astype(np.float32))
     np.testing.assert_allclose(network.forward(), Classifier.open(path).predict_proba(images), atol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16, Scheme.INT8])
+def test_gelu_is_computed_with_the_error_function_that_onnx_has(scheme: Scheme, tmp_path: Path) -> None:
+    """ConvNeXt, for one, consists of it."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="pixels"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(4, 3, activation="gelu"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax", name="probabilities"),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    path = tmp_path / "m.onnx"
+    with native_output_kept():
+        path.write_bytes(export_onnx(network, scheme, opset=17, calibration=images))
+    assert "Erf" in {node.op_type for node in onnx.load(path).graph.node}
+    allowed = {Scheme.FLOAT32: 1e-5, Scheme.FLOAT16: 5e-3, Scheme.INT8: 0.03}[scheme]
+    np.testing.assert_allclose(open_backend(path).infer(images), np.asarray(network(images)), atol=allowed)

@@ -9,8 +9,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
+from small_onnx import small_onnx
 from strangers import Stranger, write_onnx, write_tflite
-from tiny_models import tiny_onnx
 
 from edgecnn_runtime import Classifier, InputError, MissingExtraError, Mode, classifier
 from edgecnn_runtime.backends.delegate import Delegate
@@ -26,7 +26,7 @@ def test_a_provider_that_is_not_there_is_an_error_unless_the_cpu_will_do(tmp_pat
 
     if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         pytest.skip("this ONNX Runtime has the provider")
-    path = tiny_onnx(tmp_path / "m.onnx")
+    path = small_onnx(tmp_path / "m.onnx")
     with pytest.raises(InputError, match=rf"--provider {provider}: .*pip install \"edgecnn\[onnx-gpu\]\".*allow-fallb"):
         Classifier.open(path, provider=provider)
     fallen_back = Classifier.open(path, provider=provider, allow_fallback=True)
@@ -42,7 +42,7 @@ def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
 
     names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
-    path = tiny_onnx(tmp_path / "m.onnx")
+    path = small_onnx(tmp_path / "m.onnx")
     with pytest.raises(InputError, match="CUDAExecutionProvider expected to take the model, got CPUExecutionProvider"):
         Classifier.open(path, provider="cuda")
     assert Classifier.open(path, provider="cuda", allow_fallback=True).labels == ("dark", "bright")

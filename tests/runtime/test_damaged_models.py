@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from small_onnx import small_onnx
 from strangers import Stranger, write_onnx, write_tflite
-from tiny_models import tiny_onnx
 
 from edgecnn_runtime import Classifier, ModelError
 
@@ -45,10 +45,10 @@ def own_tflite(path: Path) -> Path:
 
 def own_onnx(path: Path) -> Path:
     """Write an ONNX file as the exporter does."""
+    manifest = Classifier.open(small_onnx(path)).manifest
     from edgecnn_export.manifest_onnx import embed_in_onnx
 
-    manifest = Classifier.open(tiny_onnx(path)).manifest
-    tiny_onnx(path, manifest=False)
+    small_onnx(path, manifest=False)
     path.write_bytes(embed_in_onnx(path.read_bytes(), manifest))
     return path
 
@@ -76,18 +76,18 @@ def test_a_damaged_file_of_others_crashes_nothing(tmp_path: Path, suffix: str, c
     assert ends["error"] > count / 4
 
 
-def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path) -> None:
-    for suffix, write in OWN.items():
-        path = write(tmp_path / f"own{suffix}")
-        assert Classifier.open(path).manifest.content_crc32 is not None
-        weights = Stranger() if suffix == ".tflite" else None
-        content = bytearray(path.read_bytes())
-        needle = (weights.weights * weights.gain).astype("<f4").tobytes()[:8] if weights else b"\0\0\xc8"
-        place = content.index(needle)
-        content[place] ^= 1
-        path.write_bytes(bytes(content))
-        with pytest.raises(ModelError, match="checksum"):
-            Classifier.open(path)
+@pytest.mark.parametrize("suffix", OWN)
+def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = OWN[suffix](tmp_path / f"own{suffix}")
+    assert Classifier.open(path).manifest.content_crc32 is not None
+    weights = Stranger() if suffix == ".tflite" else None
+    content = bytearray(path.read_bytes())
+    needle = (weights.weights * weights.gain).astype("<f4").tobytes()[:8] if weights else b"\0\0\xc8"
+    place = content.index(needle)
+    content[place] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ModelError, match="checksum"):
+        Classifier.open(path)
 
 
 def test_a_stranger_is_tried_in_a_process_of_its_own_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

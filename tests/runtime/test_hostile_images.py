@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile_images import HOSTILE, write_hostile
-from tiny_models import tiny_onnx
+from small_onnx import small_onnx
 
 from edgecnn_runtime import Classifier, Colour, Decode, ImageError, InputSpec
 from edgecnn_runtime.preprocess import read_image
@@ -52,7 +52,7 @@ def test_each_is_read_right_or_is_an_image_error(files: dict[str, Path], name: s
 
 
 def test_in_a_batch_each_is_an_item_in_its_place(files: dict[str, Path], tmp_path: Path) -> None:
-    classifier = Classifier.open(tiny_onnx(tmp_path / "tiny.onnx", spec=SPEC))
+    classifier = Classifier.open(small_onnx(tmp_path / "tiny.onnx", spec=SPEC))
     items = list(classifier.predict_many(files.values(), workers=3))
     assert [item.source for item in items] == [os.fspath(path) for path in files.values()]
     for item, (name, path) in zip(items, files.items(), strict=True):
@@ -63,7 +63,7 @@ def test_in_a_batch_each_is_an_item_in_its_place(files: dict[str, Path], tmp_pat
 
 @pytest.mark.parametrize("form", ["table", "json"])
 def test_the_command_line_tells_each(files: dict[str, Path], tmp_path: Path, form: str) -> None:
-    model = tiny_onnx(tmp_path / "tiny.onnx", spec=SPEC)
+    model = small_onnx(tmp_path / "tiny.onnx", spec=SPEC)
     names = [os.fspath(path) for path in files.values() if not path.is_dir()]
     options = ["--json"] if form == "json" else []
     done = subprocess.run(

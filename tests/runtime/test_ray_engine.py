@@ -13,6 +13,7 @@ import pytest
 from conftest import edgecnn
 from numpy.typing import NDArray
 from PIL import Image
+from strangers import LABELS, Stranger, write_onnx
 from tiny_classifier import tiny_classifier
 
 from edgecnn_runtime import Classifier
@@ -144,14 +145,16 @@ def photos(folder: Path, count: int) -> Path:
 
 @needs_ray
 def test_the_command_gives_the_answers_of_the_local_engine(model: Path, tmp_path: Path) -> None:
-    folder = photos(tmp_path / "shots", 200)
+    folder = photos(tmp_path / "shots", 199)
+    # A name that is not UTF-8, as an old camera's memory card has it.
+    (folder / "00000.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
     output = tmp_path / "results"
     said = edgecnn(
         *("predict", model, folder, "--engine", "ray", "--workers", "2", "--output", output),
         *("--format", "csv", "--top-k", "2"),
         code=1,
     )
-    assert "2 of 200 images could not be read" in said
+    assert "2 of 199 images could not be read" in said
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "shots"]
     edgecnn("predict", model, folder, "--output", tmp_path / "local.csv", "--top-k", "2", code=1)
     assert (output / "part-00000.csv").read_bytes() == (tmp_path / "local.csv").read_bytes()
@@ -173,6 +176,18 @@ def test_five_thousand_images_with_a_worker_killed_are_each_classified_once(mode
     assert again, "the process was to be killed with a chunk in work, which another then did again"
     assert {image for pid, image in begun if int(pid) == victim} >= set(again)
     assert len({pid for pid, _ in begun}) == 3
+
+
+@needs_ray
+@pytest.mark.slow
+def test_what_is_said_about_a_strangers_model_reaches_every_process(tmp_path: Path) -> None:
+    folder = photos(tmp_path / "shots", 40)
+    stranger = write_onnx(tmp_path / "stranger.onnx", Stranger(axes="nchw", head="logits"))
+    said = ("--labels", ",".join(LABELS), "--mean", "120,110,100", "--std", "60", "--colour", "bgr", "--resize", "pad")
+    local, output = tmp_path / "local.csv", tmp_path / "results"
+    edgecnn("predict", stranger, folder, *said, "--output", local)
+    edgecnn("predict", stranger, folder, *said, "--engine", "ray", "--format", "csv", "--output", output)
+    assert (output / "part-00000.csv").read_bytes() == local.read_bytes()
 
 
 @needs_ray
@@ -225,6 +240,7 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
         ((), "--engine ray: an --output folder for the results expected"),
         (("--output", "used"), "a new or empty folder for the results expected"),
         (("--output", "new", "--json"), "leave --json and --resume out"),
+        (("--output", "new", "--threads", "2"), "leave --mode and --threads out"),
         (("--output", "new", "--address", "127.0.0.1:1"), "a Ray cluster that runs expected"),
     ],
 )

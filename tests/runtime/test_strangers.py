@@ -10,7 +10,6 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
@@ -259,6 +258,7 @@ def _write(path: Path, kind: Stranger) -> Path:
 
 
 def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
     kind = Stranger(axes="nchw")
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)
@@ -334,6 +334,7 @@ def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: 
 
 
 def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx")
     kind = Stranger()
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)

@@ -80,7 +80,8 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
             f"{image_set.name}: the labels of {model.path} expected ({_listed(model.labels)}), "
             f"got {_listed(image_set.labels)}; the order counts too: give the class folders themselves, or another set"
         )
-    if image_set.input != model.input:
+    fits = image_set.input.shape == model.input.shape if model.stranger else image_set.input == model.input
+    if not fits:
         raise DataError(
             f"{image_set.name}: images prepared as {model.path} takes them expected ({model.input}), "
             f"got {image_set.input}; give the class folders themselves, or prepare the set again"

@@ -86,13 +86,11 @@ def predict(
             raise InputError("--engine ray: an --output folder for the results expected, got none")
         if json or resume:
             raise InputError("--engine ray: a folder is written, whole or not at all; leave --json and --resume out")
-        if model_options != ModelOptions() or mode != "throughput" or threads is not None:
-            raise InputError(
-                "--engine ray: a model that edgecnn exported expected, one thread an inference, without options for "
-                "models of others, providers or delegates"
-            )
+        if mode != "throughput" or threads is not None:
+            raise InputError("--engine ray: one thread an inference expected; leave --mode and --threads out")
         return predict_on_ray(
             model,
+            model_options,
             sources,
             output=output,
             form=format or ResultsFormat.PARQUET,

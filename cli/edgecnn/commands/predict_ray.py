@@ -4,12 +4,14 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from edgecnn.commands.model_options import tell_assumed
+from edgecnn.commands.model_options import ModelOptions
 from edgecnn.console import Advance, Console
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ _STEP = 100
 
 def predict_on_ray(
     model: Path,
+    model_options: ModelOptions,
     sources: Sequence[str],
     *,
     output: str,
@@ -45,16 +48,17 @@ def predict_on_ray(
     failed = 0
     with contextlib.ExitStack() as stack:
         # What is wrong with the model or the folder is told before Ray takes its seconds to start.
-        with native_output_kept():
-            classifier = Classifier.open(model)
-        tell_assumed(console, classifier)
+        classifier = model_options.open(console, model, threads=1)
         results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels))))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
         with native_output_kept():
             processes = stack.enter_context(ray_started(workers=workers, address=address))
         console.say(f"{len(images):,} images on {processes} process{'es' * (processes > 1)}")
         advance = stack.enter_context(console.progress("classifying", len(images)))
-        for item in _stepping(classify_on_ray(model, classifier.labels, images, workers=processes), advance):
+        # A stranger's file was tried here, in a process of its own, and need not be in each.
+        opener = partial(Classifier.open_as, opening=replace(model_options.opening(), tried=True))
+        items = classify_on_ray(model, classifier.labels, images, workers=processes, opener=opener)
+        for item in _stepping(items, advance):
             failed += item.error is not None
             results.add(item)
     console.say(f"{output}: {len(images):,} images")
