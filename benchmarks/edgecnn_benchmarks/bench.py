@@ -30,6 +30,7 @@ def bench(
     output: Path | None = None,
     settings: Settings = Settings(),  # noqa: B008, frozen
     command: str | None = None,
+    host: str | None = None,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Measure models side by side and write `bench.json`, `bench.csv` and `report.html`.
@@ -42,6 +43,7 @@ def bench(
         output: where the files go; default: `RUN/bench`, for model files `bench`.
         settings: how to measure.
         command: the command line, for the record.
+        host: the name under which SSH reaches this machine, for the record.
         progress: told how far the work has come.
 
     Raises:
@@ -52,7 +54,7 @@ def bench(
     """
     subject = read_subject(targets, data=data, with_keras=settings.with_keras)
     folder = subject.folder if output is None else output
-    _check_writable(folder)
+    check_writable(folder)
     created, machine, start = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine(), read_state()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary:
@@ -78,6 +80,7 @@ def bench(
         created=created,
         seconds=round(time.monotonic() - began, 1),
         command=command,
+        host=host,
         settings=settings,
         machine=machine,
         start=start,
@@ -111,7 +114,7 @@ def _unseen(percent: int, text: str) -> None:
     del percent, text
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Find out before the measuring, not after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

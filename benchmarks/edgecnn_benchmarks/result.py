@@ -161,6 +161,8 @@ class BenchResult:
     folder: Path
     # The flipped images of `answers` as PNG, by their number in the test data; they stay out of bench.json.
     pictures: Mapping[int, bytes] = field(default_factory=dict)
+    # The name of the machine that was measured, where it is another one, reached by SSH.
+    host: str | None = None
 
     def row(self, name: str) -> Row:
         """Return the row of one name."""

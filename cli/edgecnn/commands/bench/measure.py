@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.commands.bench.host_options import HostChoice, takes_host_options
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn_benchmarks.settings import Settings
@@ -17,9 +18,11 @@ from edgecnn_runtime.errors import InputError
 _INTERRUPTED = 130
 
 
+@takes_host_options
 @takes_model_options
 def measure(
     model_options: ModelOptions,
+    host_choice: HostChoice,
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
         Path | None,
@@ -58,35 +61,53 @@ def measure(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html."""
+    """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html.
+
+    With --host on another machine: models and test images go there, an environment is made once, and the result comes
+    to RUN/bench/HOST. A broken connection is taken up again; after a longer one, run the same command again.
+    """
     from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.table import terminal_table
     from edgecnn_benchmarks.thread_counts import read_counts
 
     console = Console(json=json, quiet=quiet)
+    elsewhere = host_choice.read()
+    settings = Settings(
+        threads=read_counts("threads", threads),
+        batch=read_counts("batch", batch),
+        with_keras=with_keras,
+        precision=_share("precision", precision),
+        runs=runs,
+        warmup=warmup,
+        rounds=rounds,
+        max_secs=max_secs,
+        starts=starts,
+        timeout=timeout,
+        reference=reference,
+        seed=seed,
+        opening=model_options.opening(only_strangers=True),
+    )
+    command = shlex.join(["edgecnn", *sys.argv[1:]])
     with console.progress("bench", 100) as advance:
-        result = bench(
-            targets,
-            data=data,
-            output=output,
-            settings=Settings(
-                threads=read_counts("threads", threads),
-                batch=read_counts("batch", batch),
-                with_keras=with_keras,
-                precision=_share("precision", precision),
-                runs=runs,
-                warmup=warmup,
-                rounds=rounds,
-                max_secs=max_secs,
-                starts=starts,
-                timeout=timeout,
-                reference=reference,
-                seed=seed,
-                opening=model_options.opening(only_strangers=True),
-            ),
-            command=shlex.join(["edgecnn", *sys.argv[1:]]),
-            progress=advance,
-        )
+        if elsewhere is None:
+            result = bench(targets, data=data, output=output, settings=settings, command=command, progress=advance)
+        else:
+            from edgecnn_benchmarks.remote.on_host import bench_on_host
+            from edgecnn_training.data.home import home_folder
+
+            destination, options = elsewhere
+            result = bench_on_host(
+                destination,
+                targets,
+                data=data,
+                output=output,
+                settings=settings,
+                options=options,
+                cache=home_folder() / "wheels",
+                command=command,
+                progress=advance,
+                say=console.note,
+            )
     console.document(result.to_document())
     console.table(*terminal_table(result))
     for failure in result.failures:
