@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgecnn_benchmarks import energy
 from edgecnn_benchmarks.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.device_estimates import Estimator, no_estimates
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.machine_state import read_state
 from edgecnn_benchmarks.measurement import Measurement, Progress
@@ -31,6 +32,7 @@ def bench(
     settings: Settings = Settings(),  # noqa: B008, frozen
     command: str | None = None,
     host: str | None = None,
+    estimate: Estimator = no_estimates,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Measure models side by side and write `bench.json`, `bench.csv` and `report.html`.
@@ -44,6 +46,7 @@ def bench(
         settings: how to measure.
         command: the command line, for the record.
         host: the name under which SSH reaches this machine, for the record.
+        estimate: tells what the models would need on devices that are not here.
         progress: told how far the work has come.
 
     Raises:
@@ -55,6 +58,7 @@ def bench(
     subject = read_subject(targets, data=data, with_keras=settings.with_keras)
     folder = subject.folder if output is None else output
     check_writable(folder)
+    device_estimates = estimate(subject.candidates)
     created, machine, start = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine(), read_state()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary:
@@ -81,6 +85,7 @@ def bench(
         seconds=round(time.monotonic() - began, 1),
         command=command,
         host=host,
+        device_estimates=device_estimates,
         settings=settings,
         machine=machine,
         start=start,

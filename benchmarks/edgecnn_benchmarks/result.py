@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_benchmarks.answers import Answers
+from edgecnn_benchmarks.device_estimates import FileEstimate
 from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.machine import Machine
 from edgecnn_benchmarks.machine_state import MachineState
@@ -163,6 +164,8 @@ class BenchResult:
     pictures: Mapping[int, bytes] = field(default_factory=dict)
     # The name of the machine that was measured, where it is another one, reached by SSH.
     host: str | None = None
+    # What the files would need on microcontrollers and NPUs; nothing of it was measured.
+    device_estimates: tuple[FileEstimate, ...] = ()
 
     def row(self, name: str) -> Row:
         """Return the row of one name."""

@@ -32,7 +32,7 @@ def read_result(path: Path) -> BenchResult:
         mend = "update edgecnn" if isinstance(version, int) and version > SCHEMA_VERSION else "measure again with this"
         raise InputError(f"{path}: a bench.json of version {SCHEMA_VERSION} expected, got {what}; {mend} edgecnn bench")
     try:
-        result: BenchResult = _decode(BenchResult, {**document, "folder": str(path.parent)})
+        result: BenchResult = decode(BenchResult, {**document, "folder": str(path.parent)})
         names = {row.name for row in result.rows}
         if not {result.reference, result.recommended} <= names:
             raise ValueError(f"reference {result.reference} and recommended {result.recommended} among the rows")
@@ -41,14 +41,14 @@ def read_result(path: Path) -> BenchResult:
     return result
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def decode(kind: Any, value: Any) -> Any:
     """Make of a JSON value what a type says: a dataclass, a tuple, a path or a plain value; other keys are left out."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _decode(kind, value)
+        return decode(kind, value)
     if kind is Opening:
         return Opening.from_document(value)
     if dataclasses.is_dataclass(kind):
@@ -57,9 +57,9 @@ def _decode(kind: Any, value: Any) -> Any:
         if not isinstance(value, list):
             raise TypeError(f"a list expected, got {value!r}")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
+        return tuple(decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
     if origin is dict:
-        return {str(key): _decode(arguments[1], item) for key, item in value.items()}
+        return {str(key): decode(arguments[1], item) for key, item in value.items()}
     if kind is Path:
         return Path(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -76,7 +76,7 @@ def _decode_dataclass(kind: Any, value: Any) -> Any:
     given = {}
     for field in dataclasses.fields(kind):
         if field.name in value:
-            given[field.name] = _decode(hints[field.name], value[field.name])
+            given[field.name] = decode(hints[field.name], value[field.name])
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise KeyError(f"{kind.__name__}.{field.name}")
     return kind(**given)

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_benchmarks.bench import bench
+from edgecnn_benchmarks.device_estimates import FileEstimate
+from edgecnn_benchmarks.result_file import decode
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.opening import Opening
@@ -21,6 +23,7 @@ def measure(folder: Path) -> None:
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in job["settings"].items()
     }
+    estimates = tuple(decode(FileEstimate, item) for item in job["device_estimates"])
     settings["opening"] = Opening.from_document(job["settings"]["opening"])
     with (folder / "progress.jsonl").open("a", encoding="utf-8") as file:
 
@@ -35,6 +38,7 @@ def measure(folder: Path) -> None:
             settings=Settings(**settings),
             command=job["command"],
             host=job["host"],
+            estimate=lambda _: estimates,
             progress=progress,
         )
 

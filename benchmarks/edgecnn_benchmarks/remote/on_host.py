@@ -1,6 +1,7 @@
 """A benchmark on another machine, from the first connection to the fetched result."""
 
 import base64
+import dataclasses
 import itertools
 import json
 import tempfile
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgecnn_benchmarks.bench import check_writable
+from edgecnn_benchmarks.device_estimates import Estimator, no_estimates
 from edgecnn_benchmarks.measurement import Progress
 from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.foreign_wheels import download_wheels
@@ -95,6 +97,7 @@ def bench_on_host(
     settings: Settings,
     options: HostOptions,
     cache: Path,
+    estimate: Estimator = no_estimates,
     command: str | None = None,
     progress: Progress,
     say: Callable[[str], None],
@@ -114,6 +117,7 @@ def bench_on_host(
         settings: how to measure.
         options: how to make the environment there.
         cache: where wheels that were downloaded for other platforms are kept.
+        estimate: tells what the models would need on devices that are neither here nor there.
         command: the command line, for the record.
         progress: told how far the work has come.
         say: told in a sentence what a user should know on the way.
@@ -141,6 +145,7 @@ def bench_on_host(
             limit_secs=options.limit_secs,
             command=command,
             host=destination.name,
+            device_estimates=[dataclasses.asdict(item) for item in estimate(parcel.subject.candidates)],
         )
         errand.run(job)
         return errand.fetch(folder)

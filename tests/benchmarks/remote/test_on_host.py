@@ -12,6 +12,7 @@ from conftest import edgecnn
 from sshd import Sshd, sshd
 from tiny_models import tiny_onnx
 
+from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate
 from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.on_host import HostOptions, bench_on_host
 from edgecnn_benchmarks.result import BenchResult
@@ -98,8 +99,10 @@ def test_a_run_is_measured_there_and_its_result_is_here(tiny_run: RunFolder, cli
 def test_the_folder_there_is_private_and_the_environment_is_made_once(
     client: Client, model: Path, tmp_path: Path
 ) -> None:
-    result = client.bench(model, output=tmp_path / "out")
+    estimates = (FileEstimate(model.name, 1024, True, ("ADD",), (DeviceEstimate("board", "A board", "yes", "fits"),)),)
+    result = client.bench(model, output=tmp_path / "out", estimate=lambda candidates: estimates)
     assert result.rows[0].name == model.name
+    assert result.device_estimates == estimates
     assert not list(model.parent.glob("x"))
     place = client.far.place
     assert stat.S_IMODE(place.stat().st_mode) == 0o700
@@ -111,6 +114,33 @@ def test_the_folder_there_is_private_and_the_environment_is_made_once(
     assert (place / "environment" / "pyvenv.cfg").stat().st_mtime_ns == made
     assert not [text for text in client.seen if "install" in text or "environment" in text or "sending" in text]
     assert client.far.left_running() == []
+
+
+@pytest.mark.slow
+def test_a_fresh_environment_comes_from_the_package_index(client: Client, model: Path, tmp_path: Path) -> None:
+    options = HostOptions(python=sys.executable)
+    try:
+        result = client.bench(model, options=options, output=tmp_path / "out")
+    except GateError as error:
+        if "no way from there to the package index" in str(error):
+            pytest.skip(f"needs a package index: {error}")
+        raise
+    assert {"edgecnn", "numpy", "onnxruntime"} <= set(result.machine.packages)
+    assert "tensorflow" not in result.machine.packages
+    assert client.far.left_running() == []
+
+
+@pytest.mark.slow
+def test_wheels_fetched_here_make_an_environment_there(client: Client, model: Path, tmp_path: Path) -> None:
+    options = HostOptions(python=sys.executable, wheels="download")
+    try:
+        result = client.bench(model, options=options, output=tmp_path / "out")
+    except InputError as error:
+        if "No matching distribution found" in str(error):
+            pytest.skip(f"needs a package index: {error}")
+        raise
+    assert {path.name.split("-")[0] for path in client.cache.rglob("*.whl")} >= {"numpy", "onnxruntime"}
+    assert result.rows[0].name == model.name
 
 
 @pytest.mark.slow

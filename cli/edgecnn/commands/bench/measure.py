@@ -4,15 +4,20 @@ import shlex
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecnn.commands.bench.host_options import HostChoice, takes_host_options
+from edgecnn.commands.bench.small_devices import estimate_small_devices
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn_benchmarks.device_estimates import CAVEAT, device_table
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgecnn_benchmarks.result import BenchResult
 
 # The exit code of a shell for a program that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -90,7 +95,15 @@ def measure(
     command = shlex.join(["edgecnn", *sys.argv[1:]])
     with console.progress("bench", 100) as advance:
         if elsewhere is None:
-            result = bench(targets, data=data, output=output, settings=settings, command=command, progress=advance)
+            result = bench(
+                targets,
+                data=data,
+                output=output,
+                settings=settings,
+                command=command,
+                estimate=estimate_small_devices,
+                progress=advance,
+            )
         else:
             from edgecnn_benchmarks.remote.on_host import bench_on_host
             from edgecnn_training.data.home import home_folder
@@ -104,6 +117,7 @@ def measure(
                 settings=settings,
                 options=options,
                 cache=home_folder() / "wheels",
+                estimate=estimate_small_devices,
                 command=command,
                 progress=advance,
                 say=console.note,
@@ -112,6 +126,7 @@ def measure(
     console.table(*terminal_table(result))
     for failure in result.failures:
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
+    _show_devices(console, result)
     console.say()
     said = [trap.sentence for trap in result.traps] + [pair.sentence for pair in result.undecided]
     for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
@@ -121,6 +136,20 @@ def measure(
     console.say(f"The report: {result.folder / 'report.html'}")
     if result.partial is not None:
         raise typer.Exit(_INTERRUPTED)
+
+
+def _show_devices(console: Console, result: "BenchResult") -> None:
+    """Print the estimates of one file, the fastest that has some; those of the others are in the report."""
+    estimates = {estimate.file: estimate for estimate in result.device_estimates}
+    files = [file for file in dict.fromkeys(row.file for row in result.rows) if file in estimates]
+    if not files:
+        return
+    estimate = estimates[files[0]]
+    console.say()
+    console.table(*device_table(estimate))
+    console.say()
+    more = f" The report has those of {len(files) - 1} more." if len(files) > 1 else ""
+    console.say(textwrap.fill(f"{CAVEAT} They are for {estimate.file}: {estimate.needs}{more}", width=110))
 
 
 def _share(option: str, text: str) -> float:
