@@ -13,7 +13,7 @@ from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.machine_state import read_state
 from edgecnn_benchmarks.measurement import Measurement, Progress
 from edgecnn_benchmarks.pictures import pictures_of
-from edgecnn_benchmarks.report import write_report
+from edgecnn_benchmarks.report.page import write_report
 from edgecnn_benchmarks.result import BenchResult, Row, TestData
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.traps import find_traps

@@ -79,6 +79,11 @@ class Row:
     agreement: float | None
 
     @property
+    def is_file(self) -> bool:
+        """Whether it is a model file, which can be shipped, at the first threads and batch of a sweep."""
+        return self.format != "keras" and self.name == self.file
+
+    @property
     def format(self) -> str:
         """The file's format, as its suffix and as a class in the report's style sheet."""
         if self.backend.startswith("keras"):
