@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -10,6 +11,24 @@ from typing import Any
 from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.opening import Opening
+
+FILE = "bench.json"
+
+
+def find_result(path: Path) -> Path:
+    """Return the `bench.json` that a path means: itself, or that of a run or a bench folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_dir():
+        if path.exists():
+            return path
+        raise InputError(f"{path}: a {FILE}, or a run folder that was measured, expected, no such file or folder")
+    for place in (path / "bench" / FILE, path / FILE):
+        if place.is_file():
+            return place
+    raise InputError(f"{path}: a folder with bench/{FILE} expected, got none; measure it with 'edgecnn bench {path}'")
 
 
 def read_result(path: Path) -> BenchResult:
@@ -33,12 +52,22 @@ def read_result(path: Path) -> BenchResult:
         raise InputError(f"{path}: a bench.json of version {SCHEMA_VERSION} expected, got {what}; {mend} edgecnn bench")
     try:
         result: BenchResult = decode(BenchResult, {**document, "folder": str(path.parent)})
-        names = {row.name for row in result.rows}
-        if not {result.reference, result.recommended} <= names:
-            raise ValueError(f"reference {result.reference} and recommended {result.recommended} among the rows")
+        _check(result)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a whole bench.json expected, got a damaged one ({error}); measure again") from error
     return result
+
+
+def _check(result: BenchResult) -> None:
+    """Refuse what has the right form and makes no sense; ValueError."""
+    names = [row.name for row in result.rows]
+    if len(set(names)) < len(names) or not {result.reference, result.recommended} <= set(names):
+        raise ValueError(f"rows of different names expected, the reference and the recommended among them, got {names}")
+    for row in result.rows:
+        if not row.rounds or row.batch < 1 or row.size_bytes < 1:
+            raise ValueError(f"{row.name}: rounds, a batch and a size of at least 1 expected")
+        if not all(0 < measured.p50_us < math.inf for measured in row.rounds):
+            raise ValueError(f"{row.name}: latencies above 0 expected")
 
 
 def decode(kind: Any, value: Any) -> Any:
