@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from edgecnn_benchmarks.answers import Answers, Predictions, compare, confusion
+from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.machine import Machine
 from edgecnn_benchmarks.machine_state import MachineState
@@ -107,6 +108,28 @@ def made_result(
         partial=None,
         notes=("Made up.",),
         folder=folder,
+        device_estimates=(
+            FileEstimate(
+                file="mnist_int8.tflite",
+                arena_bytes=64_000,
+                arena_measured=True,
+                operators=("CONV_2D", "FULLY_CONNECTED"),
+                devices=(
+                    DeviceEstimate("pico", "Raspberry Pi Pico", "yes", "58 % of the flash, 24 % of the RAM"),
+                    DeviceEstimate(
+                        "ethos-u55-128",
+                        "Arm Ethos-U55",
+                        "yes",
+                        "all operators",
+                        None,
+                        None,
+                        812_345,
+                        1.62,
+                        "at 500 MHz",
+                    ),
+                ),
+            ),
+        ),
         pictures={index: _picture(index, int(truth[index])) for index in sorted(flipped)},
     )
 

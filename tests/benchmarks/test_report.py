@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from made_bench import made_result
 
+from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.quantities import (
     microseconds,
     microseconds_span,
@@ -22,7 +23,7 @@ from edgecnn_benchmarks.quantities import (
 from edgecnn_benchmarks.report.confusion_matrix import most_confused
 from edgecnn_benchmarks.report.flipped_images import MOST
 from edgecnn_benchmarks.report.page import render
-from edgecnn_benchmarks.result import BenchResult, Failure, TestData, Trap
+from edgecnn_benchmarks.result import BenchResult, Failure, TestData, Trap, Undecided
 
 SCRIPTS = 2  # the figures, and what moves
 _VOID = {"meta", "link", "br", "img", "input", "hr"}
@@ -149,7 +150,15 @@ def test_report_without_labelled_images_and_with_less_known(made: BenchResult) -
         for row in made.rows
     )
     bare = dataclasses.replace(
-        made, rows=rows, answers=(), pictures={}, traps=(), data=None, keras_accuracy=None, command=None
+        made,
+        rows=rows,
+        answers=(),
+        pictures={},
+        traps=(),
+        device_estimates=(),
+        data=None,
+        keras_accuracy=None,
+        command=None,
     )
     page = Page(render(bare))
     for absent in ("Latency, accuracy and size", "Confusion", "Flipped", "Known traps", "Accuracy", "–"):
@@ -209,6 +218,22 @@ def test_many_flips_are_counted_and_some_are_shown(made: BenchResult) -> None:
     assert own.against is not None
     assert own.against.flip_count > MOST == sum(tag == "img" and name == "src" for tag, name, _ in page.attributes)
     assert f"answers {own.against.flip_count} of 2,000 images otherwise" in page.text
+
+
+def test_estimates_are_marked_as_such(made: BenchResult) -> None:
+    page = Page(render(made))
+    assert "Devices that are not here: estimates" in page.text
+    assert ["Arm Ethos-U55", "yes", "812,345 cycles", "1.62 ms", "all operators; at 500 MHz"] in page.rows
+    assert ["Raspberry Pi Pico", "yes", "–", "–", "58 % of the flash, 24 % of the RAM"] in page.rows
+    assert "estimates" not in Page(render(dataclasses.replace(made, device_estimates=()))).text
+
+
+def test_many_pairs_that_are_not_told_apart_are_counted(made: BenchResult) -> None:
+    pairs = tuple(Undecided("a", "b", Estimate(1, 1, 1), f"pair {number} is alike.") for number in range(20))
+    page = Page(render(dataclasses.replace(made, undecided=pairs)))
+    assert "pair 5 is alike." in page.text
+    assert "pair 6 is alike." not in page.text
+    assert "14 more pairs cannot be told apart" in page.text
 
 
 def test_many_classes_are_told_by_their_commonest_mistakes(tmp_path: Path) -> None:

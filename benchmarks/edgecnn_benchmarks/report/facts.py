@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from edgecnn_benchmarks.machine import Machine
 from edgecnn_benchmarks.machine_state import MachineState
 from edgecnn_benchmarks.quantities import size
 from edgecnn_benchmarks.result import BenchResult
@@ -15,8 +14,11 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in pairs)
 
 
-def machine_facts(machine: Machine, start: MachineState, end: MachineState) -> Iterator[tuple[str, str]]:
+def machine_facts(result: BenchResult) -> Iterator[tuple[str, str]]:
     """Tell what the machine is, and what of it changed between the start and the end."""
+    machine = result.machine
+    if result.host is not None:
+        yield "Host", f"{result.host}, by SSH"
     yield "Processor", f"{machine.cpu}, {machine.architecture}"
     cores = "" if machine.physical_cores is None else f", {machine.physical_cores} cores"
     yield "Available", f"{machine.available_cpus} of {machine.online_cpus} processors{cores}"
@@ -26,7 +28,7 @@ def machine_facts(machine: Machine, start: MachineState, end: MachineState) -> I
         yield "Governor", machine.governor
     if machine.memory_bytes is not None:
         yield "Memory", size(machine.memory_bytes)
-    yield from _changes(start, end)
+    yield from _changes(result.start, result.end)
     yield "System", f"{machine.system}, kernel {machine.kernel}"
     yield "Python", machine.python
 

@@ -57,5 +57,5 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
         unfit,
         remarks,
         f"Speeds are those of {result.machine.cpu}, where 'edgecnn bench' ran; on {target} their order may be another. "
-        "Measure there before you decide by speed.",
+        f"Where SSH reaches it, 'edgecnn bench {run} --host USER@HOST' measures there.",
     )
