@@ -15,6 +15,12 @@ def definitions(pairs: Iterable[tuple[str, str]]) -> str:
     return "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in pairs)
 
 
+def host_facts(result: BenchResult) -> Iterator[tuple[str, str]]:
+    """Tell which machine it is, where it is another one."""
+    if result.host is not None:
+        yield "Host", f"{result.host}, reached by SSH"
+
+
 def machine_facts(machine: Machine, start: MachineState, end: MachineState) -> Iterator[tuple[str, str]]:
     """Tell what the machine is, and what of it changed between the start and the end."""
     yield "Processor", f"{machine.cpu}, {machine.architecture}"

@@ -24,8 +24,9 @@ from edgecnn_benchmarks.quantities import (
 )
 from edgecnn_benchmarks.report.answers_section import answers_sections
 from edgecnn_benchmarks.report.bars import Bar, bars
+from edgecnn_benchmarks.report.devices_section import devices_section
 from edgecnn_benchmarks.report.distribution import distribution
-from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
+from edgecnn_benchmarks.report.facts import definitions, host_facts, machine_facts, method
 from edgecnn_benchmarks.report.figures_table import figures_table
 from edgecnn_benchmarks.report.scatter import scatter
 from edgecnn_benchmarks.result import BenchResult, Row
@@ -61,8 +62,9 @@ def render(result: BenchResult) -> str:
         distribution=_distribution_section(result),
         bars="".join(_bar_figures(result)),
         answers="".join(answers_sections(result)),
+        devices=devices_section(result),
         warnings=_warnings_section(result),
-        machine=definitions(machine_facts(result.machine, result.start, result.end)),
+        machine=definitions((*host_facts(result), *machine_facts(result.machine, result.start, result.end))),
         versions=definitions(result.machine.packages.items()),
         method="".join(f"<li>{escape(sentence)}</li>" for sentence in method(result)),
         command=f"<pre>{escape(result.command)}</pre>" if result.command else "",
@@ -85,7 +87,8 @@ def _subtitle(result: BenchResult) -> str:
     threads = f"{' and '.join(map(str, numbers))} thread{'s' if numbers != (1,) else ''}"
     images = f"{result.data.images:,} test images of {result.data.name}" if result.data else "no labelled images"
     files = len({row.file for row in result.rows})
-    return f"{files} files · {images} · {threads} · {result.machine.cpu} · {day}"
+    machine = result.machine.cpu if result.host is None else f"{result.host}: {result.machine.cpu}"
+    return f"{files} files · {images} · {threads} · {machine} · {day}"
 
 
 def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
