@@ -41,6 +41,12 @@ notebooks: $(VENV)/.installed  ## train the notebooks' own loops beside our reci
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target build/skimage "scikit-image>=0.25"
 	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/notebook_loops.py --rounds 9
 
+# Without dependencies, as above. Ultralytics is measured where it is installed; it brings torch, so that is your choice.
+peers: $(VENV)/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
+	test -e runs/casting-mobilenetv2/run.json || $(BIN)/edgecnn train casting-mobilenetv2
+	PYTHONPATH=build/mediapipe $(BIN)/python benchmarks/peers/compare.py
+
 wheel: $(VENV)/.installed  ## dist/edgecnn-*.whl and the source distribution
 	$(BIN)/python -m build --no-isolation
 

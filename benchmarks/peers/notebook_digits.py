@@ -35,7 +35,7 @@ def train_chinese_mnist(seed: int, source: Path, *, epochs: int | None = None) -
         # suite_id, sample_id, code, value, character
         paths = [files[f"input_{suite}_{sample}_{code}.jpg"] for suite, sample, code, *_ in rows]
         codes = rows[:, 2].astype(int)
-        values, classes = np.unique(rows[:, 3], return_inverse=True)
+        values, classes = np.unique(rows[:, 3].astype(int), return_inverse=True)
         everything = np.arange(len(rows))
         training, test = train_test_split(everything, test_size=0.2, random_state=42, stratify=codes)
         training, validation = train_test_split(training, test_size=0.2, random_state=42, stratify=codes[training])
