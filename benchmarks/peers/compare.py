@@ -130,7 +130,7 @@ def measure_one(files: Files, images: NDArray[np.uint8], *, rounds: int) -> Tabl
     """Measure each peer on one image of the model's size, on one thread where it can be told; in seconds."""
     with ExitStack() as stack:
         processes, missing = _opened(stack, files, threads=1)
-        classes = {name: process.one(images).classes for name, process in processes.items()}
+        classes = {name: process.classes(images) for name, process in processes.items()}
         ways = {name: (lambda process=process: process.one(images).seconds) for name, process in processes.items()}
         if find_spec("ai_edge_litert.tools") is not None:
             ways[_BENCHMARK_TOOL] = lambda: _benchmark_tool(files.tflite)

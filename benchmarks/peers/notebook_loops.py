@@ -11,6 +11,7 @@ a process of its own; what it reached is kept in `benchmarks/notebook_runs.jsonl
 
 import argparse
 import os
+import statistics
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -24,6 +25,7 @@ from notebook_runs import KEPT, LoopRun, keep, read_runs, spread
 from training_scores import ENTRIES, Score, finished_scores, train_entry
 
 from edgecnn_benchmarks.machine import describe_machine
+from edgecnn_benchmarks.quantities import three_digits
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError, EdgecnnError
 from edgecnn_training.data.known_sets import KNOWN_SETS
@@ -67,7 +69,7 @@ LOOPS = (
     Loop(
         "casting-mobilenetv2-features",
         "casting",
-        "the same, the frozen base run once",
+        "image_dataset_from_directory, frozen MobileNetV2 run once",
         "casting-mobilenetv2",
         "casting-plus",
     ),
@@ -161,11 +163,10 @@ def _source(name: str) -> Path:
 def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: EpochsMeasured | None) -> None:
     """Write the page: the closing table with what the loops and edgecnn reached, then the seconds an epoch."""
     by_name = {entry.name: finished_scores(scores, entry) for entry in ENTRIES}
-    rows = []
-    for loop in LOOPS:
-        own = [run for run in runs if run.loop == loop.name]
-        if own:
-            rows.append(_row(loop, own, by_name[loop.entry], by_name[loop.better]))
+    rows = [
+        _row(loop, [run for run in runs if run.loop == loop.name], by_name[loop.entry], by_name[loop.better])
+        for loop in LOOPS
+    ]
     machine = describe_machine()
     imported = sorted({run.whence for run in runs if run.whence})
     page = [
@@ -175,14 +176,14 @@ def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: Epoc
         "notebook's, with Keras 3, its own loader and its own way to choose the epoch; all are scored on the same test",
         "images (casting: weighted F1 of 678; chinese-mnist: accuracy of 3,000; mnist: accuracy of 10,000). The",
         "median, in brackets the lowest and the highest of N seeds. Seconds are of a whole training, whatever else the",
-        "machine did; what an epoch takes stands below.",
-        *(f"Of them, {_marked(runs, whence)}: {whence}." for whence in imported),
+        "machine did.",
+        *(f"\nNot run by this script: {_marked(runs, whence)}; {whence}." for whence in imported),
         "",
         f"Machine: {machine.cpu}, {machine.available_cpus} processors.",
         "",
-        "| the notebook's loop | it prints, on its GPU | here | N | epochs | seconds | edgecnn, same network | N | "
-        "edgecnn, its own network | N |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| the notebook's loop | it prints, on its GPU | here | N | epochs | s an epoch | s in all | "
+        "edgecnn, same network | N | edgecnn, its own network | N |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
         *_own_f1(runs),
@@ -193,13 +194,19 @@ def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: Epoc
 
 def _row(loop: Loop, runs: list[LoopRun], same: list[Score], better: list[Score]) -> str:
     weighted = loop.data == "casting"
+    here = ("not trained yet", "0", "", "", "")
+    if runs:
+        here = (
+            spread([run.weighted_f1 if weighted else run.accuracy for run in runs]),
+            str(len(runs)),
+            _range([run.epochs for run in runs]),
+            three_digits(statistics.median(run.seconds_an_epoch for run in runs)),
+            _range([round(run.seconds) for run in runs]),
+        )
     cells = (
-        loop.described,
+        f"{loop.data}: {loop.described}",
         loop.notebook,
-        spread([run.weighted_f1 if weighted else run.accuracy for run in runs]),
-        str(len(runs)),
-        _range([run.epochs for run in runs]),
-        _range([round(run.seconds) for run in runs]),
+        *here,
         *_of_edgecnn(loop.entry, same, weighted=weighted),
         *_of_edgecnn(loop.better, better, weighted=weighted),
     )
@@ -210,7 +217,8 @@ def _of_edgecnn(name: str, scores: list[Score], *, weighted: bool) -> tuple[str,
     if not scores:
         return "", "0"
     values = [score.weighted_f1 if weighted else score.accuracy for score in scores]
-    return f"`{name}` {spread(values)}", str(len(scores))
+    seconds = statistics.median(score.epochs for score in scores)
+    return f"`{name}` {spread(values)} in {seconds:.0f} s", str(len(scores))
 
 
 def _range(values: Sequence[int]) -> str:
