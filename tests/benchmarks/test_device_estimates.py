@@ -73,11 +73,11 @@ def test_without_vela_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
 def test_names_of_files_and_machines_are_only_text_in_the_report(tmp_path: Path) -> None:
     hostile = "<script>alert(1)</script>"
     device = DeviceEstimate(hostile, hostile, hostile, hostile, cycles=1, milliseconds=1.0, system=hostile)
-    estimate = FileEstimate(hostile, 1024, True, (hostile,), (device,))
-    result = dataclasses.replace(made_result(tmp_path), host=hostile, device_estimates=(estimate,))
-    page = render(result)
+    result = made_result(tmp_path)
+    estimate = FileEstimate(result.rows[0].file, 1024, True, (hostile,), (device,))
+    page = render(dataclasses.replace(result, host=hostile, device_estimates=(estimate,)))
     assert hostile not in page
-    assert "&lt;script&gt;alert(1)&lt;/script&gt;, by SSH" in page
+    assert page.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 6
 
 
 def test_they_stand_in_the_table_the_document_and_the_report(tmp_path: Path) -> None:
