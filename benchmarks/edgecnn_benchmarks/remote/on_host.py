@@ -127,6 +127,11 @@ def bench_on_host(
         GateError: the benchmark failed there, or the connection broke for good.
         KeyboardInterrupt: it was interrupted before anything was measured.
     """
+    if options.limit_secs <= settings.max_secs:
+        raise InputError(
+            f"host limit: more than the {settings.max_secs:g} s of --max-secs expected, got {options.limit_secs:g}; "
+            "the limit holds for everything there"
+        )
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary, Ssh(destination) as ssh:
         scratch = Path(temporary)
         wheel = write_wheel(scratch)

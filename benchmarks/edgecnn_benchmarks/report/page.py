@@ -89,7 +89,8 @@ def _subtitle(result: BenchResult) -> str:
     threads = f"{' and '.join(map(str, numbers))} thread{'s' if numbers != (1,) else ''}"
     images = f"{result.data.images:,} test images of {result.data.name}" if result.data else "no labelled images"
     files = len({row.file for row in result.rows})
-    return f"{files} files · {images} · {threads} · {result.machine.cpu} · {day}"
+    machine = result.machine.cpu if result.host is None else f"{result.host}: {result.machine.cpu}"
+    return f"{files} files · {images} · {threads} · {machine} · {day}"
 
 
 def _tiles(result: BenchResult, row: Row) -> Iterator[str]:

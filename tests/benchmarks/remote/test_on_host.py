@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 import stat
@@ -234,9 +235,12 @@ def test_one_benchmark_at_a_time_and_an_interrupt_fetches_what_it_has_measured(
 
 
 def test_a_time_limit_ends_it_there(client: Client, model: Path, tmp_path: Path) -> None:
-    options = HostOptions(python=sys.executable, see_packages=True, limit_secs=2)
-    with pytest.raises(GateError, match=r"far: .*longer than its time limit \(--host-limit\)"):
+    options = HostOptions(python=sys.executable, see_packages=True, limit_secs=3)
+    with pytest.raises(InputError, match="host limit: more than the 600 s of --max-secs expected, got 3"):
         client.bench(model, settings=_LONG, options=options, output=tmp_path / "out")
+    endless = dataclasses.replace(_LONG, max_secs=2.9, starts=999)
+    with pytest.raises(GateError, match=r"far: .*longer than its time limit \(--host-limit\)"):
+        client.bench(model, settings=endless, options=options, output=tmp_path / "out")
     assert client.far.left_running() == []
 
 
