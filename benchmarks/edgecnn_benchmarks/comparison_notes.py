@@ -21,7 +21,7 @@ def notes(first: BenchResult, second: BenchResult, changes: Sequence[Change]) ->
         *_data_notes(first, second),
         *_shift_notes(first, second, changes),
         *(
-            f"The {which} benchmark was interrupted: {result.partial}"
+            f"The {which} benchmark: {result.partial}"
             for which, result in (("first", first), ("second", second))
             if result.partial is not None
         ),

@@ -190,7 +190,7 @@ def _cautions(result: BenchResult, ship: Row, limits: Limits, best: float | None
             "No accuracy was measured, so only speed and size were compared; give labelled images with --data."
         )
     if result.partial is not None:
-        found.append(f"The benchmark was interrupted: {result.partial}")
+        found.append(result.partial)
     return found
 
 

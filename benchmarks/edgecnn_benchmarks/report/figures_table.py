@@ -55,7 +55,12 @@ def figures_table(result: BenchResult) -> str:
 
 def _line(row: Row, columns: Sequence[_Column], result: BenchResult) -> str:
     ship = row.name == result.recommended
-    marks = "".join(_mark(number, trap) for number, trap in enumerate(result.traps, start=1) if row.name in trap.rows)
+    marks = "".join(
+        _mark(number, trap)
+        for number, trap in enumerate(result.traps, start=1)
+        # One that concerns most of the rows tells none of them apart.
+        if row.name in trap.rows and len(trap.rows) <= len(result.rows) / 2
+    )
     head = (
         f'<th scope="row" data-key="{escape(row.name)}"><i class="{row.format}">{GLYPHS[row.format]}</i>&nbsp;'
         f"{escape(row.label)}{' <em>ship</em>' if ship else ''}{marks}</th>"
