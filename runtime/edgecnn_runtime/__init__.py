@@ -9,6 +9,12 @@ Importing this package loads numpy and nothing heavier; an interpreter is loaded
 Pillow when an image is decoded.
 """
 
+import os
+
+# ONNX Runtime's own wheels for Linux and macOS write an identifier of the device and send events to Microsoft, unless
+# this is set before they are loaded (Privacy.md in the wheel of 1.31). Who has set it to something else keeps that.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 from edgecnn_runtime.classifier import Classifier, Mode
 from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import (

@@ -1,10 +1,13 @@
 """What a fresh interpreter loads: laziness is a promise to devices, so it is tested."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from small_onnx import small_onnx
 
 FRAMEWORKS = {
     "tensorflow",
@@ -45,3 +48,15 @@ def test_decoding_loads_pillow_and_no_interpreter() -> None:
     )
     assert "PIL" in loaded
     assert loaded.isdisjoint(HEAVY - {"PIL"})
+
+
+def test_onnx_runtime_leaves_no_identifier_and_tells_nobody(tmp_path: Path) -> None:
+    """Its wheels for Linux write one under the cache folder, and a queue of events to send, unless told not to."""
+    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install onnxruntime")
+    model = small_onnx(tmp_path / "tiny.onnx")
+    program = "import sys; from edgecnn_runtime import Classifier; Classifier.open(sys.argv[1], trusted=True)"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path / "home"), "XDG_CACHE_HOME": str(tmp_path / "home" / "cache")}
+    (tmp_path / "home").mkdir()
+    subprocess.run([sys.executable, "-c", program, str(model)], env=environment, check=True)
+    assert list((tmp_path / "home").rglob("*")) == []

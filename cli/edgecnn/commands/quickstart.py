@@ -54,14 +54,14 @@ def quickstart(
 
     models = [path for path in sorted(run.export.iterdir()) if path.suffix in (".tflite", ".onnx")]
     _show(console, "verify", *models)
-    verify(models, quiet=silent)
+    verify(models=models, quiet=silent)
 
     _show(console, "bench", output)
-    measure([output], quiet=silent)
+    measure(targets=[output], quiet=silent)
 
     examples = _write_examples(run)
     _show(console, "predict", int8, examples)
-    predict(int8, [str(examples)], quiet=silent)
+    predict(model=int8, sources=[str(examples)], quiet=silent)
 
     seconds = time.perf_counter() - started
     console.document(
