@@ -21,7 +21,8 @@ def test_the_order_is_the_promised_one() -> None:
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[:1] == ["edgecnn"]], ids=" ".join)
 def test_sub_command_and_options_exist(words: list[str]) -> None:
-    names = [word for word in words[1:3] if word.isalpha()] if words[1] == "data" else words[1:2]
+    below = words[1] == "data" or words[2:3] in (["compare"], ["recommend"])
+    names = [word for word in words[1:3] if word.isalpha()] if below else words[1:2]
     shown = edgecnn(*names, "--help", env={"COLUMNS": "200"})
     for option in (word.partition("=")[0] for word in words if word.startswith("-")):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", shown), f"{option} is not an option of edgecnn {names}"

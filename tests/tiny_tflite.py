@@ -114,13 +114,16 @@ def _tensor(model: Any, tensor: TinyTensor, name: str) -> Any:
     return packed
 
 
-def convolution(path: Path, *, dtype: str = "int8", weights: str | None = None) -> Path:
-    """Write a model that LiteRT runs: 1x8x8x2 -> a 3x3 convolution of 4 filters -> a dense layer of 3."""
+def convolution(path: Path, *, dtype: str = "int8", weights: str | None = None, channels: int = 2) -> Path:
+    """Write a model that LiteRT runs: 1x8x8x2 -> a 3x3 convolution of 4 filters -> a dense layer of 3.
+
+    With one channel it is a classifier of grey images.
+    """
     stored = weights or dtype
     bias = "int32" if dtype in ("int8", "uint8") else "float32"
     tensors = [
-        live(1, 8, 8, 2, dtype=dtype),
-        constant(4, 3, 3, 2, dtype=stored, scales=(0.1, 0.2, 0.3, 0.4) if stored == "int8" else (0.1,)),
+        live(1, 8, 8, channels, dtype=dtype),
+        constant(4, 3, 3, channels, dtype=stored, scales=(0.1, 0.2, 0.3, 0.4) if stored == "int8" else (0.1,)),
         constant(4, dtype=bias, scales=(0.01, 0.02, 0.03, 0.04) if stored == "int8" else (0.01,)),
         live(1, 6, 6, 4, dtype=dtype),
         numbers(1, 144),

@@ -9,5 +9,8 @@
     result, report    bench.json, bench.csv, report.html
     bench             all of it, in this order
 
+    recommendation    which file to ship under given limits, from a bench.json
+    comparison        two bench.json side by side; regressions: limits for continuous integration
+
 A model runs in a `worker`, a process of its own, so that one that crashes or hangs ends nothing but itself.
 """

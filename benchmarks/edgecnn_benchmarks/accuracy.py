@@ -179,4 +179,11 @@ def _answers(model: Opened, reference: Opened) -> Answers:
     against = None
     if model is not reference and reference.predictions is not None and reference.images is images:
         against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
-    return Answers(model.candidate.name, labels, confusion(labels, images.classes, model.predictions.classes), against)
+    classes = model.predictions.classes
+    return Answers(
+        file=model.candidate.name,
+        labels=labels,
+        confusion=confusion(labels, images.classes, classes),
+        wrong=tuple(np.flatnonzero(classes != images.classes).tolist()),
+        against=against,
+    )

@@ -66,6 +66,8 @@ class Answers:
     labels: tuple[str, ...]
     # How many images of each class (row) were given each answer (column).
     confusion: tuple[tuple[int, ...], ...]
+    # The numbers of the images that it gets wrong, ascending: two benchmarks can be compared image by image.
+    wrong: tuple[int, ...]
     # None of the reference itself, and where its answers do not fit.
     against: Against | None
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from edgecnn_benchmarks import energy
 from edgecnn_benchmarks.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.device_estimates import Estimator, no_estimates
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.machine_state import read_state
 from edgecnn_benchmarks.measurement import Measurement, Progress
 from edgecnn_benchmarks.pictures import pictures_of
-from edgecnn_benchmarks.report import write_report
+from edgecnn_benchmarks.report.page import write_report
 from edgecnn_benchmarks.result import BenchResult, Row, TestData
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.traps import find_traps
@@ -30,6 +31,8 @@ def bench(
     output: Path | None = None,
     settings: Settings = Settings(),  # noqa: B008, frozen
     command: str | None = None,
+    host: str | None = None,
+    estimate: Estimator = no_estimates,
     progress: Progress | None = None,
 ) -> BenchResult:
     """Measure models side by side and write `bench.json`, `bench.csv` and `report.html`.
@@ -42,6 +45,8 @@ def bench(
         output: where the files go; default: `RUN/bench`, for model files `bench`.
         settings: how to measure.
         command: the command line, for the record.
+        host: the name under which SSH reaches this machine, for the record.
+        estimate: tells what the models would need on devices that are not here.
         progress: told how far the work has come.
 
     Raises:
@@ -52,7 +57,8 @@ def bench(
     """
     subject = read_subject(targets, data=data, with_keras=settings.with_keras)
     folder = subject.folder if output is None else output
-    _check_writable(folder)
+    check_writable(folder)
+    device_estimates = estimate(subject.candidates)
     created, machine, start = datetime.now(UTC).isoformat(timespec="seconds"), describe_machine(), read_state()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary:
@@ -78,6 +84,8 @@ def bench(
         created=created,
         seconds=round(time.monotonic() - began, 1),
         command=command,
+        host=host,
+        device_estimates=device_estimates,
         settings=settings,
         machine=machine,
         start=start,
@@ -111,7 +119,7 @@ def _unseen(percent: int, text: str) -> None:
     del percent, text
 
 
-def _check_writable(folder: Path) -> None:
+def check_writable(folder: Path) -> None:
     """Find out before the measuring, not after it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,45 @@ def microseconds(value: float) -> str:
     return f"{three_digits(value / 1e6)} s"
 
 
+def microseconds_span(estimate: Estimate) -> str:
+    """Write the interval of a duration that is given in microseconds, with its unit.
+
+    >>> microseconds_span(Estimate(9300, 9180, 9400)), microseconds_span(Estimate(995, 990, 1003))
+    ('9.18…9.40 ms', '990…1,003 µs')
+    """
+    for factor, unit in ((1.0, "µs"), (1e3, "ms")):
+        if estimate.low < factor * 1000:
+            return f"{span(estimate, factor=1 / factor)} {unit}"
+    return f"{span(estimate, factor=1e-6)} s"
+
+
+def seconds(value: float) -> str:
+    """Write a duration that is given in seconds.
+
+    >>> seconds(0.1234), seconds(2.5)
+    ('123 ms', '2.50 s')
+    """
+    return microseconds(value * 1e6)
+
+
+def seconds_span(estimate: Estimate) -> str:
+    """Write the interval of a duration that is given in seconds, with its unit.
+
+    >>> seconds_span(Estimate(0.12, 0.11, 0.134))
+    '110…134 ms'
+    """
+    return microseconds_span(Estimate(estimate.value * 1e6, estimate.low * 1e6, estimate.high * 1e6))
+
+
+def percent_span(low: float, high: float) -> str:
+    """Write the interval of a share 0…1, with its unit.
+
+    >>> percent_span(0.9874, 0.99)
+    '98.74…99.00 %'
+    """
+    return f"{low * 100:.2f}…{high * 100:.2f} %"
+
+
 def size(value: float) -> str:
     """Write a number of bytes, in decimal units as disks and flash chips are sold.
 
@@ -50,6 +89,15 @@ def percent(share: float) -> str:
     '98.70 %'
     """
     return f"{share * 100:.2f} %"
+
+
+def images(count: int) -> str:
+    """Write a number of images.
+
+    >>> images(1), images(10_000)
+    ('1 image', '10,000 images')
+    """
+    return f"{count:,} image{'' if count == 1 else 's'}"
 
 
 def times(ratio: float) -> str:

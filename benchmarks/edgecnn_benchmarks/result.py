@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_benchmarks.answers import Answers
+from edgecnn_benchmarks.device_estimates import FileEstimate
 from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.machine import Machine
 from edgecnn_benchmarks.machine_state import MachineState
@@ -76,6 +77,11 @@ class Row:
     accuracy: Accuracy | None
     # Share of the test images, 0…1, for which it names the class that the Keras model names.
     agreement: float | None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a model file, which can be shipped, at the first threads and batch of a sweep."""
+        return self.format != "keras" and self.name == self.file
 
     @property
     def format(self) -> str:
@@ -161,6 +167,10 @@ class BenchResult:
     folder: Path
     # The flipped images of `answers` as PNG, by their number in the test data; they stay out of bench.json.
     pictures: Mapping[int, bytes] = field(default_factory=dict)
+    # The name of the machine that was measured, where it is another one, reached by SSH.
+    host: str | None = None
+    # What the files would need on microcontrollers and NPUs; nothing of it was measured.
+    device_estimates: tuple[FileEstimate, ...] = ()
 
     def row(self, name: str) -> Row:
         """Return the row of one name."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from pathlib import Path
@@ -10,6 +11,24 @@ from typing import Any
 from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.opening import Opening
+
+FILE = "bench.json"
+
+
+def find_result(path: Path) -> Path:
+    """Return the `bench.json` that a path means: itself, or that of a run or a bench folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not path.is_dir():
+        if path.exists():
+            return path
+        raise InputError(f"{path}: a {FILE}, or a run folder that was measured, expected, no such file or folder")
+    for place in (path / "bench" / FILE, path / FILE):
+        if place.is_file():
+            return place
+    raise InputError(f"{path}: a folder with bench/{FILE} expected, got none; measure it with 'edgecnn bench {path}'")
 
 
 def read_result(path: Path) -> BenchResult:
@@ -32,23 +51,33 @@ def read_result(path: Path) -> BenchResult:
         mend = "update edgecnn" if isinstance(version, int) and version > SCHEMA_VERSION else "measure again with this"
         raise InputError(f"{path}: a bench.json of version {SCHEMA_VERSION} expected, got {what}; {mend} edgecnn bench")
     try:
-        result: BenchResult = _decode(BenchResult, {**document, "folder": str(path.parent)})
-        names = {row.name for row in result.rows}
-        if not {result.reference, result.recommended} <= names:
-            raise ValueError(f"reference {result.reference} and recommended {result.recommended} among the rows")
+        result: BenchResult = decode(BenchResult, {**document, "folder": str(path.parent)})
+        _check(result)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: a whole bench.json expected, got a damaged one ({error}); measure again") from error
     return result
 
 
-def _decode(kind: Any, value: Any) -> Any:
+def _check(result: BenchResult) -> None:
+    """Refuse what has the right form and makes no sense; ValueError."""
+    names = [row.name for row in result.rows]
+    if len(set(names)) < len(names) or not {result.reference, result.recommended} <= set(names):
+        raise ValueError(f"rows of different names expected, the reference and the recommended among them, got {names}")
+    for row in result.rows:
+        if not row.rounds or row.batch < 1 or row.size_bytes < 1:
+            raise ValueError(f"{row.name}: rounds, a batch and a size of at least 1 expected")
+        if not all(0 < measured.p50_us < math.inf for measured in row.rounds):
+            raise ValueError(f"{row.name}: latencies above 0 expected")
+
+
+def decode(kind: Any, value: Any) -> Any:
     """Make of a JSON value what a type says: a dataclass, a tuple, a path or a plain value; other keys are left out."""
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin in (types.UnionType, typing.Union):
         if value is None and type(None) in arguments:
             return None
         (kind,) = (argument for argument in arguments if argument is not type(None))
-        return _decode(kind, value)
+        return decode(kind, value)
     if kind is Opening:
         return Opening.from_document(value)
     if dataclasses.is_dataclass(kind):
@@ -57,9 +86,9 @@ def _decode(kind: Any, value: Any) -> Any:
         if not isinstance(value, list):
             raise TypeError(f"a list expected, got {value!r}")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
-        return tuple(_decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
+        return tuple(decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
     if origin is dict:
-        return {str(key): _decode(arguments[1], item) for key, item in value.items()}
+        return {str(key): decode(arguments[1], item) for key, item in value.items()}
     if kind is Path:
         return Path(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
@@ -76,7 +105,7 @@ def _decode_dataclass(kind: Any, value: Any) -> Any:
     given = {}
     for field in dataclasses.fields(kind):
         if field.name in value:
-            given[field.name] = _decode(hints[field.name], value[field.name])
+            given[field.name] = decode(hints[field.name], value[field.name])
         elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
             raise KeyError(f"{kind.__name__}.{field.name}")
     return kind(**given)

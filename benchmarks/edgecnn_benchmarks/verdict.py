@@ -22,10 +22,13 @@ def recommend(rows: Sequence[Row]) -> Row:
     Where another of these cannot be told from the fastest, the smallest of them is chosen. Files without an
     accuracy are not chosen where others have one.
     """
-    shipped = [row for row in rows if row.format != "keras" and row.name == row.file]
-    eligible = _accurate_enough(shipped or rows)
-    fastest = min(eligible, key=lambda row: row.latency_us.p50.value)
-    as_fast = [row for row in eligible if not tells_apart(speedups(row.rounds, fastest.rounds))]
+    return choose(_accurate_enough([row for row in rows if row.is_file] or rows))
+
+
+def choose(rows: Sequence[Row]) -> Row:
+    """Choose the fastest of these rows, and the smallest of those that cannot be told from it."""
+    fastest = min(rows, key=lambda row: row.latency_us.p50.value)
+    as_fast = [row for row in rows if not tells_apart(speedups(row.rounds, fastest.rounds))]
     return min(as_fast, key=lambda row: row.size_bytes)
 
 

@@ -36,6 +36,11 @@ class Console:
         if self.talks:
             print(text, flush=True)
 
+    def note(self, text: str) -> None:
+        """Print a line for a person, on stderr: what happens beside the work."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
     def warn(self, text: str) -> None:
         """Print a warning, on stderr, whatever the mode."""
         print(f"warning: {text}", file=sys.stderr, flush=True)

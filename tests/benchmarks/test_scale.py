@@ -1,7 +1,7 @@
 import pytest
 
-from edgecnn_benchmarks.label_places import Box, Obstacle, find_place
-from edgecnn_benchmarks.scale import Scale, scale_around
+from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
+from edgecnn_benchmarks.report.scale import Scale, scale_around
 
 _FRAME = Box(0, 0, 400, 200)
 

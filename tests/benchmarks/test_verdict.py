@@ -5,9 +5,9 @@ from tiny_rows import row
 
 from edgecnn_benchmarks.intervals import Estimate
 from edgecnn_benchmarks.machine import describe_machine
+from edgecnn_benchmarks.report.scatter import pareto_front
 from edgecnn_benchmarks.result import Row
 from edgecnn_benchmarks.rounds import Round, speedup
-from edgecnn_benchmarks.scatter import pareto_front
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.verdict import notes, recommend, verdict
 

@@ -1,16 +1,15 @@
 """How a command opens a model file: the options that are for models that others made, and for where it runs."""
 
 import dataclasses
-import functools
-import inspect
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgecnn.commands.option_group import takes_options
 from edgecnn.console import Console
 
 if TYPE_CHECKING:
@@ -125,34 +124,7 @@ def tell_assumed(console: Console, classifier: "Classifier") -> None:
 
 def takes_model_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of `ModelOptions` in place of its parameter `model_options`."""
-    hints = get_type_hints(ModelOptions, include_extras=True)
-    options = [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default if field.default is not dataclasses.MISSING else [],
-            annotation=hints[field.name],
-        )
-        for field in dataclasses.fields(ModelOptions)
-    ]
-    signature = inspect.signature(command)
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in signature.parameters.values()
-        if parameter.name != "model_options"
-    ]
-
-    @functools.wraps(command)
-    def taking(**values: Any) -> None:
-        said = {parameter.name: values.pop(parameter.name) for parameter in options}
-        command(**values, model_options=ModelOptions(**said))
-
-    # The last two are --json and --quiet.
-    parameters = [*own[:-2], *options, *own[-2:]]
-    taking.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    taking.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
-    del taking.__wrapped__
-    return taking
+    return takes_options(command, ModelOptions, "model_options")
 
 
 def _size(text: str | None) -> int | tuple[int, int] | None:

@@ -2,7 +2,9 @@
 
 import typer
 
+from edgecnn.commands.bench.compare import compare
 from edgecnn.commands.bench.measure import measure
+from edgecnn.commands.bench.recommend import recommend
 from edgecnn.usual_command import UsualFirst
 
 bench = typer.Typer(
@@ -10,4 +12,9 @@ bench = typer.Typer(
     cls=UsualFirst,
     rich_markup_mode=None,
 )
-bench.command(name="measure")(measure)
+bench.command(
+    name="measure",
+    epilog="'edgecnn bench compare --help' and 'edgecnn bench recommend --help' tell of what comes after measuring.",
+)(measure)
+bench.command(name="compare")(compare)
+bench.command(name="recommend")(recommend)

@@ -4,22 +4,30 @@ import shlex
 import sys
 import textwrap
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgecnn.commands.bench.host_options import HostChoice, takes_host_options
+from edgecnn.commands.bench.small_devices import estimate_small_devices
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn_benchmarks.device_estimates import CAVEAT, device_table
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import InputError
+
+if TYPE_CHECKING:
+    from edgecnn_benchmarks.result import BenchResult
 
 # The exit code of a shell for a program that Ctrl-C ended.
 _INTERRUPTED = 130
 
 
+@takes_host_options
 @takes_model_options
 def measure(
     model_options: ModelOptions,
+    host_choice: HostChoice,
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
         Path | None,
@@ -58,39 +66,67 @@ def measure(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html."""
+    """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html.
+
+    With --host on another machine: models and test images go there, an environment is made once, and the result comes
+    to RUN/bench/HOST. A broken connection is taken up again; after a longer one, run the same command again.
+    """
     from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.table import terminal_table
     from edgecnn_benchmarks.thread_counts import read_counts
 
     console = Console(json=json, quiet=quiet)
+    elsewhere = host_choice.read()
+    settings = Settings(
+        threads=read_counts("threads", threads),
+        batch=read_counts("batch", batch),
+        with_keras=with_keras,
+        precision=_share("precision", precision),
+        runs=runs,
+        warmup=warmup,
+        rounds=rounds,
+        max_secs=max_secs,
+        starts=starts,
+        timeout=timeout,
+        reference=reference,
+        seed=seed,
+        opening=model_options.opening(only_strangers=True),
+    )
+    command = shlex.join(["edgecnn", *sys.argv[1:]])
     with console.progress("bench", 100) as advance:
-        result = bench(
-            targets,
-            data=data,
-            output=output,
-            settings=Settings(
-                threads=read_counts("threads", threads),
-                batch=read_counts("batch", batch),
-                with_keras=with_keras,
-                precision=_share("precision", precision),
-                runs=runs,
-                warmup=warmup,
-                rounds=rounds,
-                max_secs=max_secs,
-                starts=starts,
-                timeout=timeout,
-                reference=reference,
-                seed=seed,
-                opening=model_options.opening(only_strangers=True),
-            ),
-            command=shlex.join(["edgecnn", *sys.argv[1:]]),
-            progress=advance,
-        )
+        if elsewhere is None:
+            result = bench(
+                targets,
+                data=data,
+                output=output,
+                settings=settings,
+                command=command,
+                estimate=estimate_small_devices,
+                progress=advance,
+            )
+        else:
+            from edgecnn_benchmarks.remote.on_host import bench_on_host
+            from edgecnn_training.data.home import home_folder
+
+            destination, options = elsewhere
+            result = bench_on_host(
+                destination,
+                targets,
+                data=data,
+                output=output,
+                settings=settings,
+                options=options,
+                cache=home_folder() / "wheels",
+                estimate=estimate_small_devices,
+                command=command,
+                progress=advance,
+                say=console.note,
+            )
     console.document(result.to_document())
     console.table(*terminal_table(result))
     for failure in result.failures:
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
+    _show_devices(console, result)
     console.say()
     said = [trap.sentence for trap in result.traps] + [pair.sentence for pair in result.undecided]
     for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
@@ -100,6 +136,20 @@ def measure(
     console.say(f"The report: {result.folder / 'report.html'}")
     if result.partial is not None:
         raise typer.Exit(_INTERRUPTED)
+
+
+def _show_devices(console: Console, result: "BenchResult") -> None:
+    """Print the estimates of one file, the fastest that has some; those of the others are in the report."""
+    estimates = {estimate.file: estimate for estimate in result.device_estimates}
+    files = [file for file in dict.fromkeys(row.file for row in result.rows) if file in estimates]
+    if not files:
+        return
+    estimate = estimates[files[0]]
+    console.say()
+    console.table(*device_table(estimate))
+    console.say()
+    more = f" The report has those of {len(files) - 1} more." if len(files) > 1 else ""
+    console.say(textwrap.fill(f"{CAVEAT} They are for {estimate.file}: {estimate.needs}{more}", width=110))
 
 
 def _share(option: str, text: str) -> float:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
-from edgecnn_export.inspection.targets.boards import BOARDS, own_board
+from edgecnn_export.inspection.targets.boards import BOARDS, SHORT_NAMES, find_board
 from edgecnn_export.inspection.verdict import Answer, Verdict
 from edgecnn_runtime.errors import InputError
 
@@ -22,10 +22,10 @@ def check_targets(names: Sequence[str]) -> None:
     Raises:
         InputError: with the known ones.
     """
-    unknown = [name for name in names if name not in TARGETS and own_board(name) is None]
+    unknown = [name for name in names if name not in TARGETS and find_board(name) is None]
     if unknown:
         raise InputError(
-            f"target: {', '.join(TARGETS)} or a board of your own such as flash=1M,ram=256K expected, "
+            f"target: {', '.join((*TARGETS, *SHORT_NAMES))} or a board of your own such as flash=1M,ram=256K expected, "
             f"got {', '.join(unknown)}"
         )
 
@@ -51,7 +51,7 @@ def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
     other = onnxruntime.NAME if model.graph.container == "tflite" else litert.NAME
     usual = [name for name in (*_QUICK, USUAL_NPU, *BOARDS) if name != other]
     for name in dict.fromkeys(names) or usual:
-        board = BOARDS.get(name) or own_board(name)
+        board = find_board(name)
         if name in _QUICK:
             verdicts.append(ask(name))
         elif board is not None:

@@ -144,7 +144,30 @@ BOARDS = {
     )
 }
 
+# What people call them.
+SHORT_NAMES = {
+    "nano33": "arduino-nano-33-ble-sense",
+    "pico": "raspberry-pi-pico",
+    "pico2": "raspberry-pi-pico-2",
+    "pizero2": "raspberry-pi-zero-2-w",
+    "pi3": "raspberry-pi-3",
+    "pi4": "raspberry-pi-4",
+    "pi5": "raspberry-pi-5",
+}
+
 _OWN_BOARD = re.compile(r"flash=(\d+)([KM])B?,ram=(\d+)([KM])B?", re.IGNORECASE)
+
+
+def find_board(name: str) -> Board | None:
+    """Return the board of that name, short name or sizes; None where there is none.
+
+    Raises:
+        InputError: a board of the user's own that is none.
+
+    >>> find_board("pi4").title
+    'Raspberry Pi 4 Model B'
+    """
+    return BOARDS.get(SHORT_NAMES.get(name, name)) or own_board(name)
 
 
 def own_board(text: str) -> Board | None:

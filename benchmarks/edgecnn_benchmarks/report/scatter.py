@@ -1,18 +1,19 @@
-"""The chart of latency against accuracy, as inline SVG, with error bars and the Pareto front."""
+"""The chart of latency against accuracy and size, as inline SVG, with error bars and the Pareto front."""
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks import svg
-from edgecnn_benchmarks.label_places import Box, Obstacle, find_place
-from edgecnn_benchmarks.quantities import microseconds, percent, shorten, size
+from edgecnn_benchmarks.quantities import microseconds, microseconds_span, percent, percent_span, shorten, size
+from edgecnn_benchmarks.report import svg
+from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
+from edgecnn_benchmarks.report.scale import Scale, scale_around
 from edgecnn_benchmarks.result import Row
-from edgecnn_benchmarks.scale import Scale, scale_around
 from edgecnn_runtime.accuracy import Accuracy
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 54
-_MARK, _RING = 7.0, 13.0  # radius of a mark, and of the ring around the recommended one
+_SMALLEST, _LARGEST = 4.5, 15.0  # radius of a mark, whose area shows the size of the file
+_RING = 5.0  # from the mark of the recommended file to the ring around it
 _LETTER, _LINE = 7.6, 17.0  # width of a bold letter and height of a line of a label, at 13 px
 _LONGEST = 24  # letters of a label
 # A label farther than this from its mark is tied to it by a line.
@@ -29,6 +30,7 @@ class Point:
     accuracy: Accuracy
     x: float
     y: float
+    radius: float
     x_interval: tuple[float, float]
     y_interval: tuple[float, float]
 
@@ -56,7 +58,9 @@ def scatter(rows: Sequence[Row], *, recommended: str, width: int, height: int) -
     """
     frame = Box(_LEFT, _TOP, width - _RIGHT, height - _BOTTOM)
     across, up = _scales(rows, frame)
-    points = [_point(row, row.accuracy, across, up) for row in rows if row.accuracy is not None]
+    largest = max(row.size_bytes for row in rows if row.accuracy is not None)
+    points = [_point(row, row.accuracy, across, up, largest) for row in rows if row.accuracy is not None]
+    points.sort(key=lambda point: -point.radius)  # so that none hides a smaller one
     return svg.drawing(
         width,
         height,
@@ -65,7 +69,7 @@ def scatter(rows: Sequence[Row], *, recommended: str, width: int, height: int) -
         *(_error_bars(point) for point in points),
         *(_mark(point, recommended=point.row.name == recommended) for point in points),
         *_labels(points, frame, recommended),
-        label=f"Latency against accuracy of {len(points)} models",
+        label=f"Latency against accuracy of {len(points)} models; arrow keys go from one to the next",
     )
 
 
@@ -82,23 +86,25 @@ def _scales(rows: Sequence[Row], frame: Box) -> tuple[Scale, Scale]:
     return across, Scale(min(bounds) - margin, max(bounds) + margin, frame.bottom, frame.top)
 
 
-def _point(row: Row, accuracy: Accuracy, across: Scale, up: Scale) -> Point:
+def _point(row: Row, accuracy: Accuracy, across: Scale, up: Scale, largest: int) -> Point:
     latency, (low, high) = row.latency_us.p50, accuracy.interval
     return Point(
         row=row,
         accuracy=accuracy,
         x=across(latency.value),
         y=up(accuracy.value),
+        radius=max(_SMALLEST, _LARGEST * math.sqrt(row.size_bytes / largest)),
         x_interval=(across(latency.low), across(latency.high)),
         y_interval=(up(low), up(high)),
     )
 
 
 def _axes(across: Scale, up: Scale, frame: Box) -> Iterator[str]:
-    for value in across.ticks():
+    for value, numbered in across.numbered_ticks():
         x = across(value)
         yield svg.line(x, frame.top, x, frame.bottom, class_="grid")
-        yield svg.text(microseconds(value), x=x, y=frame.bottom + 18, class_="tick", anchor="middle")
+        if numbered:
+            yield svg.text(microseconds(value), x=x, y=frame.bottom + 18, class_="tick", anchor="middle")
     shares = [value for value in up.ticks() if 0 <= value <= 1]
     decimals = _decimals(shares)
     for value in shares:
@@ -139,23 +145,29 @@ def _error_bars(point: Point) -> str:
 
 
 def _mark(point: Point, *, recommended: bool) -> str:
-    row, (low, high) = point.row, point.accuracy.interval
+    row, accuracy = point.row, point.accuracy
     latency = row.latency_us.p50
-    hover = (
+    tip = (
         f"{row.name}\n"
-        f"latency {microseconds(latency.value)} ({microseconds(latency.low)} to {microseconds(latency.high)})\n"
-        f"accuracy {percent(point.accuracy.value)} ({percent(low)} to {percent(high)})\n"
-        f"{size(row.size_bytes)}"
+        f"latency {microseconds(latency.value)} (95 %: {microseconds_span(latency)})\n"
+        f"accuracy {percent(accuracy.value)} (95 %: {percent_span(*accuracy.interval)})\n"
+        f"size {size(row.size_bytes)}"
     )
-    x, y = point.x, point.y
-    if row.format == "tflite":
-        mark = svg.element("circle", class_="mark tflite", cx=x, cy=y, r=_MARK)
-    else:
-        r = _MARK * math.sqrt(math.pi / 2)  # of a diamond with the circle's area
+    ring = [svg.element("circle", class_="ring", cx=point.x, cy=point.y, r=point.radius + _RING)] if recommended else []
+    return svg.telling(tip, *ring, _shape(point))
+
+
+def _shape(point: Point) -> str:
+    """Draw a circle, a diamond or a square, all of the same area for the same size of file."""
+    x, y, kind = point.x, point.y, point.row.format
+    if kind == "tflite":
+        return svg.element("circle", class_="mark tflite", cx=x, cy=y, r=point.radius)
+    if kind == "onnx":
+        r = point.radius * math.sqrt(math.pi / 2)
         diamond = f"M{x:.1f} {y - r:.1f}l{r:.1f} {r:.1f}l{-r:.1f} {r:.1f}l{-r:.1f} {-r:.1f}z"
-        mark = svg.element("path", class_="mark onnx", d=diamond)
-    ring = [svg.element("circle", class_="ring", cx=x, cy=y, r=_RING)] if recommended else []
-    return svg.element("g", *ring, mark, svg.title(hover))
+        return svg.element("path", class_="mark onnx", d=diamond)
+    side = point.radius * math.sqrt(math.pi)
+    return svg.element("rect", class_=f"mark {kind}", x=x - side / 2, y=y - side / 2, width=side, height=side)
 
 
 def _labels(points: Sequence[Point], frame: Box, recommended: str) -> Iterator[str]:
@@ -180,7 +192,7 @@ def _labels(points: Sequence[Point], frame: Box, recommended: str) -> Iterator[s
 
 def _obstacles(points: Sequence[Point], recommended: str) -> Iterator[Obstacle]:
     for point in points:
-        reach = (_RING if point.row.name == recommended else _MARK) + 2
+        reach = point.radius + (_RING if point.row.name == recommended else 0) + 2
         x, y, (left, right), (low, high) = point.x, point.y, point.x_interval, point.y_interval
         yield Obstacle(Box(x - reach, y - reach, x + reach, y + reach), _LETTERS)
         yield Obstacle(Box(x - 3, high, x + 3, low), _LINES)

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks import svg
 from edgecnn_benchmarks.quantities import shorten
+from edgecnn_benchmarks.report import svg
 
 _WIDTH, _ROW, _BAR = 460, 30, 14
 _LABEL_WIDTH, _VALUE_WIDTH = 150, 84
@@ -19,6 +19,8 @@ class Bar:
     kind: str  # the class in the style sheet
     value: float
     text: str
+    # The same with its interval, in words.
+    tip: str
     low: float | None = None
     high: float | None = None
     recommended: bool = False
@@ -37,7 +39,6 @@ def _bar(row: Bar, *, middle: float, unit: float) -> str:
     base_line = middle + 4.5
     length = row.value * unit
     parts = [
-        svg.title(f"{row.label}: {row.text}"),
         svg.text(
             shorten(row.label, _LONGEST), x=_LABEL_WIDTH - 10, y=base_line, class_=f"label{emphasis}", anchor="end"
         ),
@@ -56,4 +57,4 @@ def _bar(row: Bar, *, middle: float, unit: float) -> str:
         parts.append(svg.element("path", class_="whisker", d=svg.interval(x=ends, y=middle)))
         length = max(length, row.high * unit)
     parts.append(svg.text(row.text, x=_LABEL_WIDTH + length + 8, y=base_line, class_=f"value{emphasis}"))
-    return svg.element("g", *parts)
+    return svg.telling(row.tip, *parts)

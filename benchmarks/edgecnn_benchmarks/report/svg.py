@@ -19,8 +19,24 @@ def element(name: str, *children: str, **attributes: str | float) -> str:
 
 
 def drawing(width: float, height: float, *children: str, label: str, class_: str = "") -> str:
-    """Write a whole drawing, `label` for those who cannot see it; the page decides how large it is shown."""
-    return element("svg", *children, class_=class_, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=label)
+    """Write a whole chart, `label` for those who cannot see it; the page decides how large it is shown."""
+    return element(
+        "svg",
+        *children,
+        class_=f"chart {class_}".strip(),
+        viewBox=f"0 0 {width:g} {height:g}",
+        role="group",
+        aria_label=label,
+    )
+
+
+def telling(tip: str, *children: str, **attributes: str | float) -> str:
+    """Group what tells its figures when the pointer or the keyboard is on it; the first line is the heading.
+
+    `page.js` shows `data-tip` and makes the first one of a chart reachable; without it a browser shows `title`.
+    """
+    own = {"role": "img", "aria_label": tip.replace("\n", ", "), "data_tip": tip, **attributes}
+    return element("g", *children, title(tip), **own)
 
 
 def title(text: str) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 # A larger ratio between the ends is shown on a logarithmic axis.
 _LINEAR_SPREAD = 4.0
+# Of a figure below an axis, in px, with some room.
+_FIGURE_WIDTH = 50.0
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,20 @@ class Scale:
         first = math.ceil(self.low / step - 1e-9)
         # Rounded, because 3 * 0.1 is not 0.3.
         return [round(k * step, 12) for k in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+    def numbered_ticks(self) -> list[tuple[float, bool]]:
+        """Return the ticks, each with whether there is room for its figure beside the one before.
+
+        >>> Scale(30, 300, 0, 100, log=True).numbered_ticks()
+        [(50.0, True), (100.0, False), (200.0, True)]
+        """
+        numbered: list[tuple[float, bool]] = []
+        last = -math.inf
+        for value in self.ticks():
+            room = abs(self(value) - last) >= _FIGURE_WIDTH
+            numbered.append((value, room))
+            last = self(value) if room else last
+        return numbered
 
 
 def scale_around(low: float, high: float, *, start: float, end: float) -> Scale:

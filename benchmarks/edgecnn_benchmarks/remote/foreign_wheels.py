@@ -1,0 +1,65 @@
+"""The packages that a benchmark needs, as wheels for the machine over there, which may have no way to the internet."""
+
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgecnn_runtime.errors import InputError
+
+# PEP 600: a wheel for an older C library runs on a newer one.
+_OLDEST_GLIBC = 17
+
+
+def platforms_of(machine: str, libc: str, version: str) -> list[str]:
+    """Name the platforms whose wheels run on a machine, as pip does.
+
+    >>> platforms_of("aarch64", "glibc", "2.19")
+    ['manylinux_2_19_aarch64', 'manylinux_2_18_aarch64', 'manylinux_2_17_aarch64', 'manylinux2014_aarch64']
+    """
+    if libc == "musl":
+        return [f"musllinux_1_{minor}_{machine}" for minor in (2, 1)]
+    try:
+        newest = int(version.split(".")[1])
+    except (IndexError, ValueError):
+        newest = _OLDEST_GLIBC
+    names = [f"manylinux_2_{minor}_{machine}" for minor in range(newest, _OLDEST_GLIBC - 1, -1)]
+    return [*names, f"manylinux2014_{machine}"]
+
+
+def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: Mapping[str, Any]) -> list[Path]:
+    """Download what edgecnn needs on another machine, with pip; what is in the folder already is not fetched again.
+
+    Args:
+        folder: where the wheels are kept.
+        wheel: of edgecnn.
+        extras: of edgecnn.
+        there: what `far_side` told of the machine.
+
+    Raises:
+        InputError: there is no such wheel for that platform, or no network here.
+    """
+    if there["system"] != "Linux":
+        raise InputError(
+            f"wheels to be downloaded for Linux expected, got {there['system']}; name a folder of wheels "
+            "(--host-wheels FOLDER)"
+        )
+    machine = {"armv8l": "armv7l"}.get(there["machine"], there["machine"])
+    if machine == "aarch64" and there["bits"] == 32:
+        machine = "armv7l"
+    libc, version = there["libc"]
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
+    command += ["--dest", str(folder), "--find-links", str(folder), "--only-binary=:all:", "--implementation", "cp"]
+    command += ["--python-version", ".".join(map(str, there["version"][:2]))]
+    for platform in platforms_of(machine, libc, version):
+        command += ["--platform", platform]
+    done = subprocess.run(
+        [*command, f"{wheel}[{','.join(extras)}]"], capture_output=True, text=True, errors="replace", check=False
+    )
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
+        raise InputError(f"wheels for {machine}, {libc} {version}: to be downloaded here expected, got: {reason}")
+    return sorted(path for path in folder.glob("*.whl") if not path.name.startswith("edgecnn-"))

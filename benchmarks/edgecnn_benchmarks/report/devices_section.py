@@ -1,0 +1,44 @@
+"""Estimates for microcontrollers and NPUs that are not here, marked as such."""
+
+from collections.abc import Iterator
+from html import escape
+
+from edgecnn_benchmarks.device_estimates import CAVEAT, DeviceEstimate, FileEstimate
+from edgecnn_benchmarks.quantities import three_digits
+from edgecnn_benchmarks.result import BenchResult
+
+# Files whose estimates are shown, the fastest ones; bench.json holds all.
+_MOST = 3
+_HEADS = ("Device", "Runs", "NPU cycles", "NPU time", "Because")
+
+
+def devices_section(result: BenchResult) -> str:
+    """Write the section; nothing where there are no estimates."""
+    estimates = {estimate.file: estimate for estimate in result.device_estimates}
+    files = [file for file in dict.fromkeys(row.file for row in result.rows) if file in estimates]
+    if not files:
+        return ""
+    tables = "".join("".join(_table(estimates[file])) for file in files[:_MOST])
+    more = f"<p>{len(files) - _MOST} more files are in bench.json.</p>" if len(files) > _MOST else ""
+    return (
+        '<section class="estimates"><h2>Devices that are not here: estimates</h2>'
+        f'<p class="lead">{escape(CAVEAT)}</p>{tables}{more}</section>'
+    )
+
+
+def _table(estimate: FileEstimate) -> Iterator[str]:
+    heads = "".join(f'<th scope="col">{head}</th>' for head in _HEADS)
+    yield f"<h3>{escape(estimate.file)}</h3><p>{escape(estimate.needs)}</p>"
+    yield f'<div class="scroll"><table class="words"><thead><tr>{heads}</tr></thead><tbody>'
+    yield from (_row(device) for device in estimate.devices)
+    yield "</tbody></table></div>"
+
+
+def _row(device: DeviceEstimate) -> str:
+    cycles = "–" if device.cycles is None else f"{device.cycles:,} cycles"
+    time = "–" if device.milliseconds is None else f"{three_digits(device.milliseconds)} ms"
+    because = device.summary + (f"; {device.system}" if device.system else "")
+    return (
+        f'<tr><th scope="row">{escape(device.title)}</th><td>{escape(device.answer)}</td><td>{cycles}</td>'
+        f"<td>{time}</td><td>{escape(because)}</td></tr>"
+    )

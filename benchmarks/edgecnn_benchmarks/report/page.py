@@ -1,0 +1,219 @@
+"""The page itself: what stands where in `report.html`."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from html import escape
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from edgecnn_benchmarks.intervals import Estimate
+from edgecnn_benchmarks.quantities import (
+    microseconds,
+    microseconds_span,
+    percent,
+    percent_span,
+    seconds,
+    seconds_span,
+    size,
+    span,
+    times,
+)
+from edgecnn_benchmarks.report.answers_section import answers_sections
+from edgecnn_benchmarks.report.bars import Bar, bars
+from edgecnn_benchmarks.report.devices_section import devices_section
+from edgecnn_benchmarks.report.distribution import distribution
+from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
+from edgecnn_benchmarks.report.figures_table import figures_table
+from edgecnn_benchmarks.report.scatter import scatter
+from edgecnn_benchmarks.result import BenchResult, Row
+from edgecnn_runtime import whole_files
+
+# Widths of the two forms of a chart, in px: for a desk and paper, and for a phone.
+_WIDE, _NARROW = 960, 400
+# Pairs of files named that cannot be told apart; of nine files there are 36.
+_PAIRS = 6
+
+
+def write_report(result: BenchResult, path: Path) -> None:
+    """Write the report, whole or not at all."""
+    whole_files.write_text(path, render(result))
+
+
+def render(result: BenchResult) -> str:
+    """Return the report as one HTML document; whatever came from file names or labels is escaped."""
+    style, script, template = (_text(f"page.{suffix}") for suffix in ("css", "js", "html.template"))
+    recommended = result.row(result.recommended)
+    return Template(template).substitute(
+        style=style,
+        script=script,
+        # The browser then applies this style sheet, runs this script and no other, and loads nothing.
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        name=escape(result.name),
+        subtitle=escape(_subtitle(result)),
+        partial=f'<p class="partial">⚠ {escape(result.partial)}</p>' if result.partial else "",
+        recommended=escape(recommended.name),
+        verdict=escape(result.verdict.removeprefix(f"Ship {recommended.name}: ")),
+        tiles="".join(_tiles(result, recommended)),
+        scatter=_scatter_section(result),
+        table=figures_table(result),
+        distribution=_distribution_section(result),
+        bars="".join(_bar_figures(result)),
+        answers="".join(answers_sections(result)),
+        warnings=_warnings_section(result),
+        devices=devices_section(result),
+        machine=definitions(machine_facts(result)),
+        versions=definitions(result.machine.packages.items()),
+        method="".join(f"<li>{escape(sentence)}</li>" for sentence in method(result)),
+        command=f"<pre>{escape(result.command)}</pre>" if result.command else "",
+        # A closing tag within a text would end the element.
+        data=json.dumps(result.to_document(), ensure_ascii=False).replace("<", "\\u003c"),
+    )
+
+
+def _text(name: str) -> str:
+    return resources.files("edgecnn_benchmarks.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(content: str) -> str:
+    return base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _subtitle(result: BenchResult) -> str:
+    day = datetime.fromisoformat(result.created).strftime("%-d %B %Y, %H:%M UTC")
+    numbers = result.settings.threads
+    threads = f"{' and '.join(map(str, numbers))} thread{'s' if numbers != (1,) else ''}"
+    images = f"{result.data.images:,} test images of {result.data.name}" if result.data else "no labelled images"
+    files = len({row.file for row in result.rows})
+    return f"{files} files · {images} · {threads} · {result.machine.cpu} · {day}"
+
+
+def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
+    """Say the verdict again in large figures."""
+    reference = result.row(result.reference)
+    latency = row.latency_us.p50
+    yield _tile(microseconds(latency.value), "an image, median", f"95 %: {microseconds_span(latency)}")
+    if row.speedup is not None:
+        what = f"as fast as {reference.label}"
+        yield _tile(times(row.speedup.value), what, f"95 %: {span(row.speedup)}×")
+        smaller = reference.size_bytes >= row.size_bytes
+        ratio = reference.size_bytes / row.size_bytes if smaller else row.size_bytes / reference.size_bytes
+        was = f"{size(row.size_bytes)}, {reference.label}: {size(reference.size_bytes)}"
+        yield _tile(times(ratio), "smaller" if smaller else "larger", was)
+    else:
+        yield _tile(size(row.size_bytes), "file size", "")
+    if row.accuracy is not None:
+        yield _tile(percent(row.accuracy.value), "accurate", f"95 %: {percent_span(*row.accuracy.interval)}")
+    elif row.cold_start_s is not None:
+        yield _tile(seconds(row.cold_start_s.value), "cold start", f"95 %: {seconds_span(row.cold_start_s)}")
+
+
+def _tile(figure: str, what: str, detail: str) -> str:
+    return f'<div class="tile"><b>{escape(figure)}</b><span>{escape(what)}</span><small>{escape(detail)}</small></div>'
+
+
+def _base_rows(result: BenchResult) -> list[Row]:
+    """Return one row a file: of a sweep the first, whose charts would be of one file many times otherwise."""
+    return [row for row in result.rows if row.name == row.file]
+
+
+def _scatter_section(result: BenchResult) -> str:
+    rows = [row for row in _base_rows(result) if row.accuracy is not None]
+    if not rows:
+        return ""
+    wide = scatter(rows, recommended=result.recommended, width=_WIDE, height=440)
+    narrow = scatter(rows, recommended=result.recommended, width=_NARROW, height=_NARROW)
+    keras = ""
+    if result.keras_accuracy is not None:
+        interval = percent_span(*result.keras_accuracy.interval)
+        keras = f"<span>The Keras model itself: {percent(result.keras_accuracy.value)} (95 %: {interval})</span>"
+    sizes = [row.size_bytes for row in rows]
+    return (
+        "<section><h2>Latency, accuracy and size</h2><figure>"
+        f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        f'<figcaption class="legend">{_formats(rows)}<span><i class="front">┅</i> Pareto front</span>'
+        f"<span><i>├┤</i> 95 % interval</span><span>Area of a mark: file size, {size(min(sizes))} to {size(max(sizes))}"
+        f"</span>{keras}</figcaption></figure></section>"
+    )
+
+
+def _formats(rows: list[Row]) -> str:
+    meanings = (("tflite", "● TFLite, LiteRT"), ("onnx", "◆ ONNX, ONNX Runtime"), ("keras", "■ Keras"))
+    present = {row.format for row in rows}
+    return "".join(
+        f'<span><i class="{kind}">{text[0]}</i>{text[1:]}</span>' for kind, text in meanings if kind in present
+    )
+
+
+def _distribution_section(result: BenchResult) -> str:
+    rows = [row for row in _base_rows(result) if len(row.quantiles_us) == 101]
+    if not rows:
+        return ""
+    wide, narrow = (distribution(rows, recommended=result.recommended, width=width) for width in (_WIDE, _NARROW))
+    return (
+        "<section><h2>Distribution of the latencies</h2><figure>"
+        f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
+        '<figcaption class="legend"><span><i>┃</i> median</span><span><i>▆</i> half of the calls</span>'
+        "<span><i>▬</i> 90 % of them</span><span><i>├┤</i> 98 %</span><span><i>▽</i> first call of a process, median"
+        f"</span>{_formats(rows)}</figcaption></figure></section>"
+    )
+
+
+def _bar_figures(result: BenchResult) -> Iterator[str]:
+    rows = _base_rows(result)
+
+    def figure(title: str, drawn: list[Bar]) -> str:
+        caption = f"<figcaption>{escape(title)}</figcaption>"
+        return f'<figure class="bars">{caption}{bars(drawn, title=title)}</figure>' if drawn else ""
+
+    def bar(row: Row, value: float, text: str, interval: Estimate | None = None, span: str = "") -> Bar:
+        return Bar(
+            label=row.label,
+            kind=row.format,
+            value=value,
+            text=text,
+            tip=f"{row.name}\n{text}" + (f" (95 %: {span})" if span else ""),
+            low=None if interval is None else interval.low,
+            high=None if interval is None else interval.high,
+            recommended=row.name == result.recommended,
+        )
+
+    starts = [(row, row.cold_start_s) for row in rows if row.cold_start_s is not None]
+    peaks = [(row, row.peak_memory_bytes) for row in rows if row.peak_memory_bytes is not None]
+    yield figure("File size", [bar(row, row.size_bytes, size(row.size_bytes)) for row in rows])
+    yield figure(
+        "Cold start: process start to first result",
+        [bar(row, start.value, seconds(start.value), start, seconds_span(start)) for row, start in starts],
+    )
+    yield figure("Peak memory of the process", [bar(row, peak, size(peak)) for row, peak in peaks])
+
+
+def _warnings_section(result: BenchResult) -> str:
+    labels = {row.name: row.label for row in result.rows}
+    traps = "".join(
+        f'<li id="trap-{number}"><b>⚠{number}</b> {escape(trap.sentence)}'
+        + (f"<small>{escape(', '.join(labels.get(name, name) for name in trap.rows))}</small>" if trap.rows else "")
+        + "</li>"
+        for number, trap in enumerate(result.traps, start=1)
+    )
+    failures = "".join(
+        f"<li><b>✗ {escape(failure.name)}</b>, {escape(failure.stage)}: {escape(failure.reason)}</li>"
+        for failure in result.failures
+    )
+    undecided = [pair.sentence for pair in result.undecided]
+    if len(undecided) > _PAIRS:
+        rest = f"{len(undecided) - _PAIRS} more pairs cannot be told apart by speed; bench.json names them."
+        undecided = [*undecided[:_PAIRS], rest]
+    plain = "".join(f"<li>{escape(text)}</li>" for text in (*undecided, *result.notes))
+    parts = (
+        ("Known traps in these figures", "traps", traps),
+        ("Not measured", "failures", failures),
+        ("Notes", "notes", plain),
+    )
+    return "".join(
+        f'<section class="{kind}"><h2>{title}</h2><ul>{items}</ul></section>' for title, kind, items in parts if items
+    )

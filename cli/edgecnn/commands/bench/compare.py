@@ -1,0 +1,102 @@
+"""`edgecnn bench compare A B`: two benchmarks side by side, and limits for continuous integration."""
+
+import textwrap
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgecnn.console import Console, JsonOption, QuietOption
+
+if TYPE_CHECKING:
+    from edgecnn_benchmarks.comparison import Comparison
+    from edgecnn_benchmarks.regressions import Gates
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A bench.json, or a run folder that was measured.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="The same, later or on another machine.")],
+    fail_if_slower: Annotated[
+        str | None,
+        typer.Option(
+            metavar="10%",
+            help="Exit 1 if a file became slower by more than that, and beyond what chance explains (99 %).",
+        ),
+    ] = None,
+    fail_if_less_accurate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            help="Exit 1 if a file lost more points of accuracy (0.5: from 99.0 % to 98.5 %), beyond chance.",
+        ),
+    ] = None,
+    json: JsonOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Compare two benchmarks: versions, machines, or the same thing twice.
+
+    Files are matched by name, else by format and scheme. B:A is how many times as long an image takes in B.
+    """
+    from edgecnn_benchmarks.comparison import compare as compare_results
+    from edgecnn_benchmarks.regressions import Gates, find_regressions
+    from edgecnn_benchmarks.result_file import find_result, read_result
+    from edgecnn_benchmarks.units import parse_percent
+    from edgecnn_runtime.errors import GateError, InputError
+
+    console = Console(json=json, quiet=quiet)
+    if fail_if_less_accurate is not None and not 0 <= fail_if_less_accurate <= 100:
+        raise InputError(f"--fail-if-less-accurate: points between 0 and 100 expected, got {fail_if_less_accurate:g}")
+    gates = Gates(
+        slower=None if fail_if_slower is None else parse_percent(fail_if_slower, option="--fail-if-slower"),
+        less_accurate=None if fail_if_less_accurate is None else fail_if_less_accurate / 100,
+    )
+    before, after = find_result(first), find_result(second)
+    comparison = compare_results(read_result(before), read_result(after))
+    _check_comparable(comparison, gates)
+    found = find_regressions(comparison, gates)
+    console.document({**comparison.to_document(), "failed": list(found.failed), "undecided": list(found.undecided)})
+    _show(console, comparison, before, after)
+    for sentence in found.undecided:
+        console.say(_wrapped(f"Not failed, since chance may explain it: {sentence}"))
+    if found.failed:
+        worse = "".join(f"\n  {sentence}" for sentence in found.failed)
+        raise GateError(f"worse than allowed, and not by chance:{worse}")
+    if gates != Gates():
+        console.say("Within the limits.")
+
+
+def _show(console: Console, comparison: "Comparison", before: Path, after: Path) -> None:
+    from edgecnn_benchmarks.comparison_table import latency_table, other_table
+
+    for letter, path, result in (("A", before, comparison.first), ("B", after, comparison.second)):
+        console.say(f"{letter}: {path}, {result.name}, {result.created[:10]}, {result.machine.cpu}")
+    console.say()
+    console.table(*latency_table(comparison))
+    console.say()
+    console.table(*other_table(comparison))
+    console.say()
+    for letter, names in (("A", comparison.only_first), ("B", comparison.only_second)):
+        if names:
+            console.say(_wrapped(f"Only in {letter}: {', '.join(names)}"))
+    for note in comparison.notes:
+        console.say(_wrapped(note))
+
+
+def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
+    """Refuse what would pass only because nothing was compared."""
+    from edgecnn_benchmarks.changes import Finding
+    from edgecnn_runtime.errors import InputError
+
+    if not comparison.changes:
+        raise InputError(
+            "files that both benchmarks measured expected, got "
+            f"{', '.join(comparison.only_first)} and {', '.join(comparison.only_second)}"
+        )
+    if gates.slower is not None and all(change.finding is Finding.TOO_FEW_ROUNDS for change in comparison.changes):
+        raise InputError("--fail-if-slower: at least 5 rounds in each benchmark expected; measure with --rounds 12")
+    if gates.less_accurate is not None and all(change.accuracy is None for change in comparison.changes):
+        raise InputError("--fail-if-less-accurate: accuracies in both benchmarks expected; measure both with --data")
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, width=110)
