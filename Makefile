@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: quickstart test test-slow test-mediapipe check check-static results scores training-results wheel clean
+.PHONY: quickstart test test-slow test-mediapipe check check-static results scores notebooks peers training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -35,6 +35,17 @@ training-results: $(VENV)/.installed  ## measure the speed and memory of trainin
 
 scores: $(VENV)/.installed  ## train every recipe with five seeds and write benchmarks/SCORES.md; hours, needs EDGECNN_DATA
 	$(BIN)/python benchmarks/peers/training_scores.py
+
+# scikit-image as the notebooks use it; installed apart, since nothing else needs it.
+notebooks: $(VENV)/.installed  ## train the notebooks' own loops beside our recipes for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target build/skimage "scikit-image>=0.25"
+	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/notebook_loops.py --rounds 9
+
+# Without dependencies, as above. Ultralytics is measured where it is installed; it brings torch, so that is your choice.
+peers: $(VENV)/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
+	test -e runs/casting-mobilenetv2/run.json || $(BIN)/edgecnn train casting-mobilenetv2
+	PYTHONPATH=build/mediapipe $(BIN)/python benchmarks/peers/compare.py
 
 wheel: $(VENV)/.installed  ## dist/edgecnn-*.whl and the source distribution
 	$(BIN)/python -m build --no-isolation

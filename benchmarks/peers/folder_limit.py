@@ -4,7 +4,7 @@ The limit is 1 / (1/D + 1/I): D and I are the rates of decoding alone and of inf
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,17 +51,6 @@ def write_jpegs(folder: Path, digits: NDArray[np.uint8]) -> list[Path]:
 def measure_folder(model: Path, paths: list[Path], *, threads: int) -> FolderRate:
     """Measure one model file on the files written by `write_jpegs`."""
     classifier = Classifier.open(model)
-    spec = classifier.manifest.input
-    backends = [classifier.backend.another() for _ in range(threads)]
-    pixels = [read_image(path, spec)[np.newaxis] for path in paths]
-
-    def decode(thread: int) -> None:
-        for path in paths[thread::threads]:
-            read_image(path, spec)
-
-    def infer(thread: int) -> None:
-        for image in pixels[thread::threads]:
-            backends[thread].infer(image)
 
     def loop() -> None:
         for path in paths:
@@ -74,14 +63,13 @@ def measure_folder(model: Path, paths: list[Path], *, threads: int) -> FolderRat
     with ThreadPoolExecutor(threads) as pool:
         figures = interleave(
             {
-                "decoding": lambda: _rate(lambda: list(pool.map(decode, range(threads)))),
-                "inference": lambda: _rate(lambda: list(pool.map(infer, range(threads)))),
-                "loop": lambda: _rate(loop),
-                "many": lambda: _rate(many),
+                **alone(classifier, paths, threads, pool),
+                "loop": lambda: len(paths) / seconds_of(loop),
+                "many": lambda: len(paths) / seconds_of(many),
             },
             rounds=_ROUNDS,
         )
-    limits = [1 / (1 / d + 1 / i) for d, i in zip(figures["decoding"], figures["inference"], strict=True)]
+    limits = limit(figures)
     return FolderRate(
         file=model.name,
         threads=threads,
@@ -94,7 +82,35 @@ def measure_folder(model: Path, paths: list[Path], *, threads: int) -> FolderRat
     )
 
 
-def _rate(work: Callable[[], object]) -> float:
+def alone(
+    classifier: Classifier, paths: list[Path], threads: int, pool: ThreadPoolExecutor
+) -> dict[str, Callable[[], float]]:
+    """Return what measures "decoding" and "inference" alone, on `threads` threads of `pool`, in images a second."""
+    spec = classifier.manifest.input
+    backends = [classifier.backend.another() for _ in range(threads)]
+    pixels = [read_image(path, spec)[np.newaxis] for path in paths]
+
+    def decode(thread: int) -> None:
+        for path in paths[thread::threads]:
+            read_image(path, spec)
+
+    def infer(thread: int) -> None:
+        for image in pixels[thread::threads]:
+            backends[thread].infer(image)
+
+    return {
+        "decoding": lambda: len(paths) / seconds_of(lambda: list(pool.map(decode, range(threads)))),
+        "inference": lambda: len(paths) / seconds_of(lambda: list(pool.map(infer, range(threads)))),
+    }
+
+
+def limit(figures: Mapping[str, list[float]]) -> list[float]:
+    """Return 1 / (1/D + 1/I) of each round, in images a second."""
+    return [1 / (1 / d + 1 / i) for d, i in zip(figures["decoding"], figures["inference"], strict=True)]
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Return the time of doing the work once."""
     started = time.perf_counter()
     work()
-    return FILES / (time.perf_counter() - started)
+    return time.perf_counter() - started

@@ -1,16 +1,19 @@
 """What a benchmark says of microcontrollers and NPUs that are not here, and where it is shown."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 from conftest import edgecnn
+from made_bench import made_result
 from tiny_models import tiny_onnx
 from tiny_tflite import convolution
 
 from edgecnn.commands.bench.small_devices import estimate_small_devices
 from edgecnn_benchmarks.candidates import name_candidates
-from edgecnn_benchmarks.device_estimates import FileEstimate, device_table
+from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate, device_table
+from edgecnn_benchmarks.report.page import render
 from edgecnn_benchmarks.result_file import read_result
 from edgecnn_export.inspection.memory import peak_activations
 from edgecnn_export.inspection.targets import ethos_u
@@ -67,6 +70,16 @@ def test_without_vela_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.
     assert 'pip install "edgecnn[ethos-u]"' in npu.summary
 
 
+def test_names_of_files_and_machines_are_only_text_in_the_report(tmp_path: Path) -> None:
+    hostile = "<script>alert(1)</script>"
+    device = DeviceEstimate(hostile, hostile, hostile, hostile, cycles=1, milliseconds=1.0, system=hostile)
+    estimate = FileEstimate(hostile, 1024, True, (hostile,), (device,))
+    result = dataclasses.replace(made_result(tmp_path), host=hostile, device_estimates=(estimate,))
+    page = render(result)
+    assert hostile not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;, by SSH" in page
+
+
 def test_they_stand_in_the_table_the_document_and_the_report(tmp_path: Path) -> None:
     model = convolution(tmp_path / "tiny_int8.tflite", channels=1)
     options = (
@@ -89,5 +102,8 @@ def test_they_stand_in_the_table_the_document_and_the_report(tmp_path: Path) -> 
     assert all(len(line) <= 110 for line in printed.splitlines())
     document = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert [item["file"] for item in document["device_estimates"]] == [model.name]
+    report = (tmp_path / "out" / "report.html").read_text()
+    assert "Devices that are not here: estimates" in report
+    assert "Raspberry Pi Pico (RP2040" in report
     again = read_result(tmp_path / "out" / "bench.json")
     assert again.device_estimates == estimate_small_devices(name_candidates([model]))

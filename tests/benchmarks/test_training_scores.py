@@ -25,15 +25,16 @@ def test_the_page_has_a_row_of_each_finished_recipe(
     for seed in (0, 1):
         shutil.copytree(trained_run.path, tmp_path / "runs" / f"mnist-{seed}")
     page = tmp_path / "SCORES.md"
-    words = ["training_scores.py", "--seeds", "0", "--runs", str(tmp_path / "runs"), "--output", str(page)]
-    monkeypatch.setattr(sys, "argv", words)
+    loops = tmp_path / "loops.jsonl"
+    words = ["--seeds", "0", "--runs", str(tmp_path / "runs"), "--notebooks", str(loops), "--output", str(page)]
+    monkeypatch.setattr(sys, "argv", ["training_scores.py", *words])
     training_scores.main()
 
     rows = [line for line in page.read_text().splitlines() if line.startswith("| `")]
     assert len(rows) == 1
     cells = (cell.strip() for cell in rows[0].strip("|").split("|"))
-    name, runs, images, accuracy, f1, without_copies, notebook, int8, seconds = cells
-    assert (name, runs, without_copies, notebook) == ("`mnist`", "2", "", "0.9915")
+    name, runs, images, accuracy, f1, without_copies, notebook, own_loop, int8, seconds = cells
+    assert (name, runs, without_copies, notebook, own_loop) == ("`mnist`", "2", "", "0.9915", "")
     assert images == "1,000"
     for spread in (accuracy, f1):
         middle, lowest, _, highest = spread.replace("(", "").replace(")", "").split()

@@ -9,7 +9,7 @@ from edgecnn_runtime.errors import InputError
 
 # A name or an alias of ~/.ssh/config, an IPv4 or IPv6 address. Not one begins with "-", which ssh takes for an option,
 # and none holds what a shell would: the user's ProxyCommand may hand it to one.
-_NAME = re.compile(r"[A-Za-z0-9_.:%][A-Za-z0-9_.:%-]*")
+_NAME = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 _USER = re.compile(r"[A-Za-z0-9_.+][A-Za-z0-9_.+-]*\$?")
 
 

@@ -37,6 +37,8 @@ def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: 
         extras: of edgecnn.
         there: what `far_side` told of the machine.
 
+    Of several extras, those are left out of which there is no wheel; the other machine then says so.
+
     Raises:
         InputError: there is no such wheel for that platform, or no network here.
     """
@@ -55,11 +57,22 @@ def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: 
     command += ["--python-version", ".".join(map(str, there["version"][:2]))]
     for platform in platforms_of(machine, libc, version):
         command += ["--platform", platform]
-    done = subprocess.run(
-        [*command, f"{wheel}[{','.join(extras)}]"], capture_output=True, text=True, errors="replace", check=False
-    )
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
-        reason = lines[-1].removeprefix("ERROR: ") if lines else f"exit code {done.returncode}"
-        raise InputError(f"wheels for {machine}, {libc} {version}: to be downloaded here expected, got: {reason}")
+    problems = _download(command, f"{wheel}[{','.join(extras)}]")
+    if problems and len(extras) > 1:
+        each = [_download(command, f"{wheel}[{extra}]") for extra in extras]
+        problems = [] if not all(each) else problems
+    if problems:
+        raise InputError(
+            f"wheels for {' '.join([machine, libc, version]).strip()} that can be downloaded here expected, got: "
+            f"{problems[-1].removeprefix('ERROR: ')}; name a folder of wheels of your own (--host-wheels FOLDER)"
+        )
     return sorted(path for path in folder.glob("*.whl") if not path.name.startswith("edgecnn-"))
+
+
+def _download(command: Sequence[str], requirement: str) -> list[str]:
+    """Let pip download, and return what it complained about; nothing where it did not fail."""
+    done = subprocess.run([*command, requirement], capture_output=True, text=True, errors="replace", check=False)
+    if not done.returncode:
+        return []
+    lines = done.stderr.strip().splitlines()
+    return [line for line in lines if line.startswith("ERROR")] or lines[-1:] or [f"exit code {done.returncode}"]

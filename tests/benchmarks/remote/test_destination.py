@@ -40,6 +40,7 @@ def test_reads_what_ssh_takes(text: str, address: str, port: int | None, folder:
         "ssh://host:99999",
         "ssh://-oX=y",
         "../up",
+        "..",
     ],
 )
 def test_refuses_what_ssh_or_a_shell_would_take_otherwise(text: str) -> None:

@@ -135,7 +135,7 @@ def test_names_the_platforms_that_pip_downloads_for() -> None:
 def test_a_wheel_that_cannot_be_had_for_a_platform_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")  # no network in a test: nothing can be had
     there = {"system": "Linux", "machine": "riscv64", "bits": 64, "libc": ["glibc", "2.36"], "version": [3, 11, 2]}
-    with pytest.raises(InputError, match=r"wheels for riscv64, glibc 2.36: .* No matching distribution found for"):
+    with pytest.raises(InputError, match=r"wheels for riscv64 glibc 2.36 .* No matching distribution found for"):
         download_wheels(tmp_path / "wheels", wheel=write_wheel(tmp_path), extras=("onnx",), there=there)
 
 

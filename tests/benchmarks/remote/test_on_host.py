@@ -92,7 +92,7 @@ def test_a_run_is_measured_there_and_its_result_is_here(tiny_run: RunFolder, cli
     assert {row["name"] for row in document["rows"]} == {path.name for path in run.export.glob("*.onnx")}
     assert all(row["accuracy"]["total"] == 100 for row in document["rows"])
     assert all(row["agreement"] is not None for row in document["rows"])
-    assert "far" in (run.bench / "far" / "report.html").read_text()
+    assert "far, reached by SSH" in (run.bench / "far" / "report.html").read_text()
     assert client.far.left_running() == []
 
 
