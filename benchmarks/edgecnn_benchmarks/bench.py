@@ -69,7 +69,7 @@ def bench(
         except KeyboardInterrupt:
             if not measurement.rows():
                 raise
-            partial = f"Interrupted: {measurement.undone or 'nothing'} was not measured to the end."
+            partial = f"Interrupted before the end of: {measurement.undone or 'nothing'}."
         rows, failures = measurement.rows(), measurement.failures
         if not rows:
             reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
@@ -104,7 +104,8 @@ def bench(
         undecided=find_undecided(rows),
         energy_absent=energy.why_absent() if reference.energy_mj is None else None,
         partial=partial,
-        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels) + measurement.assumed,
+        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels, whole=partial is None)
+        + measurement.assumed,
         folder=folder,
         pictures=pictures,
     )

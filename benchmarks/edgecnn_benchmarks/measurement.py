@@ -162,7 +162,13 @@ def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True
     Raises:
         InputError: there is none, and `strict`; float32 is never missed, it is what most people compare with.
     """
-    found = [model for model in opened if wanted in (model.candidate.name, model.candidate.label, model.facts.scheme)]
+    # The Keras model is float32, too, and is the reference only where it is named.
+    found = [
+        model
+        for model in opened
+        if wanted in (model.candidate.name, model.candidate.label)
+        or (wanted == model.facts.scheme and not model.candidate.is_keras)
+    ]
     if not found and strict and wanted != Settings.reference:
         raise InputError(
             f"reference: one of {', '.join(model.candidate.name for model in opened)} or a scheme among theirs "

@@ -69,17 +69,19 @@ def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
     return f"{accurate}, {behind:.2f} points below the best" if behind > 1e-6 else f"{accurate}, as good as any"
 
 
-def notes(rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labels: bool) -> tuple[str, ...]:
-    """Say in plain sentences what a reader of the figures must know."""
+def notes(
+    rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labels: bool, whole: bool = True
+) -> tuple[str, ...]:
+    """Say in plain sentences what a reader of the figures must know; `whole` unless it was interrupted."""
     said = []
     rounds = len(rows[0].rounds)
-    if settings.rounds is not None and rounds < settings.rounds:
+    if whole and settings.rounds is not None and rounds < settings.rounds:
         said.append(
             f"Only {rounds} of {settings.rounds} rounds fitted into {settings.max_secs:g} s; "
             "a larger --max-secs gives narrower intervals."
         )
     wide = [row for row in rows if _widest(row) > settings.precision]
-    if settings.rounds is None and wide:
+    if whole and settings.rounds is None and wide:
         widest = max(wide, key=_widest)
         said.append(
             f"{settings.max_secs:g} s did not suffice to know every median and ratio within "

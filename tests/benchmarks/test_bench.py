@@ -202,7 +202,7 @@ def test_interrupt_writes_what_has_been_measured(stage: str, tmp_path: Path) -> 
     assert {row.name for row in result.rows} == {"a.onnx", "b.onnx"}
     assert {len(row.rounds) for row in result.rows} == {1 if stage == "round 2" else 2}
     assert result.partial is not None
-    assert result.partial.startswith("Interrupted: ")
+    assert result.partial.startswith("Interrupted before the end of: ")
     assert ("latency" in result.partial) == (stage == "round 2")
     assert "memory" in result.partial
     read = read_result(tmp_path / "out" / "bench.json")
