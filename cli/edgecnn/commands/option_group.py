@@ -34,7 +34,7 @@ def takes_options(command: Callable[..., None], group: type, name: str) -> Calla
 
     @functools.wraps(command)
     def taking(**values: Any) -> None:
-        said = {parameter.name: values.pop(parameter.name) for parameter in options}
+        said = {parameter.name: values.pop(parameter.name, parameter.default) for parameter in options}
         command(**values, **{name: group(**said)})
 
     # The last two are --json and --quiet.
