@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"
 
 
-@pytest.mark.end_to_end
+@pytest.mark.slow
 def test_the_page_has_every_figure_with_its_goal(
     exported_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,7 +189,7 @@ def test_a_broken_connection_is_taken_up_again(client: Client, tmp_path: Path) -
 
 
 def test_the_next_call_attaches_again(client: Client, model: Path, tmp_path: Path) -> None:
-    settings = Settings(runs=3, warmup=1, rounds=200, max_secs=2, starts=1)
+    settings = Settings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1)
 
     def crash(text: str) -> None:
         if "round" in text:
