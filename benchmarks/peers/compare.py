@@ -257,7 +257,8 @@ def _versions() -> list[str]:
     return [
         f"Peers: {', '.join(found)}.",
         "OpenCV and Ultralytics want channels first and scaled pixels: they get the same network with a Mul and a",
-        f"Transpose in front. Load average at the end: {os.getloadavg()[0]:.1f}; above the processors, bare times say little.",
+        f"Transpose in front. Load average at the end: {os.getloadavg()[0]:.1f}; above the number of processors, bare",
+        "times say little.",
     ]
 
 
