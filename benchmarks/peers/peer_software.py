@@ -6,6 +6,7 @@ the number of the class; `classify_folder` takes JPEGs of any size and returns o
 
 import logging
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,14 +44,14 @@ class Peer(Protocol):
         """Read and classify files."""
 
 
-class _Loop:
+class _Loop(ABC):
     """Reads one file after the other with Pillow, as most examples do."""
 
     def __init__(self, files: Files) -> None:
         self._size = files.width, files.height
 
-    def classify(self, pixels: Pixels) -> int:
-        raise NotImplementedError
+    @abstractmethod
+    def classify(self, pixels: Pixels) -> int: ...
 
     def classify_folder(self, paths: Sequence[Path]) -> list[int]:
         found = []

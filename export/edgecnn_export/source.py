@@ -35,7 +35,7 @@ class Source:
     """What every format of one export starts from.
 
     Whatever is converted, the files are compared with the model as trained: by its `reference` on the test split, by
-    the `material` on the validation images.
+    the `material` on validation images, and on training images where those are few.
     """
 
     run: RunFolder
