@@ -5,6 +5,7 @@ the number of the class; `classify_folder` takes JPEGs of any size and returns o
 """
 
 import logging
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -144,6 +145,10 @@ class _KerasCall(_Loop):
         return int(np.asarray(self._model(pixels[np.newaxis].astype(np.float32), training=False)).argmax())
 
 
+# Images a batch, the default of Keras's loader.
+_BATCH = 32
+
+
 class _KerasPredict(_KerasCall):
     """`predict`: on one image, and on `image_dataset_from_directory` in batches of 32."""
 
@@ -151,11 +156,12 @@ class _KerasPredict(_KerasCall):
         return int(self._model.predict(pixels[np.newaxis].astype(np.float32), verbose=0).argmax())
 
     def classify_folder(self, paths: Sequence[Path]) -> list[int]:
-        # All of one folder; the loader takes them in the order of their names.
+        # The first of one folder; the loader takes them in the order of their names, in batches.
         images = self._keras.utils.image_dataset_from_directory(
-            paths[0].parent, labels=None, image_size=self._size[::-1], shuffle=False, verbose=False
-        )
-        return [int(number) for number in self._model.predict(images, verbose=0).argmax(axis=1)]
+            paths[0].parent, labels=None, batch_size=_BATCH, image_size=self._size[::-1], shuffle=False, verbose=False
+        ).take(math.ceil(len(paths) / _BATCH))
+        numbers = self._model.predict(images, verbose=0).argmax(axis=1)
+        return [int(number) for number in numbers[: len(paths)]]
 
 
 class _MediaPipe:

@@ -26,6 +26,7 @@ from cold_start import measure_cold_start
 from export_cost import measure_export
 from folder_limit import FILES, SIZE, measure_folder, write_jpegs
 from int8_speed import measure_int8_speed
+from large_photos import MODELS, enlarge, large_photos_table, measure_large_photos
 from numpy.typing import NDArray
 from PIL import Image
 from predict_overhead import measure_overhead
@@ -34,7 +35,7 @@ from steadiness import WORK, measure_steadiness
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
 from edgecnn_benchmarks.quantities import figure, percent, size
-from edgecnn_runtime import whole_files
+from edgecnn_runtime import Classifier, whole_files
 from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.run_folder import RunFolder, open_run_data
@@ -210,6 +211,20 @@ def _folder(subject: Subject) -> list[str]:
     ]
 
 
+def _large_photos(subject: Subject) -> list[str]:
+    del subject
+    folder = Path(os.environ.get("EDGECNN_DATA", "")) / MODELS
+    models = sorted(folder.glob("*.tflite"))
+    if not models:
+        return [
+            "## Large photos",
+            "",
+            f"Not measured: the model files of {MODELS} in $EDGECNN_DATA expected, got none.",
+        ]
+    photos = [enlarge(path) for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".png")]
+    return large_photos_table({path.name: measure_large_photos(Classifier.open(path), photos) for path in models})
+
+
 def _cold_start(subject: Subject) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         picture = Path(scratch) / "digit.png"
@@ -309,6 +324,7 @@ SECTIONS: Mapping[str, Callable[[Subject], list[str]]] = {
     "int8": _int8,
     "overhead": _overhead,
     "folder": _folder,
+    "large_photos": _large_photos,
     "cold_start": _cold_start,
     "installation": _installation,
     "camera": _camera,

@@ -148,14 +148,14 @@ def test_a_video_is_served_as_a_camera(model: Path, tmp_path: Path) -> None:
     assert said.splitlines()[1:] == ["ended"]  # no password, and nothing about viewers that come and go
 
 
-def test_the_lines_of_the_readme_run_as_written(model: Path, tmp_path: Path) -> None:
+def test_the_lines_of_the_guide_run_as_written(model: Path, tmp_path: Path) -> None:
     pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
     if shutil.which("curl") is None:
         pytest.skip("needs curl")
     from video_files import MjpegServer, red
 
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    lines = [line for line in readme.splitlines() if line.startswith("curl ")]
+    guide = (Path(__file__).parents[2] / "docs" / "on-the-device.md").read_text()
+    lines = [line for line in guide.splitlines() if line.startswith("curl ")]
     assert len(lines) == 8
     for name in ("part.jpg", "other.png"):
         Image.new("L", (20, 20), 250).save(tmp_path / name)

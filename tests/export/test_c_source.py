@@ -348,9 +348,9 @@ def test_a_name_becomes_an_identifier(name: str) -> None:
     assert "__" not in identifier  # reserved in C++
 
 
-def test_the_readmes_main_loop_fits_the_header(tmp_path: Path) -> None:
+def test_the_guides_main_loop_fits_the_header(tmp_path: Path) -> None:
     """Against stand-ins for the headers of TFLite-Micro that declare what the loop uses of them, and no more."""
-    (block,) = re.findall(r"```cpp\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = re.findall(r"```cpp\n(.*?)```", (ROOT / "docs" / "exporting.md").read_text(), re.DOTALL)
     header = re.search(r'#include "(\w+)_model_data\.h"', block)
     assert header is not None
     written = write_c_source(tiny_classifier(tmp_path / "parts.tflite", name=header[1], arena_bytes=4096))
