@@ -47,6 +47,15 @@ def median_estimate(values: Sequence[float]) -> Estimate:
     return Estimate(value=_median(ordered), low=ordered[rank], high=ordered[-1 - rank])
 
 
+def interval_name(rounds: int) -> str:
+    """Return what the interval of so many rounds is to be called: no range is passed off for an interval.
+
+    >>> interval_name(6), interval_name(3)
+    ('95 %', 'range')
+    """
+    return "95 %" if rounds >= MIN_ROUNDS_FOR_95 else "range"
+
+
 # How sure one must be before two rows are said to differ; 95 % would be wrong in one A/A comparison of twenty.
 _SURE = 0.99
 _MIN_ROUNDS_FOR_99 = 8

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgecnn_benchmarks.intervals import tells_apart
+from edgecnn_benchmarks.intervals import interval_name, tells_apart
 from edgecnn_benchmarks.quantities import microseconds, microseconds_span, percent, size, times
 from edgecnn_benchmarks.result import BenchResult, Row
 from edgecnn_benchmarks.rounds import speedup, speedups
@@ -161,7 +161,8 @@ def _bulk(row: Row, ship: Row) -> str:
 
 def _sentence(ship: Row, runner_up: Row | None, best: float | None, limits: Limits) -> str:
     latency = ship.latency_us.p50
-    reasons = [f"{microseconds(latency.value)} an image (95 %: {microseconds_span(latency)})", size(ship.size_bytes)]
+    interval = f"{interval_name(len(ship.rounds))}: {microseconds_span(latency)}"
+    reasons = [f"{microseconds(latency.value)} an image ({interval})", size(ship.size_bytes)]
     if ship.accuracy is not None and best is not None:
         behind = (best - ship.accuracy.value) * 100
         below = "as good as any" if behind < 1e-4 else f"{behind:.2f} points below the best"
@@ -177,7 +178,7 @@ def _cautions(result: BenchResult, ship: Row, limits: Limits, best: float | None
     if limits.max_latency_us is not None:
         if latency.p50.high > limits.max_latency_us:
             found.append(
-                f"The 95 % interval of its median reaches {microseconds(latency.p50.high)}, above the limit of "
+                f"The interval of its median reaches {microseconds(latency.p50.high)}, above the limit of "
                 f"{microseconds(limits.max_latency_us)}: measure with more rounds before you rely on it."
             )
         elif latency.p99.value > limits.max_latency_us:

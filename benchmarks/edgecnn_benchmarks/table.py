@@ -1,5 +1,6 @@
 """The figures as a table of text, for a terminal."""
 
+from edgecnn_benchmarks.intervals import interval_name
 from edgecnn_benchmarks.quantities import percent, shorten, size, three_digits, times
 from edgecnn_benchmarks.result import BenchResult, Row
 
@@ -14,7 +15,7 @@ def terminal_table(result: BenchResult) -> tuple[list[str], list[list[str]]]:
     heads = [
         "file",
         f"p50 {unit}",
-        "±95 %",
+        f"±{interval_name(min(len(row.rounds) for row in result.rows))}",
         "p90",
         "p99",
         "img/s",

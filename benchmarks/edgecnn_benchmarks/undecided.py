@@ -10,6 +10,9 @@ from edgecnn_benchmarks.rounds import speedup, speedups
 
 # An interval of a ratio that is wider than this share on each side says more about the machine than about the files.
 _NOISY = 0.02
+# With more pairs than these, one sentence names them all; of nine files there are 36.
+_PAIRS = 3
+_NOISE = "this machine was too noisy, measure again when it is idle or with a larger --max-secs"
 
 
 def find_undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
@@ -29,5 +32,29 @@ def _undecided(first: Row, second: Row) -> Undecided:
         f"({span(ratio)}) as fast as the other in {len(first.rounds)} rounds"
     )
     if ratio.half_width > _NOISY:
-        sentence += "; this machine was too noisy, measure again when it is idle or with a larger --max-secs"
+        sentence += f"; {_NOISE}"
     return Undecided(first.name, second.name, ratio, sentence + ".")
+
+
+def sentences(pairs: Sequence[Undecided]) -> list[str]:
+    """Say which files cannot be told apart: of a few pairs each with its ratio, of many all in one sentence.
+
+    >>> from edgecnn_benchmarks.intervals import Estimate
+    >>> alike = [Undecided("a", second, Estimate(1, 1, 1), "") for second in "bcd"]
+    >>> sentences([*alike, Undecided("b", "c", Estimate(1, 1, 1), "")])
+    ['4 pairs of files cannot be told apart by speed: a from b, c and d; b from c.']
+    """
+    if len(pairs) <= _PAIRS:
+        return [pair.sentence for pair in pairs]
+    others: dict[str, list[str]] = {}
+    for pair in pairs:
+        others.setdefault(pair.first, []).append(pair.second)
+    named = "; ".join(f"{first} from {_listed(names)}" for first, names in others.items())
+    sentence = f"{len(pairs)} pairs of files cannot be told apart by speed: {named}"
+    if noisy := sum(pair.ratio.half_width > _NOISY for pair in pairs):
+        sentence += f"; in {noisy} of them {_NOISE}"
+    return [sentence + "."]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

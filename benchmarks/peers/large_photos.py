@@ -52,12 +52,12 @@ def enlarge(photo: Path) -> bytes:
     return stream.getvalue()
 
 
-def measure_large_photos(classifier: Classifier, photos: Sequence[bytes], *, rounds: int = _ROUNDS) -> LargePhotos:
+def measure_large_photos(classifier: Classifier, photos: Sequence[bytes]) -> LargePhotos:
     """Measure one model's input on photos made by `enlarge`."""
     full = dataclasses.replace(classifier.manifest.input, decode=Decode.FULL)
     scaled = dataclasses.replace(full, decode=Decode.SCALED)
     figures = interleave(
-        {"full": lambda: _milliseconds(photos, full), "scaled": lambda: _milliseconds(photos, scaled)}, rounds=rounds
+        {"full": lambda: _milliseconds(photos, full), "scaled": lambda: _milliseconds(photos, scaled)}, rounds=_ROUNDS
     )
     one, other = (
         np.stack([classifier.predict_proba(read_image(photo, spec)) for photo in photos]) for spec in (full, scaled)

@@ -30,12 +30,22 @@ def test_the_page_has_every_figure_with_its_goal(
     import folder_limit
     import install_size
     import int8_speed
+    import large_photos
     import predict_overhead
     import record
     import server_load
     import steadiness
 
-    measuring = (camera_age, cold_start, folder_limit, install_size, int8_speed, predict_overhead, server_load)
+    measuring = (
+        camera_age,
+        cold_start,
+        folder_limit,
+        install_size,
+        int8_speed,
+        large_photos,
+        predict_overhead,
+        server_load,
+    )
     for script in measuring:
         monkeypatch.setattr(script, "_ROUNDS", 1)
     monkeypatch.setattr(server_load, "_ROUND", 0.3)
@@ -59,6 +69,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "int8",
         "One",
         "A",
+        "Large",
         "Cold",
         "Installation",
         "Camera",

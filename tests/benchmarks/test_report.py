@@ -228,12 +228,21 @@ def test_estimates_are_marked_as_such(made: BenchResult) -> None:
     assert "estimates" not in Page(render(dataclasses.replace(made, device_estimates=()))).text
 
 
-def test_many_pairs_that_are_not_told_apart_are_counted(made: BenchResult) -> None:
-    pairs = tuple(Undecided("a", "b", Estimate(1, 1, 1), f"pair {number} is alike.") for number in range(20))
+def test_the_range_of_a_few_rounds_is_not_called_an_interval(made: BenchResult) -> None:
+    few = dataclasses.replace(made, rows=tuple(dataclasses.replace(row, rounds=row.rounds[:3]) for row in made.rows))
+    for result, heads in ((made, ("95 %: ", "an image, 95 %")), (few, ("range: ", "an image, range"))):
+        text = Page(render(result)).text
+        assert all(head in text for head in heads)
+    assert "95 % interval" in Page(render(few)).text  # of the accuracies
+
+
+def test_many_pairs_that_are_not_told_apart_are_one_sentence(made: BenchResult) -> None:
+    pairs = tuple(Undecided("a", f"b{number}", Estimate(1, 1, 1), f"pair {number} is alike.") for number in range(4))
+    page = Page(render(dataclasses.replace(made, undecided=pairs[:3])))
+    assert "pair 0 is alike." in page.text
     page = Page(render(dataclasses.replace(made, undecided=pairs)))
-    assert "pair 5 is alike." in page.text
-    assert "pair 6 is alike." not in page.text
-    assert "14 more pairs cannot be told apart" in page.text
+    assert "pair 0 is alike." not in page.text
+    assert "4 pairs of files cannot be told apart by speed: a from b0, b1, b2 and b3." in page.text
 
 
 def test_many_classes_are_told_by_their_commonest_mistakes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgecnn_benchmarks.intervals import interval_name
 from edgecnn_benchmarks.quantities import microseconds, shorten
 from edgecnn_benchmarks.report import svg
 from edgecnn_benchmarks.report.scale import Scale, scale_around
@@ -83,7 +84,7 @@ def _row(row: Row, across: Scale, place: _Place, *, recommended: bool) -> str:
         f"90 % of them {_range(quantiles, 5, 95)}, 98 % {_range(quantiles, 1, 99)}\n"
         f"fastest {microseconds(quantiles[0])}, slowest {microseconds(quantiles[100])}\n"
         f"first call {microseconds(row.first_us.value)} "
-        f"(95 %: {microseconds(row.first_us.low)} to {microseconds(row.first_us.high)})"
+        f"({interval_name(len(row.rounds))}: {microseconds(row.first_us.low)} to {microseconds(row.first_us.high)})"
     )
     triangle = f"M{first - 5:.1f} {middle - 5:.1f}h10l-5 9z"
     return svg.telling(

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from edgecnn_benchmarks.intervals import Estimate
+from edgecnn_benchmarks.intervals import Estimate, interval_name
 from edgecnn_benchmarks.quantities import (
     microseconds,
     microseconds_span,
@@ -80,14 +80,15 @@ def _cell(cell: _Cell) -> str:
 
 
 def _columns(result: BenchResult) -> Iterator[_Column]:
-    interval = "95 % interval"
+    name = interval_name(min(len(row.rounds) for row in result.rows))
+    interval = "range of the rounds" if name == "range" else f"{name} interval"
     swept = any(row.batch > 1 for row in result.rows)
     call = "a call" if swept else "an image"
-    yield _Column("Median", f"{call}, 95 %", lambda row: _duration(row.latency_us.p50))
+    yield _Column("Median", f"{call}, {name}", lambda row: _duration(row.latency_us.p50))
     yield _Column("p95", interval, lambda row: _duration(row.latency_us.p95))
     yield _Column("p99", interval, lambda row: _duration(row.latency_us.p99))
     yield _Column("Speed-up", interval, _speedup)
-    yield _Column("Accuracy", interval, _accuracy)
+    yield _Column("Accuracy", "95 % interval", _accuracy)
     yield _Column("Agreement", "with Keras", _agreement)
     yield _Column("First call", interval, lambda row: _duration(row.first_us))
     yield _Column("Cold start", interval, _cold_start)

@@ -10,7 +10,8 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from edgecnn_benchmarks.intervals import Estimate
+from edgecnn_benchmarks import undecided
+from edgecnn_benchmarks.intervals import Estimate, interval_name
 from edgecnn_benchmarks.quantities import (
     microseconds,
     microseconds_span,
@@ -34,8 +35,6 @@ from edgecnn_runtime import whole_files
 
 # Widths of the two forms of a chart, in px: for a desk and paper, and for a phone.
 _WIDE, _NARROW = 960, 400
-# Pairs of files named that cannot be told apart; of nine files there are 36.
-_PAIRS = 6
 
 
 def write_report(result: BenchResult, path: Path) -> None:
@@ -96,11 +95,11 @@ def _subtitle(result: BenchResult) -> str:
 def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
     """Say the verdict again in large figures."""
     reference = result.row(result.reference)
-    latency = row.latency_us.p50
-    yield _tile(microseconds(latency.value), "an image, median", f"95 %: {microseconds_span(latency)}")
+    latency, interval = row.latency_us.p50, interval_name(len(row.rounds))
+    yield _tile(microseconds(latency.value), "an image, median", f"{interval}: {microseconds_span(latency)}")
     if row.speedup is not None:
         what = f"as fast as {reference.label}"
-        yield _tile(times(row.speedup.value), what, f"95 %: {span(row.speedup)}×")
+        yield _tile(times(row.speedup.value), what, f"{interval}: {span(row.speedup)}×")
         smaller = reference.size_bytes >= row.size_bytes
         ratio = reference.size_bytes / row.size_bytes if smaller else row.size_bytes / reference.size_bytes
         was = f"{size(row.size_bytes)}, {reference.label}: {size(reference.size_bytes)}"
@@ -205,11 +204,7 @@ def _warnings_section(result: BenchResult) -> str:
         f"<li><b>✗ {escape(failure.name)}</b>, {escape(failure.stage)}: {escape(failure.reason)}</li>"
         for failure in result.failures
     )
-    undecided = [pair.sentence for pair in result.undecided]
-    if len(undecided) > _PAIRS:
-        rest = f"{len(undecided) - _PAIRS} more pairs cannot be told apart by speed; bench.json names them."
-        undecided = [*undecided[:_PAIRS], rest]
-    plain = "".join(f"<li>{escape(text)}</li>" for text in (*undecided, *result.notes))
+    plain = "".join(f"<li>{escape(text)}</li>" for text in (*undecided.sentences(result.undecided), *result.notes))
     parts = (
         ("Known traps in these figures", "traps", traps),
         ("Not measured", "failures", failures),

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from edgecnn_benchmarks.intervals import interval_name
 from edgecnn_benchmarks.quantities import microseconds, microseconds_span, percent, percent_span, shorten, size
 from edgecnn_benchmarks.report import svg
 from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
@@ -149,7 +150,7 @@ def _mark(point: Point, *, recommended: bool) -> str:
     latency = row.latency_us.p50
     tip = (
         f"{row.name}\n"
-        f"latency {microseconds(latency.value)} (95 %: {microseconds_span(latency)})\n"
+        f"latency {microseconds(latency.value)} ({interval_name(len(row.rounds))}: {microseconds_span(latency)})\n"
         f"accuracy {percent(accuracy.value)} (95 %: {percent_span(*accuracy.interval)})\n"
         f"size {size(row.size_bytes)}"
     )

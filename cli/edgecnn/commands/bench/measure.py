@@ -71,6 +71,7 @@ def measure(
     With --host on another machine: models and test images go there, an environment is made once, and the result comes
     to RUN/bench/HOST. A broken connection is taken up again; after a longer one, run the same command again.
     """
+    from edgecnn_benchmarks import undecided
     from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.table import terminal_table
     from edgecnn_benchmarks.thread_counts import read_counts
@@ -128,7 +129,7 @@ def measure(
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
     _show_devices(console, result)
     console.say()
-    said = [trap.sentence for trap in result.traps] + [pair.sentence for pair in result.undecided]
+    said = [trap.sentence for trap in result.traps] + undecided.sentences(result.undecided)
     for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
         if sentence is None:
             continue
