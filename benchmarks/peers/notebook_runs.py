@@ -60,9 +60,10 @@ def keep(run: LoopRun, path: Path = KEPT) -> None:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Write the median, and in brackets the lowest and the highest.
+    """Write the median, and in brackets the lowest and the highest; of one value only that.
 
-    >>> spread([0.9, 0.8, 0.95])
-    '0.9000 (0.8000 … 0.9500)'
+    >>> spread([0.9, 0.8, 0.95]), spread([0.9])
+    ('0.9000 (0.8000 … 0.9500)', '0.9000')
     """
-    return f"{statistics.median(values):.4f} ({min(values):.4f} … {max(values):.4f})"
+    median = f"{statistics.median(values):.4f}"
+    return median if len(values) == 1 else f"{median} ({min(values):.4f} … {max(values):.4f})"
