@@ -122,6 +122,7 @@ def test_images_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.M
     assert not (tmp_path / "page.md").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.end_to_end
 def test_the_digits_loop_learns_and_repeats_itself(tmp_path: Path) -> None:
     from notebook_digits import train_mnist
