@@ -90,9 +90,9 @@ def large_photos_table(measured: Mapping[str, LargePhotos]) -> list[str]:
     return [
         f"## Large photos: JPEGs of {WIDTH}x{HEIGHT}, decoded at a fraction of their size",
         "",
-        "From file to the model's pixels, milliseconds of one processor a photo: every pixel decoded beside what",
-        '`"decode": "scaled"` does, which a model\'s manifest asks for where training did the same. Goal: at least 3',
-        "times as fast, the same label. The photos are enlarged, with a sensor's noise.",
+        "From a JPEG's bytes in memory to the model's pixels, milliseconds of one processor a photo: every pixel",
+        'decoded beside what `"decode": "scaled"` does, which a manifest asks for where training did the same. Goal: at',
+        "least 3 times as fast, the same label. The photos are enlarged, with a sensor's noise.",
         "",
         "| file | photos | MB each | full | scaled | times as fast | same label | probabilities differ by at most |",
         "|---|---|---|---|---|---|---|---|",
