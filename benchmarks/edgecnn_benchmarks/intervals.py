@@ -1,5 +1,6 @@
 """From the figures of several rounds to one figure with its interval."""
 
+import functools
 import math
 import statistics
 from collections.abc import Sequence
@@ -93,16 +94,16 @@ def _median(ordered: list[float]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
+@functools.lru_cache(maxsize=256)
 def _lower_rank(count: int, most: float) -> int | None:
     """Return how many of `count` ordered values lie below the interval: as many as leave `most` on each side.
 
     None where already the smallest value leaves more.
     """
-    rank, tail = 0, 0.5**count
-    if tail > most:
-        return None
-    while True:
-        tail += math.comb(count, rank + 1) * 0.5**count
-        if tail > most:
-            return rank
+    # Whole numbers: 1,100 rounds have binomial coefficients beyond the largest float.
+    rank, coefficient, tail = 0, 1, 1
+    while tail / 2**count <= most:
+        coefficient = coefficient * (count - rank) // (rank + 1)
+        tail += coefficient
         rank += 1
+    return rank - 1 if rank else None

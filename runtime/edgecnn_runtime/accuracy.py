@@ -76,5 +76,11 @@ def mcnemar(only_first: int, only_second: int) -> float:
     (1.0, 0.0129)
     """
     flips = only_first + only_second
-    tail = sum(math.comb(flips, count) for count in range(min(only_first, only_second) + 1))
-    return min(1.0, tail / 2 ** (flips - 1)) if flips else 1.0
+    if not flips:
+        return 1.0
+    # In whole numbers, each binomial coefficient from the one before: floats end at some thousand images.
+    coefficient = tail = 1
+    for count in range(min(only_first, only_second)):
+        coefficient = coefficient * (flips - count) // (count + 1)
+        tail += coefficient
+    return min(1.0, tail / 2 ** (flips - 1))

@@ -15,7 +15,7 @@ def test_interval_of_the_median_lies_between_the_tabulated_ranks(count: int, low
     assert estimate == Estimate((count + 1) / 2, low, high)
 
 
-@pytest.mark.parametrize("count", range(MIN_ROUNDS_FOR_95, 60))
+@pytest.mark.parametrize("count", [*range(MIN_ROUNDS_FOR_95, 60), 1029, 1100, 2000])
 def test_interval_is_the_shortest_that_covers_95_percent(count: int) -> None:
     low = int(median_estimate(range(1, count + 1)).low)
 

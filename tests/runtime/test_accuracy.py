@@ -23,7 +23,7 @@ def test_top1_counts_the_lower_class_where_two_are_equal() -> None:
     assert top1_agreement(probabilities, probabilities[[1, 0, 2]]) == pytest.approx(1 / 3)
 
 
-@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 6), (5, 5), (12, 2), (40, 61)])
+@pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 6), (5, 5), (12, 2), (40, 61), (900, 1000)])
 def test_mcnemar_equals_scipys_binomial_test(lost: int, gained: int) -> None:
     oracle = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
     assert mcnemar(lost, gained) == pytest.approx(oracle, rel=1e-9)
