@@ -10,7 +10,7 @@ quickstart: $(VENV)/.installed  ## train, export, verify and measure a small cla
 	$(BIN)/edgecnn quickstart
 
 test: $(VENV)/.installed  ## the whole test suite, but for the slow tests
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data where EDGECNN_DATA names it
 	$(BIN)/python -m pytest -m slow

@@ -1,9 +1,13 @@
 """Fixtures that several folders share: real digits, real data where it is at hand, one trained and exported run."""
 
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn_runtime.run_folder import RunFolder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files of few tests, which are the long ones: the quick ones at the end even out two processes."""
+    sizes = Counter(item.path for item in items)
+    items.sort(key=lambda item: sizes[item.path])
 
 
 def edgecnn(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, code: int = 0) -> str:
@@ -51,26 +61,51 @@ def digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the whole session, the same for all processes among which xdist deals out the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+def made_once(folder: Path, make: Callable[[], object]) -> None:
+    """Have the first process of the session that needs a folder make it, and every other wait until it is there."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    made = folder.with_name(f"{folder.name}.made")
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of an attempt that failed
+            make()
+            made.touch()
+
+
+@pytest.fixture(scope="session")
+def home(shared: Path) -> Path:
     """An EDGECNN_HOME for the whole session, so that the digits are prepared once."""
-    return tmp_path_factory.mktemp("home")
+    (shared / "home").mkdir(exist_ok=True)
+    return shared / "home"
 
 
 @pytest.fixture(scope="session")
-def trained_run(tmp_path_factory: pytest.TempPathFactory, home: Path) -> RunFolder:
-    """A run that `edgecnn train mnist` made in two epochs on 4,000 real digits."""
-    folder = tmp_path_factory.mktemp("runs") / "digits"
-    edgecnn(
-        "train", "mnist", "--data", "mnist-5000", "--epochs", "2", "--output", folder, env={"EDGECNN_HOME": str(home)}
-    )
-    return RunFolder(folder)
+def trained_run(shared: Path, home: Path) -> RunFolder:
+    """A run that `edgecnn train mnist` made in two epochs on 4,000 real digits; not to be written to."""
+    run = RunFolder(shared / "trained/digits")
+    train = ("train", "mnist", "--data", "mnist-5000", "--epochs", "2", "--output", run.path)
+    made_once(run.path, lambda: edgecnn(*train, env={"EDGECNN_HOME": str(home)}))
+    return run
 
 
 @pytest.fixture(scope="session")
-def exported_run(trained_run: RunFolder) -> RunFolder:
-    """The same run with every format exported."""
-    edgecnn("export", trained_run.path, "--all")
-    return trained_run
+def exported_run(shared: Path, trained_run: RunFolder) -> RunFolder:
+    """The same run with every format exported; not to be written to."""
+    run = RunFolder(shared / "exported/digits")
+
+    def export() -> None:
+        shutil.copytree(trained_run.path, run.path)
+        edgecnn("export", run.path, "--all")
+
+    made_once(run.path, export)
+    return run
 
 
 @pytest.fixture(scope="session")

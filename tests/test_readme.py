@@ -1,5 +1,6 @@
 """The commands of the README and of the guides exist as they are written."""
 
+import functools
 import re
 import shlex
 from pathlib import Path
@@ -20,11 +21,16 @@ def test_the_order_is_the_promised_one() -> None:
     assert places == sorted(places)
 
 
+@functools.cache
+def help_of(*names: str) -> str:
+    return edgecnn(*names, "--help", env={"COLUMNS": "200"})
+
+
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[:1] == ["edgecnn"]], ids=" ".join)
 def test_sub_command_and_options_exist(words: list[str]) -> None:
     below = words[1] == "data" or words[2:3] in (["compare"], ["recommend"])
     names = [word for word in words[1:3] if word.isalpha()] if below else words[1:2]
-    shown = edgecnn(*names, "--help", env={"COLUMNS": "200"})
+    shown = help_of(*names)
     for option in (word.partition("=")[0] for word in words if word.startswith("-")):
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", shown), f"{option} is not an option of edgecnn {names}"
 
