@@ -57,6 +57,15 @@ def interval_name(rounds: int) -> str:
     return "95 %" if rounds >= MIN_ROUNDS_FOR_95 else "range"
 
 
+def interval_in_words(count: int, *, of: str = "rounds") -> str:
+    """Return the same for a heading, where `of` says what was counted.
+
+    >>> interval_in_words(6), interval_in_words(3, of="starts")
+    ('95 % interval', 'range of the starts')
+    """
+    return "95 % interval" if count >= MIN_ROUNDS_FOR_95 else f"range of the {of}"
+
+
 # How sure one must be before two rows are said to differ; 95 % would be wrong in one A/A comparison of twenty.
 _SURE = 0.99
 _MIN_ROUNDS_FOR_99 = 8

@@ -111,7 +111,8 @@ def test_target_rules_out_what_it_cannot_run(tiny_run: RunFolder, tiny_result: B
     printed = edgecnn("bench", "recommend", tiny_run.path, "--target", "pi4", "--max-drop", "100")
     assert "Ship tiny_" in printed
     assert "Speeds are those of " in printed
-    failed = edgecnn("bench", "recommend", tiny_run.path, "--target", "pico", "--max-drop", "100", code=1)
+    bench_json = tiny_run.bench / "bench.json"
+    failed = edgecnn("bench", "recommend", bench_json, "--target", "pico", "--max-drop", "100", code=1)
     assert "it takes TFLite files" in failed
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from edgecnn_benchmarks.intervals import Estimate, interval_name
+from edgecnn_benchmarks.intervals import Estimate, interval_in_words, interval_name
 from edgecnn_benchmarks.quantities import (
     microseconds,
     microseconds_span,
@@ -80,18 +80,18 @@ def _cell(cell: _Cell) -> str:
 
 
 def _columns(result: BenchResult) -> Iterator[_Column]:
-    name = interval_name(min(len(row.rounds) for row in result.rows))
-    interval = "range of the rounds" if name == "range" else f"{name} interval"
+    rounds = min(len(row.rounds) for row in result.rows)
+    interval = interval_in_words(rounds)
     swept = any(row.batch > 1 for row in result.rows)
     call = "a call" if swept else "an image"
-    yield _Column("Median", f"{call}, {name}", lambda row: _duration(row.latency_us.p50))
+    yield _Column("Median", f"{call}, {interval_name(rounds)}", lambda row: _duration(row.latency_us.p50))
     yield _Column("p95", interval, lambda row: _duration(row.latency_us.p95))
     yield _Column("p99", interval, lambda row: _duration(row.latency_us.p99))
     yield _Column("Speed-up", interval, _speedup)
     yield _Column("Accuracy", "95 % interval", _accuracy)
     yield _Column("Agreement", "with Keras", _agreement)
     yield _Column("First call", interval, lambda row: _duration(row.first_us))
-    yield _Column("Cold start", interval, _cold_start)
+    yield _Column("Cold start", interval_in_words(result.settings.starts, of="starts"), _cold_start)
     yield _Column("Memory", "peak, steady", _memory)
     yield _Column("Size", "gzipped", _size)
     yield _Column("Images/s", interval, lambda row: _plain(row.images_per_s, "/s"))

@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from edgecnn_benchmarks import undecided
-from edgecnn_benchmarks.intervals import Estimate, interval_name
+from edgecnn_benchmarks.intervals import Estimate, interval_in_words, interval_name
 from edgecnn_benchmarks.quantities import (
     microseconds,
     microseconds_span,
@@ -96,6 +96,7 @@ def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
     """Say the verdict again in large figures."""
     reference = result.row(result.reference)
     latency, interval = row.latency_us.p50, interval_name(len(row.rounds))
+    starts = interval_name(result.settings.starts)
     yield _tile(microseconds(latency.value), "an image, median", f"{interval}: {microseconds_span(latency)}")
     if row.speedup is not None:
         what = f"as fast as {reference.label}"
@@ -109,7 +110,7 @@ def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
     if row.accuracy is not None:
         yield _tile(percent(row.accuracy.value), "accurate", f"95 %: {percent_span(*row.accuracy.interval)}")
     elif row.cold_start_s is not None:
-        yield _tile(seconds(row.cold_start_s.value), "cold start", f"95 %: {seconds_span(row.cold_start_s)}")
+        yield _tile(seconds(row.cold_start_s.value), "cold start", f"{starts}: {seconds_span(row.cold_start_s)}")
 
 
 def _tile(figure: str, what: str, detail: str) -> str:
@@ -129,15 +130,17 @@ def _scatter_section(result: BenchResult) -> str:
     narrow = scatter(rows, recommended=result.recommended, width=_NARROW, height=_NARROW)
     keras = ""
     if result.keras_accuracy is not None:
-        interval = percent_span(*result.keras_accuracy.interval)
-        keras = f"<span>The Keras model itself: {percent(result.keras_accuracy.value)} (95 %: {interval})</span>"
+        accuracy = f"{percent(result.keras_accuracy.value)} (95 %: {percent_span(*result.keras_accuracy.interval)})"
+        keras = f"<span>The Keras model itself: {accuracy}</span>"
     sizes = [row.size_bytes for row in rows]
+    interval = interval_in_words(min(len(row.rounds) for row in rows))
     return (
         "<section><h2>Latency, accuracy and size</h2><figure>"
         f'<div class="wide">{wide}</div><div class="narrow">{narrow}</div>'
         f'<figcaption class="legend">{_formats(rows)}<span><i class="front">┅</i> Pareto front</span>'
-        f"<span><i>├┤</i> 95 % interval</span><span>Area of a mark: file size, {size(min(sizes))} to {size(max(sizes))}"
-        f"</span>{keras}</figcaption></figure></section>"
+        f"<span><i>├┤</i> latency: {interval}, accuracy: 95 % interval</span>"
+        f"<span>Area of a mark: file size, {size(min(sizes))} to {size(max(sizes))}</span>{keras}</figcaption></figure>"
+        "</section>"
     )
 
 
@@ -164,7 +167,7 @@ def _distribution_section(result: BenchResult) -> str:
 
 
 def _bar_figures(result: BenchResult) -> Iterator[str]:
-    rows = _base_rows(result)
+    rows, starts = _base_rows(result), interval_name(result.settings.starts)
 
     def figure(title: str, drawn: list[Bar]) -> str:
         caption = f"<figcaption>{escape(title)}</figcaption>"
@@ -176,18 +179,18 @@ def _bar_figures(result: BenchResult) -> Iterator[str]:
             kind=row.format,
             value=value,
             text=text,
-            tip=f"{row.name}\n{text}" + (f" (95 %: {span})" if span else ""),
+            tip=f"{row.name}\n{text}" + (f" ({starts}: {span})" if span else ""),
             low=None if interval is None else interval.low,
             high=None if interval is None else interval.high,
             recommended=row.name == result.recommended,
         )
 
-    starts = [(row, row.cold_start_s) for row in rows if row.cold_start_s is not None]
+    started = [(row, row.cold_start_s) for row in rows if row.cold_start_s is not None]
     peaks = [(row, row.peak_memory_bytes) for row in rows if row.peak_memory_bytes is not None]
     yield figure("File size", [bar(row, row.size_bytes, size(row.size_bytes)) for row in rows])
     yield figure(
         "Cold start: process start to first result",
-        [bar(row, start.value, seconds(start.value), start, seconds_span(start)) for row, start in starts],
+        [bar(row, start.value, seconds(start.value), start, seconds_span(start)) for row, start in started],
     )
     yield figure("Peak memory of the process", [bar(row, peak, size(peak)) for row, peak in peaks])
 

@@ -41,12 +41,16 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
     from edgecnn_runtime.native_output import native_output_kept
 
     check_targets([target])
-    folder = RunFolder(run).export
+    # `run` may be a bench.json, which stands in bench/ of its run, or in bench/HOST/.
+    folders = [RunFolder(place).export for place in (run, *result.folder.resolve().parents[:2])]
     unfit, remarks = {}, {}
     for name in dict.fromkeys(row.file for row in result.rows if row.is_file):
-        path = folder / name
-        if not path.is_file():
-            raise InputError(f"--target: a run folder with its model files expected, no {path}")
+        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
+        if path is None:
+            raise InputError(
+                f"--target: a run folder with its model files expected, no {folders[0] / name}; "
+                "'edgecnn bench RUN' without --output leaves its result there"
+            )
         with native_output_kept():
             (verdict,) = judge(inspect_model(path), [target])
         if verdict.answer is Answer.NO:
