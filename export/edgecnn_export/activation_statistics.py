@@ -3,7 +3,8 @@
 import contextlib
 import io
 import itertools
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ Ranges = Mapping[str, tuple[float, float]]
 _BINS = 2048
 _QUANTIZED_BINS = 128
 _PERCENTILE = 99.99
+# What no activation that is worth 8 bits exceeds; the collector's bins would fill the memory.
+_LARGEST = 1e5
 # Bytes of activations that its histograms are brought up to date with at once.
 _AT_ONCE = 2**27
 # Halves of 100 images differ by 4 to 37 % in their most different range, halves of 10 by 10 to 52 % (signs-plus,
@@ -37,9 +40,14 @@ class Statistics:
     # Where a range goes to with every second image alone, and with the others.
     halves: tuple[Ranges, Ranges]
 
-    def disagreement(self) -> str | None:
-        """Say which range two disjoint halves of the images see clearly differently; None where they agree."""
-        shares = {name: _difference(*(half[name] for half in self.halves)) for name in self.halves[-1]}
+    def disagreement(self, unused: Collection[str] = ()) -> str | None:
+        """Say which range two disjoint halves of the images see clearly differently; None where they agree.
+
+        Args:
+            unused: names of tensors whose range does not matter.
+        """
+        names = [name for name in self.halves[-1] if name not in unused]
+        shares = {name: _difference(*(half[name] for half in self.halves)) for name in names}
         worst = max(shares, key=lambda name: shares[name], default="")
         if shares.get(worst, 0.0) <= _DIFFERENT:
             return None
@@ -52,7 +60,8 @@ class Statistics:
 def _difference(first: tuple[float, float], second: tuple[float, float]) -> float:
     """Tell by which share of the wider of two ranges the other is narrower."""
     widths = sorted((first[1] - first[0], second[1] - second[0]))
-    return 1 - widths[0] / widths[1] if widths[1] > 0 else 0.0
+    # The exponential inside an ELU may be infinite where nobody looks at it.
+    return 1 - widths[0] / widths[1] if 0 < widths[1] < math.inf else 0.0
 
 
 def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod) -> Statistics:
@@ -83,11 +92,12 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
     ranges = _extremes(extremes, slice(None))
     halves = _extremes(extremes, slice(0, None, 2)), _extremes(extremes, slice(1, None, 2))
     if method is not CalibrationMethod.MINMAX:
-        narrow = _narrow_ranges(graph, images, method)
+        names = {
+            name for name, (low, high) in ranges.items() if -_LARGEST <= low <= high <= _LARGEST and name not in front
+        }
+        narrow = _narrow_ranges(graph, images, method, names)
         ranges |= {
-            name: (max(low, narrow[name][0]), min(high, narrow[name][1]))
-            for name, (low, high) in ranges.items()
-            if name in narrow and name not in front
+            name: (max(ranges[name][0], low), min(ranges[name][1], high)) for name, (low, high) in narrow.items()
         }
     return Statistics(ranges, means, halves)
 
@@ -114,7 +124,9 @@ def _extremes(by_image: Mapping[str, list[tuple[float, float]]], images: slice) 
     }
 
 
-def _narrow_ranges(graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod) -> Ranges:
+def _narrow_ranges(
+    graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod, names: Collection[str]
+) -> Ranges:
     try:
         from onnxruntime.quantization.calibrate import HistogramCollector
     except ImportError as error:
@@ -133,7 +145,7 @@ def _narrow_ranges(graph: QuantizableGraph, images: NDArray[np.uint8], method: C
         held = 0
         for activations in graph.activations(images):
             for name, array in activations.items():
-                if name != graph.pixels:
+                if name in names and array.dtype == np.float32:  # comparisons give booleans
                     values.setdefault(name, []).append(array.copy())
                     held += array.nbytes
             if held > _AT_ONCE:

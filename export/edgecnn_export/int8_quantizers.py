@@ -46,6 +46,13 @@ class TFLiteQuantizer:
         """The float32 TFLite file."""
         return self.converted.tflite
 
+    def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
+        """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
+        from edgecnn_export.int8_tflite import without_integer_form
+
+        with told_by_converter():
+            return () if self.signed else without_integer_form(self.graph, statistics)
+
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
         from edgecnn_export.int8_tflite import quantize
@@ -78,6 +85,11 @@ class OnnxQuantizer:
         """The float32 ONNX model."""
         return self.converted.quantizable_onnx
 
+    def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
+        """Return nothing: ONNX Runtime quantizes what lies around an operator and leaves it alone."""
+        del statistics
+        return ()
+
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
         from edgecnn_export.int8_onnx import quantize
@@ -108,7 +120,7 @@ def _with_new_weights(quantizer: TFLiteQuantizer | OnnxQuantizer, done: "Optimiz
     converted = Converted(done.model, quantizer.converted.opset)
     again = dataclasses.replace(quantizer, converted=converted, biases_learnt=True)
     statistics = measure_statistics(again.graph, quantizer.learning.calibration, CalibrationMethod.MINMAX)
-    return again.file(statistics, ())
+    return again.file(statistics, again.without_integer_form(statistics))
 
 
 @contextlib.contextmanager

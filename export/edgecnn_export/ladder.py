@@ -9,7 +9,7 @@ that comes out.
 import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -43,6 +43,9 @@ class Quantizer(Protocol):
     @property
     def graph(self) -> QuantizableGraph:
         """The float32 graph."""
+
+    def without_integer_form(self, statistics: Statistics) -> Sequence[Operator]:
+        """Return the operators that stay float32 in every file."""
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for the operators named."""
@@ -168,8 +171,8 @@ def climb(
         report: called after each rung.
 
     Raises:
-        GateError: an operator has no integer form, or the interpreter takes none of the files; one that it refuses is
-            no rung.
+        GateError: an operator must be an integer one and has no such form, or the interpreter takes none of the files;
+            one that it refuses is no rung.
         MissingExtraError: the quantizer, or what `method` needs, is not installed.
     """
     tried: list[tuple[Rung, bytes]] = []
@@ -239,8 +242,10 @@ def _ways(
     graph = quantizer.graph
     chosen, record = material.chosen.images, dataclasses.replace(material.chosen.record, method=str(method))
     plain = measure_statistics(graph, chosen, method)
+    floats = tuple(quantizer.without_integer_form(plain))
+    warning = plain.disagreement(unused=[operator.output for operator in floats])
     name = f"int8, {method}, {len(chosen)} images"
-    yield _Way(name, quantizer.file(plain, ()), record, warning=plain.disagreement())
+    yield _Way(name, quantizer.file(plain, floats), record, floats, warning)
     if material.changed is not None:
         weights = material.compare(material.changed)
         if not fits(weights, max_drop):
@@ -253,7 +258,7 @@ def _ways(
         many = choose_calibration(material.train, material.trained_on, images=more, seed=seed + 1)
         statistics = measure_statistics(graph, many.images, method)
         many_record = dataclasses.replace(many.record, method=str(method))
-        yield _Way(f"int8, {method}, {more} images", quantizer.file(statistics, ()), many_record)
+        yield _Way(f"int8, {method}, {more} images", quantizer.file(statistics, floats), many_record, floats)
     for other in CalibrationMethod:
         if other is method:
             continue
@@ -263,8 +268,8 @@ def _ways(
         except MissingExtraError as error:
             yield Skipped(name, str(error))
             continue
-        yield _Way(name, quantizer.file(statistics, ()), dataclasses.replace(record, method=str(other)))
-    for in_float in _left_in_float(quantizer, plain, chosen[:_COMPARED]):
+        yield _Way(name, quantizer.file(statistics, floats), dataclasses.replace(record, method=str(other)), floats)
+    for in_float in _left_in_float(quantizer, plain, chosen[:_COMPARED], floats):
         name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
         yield _Way(name, quantizer.file(plain, in_float), record, in_float)
     name = "int8, quantization-aware training"
@@ -273,16 +278,21 @@ def _ways(
     except (InputError, MissingExtraError, GateError) as error:
         yield Skipped(name, str(error))
     else:
-        yield _Way(name, trained, None)
+        yield _Way(name, trained, None, floats)
 
 
-def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8]) -> Iterator[list[Operator]]:
-    """Choose operators to stay float32: of the groups in front of the tail the one that helps most, then one more."""
+def _left_in_float(
+    quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8], floats: Collection[Operator]
+) -> Iterator[list[Operator]]:
+    """Choose operators to stay float32, beside `floats`, which must: the group that helps most, then one more."""
     graph = quantizer.graph
     reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
 
+    def together(groups: Sequence[tuple[Operator, ...]]) -> list[Operator]:
+        return list(dict.fromkeys([*floats, *(operator for group in groups for operator in group)]))
+
     def error(groups: Sequence[tuple[Operator, ...]]) -> float:
-        content = quantizer.file(statistics, [operator for group in groups for operator in group])
+        content = quantizer.file(statistics, together(groups))
         try:
             with quantizer.opened(content) as backend:
                 return float(np.abs(backend.infer(images) - reference).mean())
@@ -304,7 +314,7 @@ def _left_in_float(quantizer: Quantizer, statistics: Statistics, images: NDArray
         if pair and errors[frozenset(pair)] < errors[frozenset(best)] / 2:
             best = pair
         chosen |= best
-        yield [operator for number in sorted(chosen) for operator in groups[number]]
+        yield together([groups[number] for number in sorted(chosen)])
 
 
 def neighbours(graph: QuantizableGraph, groups: int) -> list[tuple[Operator, ...]]:

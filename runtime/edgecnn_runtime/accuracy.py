@@ -83,4 +83,4 @@ def mcnemar(only_first: int, only_second: int) -> float:
     for count in range(min(only_first, only_second)):
         coefficient = coefficient * (flips - count) // (count + 1)
         tail += coefficient
-    return min(1.0, tail / 2 ** (flips - 1))
+    return min(1.0, tail / (1 << flips - 1))

@@ -66,6 +66,9 @@ class Quantizer:
     made: list[bytes] = field(default_factory=list)
     graph = Graph()
 
+    def without_integer_form(self, statistics: Statistics) -> Sequence[Operator]:
+        return ()
+
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         self.made.append(b"plain" if not in_float else b"mixed")
         return self.made[-1]

@@ -1,5 +1,6 @@
 """int8 files in which some operators stay float32, in both containers: just those, and the others do not."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFL
 from edgecnn_export.quantizable import Operator
 from edgecnn_export.tflite_flatbuffer import operator_name, unpack
 from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.errors import GateError
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 12, 12, 3), np.uint8)
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul"}
@@ -103,3 +105,53 @@ def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantiz
     last = max(number for number, operator in enumerate(graph.operators) if operator.weighted)
     front = graph.operators[:last]
     assert error(front) < error(()) / 3
+
+
+@pytest.mark.parametrize(
+    "name", ["LeakyReLU", "PReLU", "ELU", "LayerNormalization", "selu", "mish", "softplus", "silu", "hard_silu", "gelu"]
+)
+def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str) -> None:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    layer = layers.Activation(name, name="odd") if name.islower() else getattr(layers, name)(name="odd")
+    network = keras.Sequential(
+        [
+            keras.Input((12, 12, 3), name="pixels"),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(8, 3),
+            layer,
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
+    quantizer = TFLiteQuantizer(Converted(network, opset=17), signed=False, learning=learning)
+    statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
+    floats = quantizer.without_integer_form(statistics)
+    integer = name in ("silu", "hard_silu", "gelu")
+    assert {operator.label for operator in floats} == (set() if integer else {"odd"})
+    assert [operator for operator in quantizer.graph.operators if operator.label == "odd"] == list(floats) or integer
+    content = quantizer.file(statistics, floats)
+    assert in_float_of_tflite(content) == [False, False]
+    with quantizer.opened(content) as backend:
+        np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
+    signed = dataclasses.replace(quantizer, signed=True)
+    assert signed.without_integer_form(statistics) == ()
+    if not integer:
+        with pytest.raises(GateError, match="operators with an integer form expected, got "):
+            signed.file(statistics, ())
+
+
+@pytest.mark.parametrize("method", ["percentile", "entropy"])
+def test_comparisons_have_no_range_to_narrow(method: str) -> None:
+    """A SELU is compared with zero on the way; its booleans are no activations to be rounded."""
+    import keras
+
+    network = keras.Sequential(
+        [keras.Input((12, 12, 3), name="pixels"), keras.layers.Conv2D(2, 3, activation="selu"), keras.layers.Flatten()]
+    )
+    graph = Converted(network, opset=17).tflite
+    (compared,) = (operator for operator in graph.operators if operator.kind == "GREATER")
+    assert measure_statistics(graph, IMAGES, CalibrationMethod(method)).ranges[compared.output] == (0, 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from edgecnn_export.activation_statistics import Statistics
 from edgecnn_export.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8_quantizers import opened
-from edgecnn_export.int8_tflite import quantize
+from edgecnn_export.int8_tflite import quantize, without_integer_form
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Operator, tail
 from edgecnn_export.tflite_graph import TFLiteGraph
@@ -28,21 +28,18 @@ _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
 }
 
 
-# Of 8 bits, and of the 16 that `int8_tflite` gives the tail.
-_STEPS_8, _STEPS_16 = 255, 65535
-
-
 @dataclass(frozen=True)
 class OperatorLoss:
     """What rounding does to the output of one operator, on the images looked at."""
 
     operator: Operator
-    scale: float  # of the output: one step of its 8 bits, or 16
+    bits: int  # 8 or 16; 32: it has no integer form and stays float32
+    scale: float  # of the output: one step of its 8 bits, or 16; 0 where it has none
     low: float  # of the range that these steps cover
     high: float
     saturated: float  # the share of float32 values outside that range, 0…1
     signal_to_noise: float  # dB, of the output in the int8 file, with what the operators in front of it have added
-    regained: float | None  # points of expected loss that go away when this operator alone stays float32
+    regained: float | None  # points of expected loss that go away when it stays float32 as well; of 8 bits only
 
 
 @dataclass(frozen=True)
@@ -75,7 +72,8 @@ def find_quantization_loss(
     """
     with opened(graph.content, ".tflite") as backend:
         reference = backend.infer(images)
-    content = quantize(graph, statistics)
+    floats = without_integer_form(graph, statistics)
+    content = quantize(graph, statistics, in_float=floats)
 
     def loss(file: bytes) -> Parity:
         with opened(file, ".tflite") as backend:
@@ -88,17 +86,16 @@ def find_quantization_loss(
     operators = []
     for number, operator in enumerate(graph.operators):
         report(number, operator.label)
-        regained, steps = None, _STEPS_16
-        if operator not in last:
-            steps = _STEPS_8
-            alone = loss(quantize(graph, statistics, in_float=(operator,)))
-            regained = whole.expected_loss - alone.expected_loss
         low, high = statistics.ranges[operator.output]
         low, high = min(low, 0.0), max(high, 0.0)
+        bits = 32 if operator in floats else 16 if operator in last else 8
+        scale = 0.0 if bits == 32 else (high - low) / (2**bits - 1)
+        regained = None
+        if bits == 8:
+            alone = loss(quantize(graph, statistics, in_float=(*floats, operator)))
+            regained = whole.expected_loss - alone.expected_loss
         operators.append(
-            OperatorLoss(
-                operator, (high - low) / steps, low, high, outside[operator.output], noise[operator.output], regained
-            )
+            OperatorLoss(operator, bits, scale, low, high, outside[operator.output], noise[operator.output], regained)
         )
     return QuantizationLoss(
         images=len(images),
@@ -147,8 +144,8 @@ def _signal_to_noise(graph: TFLiteGraph, content: bytes, images: NDArray[np.uint
 def _dequantized(interpreter: Any, details: dict[str, Any]) -> NDArray[np.float32]:
     values: NDArray[Any] = interpreter.get_tensor(details["index"])
     scale, zero_point = details["quantization"]
-    if values.dtype == np.float32:
-        return values
+    if not scale:
+        return values.astype(np.float32)
     exact: NDArray[np.float32] = np.float32(scale) * (values.astype(np.float32) - zero_point)
     return exact
 

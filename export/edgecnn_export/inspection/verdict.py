@@ -72,6 +72,8 @@ def to_int8(model: InspectedModel) -> str:
         if model.manifest is not None:
             return "take 8-bit input and output ('edgecnn export RUN --int8 --io int8')"
         return "convert it with 8-bit input and output (inference_input_type and inference_output_type)"
+    if model.manifest is not None and model.manifest.in_float:
+        return "have all of it in int8 (a larger --max-drop, or a network without operators that have no integer form)"
     if model.manifest is not None:
         name = model.path.stem.removesuffix(f"_{model.manifest.scheme}")
         return f"use {name}_int8.tflite ('edgecnn export RUN --int8')"

@@ -50,6 +50,9 @@ def quantization(
     console.say(f"\nFigure: {figure}")
 
 
+_FORMS = {16: "16 bits", 32: "float32"}
+
+
 def _print(console: Console, loss: "QuantizationLoss") -> None:
     console.table(
         ("operator", "kind", "range", "step", "saturated %", "SNR dB", "regained"),
@@ -58,10 +61,10 @@ def _print(console: Console, loss: "QuantizationLoss") -> None:
                 entry.operator.label,
                 entry.operator.kind,
                 f"{entry.low:.3g} … {entry.high:.3g}",
-                f"{entry.scale:.2g}",
+                f"{entry.scale:.2g}" if entry.scale else "",
                 f"{100 * entry.saturated:.2f}",
                 f"{entry.signal_to_noise:.1f}",
-                "16 bits" if entry.regained is None else f"{entry.regained:+.2f}",
+                _FORMS[entry.bits] if entry.regained is None else f"{entry.regained:+.2f}",
             )
             for entry in loss.operators
         ],
@@ -99,6 +102,7 @@ def _document(loss: "QuantizationLoss", figure: Path) -> dict[str, Any]:
                 "label": entry.operator.label,
                 "kind": entry.operator.kind,
                 "tensor": entry.operator.output,
+                "bits": entry.bits,
                 "scale": entry.scale,
                 "low": entry.low,
                 "high": entry.high,
