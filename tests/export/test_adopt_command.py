@@ -124,6 +124,7 @@ BAD = [
     ((), "--labels expected, a file with one label a line or a,b,c"),
     (("--labels", "a,b", "--scale", "1"), "labels: 3 expected, as many as the model tells classes apart, got 2"),
     ((*GOOD, "--int8"), "--calibration-data: a folder of images to measure int8 ranges on expected, got none"),
+    ((*GOOD, "--data", "busy"), "--data: a run folder expected beside it, got m.keras, a model"),
     ((*GOOD, "--calibration-data", "nowhere"), "expected, got no such folder"),
     ((*GOOD, "--output", "busy"), "got another run or other files; give another --output"),
     ((*GOOD, "--weights", "none"), "--weights: --application expected beside it"),

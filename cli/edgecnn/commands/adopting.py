@@ -121,6 +121,10 @@ def adopt(
             "--calibration-data: a folder of images to measure int8 ranges on expected, got none; some hundred, as the "
             "device will see them"
         )
+    if options.labels is None and options.application is None:
+        raise InputError(
+            f"{target}: --labels expected, a file with one label a line or a,b,c, in the order of the outputs"
+        )
     # First of all, where the start-up messages of TensorFlow are caught.
     import_keras()
     foreign = _opened(target, options)
@@ -163,13 +167,9 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
     from edgecnn_export.adopted.foreign_model import foreign_model
     from edgecnn_export.adopted.model_file import open_model
 
-    assert target is not None  # the command checks that there is one or the other
+    assert target is not None and labels is not None  # both checked by now
     if options.weights is not None:
         raise InputError(f"--weights: --application expected beside it, got {target}")
-    if labels is None:
-        raise InputError(
-            f"{target}: --labels expected, a file with one label a line or a,b,c, in the order of the outputs"
-        )
     scaling = scaling_of_options(scale=options.scale, mean=options.mean, std=options.std, preprocess=options.preprocess)
     network = open_model(target, imgsz=options.imgsz)
     return foreign_model(

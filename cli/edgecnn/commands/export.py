@@ -160,7 +160,7 @@ def export(
         opset=opset,
     )
     calibrates = any(fmt.needs_calibration for fmt in settings.formats)
-    folder = _run_folder(console, run, adoption, calibrates=calibrates, seed=seed)
+    folder = _run_folder(console, run, adoption, data=data, calibrates=calibrates, seed=seed)
     record = folder.read_record()
     plan = Plan.of(
         sparsity=prune,
@@ -205,7 +205,7 @@ def export(
 
 
 def _run_folder(
-    console: Console, target: Path | None, adoption: Adoption, *, calibrates: bool, seed: int
+    console: Console, target: Path | None, adoption: Adoption, *, data: Path | None, calibrates: bool, seed: int
 ) -> "RunFolder":
     """Return the folder of the run that is exported, made first where the target is a model."""
     from edgecnn_export.adopted.model_file import CONTAINERS, is_model
@@ -213,6 +213,11 @@ def _run_folder(
     from edgecnn_runtime.run_folder import RunFolder
 
     if adoption.application is not None or (target is not None and is_model(target)):
+        if data is not None:
+            raise InputError(
+                f"--data: a run folder expected beside it, got {target or adoption.application}, a model; it is "
+                "compared with its files on half of the images of --calibration-data"
+            )
         command = shlex.join(["edgecnn", *sys.argv[1:]])
         return adopt(console, target, adoption, calibrates=calibrates, seed=seed, command=command)
     if target is None:
