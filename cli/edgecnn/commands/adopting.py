@@ -167,7 +167,8 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
     from edgecnn_export.adopted.foreign_model import foreign_model
     from edgecnn_export.adopted.model_file import open_model
 
-    assert target is not None and labels is not None  # both checked by now
+    assert target is not None  # both checked by now
+    assert labels is not None
     if options.weights is not None:
         raise InputError(f"--weights: --application expected beside it, got {target}")
     scaling = scaling_of_options(scale=options.scale, mean=options.mean, std=options.std, preprocess=options.preprocess)
