@@ -69,6 +69,17 @@ def test_of_an_integer_network_with_a_float_border_only_the_border_is_to_be_chan
     assert "8-bit input and output" in verdict.obstacles[0].remedy
 
 
+def test_a_file_of_ours_with_layers_in_float32_is_sent_back_to_what_keeps_them_there(tmp_path: Path) -> None:
+    model = _single(tmp_path, "RELU", [live(1, 4, dtype="float32"), live(1, 4, dtype="float32")])
+    manifest = Manifest("tiny", ("dark", "middle", "bright"), GREY_8, Scheme.INT8)
+    remedies = [
+        obstacle.remedy
+        for in_float in ((), ("relu",))
+        for obstacle in edge_tpu.judge(replace(model, manifest=replace(manifest, in_float=in_float))).obstacles
+    ]
+    assert ["network without layers that have no integer form" in remedy for remedy in remedies] == [False, True]
+
+
 def test_tflite_micro_names_what_is_not_in_its_list(tmp_path: Path) -> None:
     tensors = [live(1, 4, dtype="float32") for _ in range(4)]
     operators = [
