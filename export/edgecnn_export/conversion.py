@@ -10,6 +10,7 @@ from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import Format
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
 from edgecnn_export.ladder import Quantizer, Rung, Skipped, climb
+from edgecnn_export.quantizable import names
 from edgecnn_export.source import Source
 from edgecnn_runtime.manifest import Calibration, Scheme
 
@@ -26,11 +27,7 @@ class Made:
     rungs: tuple[Rung, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     warning: str | None = None
-
-    @property
-    def in_float(self) -> tuple[str, ...]:
-        """Labels of the operators that stay float32 in an int8 file."""
-        return self.rungs[-1].in_float if self.rungs else ()
+    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
 
 
 def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> Made:
@@ -60,15 +57,23 @@ def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Cli
         max_drop=settings.max_drop,
         report=lambda rung: climbing(fmt, rung),
     )
-    return Made(climbed.content, climbed.taken.calibration, climbed.rungs, climbed.skipped, climbed.warning)
+    taken = climbed.taken
+    return Made(climbed.content, taken.calibration, climbed.rungs, climbed.skipped, climbed.warning, taken.in_float)
 
 
 def _int16x8(
     converted: Converted, chosen: CalibrationImages, method: CalibrationMethod, *, biases_learnt: bool
 ) -> Made:
-    from edgecnn_export.int8_tflite import quantize_int16x8
+    from edgecnn_export.int8_tflite import quantize_int16x8, without_integer_form
 
-    statistics = measure_statistics(converted.tflite, chosen.images, method)
+    graph = converted.tflite
+    statistics = measure_statistics(graph, chosen.images, method)
     with told_by_converter():
-        content = quantize_int16x8(converted.tflite, statistics, biases_learnt=biases_learnt)
-    return Made(content, replace(chosen.record, method=str(method)), warning=statistics.disagreement())
+        floats = without_integer_form(graph, statistics, bits=16)
+        content = quantize_int16x8(graph, statistics, in_float=floats, biases_learnt=biases_learnt)
+    return Made(
+        content,
+        replace(chosen.record, method=str(method)),
+        warning=statistics.disagreement(unused=[operator.output for operator in floats]),
+        in_float=names(graph, floats),
+    )

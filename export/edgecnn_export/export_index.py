@@ -40,6 +40,7 @@ class ExportedFile:
     rungs: tuple[Rung, ...] = ()  # what was tried to quantize it, the one that was taken last
     skipped: tuple[Skipped, ...] = ()  # what could not be tried
     warning: str | None = None
+    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
     # Of a model that was pruned, clustered or trained quantization-aware.
     optimized: Outcome | None = None
     packed: Packed | None = None
@@ -73,6 +74,7 @@ class ExportedFile:
             "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
             "arena_bytes": self.arena_bytes,
             "warning": self.warning,
+            **({"in_float": list(self.in_float)} if self.in_float else {}),
             **({"ladder": [rung.to_document() for rung in self.rungs]} if self.rungs else {}),
             **({"not_tried": [way.to_document() for way in self.skipped]} if self.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),

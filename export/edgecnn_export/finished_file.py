@@ -111,6 +111,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
         rungs=made.rungs,
         skipped=made.skipped,
         warning=made.warning,
+        in_float=made.in_float,
         optimized=source.optimized.outcome if source.optimized else None,
         packed=packed(content, fmt.suffix) if source.optimized else None,
     )

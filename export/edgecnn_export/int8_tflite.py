@@ -27,7 +27,7 @@ from edgecnn_runtime.errors import GateError, MissingExtraError
 _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "ADD", "CONCATENATION"}
 
 
-def without_integer_form(graph: TFLiteGraph, statistics: Statistics) -> tuple[Operator, ...]:
+def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: int = 8) -> tuple[Operator, ...]:
     """Return the operators that LiteRT's quantizer leaves in float32 whatever it is told, LEAKY_RELU among them.
 
     With the others that the same layer was made of: of a SELU half of which was rounded to 8 bits a network on digits
@@ -36,12 +36,13 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics) -> tuple[Op
     Args:
         graph: float32.
         statistics: of its activations, on any images.
+        bits: of the activations, 8 or 16.
 
     Raises:
         MissingExtraError: the quantizer is not installed.
     """
     recipe = _Recipe(graph.content)
-    recipe.activations(".*", bits=8)
+    recipe.activations(".*", bits=bits)
     stayed = {name for _, name in _in_float32(recipe.quantized(statistics))}
     layers = {operator.label for operator in graph.operators if operator.output in stayed}
     return tuple(
@@ -89,26 +90,36 @@ def quantize(
     return recipe.quantize(statistics, in_float)
 
 
-def quantize_int16x8(graph: TFLiteGraph, statistics: Statistics, *, biases_learnt: bool = False) -> bytes:
+def quantize_int16x8(
+    graph: TFLiteGraph,
+    statistics: Statistics,
+    *,
+    in_float: Collection[Operator] = (),
+    biases_learnt: bool = False,
+) -> bytes:
     """Quantize weights per channel to int8 and activations per tensor to int16; float32 pixels in, probabilities out.
 
     Args:
         graph: float32.
         statistics: of its activations on calibration images.
+        in_float: operators that stay float32; those without an integer form must be among them.
         biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
 
     Returns:
         The TFLite file.
 
     Raises:
-        GateError: an operator has no integer form.
+        GateError: another operator has no integer form.
         MissingExtraError: the quantizer is not installed.
     """
-    recipe = _Recipe(correct_biases(graph, statistics, biases_learnt=biases_learnt).content)
+    corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
+    recipe = _Recipe(corrected.content)
     recipe.activations(".*", bits=16)
+    for operator in in_float:
+        recipe.keep_float(_pattern(operator))
     recipe.take_float()
     recipe.give_float(_pattern(graph.operators[-1]))
-    return recipe.quantize(statistics, ())
+    return recipe.quantize(statistics, in_float)
 
 
 class _Recipe:

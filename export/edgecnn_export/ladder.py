@@ -20,7 +20,7 @@ from edgecnn_export.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.calibration import CalibrationImages, CalibrationMethod, choose_calibration
 from edgecnn_export.inference import infer_on_all_cores
 from edgecnn_export.parity import Parity, compare
-from edgecnn_export.quantizable import Operator, QuantizableGraph, tail
+from edgecnn_export.quantizable import Operator, QuantizableGraph, names, tail
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError, ModelError
 from edgecnn_runtime.image_set import Split
@@ -103,7 +103,7 @@ class Rung:
     size: int  # bytes
     microseconds: float  # an image, one thread; a first impression, not a benchmark
     calibration: Calibration | None
-    in_float: tuple[str, ...] = ()  # labels of the operators that stay float32
+    in_float: tuple[str, ...] = ()  # names of the operators that stay float32
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
@@ -184,7 +184,7 @@ def climb(
             continue
         try:
             with quantizer.opened(way.content) as backend:
-                rung = _measure(way, backend, material)
+                rung = _measure(way, backend, material, names(quantizer.graph, way.in_float))
         except ModelError as error:
             skipped.append(Skipped(way.name, str(error)))
             continue
@@ -217,13 +217,12 @@ class _Way:
     warning: str | None = None
 
 
-def _measure(way: _Way, backend: Backend, material: Material) -> Rung:
+def _measure(way: _Way, backend: Backend, material: Material, in_float: tuple[str, ...]) -> Rung:
     probabilities = infer_on_all_cores(backend, material.images)
     timed = material.images[:_TIMED]
     started = time.perf_counter()
     backend.infer(timed)
     microseconds = 1e6 * (time.perf_counter() - started) / len(timed)
-    in_float = tuple(operator.label for operator in way.in_float)
     return Rung(
         way.name,
         material.compare(probabilities, material.validated),

@@ -1,6 +1,6 @@
 """A float32 graph that can be quantized operator by operator, whatever file it stands in."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -49,6 +49,13 @@ class QuantizableGraph(Protocol):
         self, weights: Mapping[Operator, NDArray[np.float32]], biases: Mapping[Operator, NDArray[np.float32]]
     ) -> Self:
         """The same graph with other constants, in the shapes of `weights` and `bias`."""
+
+
+def names(graph: QuantizableGraph, operators: Collection[Operator]) -> tuple[str, ...]:
+    """Name some operators by their layers, with the kind where the weights of the layer are not among them."""
+    others = {operator.label for operator in graph.operators if operator.weighted and operator not in operators}
+    named = (f"{each.label} ({each.kind})" if each.label in others else each.label for each in operators)
+    return tuple(dict.fromkeys(named))
 
 
 def tail(graph: QuantizableGraph) -> tuple[Operator, ...]:

@@ -69,7 +69,7 @@ def test_a_file_that_misses_the_budget_is_not_left_behind(run: RunFolder) -> Non
     ]
 
 
-def test_what_a_converter_does_not_take_stops_no_other_format(run: RunFolder) -> None:
+def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(run: RunFolder) -> None:
     """ELU has no integer form in TFLite; exp(x) - 1 of 8 bits would be another function."""
     import keras
 
@@ -88,17 +88,25 @@ def test_what_a_converter_does_not_take_stops_no_other_format(run: RunFolder) ->
     stale.parent.mkdir()
     stale.write_bytes(b"from an earlier export")
     formats = [word for name in ("tflite-float32", "tflite-int8", "onnx-int8") for word in ("--format", name)]
-    printed = edgecnn("export", run.path, *formats, "--max-drop", "100", code=1)
-    assert re.search(r"digits_int8\.tflite +not made", printed)
-    assert "digits_int8.tflite: int8: operators with an integer form expected, got ELU" in printed
-    assert "export float16 or dynamic range, or build the network without it" in printed
+    printed = edgecnn("export", run.path, *formats, "--max-drop", "100")
+    assert "digits_int8-mixed.tflite: in float32: conv2d (ELU), since" in printed
+    mixed = run.exported("int8-mixed", ".tflite")
+    assert Classifier.open(mixed).manifest.in_float == ("conv2d (ELU)",)
+    assert mixed.exists()
+    assert not stale.exists()
+    # What is to be integers throughout, for processors that know no others, is refused.
+    printed = edgecnn("export", run.path, *formats, "--io", "int8", "--max-drop", "100", code=1)
+    assert re.search(r"digits_int8-signed\.tflite +not made", printed)
+    assert "digits_int8-signed.tflite: operators with an integer form expected, got ELU" in printed
+    assert "export --int8, which leaves it in float32, or float16, or build the network without it" in printed
     assert "Traceback" not in printed
     index = json.loads((run.export / "export.json").read_text())
-    assert [(entry["format"], entry["kept"]) for entry in index["files"]] == [
-        ("tflite-float32", True),
-        ("tflite-int8", False),
-        ("onnx-int8", True),
-    ]
+    assert {entry["format"]: entry["kept"] for entry in index["files"]} == {
+        "tflite-float32": True,
+        "tflite-int8": True,
+        "onnx-int8": True,
+        "tflite-int8-signed": False,
+    }
     kept = {entry["file"] for entry in index["files"] if entry["kept"]}
     assert {path.name for path in run.export.iterdir()} == {*kept, "export.json", "labels.txt"}
 

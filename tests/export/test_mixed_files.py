@@ -13,6 +13,7 @@ from edgecnn_export.activation_statistics import measure_statistics
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
+from edgecnn_export.int8_tflite import quantize_int16x8, without_integer_form
 from edgecnn_export.quantizable import Operator
 from edgecnn_export.tflite_flatbuffer import operator_name, unpack
 from edgecnn_runtime.backends import open_backend
@@ -136,6 +137,9 @@ def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str) -> No
     content = quantizer.file(statistics, floats)
     assert in_float_of_tflite(content) == [False, False]
     with quantizer.opened(content) as backend:
+        np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
+    sixteen = without_integer_form(quantizer.graph, statistics, bits=16)
+    with quantizer.opened(quantize_int16x8(quantizer.graph, statistics, in_float=sixteen)) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
     signed = dataclasses.replace(quantizer, signed=True)
     assert signed.without_integer_form(statistics) == ()

@@ -19,7 +19,7 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
             console.warn(f"{file.path.name}: {file.warning}")
         if len(file.rungs) > 1 or file.skipped:
             _print_ladder(console, file)
-        elif file.rungs and file.rungs[-1].in_float:
+        elif file.in_float:
             console.say(f"{file.path.name}: {_in_float32(file)}, since LiteRT's quantizer has no integer form of it.\n")
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
@@ -126,13 +126,13 @@ def _print_ladder(console: Console, file: "ExportedFile") -> None:
     console.table(("", "validation %", _against(file), "at most", "kB", "µs an image"), rows)
     for way in file.skipped:
         console.say(f"not tried: {way.name}: {way.reason}")
-    if file.rungs[-1].in_float:
+    if file.in_float:
         console.say(_in_float32(file))
     console.say()
 
 
 def _in_float32(file: "ExportedFile") -> str:
-    return f"in float32: {', '.join(dict.fromkeys(file.rungs[-1].in_float))}"
+    return f"in float32: {', '.join(file.in_float)}"
 
 
 def _accuracy_cells(parity: "Parity") -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
             calibration = manifest.calibration
             rows.append(("calibrated", f"on {calibration.images} training images, seed {calibration.seed}"))
         if manifest.in_float:
-            rows.append(("in float32", ", ".join(dict.fromkeys(manifest.in_float))))
+            rows.append(("in float32", ", ".join(manifest.in_float)))
         if manifest.licence is not None:
             rows.append(("licence", manifest.licence))
         if manifest.versions:
