@@ -1,6 +1,8 @@
 """Fixtures that several folders share: real digits, real data where it is at hand, one trained and exported run."""
 
+import contextlib
 import fcntl
+import io
 import os
 import shutil
 import signal
@@ -35,6 +37,27 @@ def edgecnn(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str]
     )
     assert done.returncode == code, f"{command}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout if code == 0 else done.stdout + done.stderr
+
+
+def edgecnn_here(*arguments: str | Path, cwd: Path | None = None, code: int = 0) -> str:
+    """Run the command line as `edgecnn` does, but in this process, where TensorFlow has been loaded already.
+
+    Loading it takes as long as most commands; each command has a test in a process of its own besides.
+    """
+    from edgecnn.app import main
+
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        patch.setattr(sys, "argv", ["edgecnn", *map(str, arguments)])
+        if cwd is not None:
+            patch.chdir(cwd)
+        try:
+            main()
+            got = 0
+        except SystemExit as ended:
+            got = int(ended.code or 0)
+    assert got == code, f"{arguments}: exit {got}\n{out.getvalue()}\n{err.getvalue()}"
+    return out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
 
 
 def hear_interrupts() -> None:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from made_bench import made_result
 
 from edgecnn_benchmarks.result import BenchResult
@@ -30,18 +30,20 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_compare_prints_tables_and_passes_what_did_not_change(measured: Path) -> None:
     limits = ("--fail-if-slower", "10%", "--fail-if-less-accurate", "0.5")
-    printed = edgecnn("bench", "compare", measured / "before", measured / "same" / "bench" / "bench.json", *limits)
+    printed = edgecnn_here("bench", "compare", measured / "before", measured / "same" / "bench" / "bench.json", *limits)
     assert all(len(line) <= 110 for line in printed.splitlines() if not line.startswith(("A: ", "B: ")))
     assert printed.count("no difference shown") == 8
     assert printed.rstrip().endswith("Within the limits.")
 
 
 def test_compare_exits_with_1_where_a_limit_is_passed(measured: Path) -> None:
-    failed = edgecnn("bench", "compare", measured / "before", measured / "slower", "--fail-if-slower", "10%", code=1)
+    failed = edgecnn_here(
+        "bench", "compare", measured / "before", measured / "slower", "--fail-if-slower", "10%", code=1
+    )
     assert "worse than allowed" in failed
     assert failed.count("10 % allowed") == 8
-    edgecnn("bench", "compare", measured / "before", measured / "slower", "--fail-if-slower", "50%")
-    edgecnn("bench", "compare", measured / "before", measured / "slower")
+    edgecnn_here("bench", "compare", measured / "before", measured / "slower", "--fail-if-slower", "50%")
+    edgecnn_here("bench", "compare", measured / "before", measured / "slower")
 
 
 def test_compare_prints_one_document(measured: Path) -> None:
@@ -72,7 +74,7 @@ def test_compare_refuses_what_it_cannot_use(measured: Path, arguments: tuple[str
         written(measured / "few", made_result(measured, rounds=2))
     second, *options = arguments
     first = "few" if second == "few" else "before"
-    assert message in edgecnn("bench", "compare", measured / first, measured / second, *options, code=2)
+    assert message in edgecnn_here("bench", "compare", measured / first, measured / second, *options, code=2)
 
 
 def test_recommend_names_file_runner_up_and_reasons(measured: Path) -> None:
@@ -84,7 +86,7 @@ def test_recommend_names_file_runner_up_and_reasons(measured: Path) -> None:
 
 
 def test_recommend_exits_with_1_and_names_the_nearest(measured: Path) -> None:
-    failed = edgecnn("bench", "recommend", measured / "before", "--max-latency", "100us", code=1)
+    failed = edgecnn_here("bench", "recommend", measured / "before", "--max-latency", "100us", code=1)
     assert "No file is within the limits; the nearest is mnist_int8.tflite: 291 µs, 100 µs allowed." in failed
     document = json.loads(
         edgecnn("bench", "recommend", measured / "before", "--max-size", "1MB", "--json", code=1).partition("error:")[0]
@@ -103,16 +105,16 @@ def test_recommend_exits_with_1_and_names_the_nearest(measured: Path) -> None:
     ],
 )
 def test_recommend_refuses_what_it_cannot_use(measured: Path, arguments: tuple[str, ...], message: str) -> None:
-    assert message in edgecnn("bench", "recommend", measured / "before", *arguments, code=2)
+    assert message in edgecnn_here("bench", "recommend", measured / "before", *arguments, code=2)
 
 
 def test_target_rules_out_what_it_cannot_run(tiny_run: RunFolder, tiny_result: BenchResult) -> None:
     assert tiny_result.folder == tiny_run.bench
-    printed = edgecnn("bench", "recommend", tiny_run.path, "--target", "pi4", "--max-drop", "100")
+    printed = edgecnn_here("bench", "recommend", tiny_run.path, "--target", "pi4", "--max-drop", "100")
     assert "Ship tiny_" in printed
     assert "Speeds are those of " in printed
     bench_json = tiny_run.bench / "bench.json"
-    failed = edgecnn("bench", "recommend", bench_json, "--target", "pico", "--max-drop", "100", code=1)
+    failed = edgecnn_here("bench", "recommend", bench_json, "--target", "pico", "--max-drop", "100", code=1)
     assert "it takes TFLite files" in failed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from PIL import Image
 from tiny_foreign import SIDE, probabilities_by_hand
 from typer.testing import CliRunner
@@ -53,7 +53,9 @@ def test_class_folders_give_an_accuracy(network: keras.Model, tmp_path: Path) ->
     network.save(tmp_path / "colours.keras")
     write_colours(tmp_path / "images", folders=True)
     words = ("export", "colours.keras", "--labels", ",".join(LABELS), "--preprocess", "caffe")
-    printed = edgecnn(*words, "--calibration-data", "images", "-f", "tflite-int8", "-f", "onnx-float32", cwd=tmp_path)
+    printed = edgecnn_here(
+        *words, "--calibration-data", "images", "-f", "tflite-int8", "-f", "onnx-float32", cwd=tmp_path
+    )
     assert "100.00" in printed
     run = RunFolder(tmp_path / "runs/colours")
     record = run.read_record()
@@ -83,7 +85,7 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     write_colours(tmp_path / "images", folders=False)
     (tmp_path / "labels.txt").write_text("\n".join(LABELS))
     words = ("export", "colours", "--labels", "labels.txt", "--preprocess", "caffe", "--calibration-data", "images")
-    printed = edgecnn(*words, "-f", "tflite-int8", "--output", "runs/mine", cwd=tmp_path)
+    printed = edgecnn_here(*words, "-f", "tflite-int8", "--output", "runs/mine", cwd=tmp_path)
     assert "accuracy %" not in printed
     assert "this is agreement with the float model, not accuracy" in printed
     run = RunFolder(tmp_path / "runs/mine")

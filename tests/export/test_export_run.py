@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 
 from edgecnn_export.export_run import export_run, require_all_kept
 from edgecnn_export.export_settings import ExportSettings
@@ -78,7 +78,7 @@ def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(r
         [
             keras.Input((28, 28, 1), name="pixels"),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3, strides=3, activation="elu"),
+            layers.Conv2D(4, 3, strides=3, activation="elu", name="first"),
             layers.Flatten(),
             layers.Dense(10, activation="softmax", name="probabilities"),
         ]
@@ -88,14 +88,14 @@ def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(r
     stale.parent.mkdir()
     stale.write_bytes(b"from an earlier export")
     formats = [word for name in ("tflite-float32", "tflite-int8", "onnx-int8") for word in ("--format", name)]
-    printed = edgecnn("export", run.path, *formats, "--max-drop", "100")
-    assert "digits_int8-mixed.tflite: in float32: conv2d (ELU), since" in printed
+    printed = edgecnn_here("export", run.path, *formats, "--max-drop", "100")
+    assert "digits_int8-mixed.tflite: in float32: first (ELU), since" in printed
     mixed = run.exported("int8-mixed", ".tflite")
-    assert Classifier.open(mixed).manifest.in_float == ("conv2d (ELU)",)
+    assert Classifier.open(mixed).manifest.in_float == ("first (ELU)",)
     assert mixed.exists()
     assert not stale.exists()
     # What is to be integers throughout, for processors that know no others, is refused.
-    printed = edgecnn("export", run.path, *formats, "--io", "int8", "--max-drop", "100", code=1)
+    printed = edgecnn_here("export", run.path, *formats, "--io", "int8", "--max-drop", "100", code=1)
     assert re.search(r"digits_int8-signed\.tflite +not made", printed)
     assert "digits_int8-signed.tflite: operators with an integer form expected, got ELU" in printed
     assert "export --int8, which leaves it in float32, or float16, or build the network without it" in printed
@@ -182,7 +182,7 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
 )
 def test_bad_input_is_a_plain_message_and_exit_2(run: RunFolder, damage, arguments, message: str) -> None:  # type: ignore[no-untyped-def]
     damage(run)
-    printed = edgecnn("export", run.path, *arguments, code=2)
+    printed = edgecnn_here("export", run.path, *arguments, code=2)
     assert message in printed
     assert "Traceback" not in printed
     assert not run.export.exists() or list(run.export.iterdir()) == []

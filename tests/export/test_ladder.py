@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn_here
 
 from edgecnn_export.ladder import neighbours
 from edgecnn_export.quantizable import Operator
@@ -34,7 +34,7 @@ def badly_scaled(trained_run: RunFolder, tmp_path: Path) -> RunFolder:
 
 @pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
 def test_a_network_that_plain_int8_destroys_is_repaired(badly_scaled: RunFolder, name: str) -> None:
-    printed = edgecnn("export", badly_scaled.path, "--format", name, "--max-drop", "0.5")
+    printed = edgecnn_here("export", badly_scaled.path, "--format", name, "--max-drop", "0.5")
     assert "plain int8 may lose too much; what was tried," in printed
     index = json.loads((badly_scaled.export / "export.json").read_text())
     (entry,) = index["files"]
@@ -62,13 +62,15 @@ def test_a_network_that_int8_keeps_climbs_no_further(exported_run: RunFolder) ->
 
 
 def test_what_is_calibrated_by_another_method_says_so(badly_scaled: RunFolder) -> None:
-    edgecnn("export", badly_scaled.path, "--format", "tflite-int8", "--calibration", "percentile", "--max-drop", "100")
+    edgecnn_here(
+        "export", badly_scaled.path, "--format", "tflite-int8", "--calibration", "percentile", "--max-drop", "100"
+    )
     index = json.loads((badly_scaled.export / "export.json").read_text())
     assert index["files"][0]["calibration"]["method"] == "percentile"
 
 
 def test_an_unknown_method_is_refused(trained_run: RunFolder) -> None:
-    printed = edgecnn("export", trained_run.path, "--int8", "--calibration", "average", code=2)
+    printed = edgecnn_here("export", trained_run.path, "--int8", "--calibration", "average", code=2)
     assert "calibration: minmax, percentile, entropy expected, got average" in printed
 
 

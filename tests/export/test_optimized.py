@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from conftest import edgecnn
+from conftest import edgecnn_here
 from numpy.typing import NDArray
 from tiny_runs import tiny_network, tiny_record
 
@@ -399,7 +399,7 @@ def test_the_twin_and_its_rewrites_compute_what_keras_computes(tmp_path: Path, n
     ],
 )
 def test_impossible_options_are_refused(trained_run: RunFolder, arguments: tuple[str, ...], message: str) -> None:
-    assert message in edgecnn("export", trained_run.path, *arguments, code=2)
+    assert message in edgecnn_here("export", trained_run.path, *arguments, code=2)
 
 
 def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from PIL import Image
 from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
@@ -185,7 +185,7 @@ def test_a_damaged_model(tmp_path: Path, run: RunFolder) -> None:
 
 def test_the_command(tmp_path: Path, class_folders: Path) -> None:
     model = tiny_onnx(tmp_path / "tiny.onnx")
-    text = edgecnn("evaluate", model, "--data", class_folders, "--output", "out", cwd=tmp_path)
+    text = edgecnn_here("evaluate", model, "--data", class_folders, "--output", "out", cwd=tmp_path)
     assert "bright     1.0000  0.6667  0.8000        3" in text
     assert "Accuracy 83.33% (95% interval 43.65% to 96.99%): 5 of 6 images, split all of set" in text
     document = json.loads(edgecnn("evaluate", model, "--data", class_folders, "--json", cwd=tmp_path))

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import hear_interrupts
+from conftest import edgecnn_here, hear_interrupts
 
 from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.run_folder import RunFolder
@@ -134,7 +134,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:
-    err = run("train", *arguments, code=2, cwd=tmp_path)
+    err = edgecnn_here("train", *arguments, code=2, cwd=tmp_path)
     assert message in err
     assert "Traceback" not in err
 
@@ -158,7 +158,7 @@ def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
     in_class_folders(digit_files, tmp_path / "digits")
     (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\n')
     options = ("--config", tmp_path / "short.toml", "--epochs", "1", "--data", "digits", "--output", "run")
-    document = json.loads(run("train", *options, "--json", cwd=tmp_path))
+    document = json.loads(edgecnn_here("train", *options, "--json", cwd=tmp_path))
     assert document["metrics"]["images"] == 10
     record = RunFolder(tmp_path / "run").read_record()
     assert record.input.shape == (24, 24, 3)
@@ -171,7 +171,7 @@ def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
     options = (
         "--backbone MobileNet --weights none --data digits --imgsz 32 --epochs 1 --unfreeze 3 --fine-tune-epochs 1"
     )
-    out = run("train", "transfer", *options.split(), "--output", "run", "--tensorboard", cwd=tmp_path)
+    out = edgecnn_here("train", "transfer", *options.split(), "--output", "run", "--tensorboard", cwd=tmp_path)
     assert "the top 3 layers of MobileNet are trained too: epochs 1, learning rate 1e-05" in out
     assert "epoch 2/2  loss " in out
     folder = RunFolder(tmp_path / "run")
@@ -188,7 +188,7 @@ def test_recipes_are_listed() -> None:
 
 
 def test_a_gpu_that_is_not_there_leaves_the_earlier_run(uninterrupted: Path, small_set: ImageSet) -> None:
-    err = run(*options(small_set, uninterrupted), "--overwrite", "--device", "gpu:97", code=2)
+    err = edgecnn_here(*options(small_set, uninterrupted), "--overwrite", "--device", "gpu:97", code=2)
     assert "got gpu:97; give another --device, or none; 'edgecnn doctor' shows" in err
     assert RunFolder(uninterrupted).record.exists()
 
@@ -197,5 +197,5 @@ def test_a_broken_tf_config_leaves_the_earlier_run(
     uninterrupted: Path, small_set: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TF_CONFIG", '{"cluster": {}}')
-    assert "error: TF_CONFIG: " in run(*options(small_set, uninterrupted), "--overwrite", code=2)
+    assert "error: TF_CONFIG: " in edgecnn_here(*options(small_set, uninterrupted), "--overwrite", code=2)
     assert RunFolder(uninterrupted).record.exists()

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from tiny_models import tiny_onnx
 from tiny_tflite import convolution
 
@@ -23,8 +23,8 @@ def model(tmp_path: Path) -> Path:
 
 
 def test_the_model_view_is_the_usual_one_and_fits_100_columns(model: Path) -> None:
-    shown = edgecnn("inspect", model, "--tensors")
-    assert shown == edgecnn("inspect", "model", model, "--tensors")
+    shown = edgecnn_here("inspect", model, "--tensors")
+    assert shown == edgecnn_here("inspect", "model", model, "--tensors")
     for expected in (
         "pixels 1x8x8x2 int8, scale 0.1, zero point 0",
         "3,024 multiply-accumulates",
@@ -42,7 +42,7 @@ def test_the_model_view_is_the_usual_one_and_fits_100_columns(model: Path) -> No
 
 def test_what_is_in_the_way_stands_with_what_removes_it(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "parts_float32.onnx")
-    shown = " ".join(edgecnn("inspect", "-t", "tflite-micro", "-t", "onnxruntime", path).split())
+    shown = " ".join(edgecnn_here("inspect", "-t", "tflite-micro", "-t", "onnxruntime", path).split())
     assert "tflite-micro: it takes TFLite files -> use the .tflite file of the same run" in shown
     assert "edgecnn export RUN --format tflite-int8" in shown
     assert "opens it" in shown
@@ -71,14 +71,14 @@ def test_json_is_one_document_with_everything(model: Path) -> None:
     ],
 )
 def test_wrong_use_is_a_plain_message_and_exit_2(arguments: tuple[str, ...], message: str, model: Path) -> None:
-    printed = edgecnn("inspect", *(str(model) if word == "MODEL" else word for word in arguments), code=2)
+    printed = edgecnn_here("inspect", *(str(model) if word == "MODEL" else word for word in arguments), code=2)
     assert message in printed
     assert "Traceback" not in printed
 
 
 def test_help_is_that_of_the_usual_view() -> None:
     for arguments in ((), ("--help",), ("model", "--help")):
-        assert "--target" in edgecnn("inspect", *arguments)
+        assert "--target" in edgecnn_here("inspect", *arguments)
 
 
 def test_inspecting_loads_no_training_framework(model: Path) -> None:

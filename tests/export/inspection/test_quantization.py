@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from PIL import Image
 
 from edgecnn_runtime.run_folder import RunFolder
@@ -33,7 +33,7 @@ def test_every_operator_is_told(exported_run: RunFolder) -> None:
 
 def test_a_file_stands_for_its_run(exported_run: RunFolder) -> None:
     file = exported_run.exported("int8", ".tflite")
-    printed = edgecnn("inspect", "quantization", file, "--images", "10")
+    printed = edgecnn_here("inspect", "quantization", file, "--images", "10")
     assert "rounded weights alone" in printed
 
 
@@ -49,6 +49,6 @@ def test_bad_input_is_a_plain_message(
     exported_run: RunFolder, arguments: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     words = [str(exported_run.path) if word == "RUN" else word for word in arguments]
-    printed = edgecnn("inspect", "quantization", *words, code=2, cwd=tmp_path)
+    printed = edgecnn_here("inspect", "quantization", *words, code=2, cwd=tmp_path)
     assert message in printed
     assert "Traceback" not in printed

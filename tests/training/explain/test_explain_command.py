@@ -3,7 +3,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here
 from PIL import Image
 from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
@@ -86,7 +86,7 @@ def test_the_command(photo: Path, tmp_path: Path) -> None:
 
 
 def test_the_command_with_a_kernel(photo: Path, tmp_path: Path) -> None:
-    edgecnn("explain", photo, "--kernel", SOBEL, "--padding", "same", "--pool", "3", cwd=tmp_path)
+    edgecnn_here("explain", photo, "--kernel", SOBEL, "--padding", "same", "--pool", "3", cwd=tmp_path)
     assert (tmp_path / "explain" / "photo" / "sliding_window.png").exists()
 
 
@@ -99,4 +99,4 @@ def test_the_command_with_a_kernel(photo: Path, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage(photo: Path, options: list[str], message: str) -> None:
-    assert message in edgecnn("explain", photo, *options, code=2)
+    assert message in edgecnn_here("explain", photo, *options, code=2)
