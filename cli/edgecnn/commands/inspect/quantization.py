@@ -1,5 +1,6 @@
 """`edgecnn inspect quantization RUN`: where int8 loses accuracy."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,16 +105,21 @@ def _document(loss: "QuantizationLoss", figure: Path) -> dict[str, Any]:
                 "tensor": entry.operator.output,
                 "bits": entry.bits,
                 "scale": entry.scale,
-                "low": entry.low,
-                "high": entry.high,
+                "low": _finite(entry.low),
+                "high": _finite(entry.high),
                 "saturated": entry.saturated,
-                # JSON knows no infinity: null where nothing was lost, or nothing was there.
-                "signal_to_noise_db": entry.signal_to_noise if abs(entry.signal_to_noise) < float("inf") else None,
+                # None where nothing was lost, or nothing was there.
+                "signal_to_noise_db": _finite(entry.signal_to_noise),
                 "regained_points": entry.regained,
             }
             for entry in loss.operators
         ],
     }
+
+
+def _finite(value: float) -> float | None:
+    """Return a number as JSON can say it, which knows no infinity and no NaN."""
+    return value if math.isfinite(value) else None
 
 
 def _parity(parity: "Parity") -> dict[str, float]:
