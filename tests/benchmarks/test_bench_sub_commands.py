@@ -116,6 +116,8 @@ def test_target_rules_out_what_it_cannot_run(tiny_run: RunFolder, tiny_result: B
     bench_json = tiny_run.bench / "bench.json"
     failed = edgecnn_here("bench", "recommend", bench_json, "--target", "pico", "--max-drop", "100", code=1)
     assert "it takes TFLite files" in failed
+    printed = edgecnn_here("bench", "recommend", bench_json, "--target", "pi4", "--max-drop", "100")
+    assert f"'edgecnn bench {tiny_run.path} --host" in " ".join(printed.split())
 
 
 def test_damaged_documents_are_refused_without_a_traceback(tmp_path: Path) -> None:

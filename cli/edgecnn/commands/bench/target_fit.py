@@ -41,15 +41,16 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
     from edgecnn_runtime.native_output import native_output_kept
 
     check_targets([target])
-    # `run` may be a bench.json, which stands in bench/ of its run, or in bench/HOST/.
-    folders = [RunFolder(place).export for place in (run, *result.folder.resolve().parents[:2])]
+    # A bench.json stands in bench/ of its run, or in bench/HOST/.
+    places = (RunFolder(place) for place in (run, *result.folder.resolve().parents[:2]))
+    folder = next((place for place in places if place.export.is_dir()), RunFolder(run))
     unfit, remarks = {}, {}
     for name in dict.fromkeys(row.file for row in result.rows if row.is_file):
-        path = next((folder / name for folder in folders if (folder / name).is_file()), None)
-        if path is None:
+        path = folder.export / name
+        if not path.is_file():
             raise InputError(
-                f"--target: a run folder with its model files expected, no {folders[0] / name}; "
-                "'edgecnn bench RUN' without --output leaves its result there"
+                f"--target: a run folder with its model files expected, got {folder.path}, which has no export/{name}; "
+                "'edgecnn bench RUN' without --output leaves its result in the run"
             )
         with native_output_kept():
             (verdict,) = judge(inspect_model(path), [target])
@@ -61,5 +62,5 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
         unfit,
         remarks,
         f"Speeds are those of {result.machine.cpu}, where 'edgecnn bench' ran; on {target} their order may be another. "
-        f"Where SSH reaches it, 'edgecnn bench {run} --host USER@HOST' measures there.",
+        f"Where SSH reaches it, 'edgecnn bench {folder.path} --host USER@HOST' measures there.",
     )
