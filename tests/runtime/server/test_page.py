@@ -18,6 +18,7 @@ from edgecnn_runtime.server.page import page
 
 LABEL = "document.getElementById('label').textContent"
 STATE = "document.getElementById('state').textContent"
+FIGURES = "document.getElementById('figures').innerText"
 OPEN = "!document.getElementById('columns').hidden"
 
 
@@ -66,7 +67,7 @@ def test_a_picture_is_dropped_and_the_label_appears(browser: Browser, address: A
     ]  # fmt: skip
     widths = "[...document.querySelectorAll('#bars i')].map(bar => bar.style.width)"
     assert tab.evaluate(widths) == ["100%", "0%", "0%", "0%"]
-    figures = tab.evaluate("document.getElementById('figures').innerText")
+    figures = tab.evaluate(FIGURES)
     assert re.fullmatch(r"Inference\n[\d.]+ ms\nDecoding\n[\d.]+ ms\nRound trip\n[\d.]+ ms", figures)
     assert tab.evaluate("document.querySelectorAll('#list li').length") == 2
     tab.evaluate("document.querySelectorAll('#list button')[1].click()")
@@ -109,11 +110,31 @@ def test_the_browsers_own_camera_by_the_keyboard(browser: Browser, address: Addr
     assert tab.evaluate("document.activeElement.textContent") == "Use this browser's camera"
     tab.press("Enter", 13)
     tab.wait_for(f"{STATE} === 'Live' && document.querySelectorAll('#bars li').length === 4")
-    tab.wait_for("document.getElementById('figures').innerText.includes('Frames a second')")
+    tab.wait_for(f"{FIGURES}.includes('Frames a second')")
     assert tab.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
     tab.press("Enter", 13)
     tab.wait_for(f"{STATE} === 'Ready' && document.getElementById('video').hidden")
     nothing_leaves(tab, address)
+
+
+def test_the_first_frame_shows_its_figures(browser: Browser) -> None:
+    camera = FakeCamera()
+    capture = NewestFrames(camera.open, "door", retry_first=0.01, retry_longest=0.02)
+    with running(a_service(capture=capture)) as address:
+        tab = browser.new_page()
+        # As on a machine so fast that everything happens in the page's first millisecond.
+        tab.call("Page.addScriptToEvaluateOnNewDocument", source="performance.now = () => 1")
+        tab.open(address.url)
+        camera.show(np.full((48, 64, 3), 250, np.uint8))
+        tab.wait_for(f"{LABEL} === 'white'")
+        assert "Frames dropped" in tab.evaluate(FIGURES)
+        camera.unplug()
+        tab.wait_for(f"{STATE} === 'Camera lost'")
+        assert tab.evaluate(FIGURES) == ""
+        camera.plug()
+        camera.show(np.full((48, 64, 3), 100, np.uint8))
+        tab.wait_for(f"{LABEL} === 'dark'")
+        assert "Frames dropped" in tab.evaluate(FIGURES)
 
 
 def test_the_stream_moves(browser: Browser) -> None:
@@ -133,7 +154,7 @@ def test_the_stream_moves(browser: Browser) -> None:
             tab.wait_for(f"{LABEL} === '{label}' && Math.abs({picture} - {value}) < 4")
         assert tab.evaluate(STATE) == "Live"
         tab.wait_for("document.getElementById('spoken').textContent === 'black, 100 %'")
-        assert "Frames dropped" in tab.evaluate("document.getElementById('figures').innerText")
+        assert "Frames dropped" in tab.evaluate(FIGURES)
         assert tab.evaluate("document.getElementById('tools').hidden")
         camera.unplug()
         tab.wait_for(f"{STATE} === 'Camera lost'")

@@ -100,7 +100,7 @@ function showBars(top) {
   });
 }
 
-let lastFigures = 0;
+let lastFigures = -Infinity; // the first ones are shown at once
 function showFigures(figures, always) {
   if (!always && performance.now() - lastFigures < FIGURES_EVERY) return;
   lastFigures = performance.now();
@@ -121,6 +121,7 @@ function showNothingNow(why) {
   at("sure").textContent = why;
   at("bars").replaceChildren();
   at("figures").replaceChildren();
+  lastFigures = -Infinity;
   speak(why, why);
 }
 
