@@ -18,6 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn_export.activation_statistics import Statistics
 from edgecnn_export.bias_correction import correct_biases
+from edgecnn_export.integer_activations import make_integer
 from edgecnn_export.quantizable import Operator, tail
 from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite_graph import TFLiteGraph
@@ -28,7 +29,7 @@ _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "AD
 
 
 def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: int = 8) -> tuple[Operator, ...]:
-    """Return the operators that LiteRT's quantizer leaves in float32 whatever it is told, LEAKY_RELU among them.
+    """Return the operators that stay float32 whatever LiteRT's quantizer is told, PRELU among them.
 
     With the others that the same layer was made of: of a SELU half of which was rounded to 8 bits a network on digits
     lost 3.6 points, of one in float32 0.1.
@@ -87,7 +88,7 @@ def quantize(
     if not signed:
         recipe.take_bytes()
         recipe.give_float(_pattern(graph.operators[-1]))
-    return recipe.quantize(statistics, in_float)
+    return recipe.quantize(statistics, in_float, integers_only=signed)
 
 
 def quantize_int16x8(
@@ -158,14 +159,15 @@ class _Recipe:
             pattern, self._types.TFLOperationName.OUTPUT, algorithm_key=self._none
         )
 
-    def quantize(self, statistics: Statistics, in_float: Collection[Operator]) -> bytes:
-        model = self.quantized(statistics)
-        _require_integer(model, {operator.output for operator in in_float})
+    def quantize(self, statistics: Statistics, in_float: Collection[Operator], *, integers_only: bool = False) -> bytes:
+        stay = {operator.output for operator in in_float}
+        model = self.quantized(statistics, stay, integers_only=integers_only)
+        _require_integer(model, stay)
         _scale_freely(model)
         # With the weights inside the flatbuffer, where every interpreter looks for them.
         return pack(model)
 
-    def quantized(self, statistics: Statistics) -> Any:
+    def quantized(self, statistics: Statistics, in_float: Collection[str] = (), *, integers_only: bool = False) -> Any:
         """Return the `ModelT` of the schema, in which an operator without an integer form is as it was."""
         limits = {
             name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
@@ -175,7 +177,9 @@ class _Recipe:
             # The quantizer reads the tensors' names from an interpreter that keeps all tensors.
             warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
             done = self._quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
-        return unpack(bytes(done.quantized_model))
+        model = unpack(bytes(done.quantized_model))
+        make_integer(model, statistics.ranges, integers_only=integers_only, but=in_float)
+        return model
 
 
 def _scale_freely(model: Any) -> None:

@@ -52,10 +52,12 @@ class QuantizableGraph(Protocol):
 
 
 def names(graph: QuantizableGraph, operators: Collection[Operator]) -> tuple[str, ...]:
-    """Name some operators by their layers, with the kind where the weights of the layer are not among them."""
+    """Name some operators by their layers, with the kinds where the weights of the layer are not among them."""
     others = {operator.label for operator in graph.operators if operator.weighted and operator not in operators}
-    named = (f"{each.label} ({each.kind})" if each.label in others else each.label for each in operators)
-    return tuple(dict.fromkeys(named))
+    kinds: dict[str, dict[str, None]] = {}
+    for operator in operators:
+        kinds.setdefault(operator.label, {})[operator.kind] = None
+    return tuple(f"{label} ({', '.join(those)})" if label in others else label for label, those in kinds.items())
 
 
 def tail(graph: QuantizableGraph) -> tuple[Operator, ...]:

@@ -69,7 +69,10 @@ def by_kind(operators: Iterable[Operator]) -> list[tuple[Operator, ...]]:
 def to_int8(model: InspectedModel) -> str:
     """Say how one comes by the full-integer TFLite file of this model, its input and output included."""
     if model.manifest is not None and model.manifest.in_float:
-        return "have all of it in int8 (a larger --max-drop, or a network without layers that have no integer form)"
+        return (
+            "have all of it in int8 ('--io int8' or a larger --max-drop, or a network without layers that have no "
+            "integer form)"
+        )
     if not model.computes_in_float:
         if model.manifest is not None:
             return "take 8-bit input and output ('edgecnn export RUN --int8 --io int8')"
