@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.calibration import CalibrationMethod
-from edgecnn_export.quantizable import QuantizableGraph
-from edgecnn_runtime.errors import MissingExtraError
+from edgecnn_export.quantizable import Operator, QuantizableGraph
+from edgecnn_runtime.errors import GateError, MissingExtraError
 
 # Of a tensor's name: lowest and highest value.
 Ranges = Mapping[str, tuple[float, float]]
@@ -32,7 +32,7 @@ _DIFFERENT = 0.4
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the input and of every operator's output, by the tensor's name."""
+    """Of the input and of every operator's outputs, by the tensor's name."""
 
     ranges: Ranges
     # Over images and positions, (channels,), for the inputs of operators with weights.
@@ -62,6 +62,23 @@ def _difference(first: tuple[float, float], second: tuple[float, float]) -> floa
     widths = sorted((first[1] - first[0], second[1] - second[0]))
     # The exponential inside an ELU may be infinite where nobody looks at it.
     return 1 - widths[0] / widths[1] if 0 < widths[1] < math.inf else 0.0
+
+
+def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[Operator, ...]:
+    """Return the operators that meet numbers on the images that are not finite, as the exponential inside a SELU may.
+
+    Raises:
+        GateError: one of them has weights.
+    """
+    infinite = {name for name, limits in statistics.ranges.items() if not np.isfinite(limits).all()}
+    found = tuple(each for each in graph.operators if infinite.intersection((*each.inputs, *each.outputs)))
+    for operator in found:
+        if operator.weighted:
+            raise GateError(
+                f"activations that are finite numbers expected, got others on the calibration images at "
+                f"{operator.label} ({operator.kind}); the network divides by zero, or its numbers grow too large"
+            )
+    return found
 
 
 def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], method: CalibrationMethod) -> Statistics:
@@ -105,7 +122,7 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
 def _of_black_and_white(graph: QuantizableGraph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
     """Tell the ranges of the input, and of what is made of it before it meets weights."""
     front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
-    names = [graph.pixels, *(operator.output for operator in front)]
+    names = [graph.pixels, *(name for operator in front for name in operator.outputs)]
     both = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for activations in graph.activations(both):

@@ -18,13 +18,14 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
+from edgecnn_export.apart import infer_apart
 from edgecnn_export.bare_network import bare_network
 from edgecnn_export.export_index import ExportedFile, record_c_source
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
 from edgecnn_export.micro_operators import resolver_methods
 from edgecnn_export.tflite_flatbuffer import operator_names, unpack
 from edgecnn_runtime import whole_files
-from edgecnn_runtime.backends.litert import LiteRTBackend, pixel_values, read_associated_file
+from edgecnn_runtime.backends.litert import pixel_values, read_associated_file
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
@@ -156,7 +157,7 @@ def _golden_probabilities(model: Path, network: bytes, manifest: Manifest) -> ND
         draft = Path(folder) / "bare.tflite"
         draft.write_bytes(network)
         try:
-            expected, found = (LiteRTBackend(path, reference=True).infer(images) for path in (model, draft))
+            expected, found = (infer_apart(path, images, reference=True) for path in (model, draft))
         except ModelError as error:
             # XNNPACK runs networks with scales so small that an integer multiplier cannot hold their ratio.
             raise GateError(

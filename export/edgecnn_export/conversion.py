@@ -74,6 +74,6 @@ def _int16x8(
     return Made(
         content,
         replace(chosen.record, method=str(method)),
-        warning=statistics.disagreement(unused=[operator.output for operator in floats]),
+        warning=statistics.disagreement(unused=[name for operator in floats for name in operator.outputs]),
         in_float=names(graph, floats),
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgecnn_export.apart import infer_apart
 from edgecnn_export.conversion import Made
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
@@ -39,7 +40,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
         Its entry; with a `failure`, and no file left behind, where it lost more or is not the same when opened again.
 
     Raises:
-        ModelError: the interpreter does not take it.
+        ModelError: the interpreter does not take it, or crashes.
     """
     target, stale = source.target(fmt, mixed=bool(made.in_float)), source.target(fmt, mixed=not made.in_float)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
@@ -47,6 +48,8 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
         content = made.content
         arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
         draft.write_bytes(content)
+        if not made.rungs:  # else it has run
+            infer_apart(draft, np.asarray(source.test.images[:1]))
         with native_output_kept():
             backend = open_backend(draft)
         probabilities = infer_on_all_cores(backend, np.asarray(source.test.images))

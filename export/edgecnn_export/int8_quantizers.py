@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.activation_statistics import Statistics, measure_statistics, only_in_float
+from edgecnn_export.apart import infer_apart
 from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.quantizable import Operator
@@ -50,8 +51,11 @@ class TFLiteQuantizer:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
         from edgecnn_export.int8_tflite import without_integer_form
 
+        if self.signed:
+            only_in_float(self.graph, statistics)
+            return ()
         with told_by_converter():
-            return () if self.signed else without_integer_form(self.graph, statistics)
+            return without_integer_form(self.graph, statistics)
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
@@ -62,9 +66,9 @@ class TFLiteQuantizer:
                 self.graph, statistics, signed=self.signed, in_float=in_float, biases_learnt=self.biases_learnt
             )
 
-    def opened(self, content: bytes) -> contextlib.AbstractContextManager[Backend]:
+    def opened(self, content: bytes, *, first: bool = False) -> contextlib.AbstractContextManager[Backend]:
         """Open a file in the runtime, while a block runs."""
-        return opened(content, ".tflite")
+        return opened(content, ".tflite", tried_on=self.learning.calibration[:1] if first else None)
 
     def trained_on(self) -> bytes:
         """Return the file of the weights that came back from quantization-aware training."""
@@ -86,9 +90,8 @@ class OnnxQuantizer:
         return self.converted.quantizable_onnx
 
     def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
-        """Return nothing: ONNX Runtime quantizes what lies around an operator and leaves it alone."""
-        del statistics
-        return ()
+        """Return what only float32 can show; where ONNX Runtime has no integer form, it leaves an operator alone."""
+        return only_in_float(self.graph, statistics)
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
@@ -106,9 +109,9 @@ class OnnxQuantizer:
                 )
             )
 
-    def opened(self, content: bytes) -> contextlib.AbstractContextManager[Backend]:
+    def opened(self, content: bytes, *, first: bool = False) -> contextlib.AbstractContextManager[Backend]:
         """Open a file in the runtime, while a block runs."""
-        return opened(content, ".onnx")
+        return opened(content, ".onnx", tried_on=self.learning.calibration[:1] if first else None)
 
     def trained_on(self) -> bytes:
         """Return the file of the weights that came back from quantization-aware training."""
@@ -124,15 +127,22 @@ def _with_new_weights(quantizer: TFLiteQuantizer | OnnxQuantizer, done: "Optimiz
 
 
 @contextlib.contextmanager
-def opened(content: bytes, suffix: str) -> Iterator[Backend]:
+def opened(content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
     """Open the content of a model file in the runtime, while the block runs.
 
+    Args:
+        content: of the file.
+        suffix: `.tflite` or `.onnx`.
+        tried_on: images that a process of its own runs before, `(N, height, width, channels)`.
+
     Raises:
-        ModelError: the interpreter does not take it.
+        ModelError: the interpreter does not take it, or crashes.
     """
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
+        if tried_on is not None:
+            infer_apart(path, tried_on)
         with native_output_kept():
             backend = open_backend(path)
         yield backend

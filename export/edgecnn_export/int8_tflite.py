@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn_export.activation_statistics import Statistics
+from edgecnn_export.activation_statistics import Statistics, only_in_float
 from edgecnn_export.bias_correction import correct_biases
-from edgecnn_export.integer_activations import make_integer
+from edgecnn_export.integer_operators import make_integer
 from edgecnn_export.quantizable import Operator, tail
 from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite_graph import TFLiteGraph
@@ -40,17 +40,23 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: in
         bits: of the activations, 8 or 16.
 
     Raises:
+        GateError: an operator with weights meets numbers on the images that are not finite.
         MissingExtraError: the quantizer is not installed.
     """
-    recipe = _Recipe(graph.content)
-    recipe.activations(".*", bits=bits)
-    stayed = {name for _, name in _in_float32(recipe.quantized(statistics))}
-    layers = {operator.label for operator in graph.operators if operator.output in stayed}
-    return tuple(
-        operator
-        for operator in graph.operators
-        if operator.output in stayed or (operator.label in layers and not operator.weighted)
-    )
+    floats = only_in_float(graph, statistics)
+    while True:
+        recipe = _eight_bits(graph, floats, signed=False) if bits == 8 else _sixteen_bits(graph, floats)
+        stayed = {name for _, name in _in_float32(recipe.quantized(statistics, floats))}
+        layers = {operator.label for operator in graph.operators if operator.output in stayed}
+        found = tuple(
+            operator
+            for operator in graph.operators
+            if operator.output in stayed or (operator.label in layers and not operator.weighted)
+        )
+        if found == floats:
+            return floats
+        # What lies between these may not be what an integer kernel takes any more.
+        floats = found
 
 
 def quantize(
@@ -79,16 +85,7 @@ def quantize(
         MissingExtraError: the quantizer is not installed.
     """
     corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    recipe = _Recipe(corrected.content)
-    recipe.activations(".*", bits=8)
-    for operator in _tail_of_sixteen(graph):
-        recipe.activations(_pattern(operator), bits=16)
-    for operator in in_float:
-        recipe.keep_float(_pattern(operator))
-    if not signed:
-        recipe.take_bytes()
-        recipe.give_float(_pattern(graph.operators[-1]))
-    return recipe.quantize(statistics, in_float, integers_only=signed)
+    return _eight_bits(corrected, in_float, signed=signed).quantize(statistics, in_float, integers_only=signed)
 
 
 def quantize_int16x8(
@@ -114,13 +111,30 @@ def quantize_int16x8(
         MissingExtraError: the quantizer is not installed.
     """
     corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    recipe = _Recipe(corrected.content)
+    return _sixteen_bits(corrected, in_float).quantize(statistics, in_float)
+
+
+def _eight_bits(graph: TFLiteGraph, in_float: Collection[Operator], *, signed: bool) -> "_Recipe":
+    recipe = _Recipe(graph.content)
+    recipe.activations(".*", bits=8)
+    for operator in _tail_of_sixteen(graph):
+        recipe.activations(_pattern(operator), bits=16)
+    for operator in in_float:
+        recipe.keep_float(_pattern(operator))
+    if not signed:
+        recipe.take_bytes()
+        recipe.give_float(_pattern(graph.operators[-1]))
+    return recipe
+
+
+def _sixteen_bits(graph: TFLiteGraph, in_float: Collection[Operator]) -> "_Recipe":
+    recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=16)
     for operator in in_float:
         recipe.keep_float(_pattern(operator))
     recipe.take_float()
     recipe.give_float(_pattern(graph.operators[-1]))
-    return recipe.quantize(statistics, in_float)
+    return recipe
 
 
 class _Recipe:
@@ -160,14 +174,13 @@ class _Recipe:
         )
 
     def quantize(self, statistics: Statistics, in_float: Collection[Operator], *, integers_only: bool = False) -> bytes:
-        stay = {operator.output for operator in in_float}
-        model = self.quantized(statistics, stay, integers_only=integers_only)
-        _require_integer(model, stay)
+        model = self.quantized(statistics, in_float, integers_only=integers_only)
+        _require_integer(model, {operator.output for operator in in_float})
         _scale_freely(model)
         # With the weights inside the flatbuffer, where every interpreter looks for them.
         return pack(model)
 
-    def quantized(self, statistics: Statistics, in_float: Collection[str] = (), *, integers_only: bool = False) -> Any:
+    def quantized(self, statistics: Statistics, in_float: Collection[Operator], *, integers_only: bool = False) -> Any:
         """Return the `ModelT` of the schema, in which an operator without an integer form is as it was."""
         limits = {
             name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
@@ -178,7 +191,8 @@ class _Recipe:
             warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
             done = self._quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
         model = unpack(bytes(done.quantized_model))
-        make_integer(model, statistics.ranges, integers_only=integers_only, but=in_float)
+        but = {operator.output for operator in in_float}
+        make_integer(model, statistics.ranges, integers_only=integers_only, but=but)
         return model
 
 
@@ -195,8 +209,8 @@ def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[Operator, ...]:
 
 
 def _pattern(operator: Operator) -> str:
-    """Match the output of one operator and nothing else."""
-    return f"^{re.escape(operator.output)};?$"
+    """Match the outputs of one operator, as the quantizer writes them, and nothing else."""
+    return f"^{re.escape(';'.join(operator.outputs))};?$"
 
 
 def _require_integer(model: Any, in_float: Collection[str]) -> None:

@@ -50,11 +50,11 @@ class Quantizer(Protocol):
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for the operators named."""
 
-    def opened(self, content: bytes) -> contextlib.AbstractContextManager[Backend]:
-        """Open a file in the runtime, while a block runs.
+    def opened(self, content: bytes, *, first: bool = False) -> contextlib.AbstractContextManager[Backend]:
+        """Open a file in the runtime, while a block runs; the first of its kind after a process of its own ran it.
 
         Raises:
-            ModelError: the interpreter does not take it.
+            ModelError: the interpreter does not take it, or crashes on the first.
         """
 
     def trained_on(self) -> bytes:
@@ -183,7 +183,7 @@ def climb(
             skipped.append(way)
             continue
         try:
-            with quantizer.opened(way.content) as backend:
+            with quantizer.opened(way.content, first=not tried) as backend:
                 rung = _measure(way, backend, material, names(quantizer.graph, way.in_float))
         except ModelError as error:
             skipped.append(Skipped(way.name, str(error)))
@@ -242,7 +242,7 @@ def _ways(
     chosen, record = material.chosen.images, dataclasses.replace(material.chosen.record, method=str(method))
     plain = measure_statistics(graph, chosen, method)
     floats = tuple(quantizer.without_integer_form(plain))
-    warning = plain.disagreement(unused=[operator.output for operator in floats])
+    warning = plain.disagreement(unused=[name for operator in floats for name in operator.outputs])
     name = f"int8, {method}, {len(chosen)} images"
     yield _Way(name, quantizer.file(plain, floats), record, floats, warning)
     if material.changed is not None:

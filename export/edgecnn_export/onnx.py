@@ -1,6 +1,9 @@
 """Keras to ONNX, one function for every scheme."""
 
+import contextlib
+import logging
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 from numpy.typing import NDArray
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edgecnn_export.activation_statistics import measure_statistics
 from edgecnn_export.calibration import CalibrationMethod
@@ -56,29 +60,58 @@ def checked(model: onnx.ModelProto) -> bytes:
 
 
 def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
-    """Convert to float32, through a function, since tf2onnx's `from_keras` fails with Keras 3.
+    """Convert to float32, through a frozen graph.
+
+    tf2onnx's `from_keras` fails with Keras 3, and its `from_function` makes inputs of what a layer holds beside its
+    weights, such as the mean of a Normalization.
 
     Pixels come channels last and ONNX computes channels first, so colour costs one Transpose, at the front, where a
     grey image costs a Reshape. The converter adds none where nothing else needs one, and that in front of a flattening
     layer is folded into the weights behind it.
     """
     graph = deployment_graph(model, batch=None)
-    signature = [tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="pixels")]
-
-    def probabilities(pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"probabilities": graph(pixels, training=False)}
-
-    converted, _ = tf2onnx.convert.from_function(
-        tf.function(probabilities, input_signature=signature),
-        input_signature=signature,
-        opset=opset,
-        custom_op_handlers={"Erfc": (_erfc, [])},
-    )
+    with _plainly_traced():
+        pixels = tf.TensorSpec(graph.inputs[0].shape, tf.float32, name="pixels")
+        traced = tf.function(lambda pixels: graph(pixels, training=False)).get_concrete_function(pixels)
+        frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False, aggressive_inlining=True)
+    output = frozen.outputs[0].name
+    with _quiet():
+        converted, _ = tf2onnx.convert.from_graph_def(
+            frozen.graph.as_graph_def(add_shapes=True),
+            input_names=["pixels:0"],
+            output_names=[output],
+            tensors_to_rename={"pixels:0": "pixels", output: "probabilities"},
+            opset=opset,
+            custom_op_handlers={"Erfc": (_erfc, []), "Expm1": (_expm1, [])},
+        )
     flatten_channels_first(converted)
     for tensor in (converted.graph.input[0], converted.graph.output[0]):
         tensor.type.tensor_type.shape.dim[0].dim_param = "N"
     name_by_layer(converted)
     return converted
+
+
+@contextlib.contextmanager
+def _plainly_traced() -> Iterator[None]:
+    """Trace functions within functions as if they were not: Keras has one around each grouped convolution."""
+    before = tf.config.functions_run_eagerly()
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(before)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep tf2onnx's log; what it has to say comes as an error."""
+    log = logging.getLogger("tf2onnx")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
@@ -92,6 +125,17 @@ def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
     context.make_node("Sub", [one, erf], name=name, outputs=[output], **about)
 
 
+def _expm1(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
+    """Write expm1(x), of which Keras makes CELU, as exp(x) - 1."""
+    del arguments
+    source, output = node.input[0], node.output[0]
+    about = {"shapes": [context.get_shape(output)], "dtypes": [context.get_dtype(output)]}
+    context.remove_node(name)
+    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
+    exp = context.make_node("Exp", [source], **about).output[0]
+    context.make_node("Sub", [exp, one], name=name, outputs=[output], **about)
+
+
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Return the model in float16, but for its input and output."""
     try:
@@ -100,6 +144,10 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     except ImportError as error:
         raise MissingExtraError("float16 ONNX", package="onnxruntime", extra="onnx") from error
     halved = OnnxModel(convert_float_to_float16(model, keep_io_types=True))
+    # Where two operators that stay float32 read one tensor, it is cast twice, to the same name.
+    once = {node.SerializeToString(): node for node in halved.model.graph.node}
+    del halved.model.graph.node[:]
+    halved.model.graph.node.extend(once.values())
     # The casts at the input are appended behind their consumers; the checker wants them in order.
     halved.topological_sort(is_deterministic=True)
     return halved.model

@@ -40,7 +40,7 @@ class OnnxGraph:
         observed = onnx.ModelProto()
         observed.CopyFrom(self.model)
         seen = {output.name for output in observed.graph.output}
-        names = [operator.output for operator in self.operators]
+        names = [name for operator in self.operators for name in operator.outputs]
         observed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in seen)
         options = onnxruntime.SessionOptions()
         # What is observed is to be computed as it stands.
@@ -104,7 +104,7 @@ class OnnxGraph:
                 kind=node.op_type,
                 label=layer_of(node.output[0]),
                 inputs=tuple(name for name in node.input if name and name not in self._constants),
-                output=node.output[0],
+                outputs=tuple(name for name in node.output if name),
                 weighted=weighted,
                 depthwise=depthwise,
             )

@@ -15,9 +15,14 @@ class Operator:
     kind: str  # as the format calls it: CONV_2D, Conv
     label: str  # for people: the layer that it was made of
     inputs: tuple[str, ...]  # activations only
-    output: str
+    outputs: tuple[str, ...]
     weighted: bool = False  # its weights are quantized, one scale an output channel
     depthwise: bool = False  # each output channel reads one input channel
+
+    @property
+    def output(self) -> str:
+        """The first output; only operators that split have more."""
+        return self.outputs[0]
 
 
 class QuantizableGraph(Protocol):
@@ -35,7 +40,7 @@ class QuantizableGraph(Protocol):
         """Run images `(N, height, width, channels)`, 0…255, one by one.
 
         Yields:
-            For each image the input and the output of every operator, by name, `(1, …, channels)`; valid until the
+            For each image the input and the outputs of every operator, by name, `(1, …, channels)`; valid until the
             next image.
         """
 

@@ -46,7 +46,7 @@ class TFLiteGraph:
             )
             interpreter.allocate_tensors()
         numbers = {details["name"]: details["index"] for details in interpreter.get_tensor_details()}
-        names = [self.pixels, *(operator.output for operator in self.operators)]
+        names = [self.pixels, *(name for operator in self.operators for name in operator.outputs)]
         for image in images:
             interpreter.set_tensor(numbers[self.pixels], image[np.newaxis].astype(np.float32))
             interpreter.invoke()
@@ -97,13 +97,13 @@ class TFLiteGraph:
             kind = operator_name(self._model, operator)
             inputs = [int(number) for number in operator.inputs if number >= 0]
             weighted = kind in _CHANNEL_AXIS and self._is_constant(inputs[1])
-            output = self._graph.tensors[operator.outputs[0]].name.decode()
+            outputs = tuple(self._graph.tensors[number].name.decode() for number in operator.outputs)
             computed = tuple(
                 self._graph.tensors[number].name.decode()
                 for number in inputs
                 if not self._is_constant(number) and self._graph.tensors[number].type == schema.TensorType.FLOAT32
             )
-            described = Operator(kind, _label(output), computed, output, weighted, kind.startswith("DEPTHWISE"))
+            described = Operator(kind, _label(outputs[0]), computed, outputs, weighted, kind.startswith("DEPTHWISE"))
             constants[described] = (
                 inputs[1] if weighted else -1,
                 inputs[2] if weighted and len(inputs) > 2 and self._is_constant(inputs[2]) else None,

@@ -84,17 +84,21 @@ def test_impossible_networks_are_refused() -> None:
 
 
 @pytest.mark.slow
-def test_mobilenet_v2_on_the_command_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["MobileNetV2", "MobileNetV3Small", "EfficientNetB0", "EfficientNetV2B0", "ConvNeXtTiny", "DenseNet121"]
+)
+def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
     photos = write_folder(tmp_path / "photos", count=20, side=100)
-    words = ("export", "--application", "MobileNetV2", "--weights", "none", "--imgsz", "96")
-    edgecnn(
-        *words, "--calibration-data", photos, "-f", "tflite-int8", "--max-drop", "100", "-o", "runs/net", cwd=tmp_path
-    )
-    classifier = Classifier.open(tmp_path / "runs/net/export/net_int8.tflite")
-    assert classifier.verify().passed
-    assert classifier.labels == imagenet_labels()
-    assert classifier.manifest.accuracy is None
-    assert classifier.manifest.agreement is not None
+    words = ("export", "--application", name, "--weights", "none", "--imgsz", "96")
+    edgecnn(*words, "--calibration-data", photos, "--int8", "--max-drop", "100", "-o", "runs/net", cwd=tmp_path)
+    files = sorted((tmp_path / "runs/net/export").glob("net_*"))
+    assert [file.suffix for file in files] == [".onnx", ".tflite", ".onnx", ".tflite"]
+    for file in files:
+        classifier = Classifier.open(file)
+        assert classifier.verify().passed
+        assert classifier.labels == imagenet_labels()
+        assert classifier.manifest.accuracy is None
+        assert classifier.manifest.agreement is not None
 
 
 @pytest.mark.parametrize(

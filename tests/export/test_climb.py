@@ -24,7 +24,7 @@ WRONG = RIGHT[:, ::-1]
 # Black and white, which the front is measured on, are none of them.
 NUMBERS = {image.tobytes(): number for number, image in enumerate(IMAGES)}
 OPERATORS = tuple(
-    Operator(kind, kind, (inputs,), kind, weighted)
+    Operator(kind, kind, (inputs,), (kind,), weighted)
     for kind, inputs, weighted in (("first", "pixels", True), ("second", "first", True), ("last", "second", True))
 )
 
@@ -64,6 +64,7 @@ class Quantizer:
     refused: Sequence[bytes] = ()
     training: EdgecnnError | bytes = b"trained"
     made: list[bytes] = field(default_factory=list)
+    first: list[bool] = field(default_factory=list)  # of each file that was opened, whether it was tried apart
     graph = Graph()
 
     def without_integer_form(self, statistics: Statistics) -> Sequence[Operator]:
@@ -74,7 +75,8 @@ class Quantizer:
         return self.made[-1]
 
     @contextlib.contextmanager
-    def opened(self, content: bytes) -> Iterator[Backend]:
+    def opened(self, content: bytes, *, first: bool = False) -> Iterator[Backend]:
+        self.first.append(first)
         if content in self.refused:
             raise ModelError("an operator that the interpreter has expected")
         yield Backend(RIGHT if content in self.right else WRONG)
@@ -130,6 +132,15 @@ def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.
     # Asked for by name it is what is missing.
     with pytest.raises(MissingExtraError, match="calibration by entropy needs the package onnxruntime"):
         climbed(Quantizer(), method="entropy")
+
+
+def test_files_are_tried_apart_until_one_has_run() -> None:
+    quantizer = Quantizer(right=[b"trained"], refused=[b"plain"])
+    climbed(quantizer)
+    # Mixed files are opened in between, only to be compared with one another.
+    assert quantizer.first.count(True) == quantizer.made.count(b"plain") + 1
+    assert quantizer.first[0] is True
+    assert quantizer.first[-1] is False
 
 
 def test_a_file_that_the_interpreter_refuses_is_named() -> None:

@@ -92,7 +92,7 @@ def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(r
     mixed = run.exported("int8-mixed", ".tflite")
     (in_float,) = Classifier.open(mixed).manifest.in_float
     assert in_float == "first (GREATER, MUL, EXP, SUB, SELECT)"
-    assert f"digits_int8-mixed.tflite: in float32: {in_float}, where LiteRT has no integer form" in printed
+    assert f"digits_int8-mixed.tflite: in float32: {in_float}, which has no integer form" in printed
     assert mixed.exists()
     assert not stale.exists()
     # What is to be integers throughout, for processors that know no others, is refused.

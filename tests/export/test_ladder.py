@@ -81,7 +81,7 @@ def test_an_unknown_method_is_refused(trained_run: RunFolder) -> None:
 def test_groups_are_neighbours(weighted: str, groups: int, expected: list[str]) -> None:
     class Graph:
         operators = tuple(
-            Operator(kind, str(number), (), str(number), kind == "w") for number, kind in enumerate(weighted)
+            Operator(kind, str(number), (), (str(number),), kind == "w") for number, kind in enumerate(weighted)
         )
 
     made = ["".join(operator.kind for operator in group) for group in neighbours(Graph(), groups)]  # type: ignore[arg-type]

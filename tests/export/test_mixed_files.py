@@ -141,6 +141,8 @@ LAYERS = {
     "gelu": BOTH | INTEGERS_ONLY,
     "LeakyReLU": BOTH | INTEGERS_ONLY,
     "ELU": EIGHT_BITS | INTEGERS_ONLY,
+    "GlobalMaxPooling2D": BOTH | INTEGERS_ONLY,
+    "UpSampling2D": BOTH | INTEGERS_ONLY,
     "PReLU": INTEGERS_ONLY,  # slower than in float32 on a CPU
     "LayerNormalization": NONE,
     "selu": NONE,
@@ -209,6 +211,58 @@ def test_integers_go_on_where_an_activation_has_several_readers(name: str) -> No
     assert operator_names(unpack(content)).count("DEQUANTIZE") == 0
     with quantizer.opened(content) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
+
+
+@pytest.fixture(scope="module")
+def split() -> Converted:
+    """As in ShuffleNet: half of the channels go through a convolution, the others do not."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    pixels = keras.Input((12, 12, 3), name="pixels")
+    x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(pixels))
+    first, second = keras.ops.split(x, 2, axis=-1)
+    x = layers.Concatenate()([first, layers.Conv2D(4, 1)(second)])
+    return Converted(keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x))), opset=17)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_every_output_of_an_operator_has_its_range(kind: str, split: Converted) -> None:
+    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
+    quantizer: Quantizer = (
+        TFLiteQuantizer(split, signed=False, learning=learning)
+        if kind == "tflite"
+        else OnnxQuantizer(split, reduce_range=False, learning=learning)
+    )
+    statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
+    (operator,) = (operator for operator in quantizer.graph.operators if operator.kind.upper() == "SPLIT")
+    assert len(operator.outputs) == 2
+    for in_float in ((), [operator]):
+        with quantizer.opened(quantizer.file(statistics, in_float)) as backend:
+            np.testing.assert_allclose(backend.infer(IMAGES), split.model(IMAGES), atol=0.03)
+
+
+@pytest.mark.parametrize("kind", ["tflite", "onnx"])
+def test_activations_that_are_no_numbers_are_named(kind: str) -> None:
+    """Quantized, they would crash LiteRT."""
+    import keras
+
+    layers = keras.layers
+    pixels = keras.Input((12, 12, 3), name="pixels")
+    x = layers.Conv2D(4, 3, use_bias=False)(pixels)
+    x = layers.Conv2D(4, 1, name="behind")(x / keras.ops.mean(keras.ops.abs(x), axis=(1, 2, 3), keepdims=True))
+    converted = Converted(keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x))), opset=17)
+    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
+    quantizer: Quantizer = (
+        TFLiteQuantizer(converted, signed=False, learning=learning)
+        if kind == "tflite"
+        else OnnxQuantizer(converted, reduce_range=False, learning=learning)
+    )
+    black = np.zeros_like(IMAGES[:2])
+    statistics = measure_statistics(quantizer.graph, black, CalibrationMethod.MINMAX)
+    with pytest.raises(GateError, match="activations that are finite numbers expected, got others on the calibration"):
+        quantizer.file(statistics, quantizer.without_integer_form(statistics))
 
 
 def test_an_activation_that_is_to_stay_float32_does() -> None:

@@ -96,9 +96,19 @@ def test_opencv_gives_the_same_probabilities(
     np.testing.assert_allclose(network.forward(), Classifier.open(path).predict_proba(images), atol=1e-4)
 
 
+# Of what Keras makes them, and what stands in the ONNX file.
+OWN_TERMS = {
+    "gelu": ({"activation": "gelu"}, "Erf"),  # ConvNeXt, for one, consists of it
+    "celu": ({"activation": "celu"}, "Exp"),
+    "grouped": ({"groups": 3}, "Conv"),  # ResNeXt and ShuffleNet; Keras traces it as a function of its own
+}
+
+
 @pytest.mark.parametrize("scheme", [Scheme.FLOAT32, Scheme.FLOAT16, Scheme.INT8])
-def test_gelu_is_computed_with_the_error_function_that_onnx_has(scheme: Scheme, tmp_path: Path) -> None:
-    """ConvNeXt, for one, consists of it."""
+@pytest.mark.parametrize(("options", "operator"), OWN_TERMS.values(), ids=OWN_TERMS)
+def test_layers_are_written_in_terms_that_onnx_has(
+    scheme: Scheme, options: dict[str, object], operator: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     import keras
 
     keras.utils.set_random_seed(0)
@@ -107,7 +117,7 @@ def test_gelu_is_computed_with_the_error_function_that_onnx_has(scheme: Scheme, 
         [
             keras.Input((8, 8, 3), name="pixels"),
             layers.Rescaling(1 / 255),
-            layers.Conv2D(4, 3, activation="gelu"),
+            layers.Conv2D(6, 3, **options),
             layers.Flatten(),
             layers.Dense(3, activation="softmax", name="probabilities"),
         ]
@@ -116,6 +126,31 @@ def test_gelu_is_computed_with_the_error_function_that_onnx_has(scheme: Scheme, 
     path = tmp_path / "m.onnx"
     with native_output_kept():
         path.write_bytes(export_onnx(network, scheme, opset=17, calibration=images))
-    assert "Erf" in {node.op_type for node in onnx.load(path).graph.node}
+    assert operator in {node.op_type for node in onnx.load(path).graph.node}
     allowed = {Scheme.FLOAT32: 1e-5, Scheme.FLOAT16: 5e-3, Scheme.INT8: 0.03}[scheme]
     np.testing.assert_allclose(open_backend(path).infer(images), np.asarray(network(images)), atol=allowed)
+    assert "ERROR:tf2onnx" not in capfd.readouterr().err
+
+
+def test_what_a_layer_holds_beside_its_weights_is_a_constant(tmp_path: Path) -> None:
+    """EfficientNet begins with a Normalization."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers = keras.layers
+    network = keras.Sequential(
+        [
+            keras.Input((8, 8, 3), name="pixels"),
+            layers.Normalization(mean=[100, 110, 120], variance=[3000, 3100, 3200]),
+            layers.Conv2D(4, 3),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(export_onnx(network, Scheme.FLOAT32, opset=17))
+    graph = onnx.load(path).graph
+    assert [tensor.name for tensor in graph.input] == ["pixels"]
+    assert [tensor.name for tensor in graph.output] == ["probabilities"]
+    np.testing.assert_allclose(open_backend(path).infer(images), np.asarray(network(images)), atol=1e-5)

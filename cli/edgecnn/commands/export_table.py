@@ -20,9 +20,7 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
         if len(file.rungs) > 1 or file.skipped:
             _print_ladder(console, file)
         elif file.in_float:
-            console.say(
-                f"{file.path.name}: {_in_float32(file)}, where LiteRT has no integer form or only a slow one.\n"
-            )
+            console.say(f"{file.path.name}: {_in_float32(file)}, which has no integer form or only a slow one.\n")
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
         document["c_source"] = c_source.to_document()

@@ -62,8 +62,9 @@ class OnnxBackend:
                 f"--provider {provider}: {_PROVIDERS[provider][0]} expected to take the model, got {self.provider}; "
                 "its libraries or its GPU are missing; --allow-fallback takes the CPU instead"
             )
-        self._session, self._batch = session, _BATCH
+        self._path, self._session, self._batch = path, session, _BATCH
         self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
+        self._decode: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
         try:
             text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         except UnicodeDecodeError as error:
@@ -110,15 +111,13 @@ class OnnxBackend:
         return np.concatenate([self._run(pixels[start : start + step]) for start in range(0, len(pixels), step)])
 
     def _run(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if self._encode is not None:
-            try:
-                output = self._session.run(self._outputs, {self._input: self._encode(pixels)})[0]
-            except Exception as error:
-                raise ModelError(f"a model that runs expected; ONNX Runtime says: {error}") from error
-            # A fixed batch gives more rows than there are images.
-            return self._decode(np.asarray(output))[: len(pixels)]
-        values = pixels.astype(self._dtype, copy=False)
-        probabilities: NDArray[np.float32] = self._session.run(self._outputs, {self._input: values})[0]
+        values = pixels.astype(self._dtype, copy=False) if self._encode is None else self._encode(pixels)
+        try:
+            output = self._session.run(self._outputs, {self._input: values})[0]
+        except Exception as error:
+            raise ModelError(f"{self._path}: a model that runs expected; ONNX Runtime says: {error}") from error
+        # A fixed batch gives more rows than there are images.
+        probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)[: len(pixels)]
         return probabilities
 
     def another(self) -> "OnnxBackend":
