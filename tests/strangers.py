@@ -35,6 +35,7 @@ class Stranger:
     batch: int | None = 1  # None: open
     open_size: bool = False
     gain: float = 0.3
+    first: tuple[str, float] | None = None  # what it does with each pixel first: Add, Sub, Mul or Div
 
     @property
     def units(self) -> int:
@@ -59,6 +60,11 @@ class Stranger:
 
     def answer(self, values: NDArray[Any]) -> NDArray[np.float64]:
         """What it makes of real input values `(n, height, width, channels)`, RGB or BGR as it takes them."""
+        if self.first is not None:
+            kind, number = self.first
+            values = {"Add": values + number, "Sub": values - number, "Mul": values * number, "Div": values / number}[
+                kind
+            ]
         ordered = values.transpose(0, 3, 1, 2) if self.axes in ("nchw", "chw") else values
         rows = ordered.reshape(len(values), -1) @ self.weights.T.astype(np.float64) * self.gain
         if self.head in ("sigmoid", "logit"):
@@ -92,6 +98,10 @@ def write_tflite(path: Path, kind: Stranger) -> Path:
         add("DEQUANTIZE", kind.shape)
     elif kind.dtype != "float32":
         add("CAST", kind.shape)
+    if kind.first is not None:
+        number = TinyTensor((1,), "float32", np.array([kind.first[1]], np.float32))
+        name = kind.first[0]
+        add(name.upper(), kind.shape, number, options=getattr(schema, f"{name}OptionsT")())
     add("RESHAPE", (rows, values), numbers(rows, values), options=schema.ReshapeOptionsT())
     weights = TinyTensor((kind.units, values), "float32", kind.weights * np.float32(kind.gain))
     bias = TinyTensor((kind.units,), "float32", np.zeros(kind.units, np.float32))
@@ -129,9 +139,12 @@ def write_onnx(path: Path, kind: Stranger, *, props: dict[str, str] | None = Non
         "output_scale": np.array(kind.output_scale, np.float32),
         "output_zero": np.array(kind.output_zero_point, "uint8"),
     }
+    first, number = kind.first or ("Identity", 0.0)
+    constants["number"] = np.array([number], np.float32)
     nodes = [
         helper.make_node("Cast", ["image"], ["float"], to=TensorProto.FLOAT),
-        helper.make_node("Reshape", ["float", "rows"], ["flat"]),
+        helper.make_node(first, ["float", "number"] if kind.first else ["float"], ["scaled"]),
+        helper.make_node("Reshape", ["scaled", "rows"], ["flat"]),
         helper.make_node("MatMul", ["flat", "weights"], ["product"]),
         helper.make_node("Add", ["product", "bias"], ["logits"]),
     ]

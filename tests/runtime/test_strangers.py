@@ -78,6 +78,40 @@ def test_what_the_caller_says_of_pixels_is_done(tmp_path: Path, suffix: str, sai
         agree(Classifier.open(path, **arguments), kind.answer(expected_values), PIXELS, within=2e-5 * max(1, gain))
 
 
+# What a model does with a pixel first, the pixels that it is for, and how it is said.
+FIRST = {
+    "mean of 0…1": (("Sub", 0.485), 255, "0…1, pixels / 255"),
+    "standard deviation of 0…1": (("Div", 0.229), 255, "0…1, pixels / 255"),
+    "to -1…1": (("Mul", 2.0), 255, "0…1, pixels / 255"),
+    "to -0.5…0.5": (("Add", -0.5), 255, "0…1, pixels / 255"),
+    "mean of bytes": (("Sub", 127.5), 1, "0…255"),
+    "to 0…1": (("Mul", 1 / 255), 1, "0…255"),
+    "to 0…2": (("Div", 127.5), 1, "0…255"),
+}
+
+
+@pytest.mark.parametrize("name", FIRST)
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_pixels_suit_the_scaling_that_a_model_begins_with(tmp_path: Path, suffix: str, name: str) -> None:
+    first, divided_by, said = FIRST[name]
+    kind = Stranger(first=first, gain=0.3 if divided_by == 255 else 0.01)
+    classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind))
+    assert classifier.contract.pixels.value == said
+    assert "it begins with" in classifier.contract.pixels.why
+    agree(classifier, kind.answer(PIXELS.astype(np.float64) / divided_by), PIXELS, within=1e-4)
+
+
+def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    path = write_onnx(tmp_path / "m.onnx", Stranger(first=("Sub", 0.485), gain=0.01))
+    model = onnx.load(path)
+    (number,) = (tensor for tensor in model.graph.initializer if tensor.name == "number")
+    onnx.external_data_helper.set_external_data(number, "m.data")
+    onnx.save(model, path)
+    assert (tmp_path / "m.data").exists()
+    assert Classifier.open(path).contract.pixels.value == "0…255"
+
+
 @pytest.mark.parametrize("name", QUANTIZED)
 def test_the_bytes_of_a_quantized_input_are_the_pixels(tmp_path: Path, name: str) -> None:
     dtype, scale, zero_point = QUANTIZED[name]

@@ -98,8 +98,12 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
         if tensor.dtype == "int8":
             return -128, plain, Fact("-128…127, the pixels less 128", Origin.ASSUMED, _bytes(tensor))
         return None, _UNIT, Fact("0…1", Origin.ASSUMED, f"its numbers reach from {smallest:.4g} to {largest:.4g}")
-    if facts.first_scaling is not None:
-        return None, plain, Fact("0…255", Origin.ASSUMED, f"it begins with its own scaling, {facts.first_scaling}")
+    first = facts.first_scaling
+    if first is not None:
+        if first.takes_0_to_1:
+            whence = f"it begins with {first.kind} {first.number:.4g}, which is for such pixels"
+            return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, whence)
+        return None, plain, Fact("0…255", Origin.ASSUMED, f"it begins with its own scaling, {first.kind}")
     return None, _UNIT, UNIT_BY_DEFAULT
 
 

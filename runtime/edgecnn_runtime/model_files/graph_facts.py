@@ -17,13 +17,34 @@ class Said:
 
 
 @dataclass(frozen=True)
+class FirstScaling:
+    """The operator that scales the pixels, where a graph begins with one."""
+
+    kind: str  # as the format calls it: Sub, SUB
+    # The first number that it adds, subtracts, multiplies or divides by (of a BatchNormalization, the mean); None: not
+    # known.
+    number: float | None = None
+
+    @property
+    def takes_0_to_1(self) -> bool:
+        """Whether the number makes sense for pixels 0…1 only.
+
+        >>> [FirstScaling(*one).takes_0_to_1 for one in (("Sub", 0.485), ("Sub", 127.5), ("MUL", 2), ("MUL", 1 / 255))]
+        [True, False, True, False]
+        """
+        if not self.number:
+            return False
+        large = abs(self.number) > 1
+        return large if self.kind.upper() == "MUL" else not large
+
+
+@dataclass(frozen=True)
 class GraphFacts:
     """How a graph begins and ends."""
 
     # By the name of each output, the operator that makes it; what only reshapes or rescales is passed over.
     last_operators: Mapping[str, str] = field(default_factory=dict)
-    # The operator that scales the pixels, if the graph begins with one.
-    first_scaling: str | None = None
+    first_scaling: FirstScaling | None = None
     # By the name of each output that QuantizeLinear makes: scale and zero point.
     quantized_outputs: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     said: Said = field(default_factory=Said)

@@ -5,11 +5,13 @@ Field numbers are those of `onnx.proto3`.
 
 import ast
 import struct
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgecnn_runtime.model_files.graph_facts import GraphFacts, Said
+from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
 from edgecnn_runtime.model_files.protobuf import Field, fields
 
 _GRAPH, _METADATA = 7, 14
@@ -17,6 +19,7 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 _PASSING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Identity", "Dropout"})
 _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
+_EXTERNAL = 13  # of a TensorProto: where its values stand
 _STEPS = 20
 # TensorProto's data types of scales and zero points.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 10: "<f2", 11: "<f8"}
@@ -42,19 +45,21 @@ def read_onnx_facts(path: Path) -> GraphFacts:
 
 
 def _facts(content: bytes, start: int, end: int, said: Said) -> GraphFacts:
-    nodes: list[tuple[str, list[str], list[str]]] = []
+    nodes: list[_Node] = []
     inputs: list[str] = []
     outputs: list[str] = []
     constants: dict[str, tuple[int, int]] = {}
     for field in fields(content, start, end):
         if field.number == _NODE:
             nodes.append(_node(content, *_span(field)))
+            if nodes[-1].constant is not None:
+                constants |= dict.fromkeys(nodes[-1].made, nodes[-1].constant)
         elif field.number in (_INPUT, _OUTPUT):
             (inputs if field.number == _INPUT else outputs).append(_named(content, field, 1))
         elif field.number == _INITIALIZER:
             constants[_named(content, field, 8)] = _span(field)
-    known = constants.keys() | {output for kind, _, made in nodes if kind == "Constant" for output in made}
-    makers = {output: (kind, read) for kind, read, made in nodes for output in made}
+    known = constants.keys() | {output for node in nodes if node.kind == "Constant" for output in node.made}
+    makers = {output: (node.kind, node.read) for node in nodes for output in node.made}
 
     def last_operator(name: str) -> str:
         for _ in range(_STEPS):
@@ -74,34 +79,53 @@ def _facts(content: bytes, start: int, end: int, said: Said) -> GraphFacts:
     for name in outputs:
         kind, read = makers.get(name, ("", []))
         if kind == "QuantizeLinear" and len(read) > 1 and read[1] in constants:
+            scale = _scalar(content, *constants[read[1]])
             zero = _scalar(content, *constants[read[2]]) if len(read) > 2 and read[2] in constants else 0
-            quantized[name] = (_scalar(content, *constants[read[1]]), int(zero))
+            if scale is not None and zero is not None:
+                quantized[name] = (scale, int(zero))
     return GraphFacts(
         last_operators={name: last_operator(name) for name in outputs},
-        first_scaling=_first_scaling(nodes, [name for name in inputs if name not in constants], known),
+        first_scaling=_first_scaling(content, nodes, [name for name in inputs if name not in known], known, constants),
         quantized_outputs=quantized,
         said=said,
     )
 
 
-def _first_scaling(nodes: list[tuple[str, list[str], list[str]]], inputs: list[str], known: set[str]) -> str | None:
+def _first_scaling(
+    content: bytes,
+    nodes: list["_Node"],
+    inputs: list[str],
+    known: Collection[str],
+    constants: Mapping[str, tuple[int, int]],
+) -> FirstScaling | None:
     if not inputs:
         return None
     pixels = inputs[0]
-    for kind, read, made in nodes:
-        if pixels not in read or not made:
+    for node in nodes:
+        if pixels not in node.read or not node.made:
             continue
-        if kind in ("Cast", "Transpose", "Identity", *_QUANTIZING):
-            pixels = made[0]
-        elif kind in _SCALING and any(name in known for name in read):
-            return kind
-        else:
+        if node.kind in ("Cast", "Transpose", "Identity", *_QUANTIZING):
+            pixels = node.made[0]
+            continue
+        # Of a BatchNormalization the mean stands behind scale and offset.
+        others = [name for name in node.read if name != pixels][2 if node.kind == "BatchNormalization" else 0 :]
+        if node.kind not in _SCALING or not others or others[0] not in known:
             return None
+        number = _scalar(content, *constants[others[0]]) if others[0] in constants else None
+        return FirstScaling(node.kind, number)
     return None
 
 
-def _node(content: bytes, start: int, end: int) -> tuple[str, list[str], list[str]]:
-    kind, read, made = "", [], []
+@dataclass(frozen=True)
+class _Node:
+    kind: str
+    read: list[str]
+    made: list[str]
+    constant: tuple[int, int] | None = None  # where the tensor of a Constant stands
+
+
+def _node(content: bytes, start: int, end: int) -> _Node:
+    kind, read, made, constant = "", [], [], None
     for field in fields(content, start, end):
         if field.number == 1:
             read.append(_text(content, *_span(field)))
@@ -109,12 +133,16 @@ def _node(content: bytes, start: int, end: int) -> tuple[str, list[str], list[st
             made.append(_text(content, *_span(field)))
         elif field.number == 4:
             kind = _text(content, *_span(field))
-    return kind, read, made
+        elif field.number == 5:
+            constant = next((_span(part) for part in fields(content, *_span(field)) if part.number == 5), constant)
+    return _Node(kind, read, made, constant if kind == "Constant" else None)
 
 
-def _scalar(content: bytes, start: int, end: int) -> float:
-    """Return the only value of a TensorProto."""
+def _scalar(content: bytes, start: int, end: int) -> float | None:
+    """Return the first value of a TensorProto; None where it stands in another file."""
     parts = {field.number: field for field in fields(content, start, end)}
+    if _EXTERNAL in parts:
+        return None
     dtype = np.dtype(_DTYPES[parts[2].value])
     if 9 in parts:
         return float(np.frombuffer(content, dtype, 1, parts[9].start)[0])

@@ -6,10 +6,11 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
-from edgecnn_runtime.model_files.graph_facts import GraphFacts, Said
+from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
@@ -22,6 +23,7 @@ _KINDS = {
 # RESHAPE, SQUEEZE, EXPAND_DIMS, CAST, DEQUANTIZE, QUANTIZE
 _PASSING = frozenset({22, 43, 70, 53, 6, 114})
 _SCALING = frozenset({"ADD", "MUL", "SUB", "DIV"})
+_FLOAT32 = 0  # of TensorType
 # Operators looked back on from an output.
 _STEPS = 20
 _METADATA_NAME = "TFLITE_METADATA"
@@ -41,7 +43,7 @@ def read_tflite_facts(path: Path) -> GraphFacts:
     return GraphFacts(*facts, said=_metadata(path, model))
 
 
-def _facts(model: Table, graph: Table) -> tuple[dict[str, str], str | None]:
+def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | None]:
     kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
     tensors = list(graph.tables(_TENSORS))
     operators = list(graph.tables(_OPERATORS))
@@ -59,8 +61,9 @@ def _facts(model: Table, graph: Table) -> tuple[dict[str, str], str | None]:
             tensor = reads[number][0]
         return "?"
 
-    buffers = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in model.tables(_BUFFERS)]
-    constant = [buffers[tensor.number(2, "I")] for tensor in tensors]
+    buffers = list(model.tables(_BUFFERS))
+    stored = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in buffers]
+    constant = [stored[tensor.number(2, "I")] for tensor in tensors]
     entry = int(graph.numbers(_INPUTS, "i4")[0])
     first = None
     for operator, inputs in zip(operators, reads, strict=True):
@@ -69,13 +72,21 @@ def _facts(model: Table, graph: Table) -> tuple[dict[str, str], str | None]:
             continue
         if kind in _PASSING:
             entry = int(operator.numbers(2, "i4")[0])
-        elif _KINDS.get(kind) in _SCALING and any(constant[index] for index in inputs if index >= 0):
-            first = _KINDS[kind]
-            break
-        else:
-            break
+            continue
+        others = [index for index in inputs if index >= 0 and constant[index]]
+        if _KINDS.get(kind) in _SCALING and others:
+            first = FirstScaling(_KINDS[kind], _first_number(tensors[others[0]], buffers))
+        break
     ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in graph.numbers(_OUTPUTS, "i4")}
     return ends, first
+
+
+def _first_number(tensor: Table, buffers: Sequence[Table]) -> float | None:
+    """Return the first number of a constant; None where it is not float32, or stands behind the flatbuffer."""
+    start, count = buffers[tensor.number(2, "I")].vector(0, 1)
+    if tensor.number(1, "b") != _FLOAT32 or count < 4:
+        return None
+    return float(struct.unpack_from("<f", tensor.content, start)[0])
 
 
 def _kind(code: Table) -> int:
