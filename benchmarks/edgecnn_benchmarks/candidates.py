@@ -12,6 +12,7 @@ from edgecnn_benchmarks.worker_process import KERAS_WORKER, WORKER
 from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.model_files.parts import model_bytes
 from edgecnn_runtime.run_folder import RunFolder, open_run_data
 
 # The two ways in which people call a Keras model.
@@ -45,8 +46,8 @@ class Candidate:
 
     @property
     def size_bytes(self) -> int:
-        """The size of the file."""
-        return self.path.stat().st_size
+        """The size of the file, with those beside it that hold weights of it."""
+        return model_bytes(self.path)
 
 
 @dataclass(frozen=True)

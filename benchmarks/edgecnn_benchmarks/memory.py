@@ -8,6 +8,7 @@ from pathlib import Path
 from edgecnn_benchmarks.rounds import Job, Report
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess
+from edgecnn_runtime.model_files.parts import model_parts
 
 # Single predictions before the memory is read.
 PREDICTIONS = 100
@@ -51,10 +52,11 @@ class Memories:
 
 
 def gzip_bytes(path: Path) -> int:
-    """Tell how large a file is as gzip packs it (level 6), read piece by piece."""
+    """Tell how large a model is as gzip packs it (level 6), read piece by piece."""
     packer = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
     size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            size += len(packer.compress(chunk))
+    for part in model_parts(path):
+        with part.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                size += len(packer.compress(chunk))
     return size + len(packer.flush())

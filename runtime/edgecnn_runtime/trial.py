@@ -2,7 +2,7 @@
 
 Interpreters are written in C++ and check much, not all: of 400 damaged TFLite files, one crashed LiteRT 2.3 and one
 kept it busy for ever. A file that edgecnn exported carries a checksum and needs no trial; any other is tried once, and
-remembered by its SHA-256.
+remembered by the SHA-256 of its files.
 """
 
 import contextlib
@@ -16,6 +16,7 @@ from pathlib import Path
 from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.home import home_folder
+from edgecnn_runtime.model_files.parts import model_parts
 from edgecnn_runtime.opening import Opening
 from edgecnn_runtime.process_end import describe_end
 
@@ -76,8 +77,10 @@ def try_opening(path: Path, opening: Opening) -> None:
 
 def _key(path: Path, opening: Opening) -> str:
     """Tell apart files, and ways to open them that give the interpreter other work."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256")
+    digest = hashlib.sha256()
+    for part in model_parts(path):
+        with part.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     digest.update(repr(opening.given.imgsz).encode())
     return digest.hexdigest()
 

@@ -17,6 +17,7 @@ from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.image_set import DATASET_FILE, ImageSet
+from edgecnn_runtime.model_files.parts import model_parts
 from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_runtime.sources import image_files
 
@@ -97,7 +98,9 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: Settings, scra
             f"models/{number}/{item.path.resolve().parent.name or 'root'}/{item.path.name}": item.path
             for number, item in enumerate(subject.candidates)
         }
-        files |= paths
+        for name, path in paths.items():
+            folder = Path(name).parent
+            files |= {(folder / part.relative_to(path.parent)).as_posix(): part for part in model_parts(path)}
         there = tuple(paths)
     data_there = None
     if subject.prepared is not None:

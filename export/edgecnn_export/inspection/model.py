@@ -13,6 +13,7 @@ from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.backends.litert import read_associated_file
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, TFLITE_FILE, Manifest
+from edgecnn_runtime.model_files.parts import model_bytes
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class InspectedModel:
     """A model file and everything that can be said of it without running it."""
 
     path: Path
-    size: int  # bytes
+    size: int  # bytes, of the files beside it that hold weights of it too
     graph: Graph
     manifest: Manifest | None = None
     metadata: TFLiteMetadata | None = None
@@ -78,7 +79,7 @@ def inspect_model(path: Path) -> InspectedModel:
             manifest = Manifest.from_json(text)
         except ModelError as error:
             problem = str(error)
-    return InspectedModel(path, path.stat().st_size, graph, manifest, metadata, problem)
+    return InspectedModel(path, model_bytes(path), graph, manifest, metadata, problem)
 
 
 def _example(folder: Path) -> str:

@@ -2,13 +2,16 @@ import json
 import shutil
 from pathlib import Path
 
+import onnx
 import pytest
 from PIL import Image
 from tiny_models import tiny_onnx
 
 from edgecnn_benchmarks.candidates import SPLIT, read_subject
+from edgecnn_benchmarks.memory import gzip_bytes
 from edgecnn_benchmarks.remote.parcel import Parcel, pack
 from edgecnn_benchmarks.settings import Settings
+from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.run_folder import RunFolder
 
@@ -55,6 +58,17 @@ def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None
     assert subject.labelled_folder is not None
     sent = {path.name for path in subject.labelled_folder.rglob("*.*")}
     assert sent == {"ü 1.png"}
+
+
+def test_weights_beside_a_model_go_with_it(tmp_path: Path) -> None:
+    model = tiny_onnx(tmp_path / "m.onnx")
+    onnx.save(onnx.load(model), model, save_as_external_data=True, location="m.onnx.data", size_threshold=64)
+    parcel = pack([model], data=None, settings=_SETTINGS, scratch=tmp_path)
+    there = _unpack(parcel, tmp_path / "there")
+    (item,) = read_subject([there / target for target in parcel.targets], data=None).candidates
+    assert item.size_bytes == model.stat().st_size + (tmp_path / "m.onnx.data").stat().st_size
+    assert gzip_bytes(item.path) > gzip_bytes(tmp_path / "m.onnx.data")
+    open_backend(item.path)
 
 
 def test_its_name_tells_what_is_measured_and_how(tiny_run: RunFolder, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from edgecnn.console import Console
+from edgecnn_runtime.model_files.parts import model_parts
 
 if TYPE_CHECKING:
     from edgecnn_export.inspection.graph import Graph, Operator, Tensor
@@ -25,6 +26,9 @@ def show_model(console: Console, model: "InspectedModel") -> None:
     rows = [("input", _described(graph.tensors[number])) for number in graph.inputs]
     rows += [("output", _described(graph.tensors[number])) for number in graph.outputs]
     macs = "not known: a shape is open" if graph.macs is None else f"{graph.macs:,} multiply-accumulates for one image"
+    beside = [part.name for part in model_parts(model.path)[1:]]
+    if beside:
+        rows.append(("weights", f"in {', '.join(beside)} beside it, counted above; the files belong together"))
     rows += [("parameters", f"{graph.parameters:,} as stored"), ("work", macs)]
     if peak is not None:
         where = f"{peak.operator.kind} (operator {peak.operator.number})"
