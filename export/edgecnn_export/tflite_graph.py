@@ -1,5 +1,6 @@
 """The float32 TFLite file that the integer files are made of."""
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -120,12 +121,12 @@ class TFLiteGraph:
 
 
 def _label(output: str) -> str:
-    """Name an operator after the layer of Keras that the converter made it of.
+    """Name an operator after the layer of Keras that the converter made it of, and that it has given a number.
 
-    >>> _label("mnist_1/core_1/conv2d_4_1/Relu;mnist_1/core_1/conv2d_4_1/BiasAdd")
-    'conv2d_4'
+    >>> _label("mnist_1/core_1/conv2d_4_1/Relu;mnist_1/core_1/conv2d_4_1/BiasAdd"), _label("net_1/p_re_lu_1_2/add")
+    ('conv2d_4', 'p_re_lu_1')
     """
-    parts = [part.removesuffix("_1") for part in output.split(";")[0].split("/")]
+    parts = [re.sub(r"_\d+$", "", part) for part in output.split(";")[0].split("/")]
     return parts[-2] if len(parts) > 1 else parts[0]
 
 
