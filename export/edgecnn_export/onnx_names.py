@@ -4,12 +4,15 @@ tf2onnx names a tensor by its whole path in TensorFlow's graph, and the quantize
 a seventh of a small int8 file was names. `conv2d_4/Conv` is also what a person wants to read in Netron.
 """
 
+import re
 from collections.abc import Iterable
 
 import onnx
 
 _WEIGHTED = ("Conv", "Gemm", "MatMul")
 _ROLES = {1: "weights", 2: "bias"}
+# Keras adds a number to a layer's name where the copy that is converted is built: 1, or more where that is taken.
+_NUMBER = re.compile(r"(_1|(?<=[0-9])_[0-9]+)$")
 
 
 def name_by_layer(model: onnx.ModelProto) -> None:
@@ -60,12 +63,13 @@ def _layer(names: Iterable[str]) -> str:
 
     >>> _layer(["const__31", "StatefulPartitionedCall/mnist_1/core_1/conv2d_4_1/Relu:0"])
     'conv2d_4'
+    >>> _layer(["net_1/p_re_lu_1_2/Neg:0"])
+    'p_re_lu_1'
     """
     for name in names:
         parts = name.split(":")[0].split("/")
         if len(parts) > 1 and not name.startswith("const"):
-            # Keras adds a number to a layer's name where the copy that is converted is built.
-            return next((part for part in reversed(parts[:-1]) if part.endswith("_1")), parts[-2]).removesuffix("_1")
+            return _NUMBER.sub("", next((part for part in reversed(parts[:-1]) if _NUMBER.search(part)), parts[-2]))
     return "graph"
 
 
