@@ -4,7 +4,8 @@ The quantizer then writes int8 -> DEQUANTIZE -> LEAKY_RELU -> QUANTIZE -> int8. 
 TFLite-Micro take the integers themselves, so the two conversions go, as they do in the TensorFlow converter.
 """
 
-from collections.abc import Collection, Mapping
+import copy
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,42 +36,62 @@ def make_integer(
         but: the outputs of operators that are to stay float32.
     """
     rescaling = _RESCALING | (_SLOW_RESCALING if integers_only else {})
+    able = {"QUANTIZE", *rescaling, *_SELECTING}
     graph = model.subgraphs[0]
-    tensors = graph.tensors
     dequantized = {each.outputs[0]: each for each in graph.operators if operator_name(model, each) == "DEQUANTIZE"}
     for operator in list(graph.operators):
         kind, old = operator_name(model, operator), operator.outputs[0]
+        name = graph.tensors[old].name.decode()
         readers = [each for each in graph.operators if old in each.inputs]
-        name = tensors[old].name.decode()
-        if operator.inputs[0] not in dequantized or name in but:
+        kinds = {operator_name(model, each) for each in readers}
+        if operator.inputs[0] not in dequantized or name in but or not readers or not kinds <= able:
             continue
-        given = dequantized[operator.inputs[0]].inputs[0]
-        if {operator_name(model, each) for each in readers} != {"QUANTIZE"}:
-            continue
-        if tensors[given].type in _SELECTING.get(kind, ()):
-            new = _add_integer(model, old, tensors[given].type, tensors[given].quantization)
-        elif tensors[given].type in rescaling.get(kind, ()):
-            alike = [each for each in readers if tensors[each.outputs[0]].type == tensors[given].type]
-            if alike:
-                finest = min(alike, key=lambda each: float(tensors[each.outputs[0]].quantization.scale[0]))
-                new = finest.outputs[0]
-                graph.operators.remove(finest)
-                readers.remove(finest)
-            elif tensors[given].type == _INT8:  # 16 bits from there on
-                low, high = min(ranges[name][0], 0.0), max(ranges[name][1], 0.0)
-                scale = (high - low) / 255
-                new = _add_integer(model, old, _INT8, _quantization(scale, round(-128 - low / scale)))
-            else:
-                continue
+        conversion = dequantized[operator.inputs[0]]
+        given = conversion.inputs[0]
+        integers = graph.tensors[given].type
+        if integers in _SELECTING.get(kind, ()):
+            new = _add_integer(model, old, integers, graph.tensors[given].quantization)
+        elif integers in rescaling.get(kind, ()):
+            new = _rescaled(model, old, readers, integers, ranges[name])
         else:
             continue
-        for reader in readers:  # from integer to integer
-            reader.inputs = np.array([new], np.int32)
-        rest = [_constant_int8(model, each) if tensors[each].type == _FLOAT32 else each for each in operator.inputs[1:]]
+        rest = [
+            _constant_int8(model, number) if graph.tensors[number].type == _FLOAT32 else number
+            for number in operator.inputs[1:]
+        ]
         operator.inputs, operator.outputs = np.array([given, *rest], np.int32), np.array([new], np.int32)
+        for reader in readers:
+            if reader.outputs[0] == new:
+                graph.operators.remove(reader)
+            elif operator_name(model, reader) == "QUANTIZE":  # from integer to integer
+                reader.inputs = np.array([new], np.int32)
+        if kinds != {"QUANTIZE"}:  # the turn of the other readers comes
+            dequantized[old] = _same_operator(conversion, new, old)
+            graph.operators.insert(graph.operators.index(operator) + 1, dequantized[old])
     for number, conversion in dequantized.items():
         if number not in graph.outputs and not any(number in each.inputs for each in graph.operators):
             graph.operators.remove(conversion)
+
+
+def _same_operator(operator: Any, given: int, wanted: int) -> Any:
+    """Return an operator of one input once more, for other tensors."""
+    again = copy.copy(operator)
+    again.inputs, again.outputs = np.array([given], np.int32), np.array([wanted], np.int32)
+    return again
+
+
+def _rescaled(model: Any, number: int, readers: Sequence[Any], integers: int, limits: tuple[float, float]) -> int:
+    """Return the tensor that takes the place of a float32 one: what its finest QUANTIZE gives, or one in its range."""
+    tensors = model.subgraphs[0].tensors
+    alike = [each.outputs[0] for each in readers if tensors[each.outputs[0]].type == integers]
+    if alike:
+        finest: int = min(alike, key=lambda each: float(tensors[each].quantization.scale[0]))
+        return finest
+    low, high = min(limits[0], 0.0), max(limits[1], 0.0)
+    if integers == _INT16:
+        return _add_integer(model, number, _INT16, _quantization((max(-low, high) or 1.0) / 32767, 0))
+    scale = (high - low or 1.0) / 255
+    return _add_integer(model, number, _INT8, _quantization(scale, round(-128 - low / scale)))
 
 
 def _constant_int8(model: Any, number: int) -> int:

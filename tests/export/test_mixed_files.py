@@ -213,6 +213,27 @@ def test_integers_go_on_where_an_activation_has_several_readers(name: str) -> No
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_integers_go_on_through_several_such_operators(bits: int) -> None:
+    """As in a network that ends with LeakyReLU and GlobalMaxPooling2D."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers = keras.layers
+    pixels = keras.Input((12, 12, 3), name="pixels")
+    x = layers.LeakyReLU()(layers.Conv2D(8, 3, padding="same")(layers.Rescaling(1 / 255)(pixels)))
+    x = layers.UpSampling2D()(layers.LeakyReLU()(x))
+    network = keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
+    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
+    quantizer = TFLiteQuantizer(Converted(network, opset=17), signed=bits == 8, learning=learning)
+    statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
+    content = quantizer.file(statistics, ()) if bits == 8 else quantize_int16x8(quantizer.graph, statistics)
+    names = [operator_name(unpack(content), operator) for operator in unpack(content).subgraphs[0].operators]
+    assert names.count("DEQUANTIZE") == (bits == 16)  # of the output
+    with quantizer.opened(content) as backend:
+        np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
+
+
 @pytest.fixture(scope="module")
 def split() -> Converted:
     """As in ShuffleNet: half of the channels go through a convolution, the others do not."""
