@@ -51,7 +51,7 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: in
         found = tuple(
             operator
             for operator in graph.operators
-            if operator.output in stayed or (operator.label in layers and not operator.weighted)
+            if operator in floats or operator.output in stayed or (operator.label in layers and not operator.weighted)
         )
         if found == floats:
             return floats

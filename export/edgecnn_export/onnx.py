@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +82,7 @@ def convert_onnx(model: keras.Model, *, opset: int) -> onnx.ModelProto:
             output_names=[output],
             tensors_to_rename={"pixels:0": "pixels", output: "probabilities"},
             opset=opset,
-            custom_op_handlers={"Erfc": (_erfc, []), "Expm1": (_expm1, [])},
+            custom_op_handlers=_HANDLERS,
         )
     flatten_channels_first(converted)
     for tensor in (converted.graph.input[0], converted.graph.output[0]):
@@ -114,26 +114,23 @@ def _quiet() -> Iterator[None]:
         log.setLevel(before)
 
 
-def _erfc(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Write erfc(x), of which Keras makes GELU and for which ONNX has no operator, as 1 - erf(x)."""
-    del arguments
-    source, output = node.input[0], node.output[0]
-    about = {"shapes": [context.get_shape(output)], "dtypes": [context.get_dtype(output)]}
-    context.remove_node(name)
-    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
-    erf = context.make_node("Erf", [source], **about).output[0]
-    context.make_node("Sub", [one, erf], name=name, outputs=[output], **about)
+def _one_and(kind: str, *, from_one: bool) -> tuple[Callable[..., None], list[Any]]:
+    """Write an operator that ONNX does not have as the difference between 1 and one that it has."""
+
+    def write(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
+        del arguments
+        source, output = node.input[0], node.output[0]
+        about = {"shapes": [context.get_shape(output)], "dtypes": [context.get_dtype(output)]}
+        context.remove_node(name)
+        one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
+        made = context.make_node(kind, [source], **about).output[0]
+        context.make_node("Sub", [one, made] if from_one else [made, one], name=name, outputs=[output], **about)
+
+    return write, []
 
 
-def _expm1(context: Any, node: Any, name: str, arguments: list[Any]) -> None:
-    """Write expm1(x), of which Keras makes CELU, as exp(x) - 1."""
-    del arguments
-    source, output = node.input[0], node.output[0]
-    about = {"shapes": [context.get_shape(output)], "dtypes": [context.get_dtype(output)]}
-    context.remove_node(name)
-    one = context.make_const(f"{name}_one", np.array(1, np.float32)).output[0]
-    exp = context.make_node("Exp", [source], **about).output[0]
-    context.make_node("Sub", [exp, one], name=name, outputs=[output], **about)
+# What Keras makes GELU and CELU of: erfc(x) = 1 - erf(x), expm1(x) = exp(x) - 1.
+_HANDLERS = {"Erfc": _one_and("Erf", from_one=True), "Expm1": _one_and("Exp", from_one=False)}
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
