@@ -242,6 +242,8 @@ def test_a_saved_model_with_all_kinds_of_blocks(tmp_path: Path) -> None:
     x = layers.Concatenate()([x, layers.AveragePooling2D(3, 1, padding="same")(x)])
     x = layers.BatchNormalization()(x)
     x = layers.Conv2D(12, 3, groups=2, activation="leaky_relu")(x)
+    x = layers.PReLU(shared_axes=[1, 2], alpha_initializer="random_uniform")(layers.Conv2D(12, 1)(x))
+    x = keras.ops.clip(layers.ReLU(4, negative_slope=0.1)(layers.Conv2D(12, 1)(x)), -0.3, 3)
     x = layers.Dropout(0.3)(layers.Flatten()(x))
     network = keras.Model(image, layers.Dense(4, activation="softmax")(layers.Dense(10, activation="elu")(x)))
     generator = np.random.default_rng(3)
@@ -253,7 +255,8 @@ def test_a_saved_model_with_all_kinds_of_blocks(tmp_path: Path) -> None:
     np.testing.assert_allclose(rebuilt(images), network(images, training=False), atol=1e-5)
     # Its batch norms stand in the graph as their arithmetic, and go into the convolutions where those are right before.
     kinds = [type(layer).__name__ for layer in rebuilt.layers]
-    assert kinds.count("BatchNormalization") == 1
+    # One is behind the concatenation, one multiplies with the slopes of the PReLU.
+    assert kinds.count("BatchNormalization") == 2
 
     # And nothing in it is sized at run time, which micro-controllers cannot do; the one slice is the cropping.
     interpreter = Interpreter(model_content=export_tflite(rebuilt, Scheme.FLOAT32))

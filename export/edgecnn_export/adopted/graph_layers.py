@@ -4,6 +4,7 @@ The rebuilt network is a Keras model like any other: it is saved without the fil
 layer, and converted with static shapes. An operator that is not in `_LAYERS` is refused by its name.
 """
 
+import dataclasses
 import itertools
 import math
 from collections import Counter
@@ -97,6 +98,8 @@ class _Rebuilding:
         return needed
 
     def _value(self, node: Node) -> Any:
+        if node.operator == "Neg":
+            node = dataclasses.replace(node, operator="Mul", inputs=(*node.inputs, np.array(-1, np.float32)))
         try:
             if any(isinstance(value, Output) and value.index for value in node.inputs):
                 raise UnfitError("it reads the second output of another")
@@ -322,7 +325,9 @@ class _Rebuilding:
         return self.layer(keras.layers.Concatenate, node, axis=int(axis))(parts)
 
     def merge(self, node: Node, inputs: Sequence[Any]) -> Any:
-        """Add, multiply, subtract or compare two feature maps; a small one is repeated."""
+        """Add, multiply, subtract or compare two feature maps, of which a small one is repeated; or cut one off."""
+        if node.operator in _BOUNDS and isinstance(inputs[1], np.ndarray) and inputs[1].size == 1:
+            return _BOUNDS[node.operator](inputs[0], float(inputs[1].item()))
         if any(isinstance(value, np.ndarray) for value in inputs):
             raise UnfitError("two feature maps expected")
         return self.layer(_MERGES[node.operator], node)(list(inputs))
@@ -400,6 +405,8 @@ _MERGES = {
     "Maximum": keras.layers.Maximum,
     "Minimum": keras.layers.Minimum,
 }
+
+_BOUNDS = {"Maximum": keras.ops.maximum, "Minimum": keras.ops.minimum}
 
 _ACTIVATIONS = {
     "Relu": "relu",
