@@ -1,5 +1,6 @@
 """Models in a process of their own: the same probabilities, and a crash that ends nobody else."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from tiny_models import tiny_onnx
 from edgecnn_export import apart
 from edgecnn_export.apart import infer_apart
 from edgecnn_runtime.backends import open_backend
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.run_folder import RunFolder
 
@@ -37,6 +38,15 @@ def test_a_file_that_is_refused_says_why(tmp_path: Path) -> None:
     path.write_bytes(b"no model")
     with pytest.raises(ModelError, match="a whole ONNX file expected"):
         infer_apart(path, np.zeros((1, 2, 2, 1), np.uint8))
+
+
+def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_onnx(tmp_path / "m.onnx")
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('not installed')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[onnx\]"'):
+        infer_apart(model, np.zeros((1, 2, 2, 1), np.uint8))
 
 
 def test_what_never_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,19 @@ def test_what_is_not_there_or_not_its_own_is_left_out(tmp_path: Path) -> None:
     assert model_parts(path) == (path,)
 
 
+def test_a_name_that_no_file_can_have_is_left_out(tmp_path: Path) -> None:
+    path = with_weights_beside(tmp_path / "m.onnx", "m.data")
+    import onnx
+
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "x" * 5000
+    path.write_bytes(model.SerializeToString())
+    assert model_parts(path) == (path,)
+
+
 @pytest.mark.parametrize("name", ["m.onnx", "m.tflite"])
 def test_of_a_damaged_file_there_is_itself(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

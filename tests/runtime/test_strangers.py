@@ -17,6 +17,8 @@ from strangers import HEIGHT, LABELS, WIDTH, Stranger, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin
 from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.model_files.graph_facts import FirstScaling
+from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts
 from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (6, HEIGHT, WIDTH, 3), np.uint8)
@@ -99,6 +101,40 @@ def test_pixels_suit_the_scaling_that_a_model_begins_with(tmp_path: Path, suffix
     assert classifier.contract.pixels.value == said
     assert "it begins with" in classifier.contract.pixels.why
     agree(classifier, kind.answer(PIXELS.astype(np.float64) / divided_by), PIXELS, within=1e-4)
+
+
+NUMBERS = {
+    "float": (1, [0.5], 0.5),
+    "double": (11, [0.5], 0.5),
+    "float16": (10, [0.5], 0.5),
+    "uint8": (2, [200], 200.0),
+    "int8": (3, [-7], -7.0),
+    "int32": (6, [128], 128.0),
+    "int64": (7, [-5], -5.0),
+    "bfloat16": (16, [0.5], None),
+    "empty": (1, [], None),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize("raw", [False, True])
+def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Path, name: str, raw: bool) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    kind, values, expected = NUMBERS[name]
+    number = onnx.helper.make_tensor("number", kind, [len(values)], values)
+    if raw:
+        array = onnx.numpy_helper.to_array(number)
+        number = onnx.helper.make_tensor("number", kind, array.shape, array.tobytes(), raw=True)
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Sub", ["image", "number"], ["answer"])],
+        "stranger",
+        [onnx.helper.make_tensor_value_info("image", kind, [1, 4, 4, 3])],
+        [onnx.helper.make_tensor_value_info("answer", kind, [1, 4, 4, 3])],
+        [number],
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
+    assert read_onnx_facts(path).first_scaling == FirstScaling("Sub", expected)
 
 
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
-from edgecnn_runtime.model_files.protobuf import Field, fields
+from edgecnn_runtime.model_files.protobuf import Field, fields, varint
 
 _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
@@ -21,8 +21,8 @@ _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
 _EXTERNAL = 13  # of a TensorProto: where its values stand
 _STEPS = 20
-# TensorProto's data types of scales and zero points.
-_DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 10: "<f2", 11: "<f8"}
+# TensorProto's data types of scales, zero points and what pixels are scaled by.
+_DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
 
 
 def read_onnx_facts(path: Path) -> GraphFacts:
@@ -139,17 +139,22 @@ def _node(content: bytes, start: int, end: int) -> _Node:
 
 
 def _scalar(content: bytes, start: int, end: int) -> float | None:
-    """Return the first value of a TensorProto; None where it stands in another file."""
-    parts = {field.number: field for field in fields(content, start, end)}
-    if _EXTERNAL in parts:
+    """Return the first value of a TensorProto; None where there is none, or it stands in another file."""
+    parts = {field.number: field for field in reversed(list(fields(content, start, end)))}
+    dtype = np.dtype(_DTYPES[parts[2].value]) if 2 in parts and parts[2].value in _DTYPES else None
+    if dtype is None or _EXTERNAL in parts:
         return None
-    dtype = np.dtype(_DTYPES[parts[2].value])
-    if 9 in parts:
-        return float(np.frombuffer(content, dtype, 1, parts[9].start)[0])
-    if 4 in parts:
-        return float(np.frombuffer(content, "<f4", 1, parts[4].start)[0])
-    value = next(fields(content, *_span(parts[5]))).value if 5 in parts and not parts[5].value else 0
-    return float(value)
+    # Raw bytes; or a list of floats, of doubles, of integers of up to 32 or of 64 bits.
+    for number, stored in ((9, dtype), (4, np.dtype("<f4")), (10, np.dtype("<f8"))):
+        if number in parts and parts[number].end - parts[number].start >= stored.itemsize:
+            return float(np.frombuffer(content, stored, 1, parts[number].start)[0])
+    for number in (5, 7):
+        if number in parts and parts[number].end > parts[number].start:
+            value, _ = varint(content, *_span(parts[number]))
+            if dtype == np.float16:  # its bits
+                return float(np.uint16(value & 0xFFFF).view(np.float16))
+            return float(value - 2**64 if value >= 2**63 else value)
+    return None
 
 
 def _labels(props: dict[str, str]) -> tuple[str, ...] | None:

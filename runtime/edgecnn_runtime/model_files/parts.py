@@ -1,5 +1,7 @@
 """The files that a model consists of: PyTorch, for one, writes the weights of an ONNX model beside it."""
 
+import contextlib
+import os
 from pathlib import Path
 
 from edgecnn_runtime.model_files.protobuf import fields
@@ -11,7 +13,8 @@ _GRAPH, _INITIALIZER, _EXTERNAL, _KEY, _VALUE = 7, 5, 13, 1, 2
 def model_parts(path: Path) -> tuple[Path, ...]:
     """Return the model file, and the files beside it that hold weights of it.
 
-    Files that are not there, or not below the model's folder, are left out; ONNX Runtime refuses such a model.
+    Files that are not there, cannot be read, or are not below the model's folder, are left out; ONNX Runtime refuses
+    such a model.
     """
     if path.suffix.lower() != ".onnx":
         return (path,)
@@ -19,8 +22,9 @@ def model_parts(path: Path) -> tuple[Path, ...]:
     parts = {path: None}
     for location in _locations(path.read_bytes()):
         part = path.parent / location
-        if part.is_file() and part.resolve().is_relative_to(folder):
-            parts[part] = None
+        with contextlib.suppress(OSError):  # of a name that no file can have
+            if part.is_file() and part.resolve().is_relative_to(folder) and os.access(part, os.R_OK):
+                parts[part] = None
     return tuple(parts)
 
 

@@ -34,16 +34,16 @@ def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[F
     end = len(content) if end is None else end
     while position < end:
         begin = position
-        tag, position = _varint(content, position, end)
+        tag, position = varint(content, position, end)
         number, kind = tag >> 3, tag & 7
         value = 0
         if kind == _VARINT:
             first = position
-            value, position = _varint(content, position, end)
+            value, position = varint(content, position, end)
             yield Field(number, begin, first, position, value)
             continue
         if kind == _BYTES:
-            size, position = _varint(content, position, end)
+            size, position = varint(content, position, end)
         elif kind in _FIXED:
             size = _FIXED[kind]
         else:
@@ -54,7 +54,12 @@ def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[F
         position += size
 
 
-def _varint(content: bytes, position: int, end: int) -> tuple[int, int]:
+def varint(content: bytes, position: int, end: int) -> tuple[int, int]:
+    """Read a number of up to 64 bits; return it and where it ends.
+
+    Raises:
+        ValueError: it does not end.
+    """
     value = 0
     for shift in range(0, 70, 7):
         if position >= end:
