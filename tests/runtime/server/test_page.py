@@ -135,6 +135,7 @@ def test_the_first_frame_shows_its_figures(browser: Browser) -> None:
         camera.show(np.full((48, 64, 3), 100, np.uint8))
         tab.wait_for(f"{LABEL} === 'dark'")
         assert "Frames dropped" in tab.evaluate(FIGURES)
+        camera.unplug()
 
 
 def test_the_stream_moves(browser: Browser) -> None:
