@@ -17,7 +17,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

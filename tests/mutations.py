@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn_runtime import Classifier
-    from edgecnn_runtime.opening import Opening
+    from edgecnn_runtime.third_party.opening import Opening
 
 # Seconds after which a mutant counts as hanging, and those of its trial.
 _TIMEOUT, _TRIAL_TIMEOUT = 60, 10
@@ -68,7 +68,8 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     """
     import numpy as np
 
-    from edgecnn_runtime import Classifier, trial
+    from edgecnn_runtime import Classifier
+    from edgecnn_runtime.third_party import trial
 
     whole = Classifier.open(model, trusted=True)
     # A fork in place of a new process, which would take most of the time.
@@ -88,9 +89,9 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
 
 
 def _try_in_fork(path: Path, opening: "Opening") -> None:
-    """Do what `edgecnn_runtime.trial` does, as quickly as a test needs it."""
+    """Do what `edgecnn_runtime.third_party.trial` does, as quickly as a test needs it."""
     from edgecnn_runtime import Classifier, ModelError
-    from edgecnn_runtime.opening import Opening
+    from edgecnn_runtime.third_party.opening import Opening
 
     child = os.fork()
     if child == 0:

@@ -20,7 +20,6 @@ for package in ("starlette", "uvicorn", "python_multipart"):
     pytest.importorskip(package, reason="needs the server's packages: pip install 'edgecnn[serve]'")
 
 from edgecnn_runtime.backends.fake import FakeBackend
-from edgecnn_runtime.capture.newest import NewestFrames
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.server.access import Access
@@ -30,6 +29,7 @@ from edgecnn_runtime.server.live import Live
 from edgecnn_runtime.server.openapi import openapi_document
 from edgecnn_runtime.server.pool import InterpreterPool
 from edgecnn_runtime.server.serving import listen, make_server
+from edgecnn_runtime.video.capture.newest import NewestFrames
 
 try:
     import jsonschema

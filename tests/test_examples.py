@@ -14,7 +14,7 @@ from tiny_classifier import tiny_classifier
 
 from edgecnn_export.c_source import CSource, write_c_source
 from edgecnn_export.micro_operators import resolver_methods
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 

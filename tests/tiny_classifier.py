@@ -6,7 +6,7 @@ from pathlib import Path
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import Colour, GoldenCheck, InputSpec, Manifest, Scheme
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 
 RGB_16 = InputSpec(16, 20, Colour.RGB)
 

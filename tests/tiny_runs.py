@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 
 
 def tiny_network(shape: tuple[int, int, int], classes: int) -> Any:

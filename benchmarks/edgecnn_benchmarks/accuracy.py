@@ -18,8 +18,8 @@ from edgecnn_benchmarks.rounds import Report
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker_process import ModelFacts, WorkerError, WorkerProcess
 from edgecnn_runtime.accuracy import Accuracy
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.system.cpu import available_cpus
 
 # What a worker classifies before it reports back, so that a slow model is not taken for a hanging one.
 _SECS_A_REQUEST = 2.0

@@ -19,9 +19,9 @@ from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.traps import find_traps
 from edgecnn_benchmarks.undecided import find_undecided
 from edgecnn_benchmarks.verdict import notes, recommend, verdict
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, InputError
+from edgecnn_runtime.system import atomic_files
 
 
 def bench(
@@ -109,8 +109,8 @@ def bench(
         folder=folder,
         pictures=pictures,
     )
-    whole_files.write_json(folder / "bench.json", result.to_document())
-    whole_files.write_text(folder / "bench.csv", result.to_csv())
+    atomic_files.write_json(folder / "bench.json", result.to_document())
+    atomic_files.write_text(folder / "bench.csv", result.to_csv())
     write_report(result, folder / "report.html")
     return result
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from edgecnn_benchmarks.worker_process import KERAS_WORKER, WORKER
 from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.model_files.parts import model_bytes
-from edgecnn_runtime.run_folder import RunFolder, open_run_data
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 # The two ways in which people call a Keras model.
 KERAS_WAYS = ("call", "predict")

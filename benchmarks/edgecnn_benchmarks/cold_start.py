@@ -15,7 +15,7 @@ import numpy as np
 from edgecnn_benchmarks.rounds import Job, Report
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker_process import WorkerError
-from edgecnn_runtime.process_end import describe_end
+from edgecnn_runtime.system.process_end import describe_end
 
 # The smallest program that classifies an image file.
 PROGRAM = """\
@@ -44,7 +44,7 @@ _KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.pr
 STRANGER = """\
 import json, pathlib, sys
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.opening import Opening
+from edgecnn_runtime.third_party.opening import Opening
 opening = Opening.from_document(json.loads(sys.argv[4]))
 classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
 print(classifier.predict(sys.argv[3]).label, flush=True)

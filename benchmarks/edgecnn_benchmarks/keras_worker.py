@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from edgecnn_benchmarks.worker import main
 from edgecnn_runtime.errors import MissingExtraError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 class KerasModel:

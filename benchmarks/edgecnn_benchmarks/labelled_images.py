@@ -11,8 +11,8 @@ from edgecnn_benchmarks.candidates import SPLIT, Subject
 from edgecnn_benchmarks.worker_process import ModelFacts
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.image_set import open_labelled_folder
 from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.workstation.image_set import open_labelled_folder
 
 # Images that the timed inferences take in turn: more than one, so that no cache holds the answer to it.
 SAMPLE = 64

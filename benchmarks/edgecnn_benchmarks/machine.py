@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.system.cpu import available_cpus
 
 # The instructions that decide how fast int8 runs, as Linux names them in /proc/cpuinfo.
 X86_FEATURES = ("avx2", "avx512f", "avx_vnni", "avx512_vnni", "amx_int8")

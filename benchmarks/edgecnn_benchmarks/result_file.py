@@ -10,7 +10,7 @@ from typing import Any
 
 from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.opening import Opening
+from edgecnn_runtime.third_party.opening import Opening
 
 FILE = "bench.json"
 

@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from edgecnn_benchmarks.energy import read_counters, used_uj
 from edgecnn_benchmarks.peak_memory import peak_memory_bytes, resident_memory_bytes
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.opening import Opening
+from edgecnn_runtime.third_party.opening import Opening
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 from edgecnn_runtime.manifest import InputSpec
-from edgecnn_runtime.opening import Opening
-from edgecnn_runtime.process_end import describe_end
+from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.third_party.opening import Opening
 
 WORKER = (sys.executable, "-m", "edgecnn_benchmarks.worker")
 KERAS_WORKER = (sys.executable, "-m", "edgecnn_benchmarks.keras_worker")

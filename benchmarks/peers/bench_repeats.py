@@ -24,7 +24,7 @@ from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure, span
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker import Worker
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 REPEATS = 5
 AA_RUNS = 20

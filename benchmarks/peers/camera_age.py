@@ -28,8 +28,8 @@ from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
 from edgecnn_runtime import Classifier, stream
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.capture import Picture
-from edgecnn_runtime.capture.newest import NewestFrames
+from edgecnn_runtime.video.capture import Picture
+from edgecnn_runtime.video.capture.newest import NewestFrames
 
 RATE = 30.0  # frames a second
 HOUR = 108_000  # frames

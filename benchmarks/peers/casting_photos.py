@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.own_images import OwnImages
 from edgecnn_training.data.prepare import open_or_prepare, prepare_own

@@ -35,11 +35,12 @@ from record import head
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.quantities import figure
-from edgecnn_runtime import Classifier, whole_files
-from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime import Classifier
 from edgecnn_runtime.errors import EdgecnnError, InputError
 from edgecnn_runtime.preprocess import read_image
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 PAGE = Path(__file__).parents[1] / "PEERS.md"
 _OURS = PEERS[0].name
@@ -91,7 +92,7 @@ def main() -> None:
         *_one_lines(one, arguments.run.name),
         *_folder_lines(folder, arguments),
     ]
-    whole_files.write_text(arguments.output, "\n".join(page) + "\n")
+    atomic_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
 
 

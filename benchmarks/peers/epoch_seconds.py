@@ -20,7 +20,7 @@ from interleaved import interleave, ratio
 
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
-from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare

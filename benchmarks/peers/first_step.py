@@ -17,7 +17,7 @@ from interleaved import interleave
 
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare
 

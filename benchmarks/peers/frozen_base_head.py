@@ -26,7 +26,7 @@ from interleaved import interleave, ratio
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.home import data_folder
 from edgecnn_training.data.own_images import OwnImages
 from edgecnn_training.data.prepare import prepare_own

@@ -11,7 +11,7 @@ from raw_litert import microseconds_a_call, raw_loop
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
-from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.workstation.image_set import Split
 
 _ROUNDS = 100
 _TIMED_IMAGES = 64

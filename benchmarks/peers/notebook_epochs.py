@@ -11,8 +11,8 @@ from interleaved import interleave, ratio
 from edgecnn_benchmarks.intervals import median_estimate
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.quantities import figure
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.system import atomic_files
 
 EPOCHS = Path(__file__).parents[1] / "notebook_epochs.json"
 
@@ -93,7 +93,7 @@ def measure_epochs(folders: Path, *, rounds: int) -> EpochsMeasured:
 
 def keep_epochs(measured: EpochsMeasured, path: Path) -> None:
     """Write what was measured, for `read_epochs`."""
-    whole_files.write_text(path, json.dumps(asdict(measured), indent=1) + "\n")
+    atomic_files.write_text(path, json.dumps(asdict(measured), indent=1) + "\n")
 
 
 def read_epochs(path: Path) -> EpochsMeasured | None:

@@ -26,8 +26,8 @@ from training_scores import ENTRIES, Score, finished_scores, train_entry
 
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.quantities import three_digits
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError, EdgecnnError
+from edgecnn_runtime.system import atomic_files
 from edgecnn_training.data.known_sets import KNOWN_SETS
 
 PAGE = Path(__file__).parents[1] / "NOTEBOOKS.md"
@@ -189,7 +189,7 @@ def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: Epoc
         *_own_f1(runs),
         *(epoch_lines(epochs) if epochs else []),
     ]
-    whole_files.write_text(output, "\n".join(page).rstrip("\n") + "\n")
+    atomic_files.write_text(output, "\n".join(page).rstrip("\n") + "\n")
 
 
 def _row(loop: Loop, runs: list[LoopRun], same: list[Score], better: list[Score]) -> str:

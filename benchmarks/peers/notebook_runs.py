@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.system import atomic_files
 
 KEPT = Path(__file__).parents[1] / "notebook_runs.jsonl"
 
@@ -56,7 +56,7 @@ def keep(run: LoopRun, path: Path = KEPT) -> None:
     others = [kept for kept in read_runs(path) if (kept.loop, kept.seed) != (run.loop, run.seed)]
     ordered = sorted([*others, run], key=lambda kept: (kept.loop, kept.seed))
     lines = (json.dumps(asdict(kept), ensure_ascii=False) for kept in ordered)
-    whole_files.write_text(path, "\n".join(lines) + "\n")
+    atomic_files.write_text(path, "\n".join(lines) + "\n")
 
 
 def spread(values: Sequence[float]) -> str:

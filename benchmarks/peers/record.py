@@ -35,10 +35,11 @@ from steadiness import WORK, measure_steadiness
 
 from edgecnn_benchmarks.machine import Machine, describe_machine
 from edgecnn_benchmarks.quantities import figure, percent, size
-from edgecnn_runtime import Classifier, whole_files
-from edgecnn_runtime.cpu import available_cpus
-from edgecnn_runtime.image_set import Split
-from edgecnn_runtime.run_folder import RunFolder, open_run_data
+from edgecnn_runtime import Classifier
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 RESULTS = Path(__file__).parents[1] / "RESULTS.md"
 
@@ -91,7 +92,7 @@ def main() -> None:
         lines = head("Measured results", "results", Path(__file__), describe_machine())
         for section in (section for section in SECTIONS if section in page):
             lines += ["", f"<!-- {section} -->", *page[section]]
-        whole_files.write_text(arguments.output, "\n".join(lines) + "\n")
+        atomic_files.write_text(arguments.output, "\n".join(lines) + "\n")
     print(f"written: {arguments.output}")
 
 

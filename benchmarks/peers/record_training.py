@@ -16,7 +16,7 @@ from step_precision import measure_step_precision, precision_lines
 from training_memory import measure_training_memory, memory_lines
 
 from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_runtime import whole_files
+from edgecnn_runtime.system import atomic_files
 
 PAGE = Path(__file__).parents[1] / "TRAINING.md"
 
@@ -49,7 +49,7 @@ def main() -> None:
         *lines,
         *memory_lines(memory),
     ]
-    whole_files.write_text(arguments.output, "\n".join(page) + "\n")
+    atomic_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
 
 

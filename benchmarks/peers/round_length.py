@@ -19,7 +19,7 @@ import numpy as np
 from edgecnn_benchmarks.candidates import read_subject
 from edgecnn_benchmarks.labelled_images import ImageShelf
 from edgecnn_benchmarks.worker_process import WorkerProcess
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Seconds of warm-up and of measuring, at least.
 LENGTHS = ((0.5, 1.0), (0.2, 0.5), (0.05, 0.2), (0.02, 0.1))

@@ -21,9 +21,9 @@ import numpy as np
 from PIL import Image
 
 from edgecnn_runtime import Classifier, stream
-from edgecnn_runtime.capture.newest import NewestFrames
-from edgecnn_runtime.capture.opencv import OpenCVDevice
-from edgecnn_runtime.capture.source import parse_source
+from edgecnn_runtime.video.capture.newest import NewestFrames
+from edgecnn_runtime.video.capture.opencv import OpenCVDevice
+from edgecnn_runtime.video.capture.source import parse_source
 
 COUNT = 100_000
 _WARM_UP = 2_000

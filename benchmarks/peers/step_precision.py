@@ -19,7 +19,7 @@ from interleaved import interleave, ratio
 from edgecnn_benchmarks.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.quantities import figure, percent
 from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
-from edgecnn_runtime.image_set import ImageSet
+from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.prepare import open_or_prepare
 from edgecnn_training.devices import inference, prepare_devices

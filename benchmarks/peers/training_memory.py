@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_benchmarks.quantities import size
-from edgecnn_runtime import whole_files
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe
 from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, describe
 
 SIDE = 128  # pixels; 49 kB an image
 _BATCH = 64
@@ -29,8 +29,8 @@ _PROGRAM = """
 import json, sys, threading
 from pathlib import Path
 
-from edgecnn_runtime.image_set import open_prepared
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import open_prepared
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.settings import Optimizer, Settings
 from edgecnn_training.train import train
@@ -150,10 +150,10 @@ def _write_noise(folder: Path, set_bytes: int) -> ImageSet:
         images.flush()
         labels, files = np.arange(count) % 2, tuple(map(str, range(count)))
         np.save(folder / f"{name}.labels.npy", labels)
-        whole_files.write_text(folder / f"{name}.files.txt", "\n".join(files) + "\n")
+        atomic_files.write_text(folder / f"{name}.files.txt", "\n".join(files) + "\n")
         splits[name] = Split(images, labels, files)
     image_set = ImageSet("noise", ("even", "odd"), spec, splits, fingerprint="noise", source="noise")
-    whole_files.write_json(folder / DATASET_FILE, describe(image_set))
+    atomic_files.write_json(folder / DATASET_FILE, describe(image_set))
     return image_set
 
 

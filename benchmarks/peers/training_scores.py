@@ -22,8 +22,8 @@ from redrawn_symbols import COUNT, DRAWINGS, redrawn_accuracy
 
 from edgecnn_benchmarks.machine import describe_machine
 from edgecnn_benchmarks.quantities import size
-from edgecnn_runtime import whole_files
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SCORES = Path(__file__).parents[1] / "SCORES.md"
 
@@ -118,7 +118,7 @@ def main() -> None:
     loops = read_runs(arguments.notebooks)
     rows = [_row(entry, scores, loops) for entry, scores in finished.items() if scores]
     page = [*_head(), *rows, *_redrawn(finished)]
-    whole_files.write_text(arguments.output, "\n".join(page) + "\n")
+    atomic_files.write_text(arguments.output, "\n".join(page) + "\n")
     print(f"written: {arguments.output}")
 
 

@@ -15,7 +15,7 @@ import edgecnn_runtime
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.process_end import describe_end
+from edgecnn_runtime.system.process_end import describe_end
 
 # Seconds for a handful of images; on reference kernels a network of 224x224 pixels takes seconds for one.
 _TIMEOUT = 600.0

@@ -24,11 +24,11 @@ from edgecnn_export.export_index import ExportedFile, record_c_source
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
 from edgecnn_export.micro_operators import resolver_methods
 from edgecnn_export.tflite_flatbuffer import operator_names, unpack
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.backends.litert import pixel_values, read_associated_file
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
+from edgecnn_runtime.system import atomic_files
 
 _C_TYPE = {
     schema.TensorType.UINT8: "uint8_t",
@@ -113,7 +113,7 @@ def write_c_source(model: Path) -> CSource:
         "data_size": str(len(network)),
         "data": _bytes(network),
     }
-    with whole_files.written_whole(header) as header_draft, whole_files.written_whole(source) as source_draft:
+    with atomic_files.written_whole(header) as header_draft, atomic_files.written_whole(source) as source_draft:
         header_draft.write_text(_template("c_model_data.h.template").substitute(values), encoding="utf-8")
         source_draft.write_text(_template("c_model_data.cc.template").substitute(values), encoding="utf-8")
     return CSource(model, header, source, len(network), manifest.arena_bytes, operators)

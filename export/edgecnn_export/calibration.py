@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.manifest import Calibration
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.stratify import stratified_sample
 
 # Taken where no number is asked for; TensorFlow's guide to post-training quantization suggests 100 to 500.
 USUAL_IMAGES = 200

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from edgecnn_export.formats import Format
 from edgecnn_runtime.errors import EdgecnnError, GateError
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 
 if TYPE_CHECKING:
     import keras

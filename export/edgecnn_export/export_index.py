@@ -13,9 +13,9 @@ from edgecnn_export.ladder import Rung, Skipped
 from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.parity import Parity
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.manifest import Calibration
+from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
 SCHEMA_VERSION = 1
@@ -115,12 +115,12 @@ def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -
         document["c_source"] = c_source
     elif c_source:
         _unlink(folder, c_source["files"])
-    whole_files.write_json(folder / INDEX_FILE, document)
+    atomic_files.write_json(folder / INDEX_FILE, document)
 
 
 def record_c_source(folder: Path, c_source: dict[str, Any]) -> None:
     """Add to `export.json` the C++ source that was made of one of its files."""
-    whole_files.write_json(folder / INDEX_FILE, {**_read(folder), "c_source": c_source})
+    atomic_files.write_json(folder / INDEX_FILE, {**_read(folder), "c_source": c_source})
 
 
 def _unlink(folder: Path, names: Iterable[str]) -> None:

@@ -16,12 +16,12 @@ from edgecnn_export.ladder import Rung
 from edgecnn_export.optimized.optimize import Report, ignored, optimize
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.source import PREDICTED_AT_ONCE, Source, open_source
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, ModelError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 def _unheard(fmt: Format, rung: Rung) -> None:
@@ -64,7 +64,7 @@ def export_run(
         source = _optimized(source, settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
-    whole_files.write_text(run.export / "labels.txt", "\n".join(source.record.labels) + "\n")
+    atomic_files.write_text(run.export / "labels.txt", "\n".join(source.record.labels) + "\n")
     files: list[ExportedFile] = []
     for fmt in settings.formats:
         files.append(_export_file(source, fmt, settings, climbing))

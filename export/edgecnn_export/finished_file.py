@@ -18,12 +18,12 @@ from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.source import Source
 from edgecnn_export.tool_versions import tool_versions
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import GoldenCheck, Manifest
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.native_output import native_output_kept
 
 
 def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
@@ -98,7 +98,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
     # What an earlier export left under either name is not what this model gives.
     stale.unlink(missing_ok=True)
     if failure is None:
-        whole_files.write_bytes(target, content)
+        atomic_files.write_bytes(target, content)
     else:
         target.unlink(missing_ok=True)
     return ExportedFile(

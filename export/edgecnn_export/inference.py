@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.cpu import available_cpus
+from edgecnn_runtime.system.cpu import available_cpus
 
 
 def infer_on_all_cores(backend: Backend, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.quantizable import Operator
 from edgecnn_runtime.backends import Backend, open_backend
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 
 if TYPE_CHECKING:
     from edgecnn_export.onnx_graph import OnnxGraph

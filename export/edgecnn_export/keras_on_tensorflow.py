@@ -4,7 +4,7 @@ import os
 from typing import Any
 
 from edgecnn_runtime.errors import MissingExtraError
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 
 
 def import_keras() -> Any:

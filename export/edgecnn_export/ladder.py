@@ -23,8 +23,8 @@ from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Operator, QuantizableGraph, names, tail
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError, ModelError
-from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.manifest import Calibration
+from edgecnn_runtime.workstation.image_set import Split
 
 # What "more images" means, where there are as many.
 _MORE_IMAGES = 1000

@@ -15,11 +15,11 @@ from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_export.ladder import Material
 from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet, Split
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
-from edgecnn_runtime.stratify import stratified_sample
-from edgecnn_runtime.trained_model import load_trained
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_runtime.workstation.trained_model import load_trained
 
 if TYPE_CHECKING:
     import keras

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from edgecnn_export.quantizable import Operator
 from edgecnn_export.tflite_flatbuffer import operator_name, pack, unpack
-from edgecnn_runtime.cpu import available_cpus
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.native_output import native_output_kept
 
 # Where the output channels stand in the weights of the operators that have some.
 _CHANNEL_AXIS = {"CONV_2D": 0, "FULLY_CONNECTED": 0, "DEPTHWISE_CONV_2D": 3}

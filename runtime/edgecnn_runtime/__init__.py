@@ -28,9 +28,9 @@ from edgecnn_runtime.errors import (
 )
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Manifest, Resize
 from edgecnn_runtime.prediction import Prediction
-from edgecnn_runtime.smoothing import Smoothing
-from edgecnn_runtime.stream import StreamResult, stream
 from edgecnn_runtime.version import __version__
+from edgecnn_runtime.video.smoothing import Smoothing
+from edgecnn_runtime.video.stream import StreamResult, stream
 
 __all__ = [
     "Classifier",

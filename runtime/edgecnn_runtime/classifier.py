@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from edgecnn_runtime.backends import Backend, Provider, is_model_file, open_backend
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.contract import Contract
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
-from edgecnn_runtime.foreign.given import Given
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.opening import Opening
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.third_party.given import Given
+from edgecnn_runtime.third_party.opening import Opening
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.foreign.adapter import Adapter
     from edgecnn_runtime.pipeline import Item
+    from edgecnn_runtime.third_party.adapter import Adapter
 
 
 class Mode(enum.StrEnum):
@@ -242,8 +242,8 @@ def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
     # What is no model file at all, `open_backend` says.
     if not is_model_file(path) or read_whole_manifest(path) is not None:
         return None
-    from edgecnn_runtime.foreign.adapter import Adapter
-    from edgecnn_runtime.trial import try_opening
+    from edgecnn_runtime.third_party.adapter import Adapter
+    from edgecnn_runtime.third_party.trial import try_opening
 
     if not opening.tried:
         try_opening(path, opening)

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.system.cpu import available_cpus
 
 # Files a worker takes at a time. It decodes them all and then classifies them all: decoder and network each find
 # their tables and weights still in the cache, which is worth 5 to 10 % on small models. The first chunks are smaller,

@@ -11,9 +11,9 @@ from tiny_runs import tiny_record
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_runtime.image_set import ImageSet, Split, describe, fingerprint
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet, Split, describe, fingerprint
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 LABELS = ("dark", "bright")
 # As quick as a benchmark can be: the tests look at what is measured, never at how long it took.

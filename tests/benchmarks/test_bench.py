@@ -15,7 +15,7 @@ from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.table import terminal_table
 from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 QUICK = Settings(runs=3, warmup=1, rounds=1, starts=1)
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
 
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _QUICK = ("--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1")
 

@@ -10,7 +10,7 @@ from made_bench import made_result
 from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.result_file import read_result
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 def written(folder: Path, result: BenchResult) -> Path:

@@ -8,7 +8,7 @@ from tiny_models import tiny_onnx
 
 from edgecnn_benchmarks.candidates import name_candidates, read_subject
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @pytest.mark.parametrize(

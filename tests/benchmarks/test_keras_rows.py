@@ -12,7 +12,7 @@ from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_benchmarks.worker_process import KERAS_WORKER, WorkerProcess
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SETTINGS = Settings(runs=2, warmup=1, rounds=1, starts=1, with_keras=True, batch=(1, 4))
 

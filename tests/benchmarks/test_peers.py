@@ -24,7 +24,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     from edgecnn_export.onnx import export_onnx
     from edgecnn_export.tflite import export_tflite
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     network = keras.Sequential(
         [

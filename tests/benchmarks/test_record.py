@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tiny_wheel import tiny_wheel
 
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import install_size

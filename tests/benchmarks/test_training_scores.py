@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.recipes import list_recipes
 
 PEERS = Path(__file__).parents[2] / "benchmarks" / "peers"

@@ -8,7 +8,7 @@ import pytest
 from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.worker_process import WorkerError, WorkerProcess
-from edgecnn_runtime.process_end import ending
+from edgecnn_runtime.system.process_end import ending
 
 # Speaks the protocol well enough to be opened, then does what the second request finds.
 _OPENS = """

@@ -22,8 +22,8 @@ from tiny_models import tiny_onnx
 from typer.testing import CliRunner
 
 from edgecnn.app import app
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.system.cpu import available_cpus
 
 TOKEN = "a-token-of-some-length"
 

@@ -15,7 +15,7 @@ from edgecnn.app import app
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.preprocess import read_image
-from edgecnn_runtime.run_folder import RunFolder, open_run_data
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 LABELS = ("red", "green", "blue")
 # What has to be said of the network below, for float files.

@@ -20,7 +20,7 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.labels import read_labels
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.pixel_scaling import PixelScaling, named_scaling, scaling_of_options
-from edgecnn_runtime.trained_model import load_trained
+from edgecnn_runtime.workstation.trained_model import load_trained
 
 CONTAINERS = (".keras", ".h5", "SavedModel", "tf_keras .h5", "tf_keras SavedModel")
 

@@ -12,7 +12,7 @@ from edgecnn_export.apart import infer_apart
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])

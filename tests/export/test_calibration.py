@@ -3,7 +3,7 @@ import pytest
 
 from edgecnn_export.calibration import choose_calibration
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.workstation.image_set import Split
 
 EVERY = np.arange(30)
 

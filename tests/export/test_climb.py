@@ -15,7 +15,7 @@ from edgecnn_export.ladder import Climbed, Material, climb, fits
 from edgecnn_export.parity import compare
 from edgecnn_export.quantizable import Operator
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError, ModelError
-from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.workstation.image_set import Split
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 1), np.uint8)
 LABELS = np.arange(40) % 2

@@ -13,8 +13,8 @@ from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import FORMATS, choose_formats
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
-from edgecnn_runtime.image_set import Split
-from edgecnn_runtime.run_folder import RunFolder, open_run_data
+from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.golden import compare_golden, golden_images
 from edgecnn_runtime.manifest import GoldenCheck, Scheme
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 ROUNDED = [fmt for fmt in FORMATS.values() if fmt.scheme in (Scheme.INT8, Scheme.DYNAMIC)]
 IMAGES = np.zeros((4, 2, 2, 1), np.uint8)

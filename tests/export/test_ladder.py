@@ -11,7 +11,7 @@ from conftest import edgecnn_here
 from edgecnn_export.ladder import neighbours
 from edgecnn_export.quantizable import Operator
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @pytest.fixture

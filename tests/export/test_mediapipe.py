@@ -9,7 +9,7 @@ from edgecnn_export.manifest_tflite import embed_in_tflite
 from edgecnn_runtime import Classifier, Colour, InputSpec, Manifest
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 
 # MediaPipe's own image classifier takes RGB only.
 SPEC = InputSpec(32, 32, Colour.RGB)

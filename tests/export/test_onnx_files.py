@@ -14,8 +14,8 @@ from edgecnn_export.onnx import export_onnx
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SCHEMES = [fmt.scheme for fmt in FORMATS.values() if fmt.suffix == ".onnx"]
 

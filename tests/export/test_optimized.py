@@ -31,9 +31,9 @@ from edgecnn_export.optimized.optimize import portions, quantization_aware
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import DataError, GateError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SPARSITY, CLUSTERS = 0.6, 8
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.formats import FORMATS
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SCHEMES = [fmt.scheme for fmt in FORMATS.values() if fmt.suffix == ".tflite"]
 # Operators that size a tensor at run time; micro-controllers and NPUs have none of them.

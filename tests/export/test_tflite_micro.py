@@ -9,7 +9,7 @@ from edgecnn_export.bare_network import bare_network
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.run_folder import RunFolder, open_run_data
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from PIL import Image
 from edgecnn_export.formats import FORMATS, Format
 from edgecnn_runtime import Classifier, InputError, ModelError
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @pytest.fixture(params=FORMATS.values(), ids=FORMATS)

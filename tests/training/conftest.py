@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import ImageSet, Split, describe, fingerprint, open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.workstation.image_set import ImageSet, Split, describe, fingerprint, open_prepared
 from edgecnn_training.settings import Optimizer, Settings
 
 

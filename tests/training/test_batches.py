@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.batches import Batches
 from edgecnn_training.devices import feed
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.fit import compile_network
 from edgecnn_training.history import Epoch

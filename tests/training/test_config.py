@@ -6,7 +6,7 @@ import pytest
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.config import Config, read_config
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipes import get_recipe

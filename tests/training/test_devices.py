@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from tiny_runs import tiny_network
 
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import Split
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.batches import Batches
 from edgecnn_training.devices import chosen_gpus, feed, inference, prepare_devices
 

@@ -12,8 +12,8 @@ import pytest
 from tiny_base import AUGMENTED, FROZEN, MNIST
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training import fit
 from edgecnn_training.history import Epoch
 from edgecnn_training.lesson import prepare_lesson

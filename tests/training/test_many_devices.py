@@ -18,8 +18,8 @@ import pytest
 from tiny_base import TINY
 
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.cluster import ALONE, Cluster, cluster_of_environment
 from edgecnn_training.devices import Devices

@@ -14,8 +14,8 @@ from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
 
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.image_set import ImageSet, Split
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.labelled_images import LabelledImages, open_labelled_images
 from edgecnn_training.model_evaluation import evaluate_model
 from edgecnn_training.opened_model import open_model

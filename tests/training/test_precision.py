@@ -11,8 +11,8 @@ import pytest
 from tiny_base import TINY
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress, compile_network
 from edgecnn_training.network import build_network, core
 from edgecnn_training.precision import layers_computing_in

@@ -18,7 +18,7 @@ from edgecnn_export.tflite_flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
 
 # Large enough for every network, and quick.

@@ -18,7 +18,7 @@ from edgecnn_export.int8_tflite import quantize
 from edgecnn_export.tflite import export_tflite
 from edgecnn_export.tflite_graph import TFLiteGraph
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
 
 # Large enough for every network, and quick.

@@ -6,7 +6,7 @@ import pytest
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.history import Epoch
 from edgecnn_training.origin import Origin

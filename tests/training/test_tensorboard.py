@@ -12,8 +12,8 @@ import tensorflow as tf
 from tiny_base import FROZEN
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
 from edgecnn_training.settings import Settings
 from edgecnn_training.train import train

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError, GateError, InputError
-from edgecnn_runtime.image_set import ImageSet, open_prepared
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
 from edgecnn_training.lesson import split_positions
 from edgecnn_training.recipes import get_recipe

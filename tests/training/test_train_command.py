@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from conftest import edgecnn_here, hear_interrupts
 
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # `edgecnn` with arguments, but killed by itself, as the kernel would, after the first step of epoch 2.
 KILLED = """

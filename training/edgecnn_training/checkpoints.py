@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
-from edgecnn_runtime.whole_files import written_whole
+from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.origin import Origin
 

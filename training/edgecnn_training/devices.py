@@ -15,8 +15,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_training.batches import Batches
 from edgecnn_training.cluster import ALONE, Cluster, cluster_of_environment
 from edgecnn_training.precision import FULL, layers_computing_in

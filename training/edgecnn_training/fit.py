@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn_runtime.errors import GateError
-from edgecnn_runtime.run_folder import RunFolder
-from edgecnn_runtime.whole_files import written_whole
+from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn_runtime.whole_files import write_text
+from edgecnn_runtime.system.atomic_files import write_text
 
 
 class Monitor(enum.StrEnum):

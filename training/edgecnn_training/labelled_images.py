@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, ImageError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, fingerprint
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
-from edgecnn_runtime.run_folder import open_run_data
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, fingerprint
+from edgecnn_runtime.workstation.run_folder import open_run_data
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS

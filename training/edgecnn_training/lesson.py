@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.augmentation_layers import augmented
 from edgecnn_training.batches import Batches, Labelled
 from edgecnn_training.data.split_names import TRAIN, VALID

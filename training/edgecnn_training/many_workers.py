@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import GateError, InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.devices import Devices
 from edgecnn_training.frozen_base import base_of, split_at_base, unfreeze_top

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import Split
-from edgecnn_runtime.whole_files import write_json, write_text
+from edgecnn_runtime.system.atomic_files import write_json, write_text
+from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.evaluation import Evaluation, evaluate
 from edgecnn_training.labelled_images import LabelledImages
 from edgecnn_training.opened_model import OpenedModel

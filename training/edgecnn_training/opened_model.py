@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_runtime.manifest import InputSpec
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
-from edgecnn_runtime.trained_model import load_trained
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.workstation.trained_model import load_trained
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from edgecnn_runtime.run_folder import RunRecord
+from edgecnn_runtime.workstation.run_folder import RunRecord
 from edgecnn_training.settings import Settings
 
 

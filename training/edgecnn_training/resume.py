@@ -3,7 +3,7 @@
 import shutil
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.checkpoints import Checkpoint
 from edgecnn_training.origin import Origin
 

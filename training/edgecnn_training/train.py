@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
+from edgecnn_runtime.system.atomic_files import write_json, write_text, written_whole
 from edgecnn_runtime.version import __version__
-from edgecnn_runtime.whole_files import write_json, write_text, written_whole
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.split_names import TEST, TRAIN
 from edgecnn_training.devices import Devices, inference, prepare_devices

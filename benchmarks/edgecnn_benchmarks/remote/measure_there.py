@@ -14,7 +14,7 @@ from edgecnn_benchmarks.device_estimates import FileEstimate
 from edgecnn_benchmarks.result_file import decode
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import EdgecnnError
-from edgecnn_runtime.opening import Opening
+from edgecnn_runtime.third_party.opening import Opening
 
 
 def measure(folder: Path) -> None:

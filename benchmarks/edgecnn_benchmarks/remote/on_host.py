@@ -22,8 +22,8 @@ from edgecnn_benchmarks.remote.wheel import write_wheel
 from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.result_file import read_result
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError
+from edgecnn_runtime.system import atomic_files
 
 Result = TypeVar("Result")
 
@@ -220,7 +220,7 @@ class _Errand:
         if "bench.json" not in files:
             raise GateError(f"{self._name}: a bench.json expected, got {', '.join(files) or 'nothing'}")
         for name, content in files.items():
-            whole_files.write_bytes(folder / name, content)
+            atomic_files.write_bytes(folder / name, content)
         result = read_result(folder / "bench.json")
         self._again(lambda: self._ask("forget", self._parcel.name))
         return result

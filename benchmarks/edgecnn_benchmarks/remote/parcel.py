@@ -16,10 +16,10 @@ from edgecnn_benchmarks.candidates import SPLIT, Subject, read_subject
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet
 from edgecnn_runtime.model_files.parts import model_parts
-from edgecnn_runtime.run_folder import RunFolder
 from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
 from edgecnn_benchmarks.report.figures_table import figures_table
 from edgecnn_benchmarks.report.scatter import scatter
 from edgecnn_benchmarks.result import BenchResult, Row
-from edgecnn_runtime import whole_files
+from edgecnn_runtime.system import atomic_files
 
 # Widths of the two forms of a chart, in px: for a desk and paper, and for a phone.
 _WIDE, _NARROW = 960, 400
@@ -39,7 +39,7 @@ _WIDE, _NARROW = 960, 400
 
 def write_report(result: BenchResult, path: Path) -> None:
     """Write the report, whole or not at all."""
-    whole_files.write_text(path, render(result))
+    atomic_files.write_text(path, render(result))
 
 
 def render(result: BenchResult) -> str:

@@ -13,7 +13,7 @@ from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgecnn_export.adopted.foreign_model import ForeignModel
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Images on which it is looked at whether logits or probabilities come out.
 _LOOKED_AT = 32
@@ -113,7 +113,7 @@ def adopt(
     from edgecnn_export.adopted.adopt import adopted_model, check_folder, clear, write_run
     from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_export.tool_versions import tool_versions
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
 
     if options.calibration_data is None and calibrates:

@@ -94,7 +94,7 @@ def _show(console: Console, situation: "Situation") -> None:
 
 def _convolution_speeds() -> "list[ConvolutionSpeed]":
     from edgecnn_runtime.errors import MissingExtraError
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     try:
         with native_output_kept():

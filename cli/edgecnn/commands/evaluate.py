@@ -32,8 +32,8 @@ def evaluate(
     quiet: QuietOption = False,
 ) -> None:
     """Score a model on labelled images: precision, recall and F1 of each class, confusion matrix, the worst errors."""
-    from edgecnn_runtime.cpu import available_cpus
     from edgecnn_runtime.errors import MissingExtraError
+    from edgecnn_runtime.system.cpu import available_cpus
     from edgecnn_training.labelled_images import open_labelled_images
     from edgecnn_training.opened_model import open_model
 

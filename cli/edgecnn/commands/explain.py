@@ -60,7 +60,7 @@ def explain(
 def _draw_kernel(
     console: Console, run: Path | None, image: Path, kernel: str, window: Window, output: Path | None
 ) -> None:
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.explain.sliding_window import parse_kernel
 
     spec = RunFolder(run).read_record().input if run else None

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
     from edgecnn_export.formats import Format
     from edgecnn_export.ladder import Rung
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20
 
@@ -131,8 +131,8 @@ def export(
     from edgecnn_export.export_settings import ExportSettings
     from edgecnn_export.formats import choose_formats
     from edgecnn_export.optimized.plan import Plan
-    from edgecnn_runtime.native_output import native_output_kept
-    from edgecnn_runtime.run_folder import open_run_data
+    from edgecnn_runtime.system.native_output import native_output_kept
+    from edgecnn_runtime.workstation.run_folder import open_run_data
 
     console = Console(json=json, quiet=quiet)
     adoption = Adoption(
@@ -210,7 +210,7 @@ def _run_folder(
     """Return the folder of the run that is exported, made first where the target is a model."""
     from edgecnn_export.adopted.model_file import CONTAINERS, is_model
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
 
     if adoption.application is not None or (target is not None and is_model(target)):
         if data is not None:

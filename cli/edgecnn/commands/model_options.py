@@ -14,7 +14,7 @@ from edgecnn.console import Console
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.opening import Opening
+    from edgecnn_runtime.third_party.opening import Opening
 
 _OTHERS = "Of a model that others made: "
 
@@ -72,8 +72,8 @@ class ModelOptions:
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
         from edgecnn_runtime.errors import InputError
-        from edgecnn_runtime.foreign.given import Given
-        from edgecnn_runtime.opening import Opening
+        from edgecnn_runtime.third_party.given import Given
+        from edgecnn_runtime.third_party.opening import Opening
 
         if self.provider not in list(Provider):
             raise InputError(f"--provider: {', '.join(Provider)} expected, got {self.provider!r}")
@@ -103,7 +103,7 @@ class ModelOptions:
             InputError: see `Classifier.open`.
         """
         from edgecnn_runtime.classifier import Classifier
-        from edgecnn_runtime.native_output import native_output_kept
+        from edgecnn_runtime.system.native_output import native_output_kept
 
         opening = self.opening()
         with native_output_kept():

@@ -13,7 +13,7 @@ import typer
 
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Advance, Console, QuietOption
-from edgecnn_runtime.results_folder import ResultsFormat
+from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
@@ -75,8 +75,8 @@ def predict(
     """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
     from edgecnn_runtime.classifier import threads_of
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.object_store import is_address
-    from edgecnn_runtime.results_file import result_format
+    from edgecnn_runtime.jobs.object_store import is_address
+    from edgecnn_runtime.jobs.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
     if engine is Engine.RAY:
@@ -129,7 +129,7 @@ def predict(
 
 def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int | None, json: bool, quiet: bool) -> int:
     """Print the results as they come; return how many images could not be read."""
-    from edgecnn_runtime.result_formats import json_line
+    from edgecnn_runtime.jobs.result_formats import json_line
 
     console = Console(json=json, quiet=quiet)
     items = classifier.predict_many(files, workers=workers)
@@ -160,7 +160,7 @@ def _write(
     quiet: bool,
 ) -> int:
     """Write the results to a file, or go on with it; return how many of all its images could not be read."""
-    from edgecnn_runtime.results_file import ResultsFile, ResultsOf
+    from edgecnn_runtime.jobs.results_file import ResultsFile, ResultsOf
 
     console = Console(quiet=quiet)
     names = [str(path) for path in files]
@@ -200,8 +200,8 @@ def _stepping(items: "Iterator[Item]", advance: Advance, total: int) -> "Iterato
 
 
 def _rows(item: "Item", k: int) -> list[tuple[str, str, str]]:
-    from edgecnn_runtime.file_names import screen_name
-    from edgecnn_runtime.result_formats import error_text
+    from edgecnn_runtime.jobs.result_formats import error_text
+    from edgecnn_runtime.system.file_names import screen_name
 
     name = screen_name(item.source)
     if item.prediction is None:

@@ -15,8 +15,8 @@ from edgecnn.commands.model_options import ModelOptions
 from edgecnn.console import Advance, Console
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.jobs.results_folder import ResultsFormat
     from edgecnn_runtime.pipeline import Item
-    from edgecnn_runtime.results_folder import ResultsFormat
 
 # Items between two steps of the bar.
 _STEP = 100
@@ -37,9 +37,9 @@ def predict_on_ray(
 ) -> None:
     """Classify on a local cluster or on that of `address`; exit code 1 if an image could not be read."""
     from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.native_output import native_output_kept
-    from edgecnn_runtime.ray_engine import classify_on_ray, find_images, ray_started
-    from edgecnn_runtime.results_folder import new_results
+    from edgecnn_runtime.jobs.ray_engine import classify_on_ray, find_images, ray_started
+    from edgecnn_runtime.jobs.results_folder import new_results
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     console = Console(quiet=quiet)
     images = find_images(sources, recursive=recursive)

@@ -10,7 +10,7 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Epochs in which the recipe settles on 4,000 digits.
 _EPOCHS = 10
@@ -36,7 +36,7 @@ def quickstart(
     from edgecnn.commands.predict import predict
     from edgecnn.commands.train import train
     from edgecnn.commands.verify import verify
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
 
     started = time.perf_counter()
     console = Console(json=json, quiet=quiet)
@@ -94,15 +94,15 @@ def _write_examples(run: "RunFolder") -> Path:
     """Write some test images of the run as PNG files named `<number>_<label>.png`; return their folder."""
     from PIL import Image
 
-    from edgecnn_runtime import whole_files
-    from edgecnn_runtime.run_folder import open_run_data
-    from edgecnn_runtime.stratify import stratified_sample
+    from edgecnn_runtime.system import atomic_files
+    from edgecnn_runtime.workstation.run_folder import open_run_data
+    from edgecnn_runtime.workstation.stratify import stratified_sample
 
     image_set = open_run_data(run.read_record())
     test = image_set.split("test")
     folder = run.path / "examples"
     for number in stratified_sample(test.labels, _EXAMPLES, seed=0):
         label = image_set.labels[test.labels[number]]
-        with whole_files.written_whole(folder / f"{number:03}_{label}.png") as partial:
+        with atomic_files.written_whole(folder / f"{number:03}_{label}.png") as partial:
             Image.fromarray(test.images[number].squeeze()).save(partial)
     return folder

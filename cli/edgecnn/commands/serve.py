@@ -62,7 +62,7 @@ def serve(
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.server.serving import check_installed, listen, make_service, run, url_of
-    from edgecnn_runtime.smoothing import Smoothing
+    from edgecnn_runtime.video.smoothing import Smoothing
 
     console = Console(json=json, quiet=quiet)
     check_installed()

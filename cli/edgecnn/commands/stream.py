@@ -18,7 +18,7 @@ from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.stream import StreamResult
+    from edgecnn_runtime.video.stream import StreamResult
 
 # Answers that the summary's percentiles look back on: five minutes of a camera.
 _REMEMBERED = 10_000
@@ -53,8 +53,8 @@ def stream(
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from edgecnn_runtime import stream as streaming
-    from edgecnn_runtime.capture import open_capture
-    from edgecnn_runtime.smoothing import Smoothing
+    from edgecnn_runtime.video.capture import open_capture
+    from edgecnn_runtime.video.smoothing import Smoothing
 
     console = Console(json=json, quiet=quiet)
     smoothing = Smoothing(window, window // 2 + 1 if min_count is None else min_count, threshold, hold)

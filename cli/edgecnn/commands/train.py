@@ -16,7 +16,7 @@ from edgecnn.console import Advance, Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_runtime.manifest import InputSpec
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.fit import Progress
     from edgecnn_training.recipe import Recipe
 
@@ -107,7 +107,7 @@ def train(
     """
     from edgecnn.commands.data.image_progress import shown_images, shown_preparing
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.run_folder import RunFolder
+    from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.cluster import cluster_of_environment
     from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
@@ -218,8 +218,8 @@ def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":
 def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | None":
     """Return the images that the recipe takes; None where it takes those that a prepared or known set has."""
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.image_set import DATASET_FILE
     from edgecnn_runtime.manifest import Colour, Decode, InputSpec
+    from edgecnn_runtime.workstation.image_set import DATASET_FILE
 
     height, width, channels = recipe.input_shape
     if imgsz is not None:
@@ -278,7 +278,7 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
 def _loading_training() -> Iterator[None]:
     """Import from the training in the block, with TensorFlow's start-up messages kept off the screen."""
     from edgecnn_runtime.errors import MissingExtraError
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     try:
         with native_output_kept():

@@ -11,9 +11,9 @@ from edgecnn_export.adopted.answers import Answers, answers_of, probabilities
 from edgecnn_export.adopted.foreign_model import ForeignModel
 from edgecnn_export.adopted.pixel_scaling import exchange_of_channels, scaled, turned_to_rgb
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.run_folder import RunFolder, RunRecord
-from edgecnn_runtime.whole_files import written_whole
+from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 
 if TYPE_CHECKING:
     import keras

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from edgecnn_export.adopted.untrusted_config import check_config
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 if TYPE_CHECKING:
     import keras

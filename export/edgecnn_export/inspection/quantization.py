@@ -16,8 +16,8 @@ from edgecnn_export.int8_tflite import quantize, without_integer_form
 from edgecnn_export.parity import Parity, compare
 from edgecnn_export.quantizable import Operator, tail
 from edgecnn_export.tflite_graph import TFLiteGraph
-from edgecnn_runtime.cpu import available_cpus
-from edgecnn_runtime.native_output import native_output_kept
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.native_output import native_output_kept
 
 # A wrong input, given to the float32 model as it stands: uint8 pixels (N, height, width, channels) in, float32 out.
 _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_export.inspection.quantization import QuantizationLoss
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import MissingExtraError
+from edgecnn_runtime.system import atomic_files
 
 # Okabe and Ito's blue and vermillion, which colour-blind readers can tell apart.
 _BLUE, _VERMILLION = "#0072B2", "#D55E00"
@@ -42,5 +42,5 @@ def draw_quantization(loss: QuantizationLoss, path: Path, *, title: str) -> None
         axes.grid(axis="x", linewidth=0.3)
         axes.set_axisbelow(True)
     figure.suptitle(title, fontsize=10)
-    with whole_files.written_whole(path) as draft:
+    with atomic_files.written_whole(path) as draft:
         figure.savefig(draft, format="png", dpi=150)

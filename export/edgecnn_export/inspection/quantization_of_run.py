@@ -9,10 +9,10 @@ from edgecnn_export.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.inspection.quantization import QuantizationLoss, find_quantization_loss
 from edgecnn_export.source import open_source
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.image_set import ImageSet
-from edgecnn_runtime.native_output import native_output_kept
-from edgecnn_runtime.run_folder import RunFolder
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_runtime.workstation.stratify import stratified_sample
 
 _OPSET = 17  # of an ONNX model that is not made here
 

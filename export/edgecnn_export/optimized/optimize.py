@@ -20,10 +20,10 @@ from edgecnn_export.optimized.flat_network import flatten, read_weights, take_ba
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputError, MissingExtraError
-from edgecnn_runtime.image_set import ImageSet, Split
 from edgecnn_runtime.manifest import Optimization
-from edgecnn_runtime.process_end import describe_end
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.stratify import stratified_sample
 
 if TYPE_CHECKING:
     import keras

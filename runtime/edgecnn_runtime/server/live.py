@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from io import BytesIO
 
-from edgecnn_runtime.capture import Capture, EventKind, Frame
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.server.metrics import CameraCounts, Histogram
-from edgecnn_runtime.smoothing import Smoothing
-from edgecnn_runtime.stream import StreamResult, stream
+from edgecnn_runtime.video.capture import Capture, EventKind, Frame
+from edgecnn_runtime.video.smoothing import Smoothing
+from edgecnn_runtime.video.stream import StreamResult, stream
 
 # Results over whose times the frame rate is taken.
 _RATE_WINDOW = 30

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.errors import InputError, MissingExtraError
-from edgecnn_runtime.smoothing import Smoothing
+from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.video.smoothing import Smoothing
 
 if TYPE_CHECKING:
     import uvicorn
@@ -65,10 +65,10 @@ def make_service(
         MissingExtraError: the extra `serve` is missing, or that for the source.
     """
     check_installed()
-    from edgecnn_runtime.capture import open_capture
     from edgecnn_runtime.server.app import Service
     from edgecnn_runtime.server.live import Live
     from edgecnn_runtime.server.pool import InterpreterPool
+    from edgecnn_runtime.video.capture import open_capture
 
     processors = available_cpus()
     if not 1 <= (workers or processors) <= processors:

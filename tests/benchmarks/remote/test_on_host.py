@@ -20,7 +20,7 @@ from edgecnn_benchmarks.remote.on_host import HostOptions, bench_on_host
 from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import GateError, InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _QUICK = Settings(runs=3, warmup=1, rounds=1, starts=1)
 # As long as it is let.

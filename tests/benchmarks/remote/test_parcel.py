@@ -13,7 +13,7 @@ from edgecnn_benchmarks.remote.parcel import Parcel, pack
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _SETTINGS = Settings()
 

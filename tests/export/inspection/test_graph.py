@@ -192,7 +192,7 @@ def test_mobilenet_v2_has_the_300_million_of_its_paper(tmp_path: Path) -> None:
 
     from edgecnn_export.tflite import export_tflite
     from edgecnn_runtime.manifest import Scheme
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     with native_output_kept():
         content = export_tflite(keras.applications.MobileNetV2(weights=None), Scheme.FLOAT32)
@@ -209,7 +209,7 @@ def test_resnet8_has_the_12_5_million_of_mlperf_tiny(tmp_path: Path) -> None:
 
     from edgecnn_export.tflite import export_tflite
     from edgecnn_runtime.manifest import Scheme
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_training.network import build_network
     from edgecnn_training.recipes import get_recipe
 

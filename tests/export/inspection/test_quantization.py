@@ -7,7 +7,7 @@ import pytest
 from conftest import edgecnn, edgecnn_here
 from PIL import Image
 
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 def test_every_operator_is_told(exported_run: RunFolder) -> None:

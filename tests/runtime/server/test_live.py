@@ -13,9 +13,9 @@ from PIL import Image
 from running_server import Address, a_service, check_schema, png, running
 
 from edgecnn_runtime.backends.fake import FakeBackend
-from edgecnn_runtime.capture.fake import FakeCamera
-from edgecnn_runtime.capture.newest import NewestFrames
 from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.video.capture.fake import FakeCamera
+from edgecnn_runtime.video.capture.newest import NewestFrames
 
 
 @pytest.fixture

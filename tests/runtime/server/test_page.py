@@ -11,10 +11,10 @@ from browser import Browser, Page, running_browser
 from PIL import Image
 from running_server import Address, GatedBackend, a_service, png, running
 
-from edgecnn_runtime.capture.fake import FakeCamera
-from edgecnn_runtime.capture.newest import NewestFrames
 from edgecnn_runtime.server.limits import Limits
 from edgecnn_runtime.server.page import page
+from edgecnn_runtime.video.capture.fake import FakeCamera
+from edgecnn_runtime.video.capture.newest import NewestFrames
 
 LABEL = "document.getElementById('label').textContent"
 STATE = "document.getElementById('state').textContent"

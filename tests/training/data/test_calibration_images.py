@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from tiny_foreign import write_folder
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
 
 SPEC = InputSpec(16, 16, Colour.RGB)

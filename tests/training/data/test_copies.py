@@ -8,8 +8,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data import copies
 from edgecnn_training.data.source import Source, SourceSplit
 from edgecnn_training.data.write_set import write_set

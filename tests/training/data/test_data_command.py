@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn_runtime.image_set import open_prepared
+from edgecnn_runtime.workstation.image_set import open_prepared
 
 
 def edgecnn(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edgecnn_runtime import home as runtime_home
+from edgecnn_runtime.system import cache_folder as runtime_home
 from edgecnn_training.data import home
 
 CASES = [

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet, known_set
 from edgecnn_training.data.prepare import prepare
 from edgecnn_training.data.source import Source, SourceSplit

@@ -9,9 +9,9 @@ from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
 
 from edgecnn_runtime.errors import ImageError, InputError
-from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.explain.explanation import explain_kernel, explain_prediction
 from edgecnn_training.explain.sliding_window import parse_kernel
 from edgecnn_training.explain.window import Window

@@ -11,8 +11,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from edgecnn_runtime.image_set import Split
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training import figures
 from edgecnn_training.evaluation import evaluate
 from edgecnn_training.history import Epoch

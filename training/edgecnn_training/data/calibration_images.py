@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, ImageError
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.image_set import ImageSet
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.finding import Finding, Kind
 from edgecnn_training.data.listing import listed

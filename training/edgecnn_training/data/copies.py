@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import Split
 from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.examine import THUMBNAIL
 from edgecnn_training.data.near_identical import near_identical

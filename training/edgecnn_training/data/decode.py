@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from edgecnn_runtime.cpu import available_cpus
 from edgecnn_runtime.preprocess import ImageSource
+from edgecnn_runtime.system.cpu import available_cpus
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.grouped_split import grouped_sample, without_copies_across
 from edgecnn_training.data.listing import listed
 from edgecnn_training.data.source import Source

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from edgecnn_runtime.home import home_folder as home_folder
-from edgecnn_runtime.image_set import DATASET_FILE
+from edgecnn_runtime.system.cache_folder import home_folder as home_folder
+from edgecnn_runtime.workstation.image_set import DATASET_FILE
 
 
 def set_folder(name: str) -> Path:

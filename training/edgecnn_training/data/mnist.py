@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, MissingExtraError
-from edgecnn_runtime.stratify import stratified_sample
+from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.idx import read_idx
 from edgecnn_training.data.members import FolderMembers, Members, ZipMembers
 from edgecnn_training.data.npz import NpzReader

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.manifest import Decode, InputSpec, Resize
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet

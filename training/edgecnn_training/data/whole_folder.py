@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from edgecnn_runtime.whole_files import is_running, sync_folder
+from edgecnn_runtime.system.atomic_files import is_running, sync_folder
 
 
 @contextlib.contextmanager

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime import whole_files
 from edgecnn_runtime.errors import DataError, ImageError
-from edgecnn_runtime.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
 from edgecnn_training.data.copies import copies_of_train
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.inspection import inspect
@@ -117,9 +117,9 @@ def _write_files(
             warnings.append(f"{split_name}: images that cannot be read are left out: {listed(unreadable)}")
         labels = split.labels[read]
         files = tuple(_one_line(split.files[position]) for position in np.flatnonzero(read).tolist())
-        with whole_files.written_whole(folder / f"{split_name}.labels.npy") as partial:
+        with atomic_files.written_whole(folder / f"{split_name}.labels.npy") as partial:
             np.save(partial, labels, allow_pickle=False)
-        whole_files.write_text(folder / f"{split_name}.files.txt", "\n".join(files) + "\n")
+        atomic_files.write_text(folder / f"{split_name}.files.txt", "\n".join(files) + "\n")
         splits[split_name] = Split(np.load(path, mmap_mode="r", allow_pickle=False), labels, files)
     numbers = {split_name: split.labels for split_name, split in splits.items()}
     copies = copies_of_train(splits, digests)
@@ -137,7 +137,7 @@ def _write_files(
         copies=copies,
         labelled_by_model=labelled_by_model,
     )
-    whole_files.write_json(folder / DATASET_FILE, describe(image_set))
+    atomic_files.write_json(folder / DATASET_FILE, describe(image_set))
 
 
 def _write_images(
@@ -157,7 +157,7 @@ def _write_images(
 
     read = np.zeros(len(split), bool)
     digests = []
-    with whole_files.written_whole(path) as partial, NpyWriter(partial, spec.shape) as writer:
+    with atomic_files.written_whole(path) as partial, NpyWriter(partial, spec.shape) as writer:
         for position, pixels in zip(range(len(split)), map_images(decode, split.images), strict=True):
             if position % _REPORT_EVERY == 0:
                 report(position)

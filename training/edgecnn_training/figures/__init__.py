@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.image_set import Split
-from edgecnn_runtime.run_folder import RunFolder
-from edgecnn_runtime.whole_files import write_text
+from edgecnn_runtime.system.atomic_files import write_text
+from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.evaluation import Evaluation
 from edgecnn_training.figures.class_scores import classification_report
 from edgecnn_training.figures.confusion import confusion_matrix, normalised_confusion_matrix

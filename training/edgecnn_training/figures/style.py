@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn_runtime.accuracy import Accuracy
-from edgecnn_runtime.whole_files import written_whole
+from edgecnn_runtime.system.atomic_files import written_whole
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#666666"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from edgecnn_benchmarks.result import BenchResult
@@ -38,7 +38,7 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
     from edgecnn_export.inspection.model import inspect_model
     from edgecnn_export.inspection.targets import check_targets, judge
     from edgecnn_export.inspection.verdict import Answer
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     check_targets([target])
     # A bench.json stands in bench/ of its run, or in bench/HOST/.

@@ -65,8 +65,8 @@ def prepare(
 ) -> None:
     """Write a set as the arrays that training, export and bench read."""
     from edgecnn_runtime.errors import DataError
-    from edgecnn_runtime.image_set import describe
     from edgecnn_runtime.manifest import Colour, Decode, InputSpec
+    from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
     from edgecnn_training.data.labels_csv import Columns

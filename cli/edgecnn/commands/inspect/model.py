@@ -33,7 +33,7 @@ def model(
     from edgecnn_export.inspection.document import to_document
     from edgecnn_export.inspection.model import inspect_model
     from edgecnn_export.inspection.targets import check_targets, judge
-    from edgecnn_runtime.native_output import native_output_kept
+    from edgecnn_runtime.system.native_output import native_output_kept
 
     console = Console(json=json, quiet=quiet)
     names = tuple(target or ())

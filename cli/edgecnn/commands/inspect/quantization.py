@@ -33,7 +33,7 @@ def quantization(
     from edgecnn_export.calibration import calibration_method
     from edgecnn_export.inspection.quantization_figure import draw_quantization
     from edgecnn_export.inspection.quantization_of_run import quantization_loss_of
-    from edgecnn_runtime.run_folder import RunFolder, open_run_data
+    from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
     console = Console(json=json, quiet=quiet)
     method = calibration_method(calibration)

@@ -1,0 +1,1 @@
+"""Jobs of many images: results files that resume, object stores, and Ray."""

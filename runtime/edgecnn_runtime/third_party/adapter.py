@@ -1,0 +1,197 @@
+"""Decide how a model that somebody else made is used, and keep what was decided."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.backends.interface import Adaptation, Interface, Probe
+from edgecnn_runtime.contract import Contract, Fact, Origin
+from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
+from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.pixel_scaling import PixelScaling
+from edgecnn_runtime.third_party.given import Given
+from edgecnn_runtime.third_party.image_layout import ImageLayout, find_layout
+from edgecnn_runtime.third_party.output_form import OutputDecoding, find_decoding
+from edgecnn_runtime.third_party.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
+
+
+class Adapter:
+    """Called by a backend with the interface of a model without manifest; then `manifest` and `contract` are there.
+
+    What it raises names the file.
+    """
+
+    def __init__(self, path: Path, given: Given) -> None:
+        self._path, self._given = path, given
+        self.manifest: Manifest | None = None
+        self.contract: Contract | None = None
+
+    def __call__(self, interface: Interface, probe: Probe) -> Adaptation:
+        """Decide, with the help of a few runs of test images.
+
+        Raises:
+            ModelError: no classifier of images.
+            InputError: what the caller said does not fit it, or does not suffice.
+        """
+        try:
+            return self._adapt(interface, probe)
+        except (InputError, ModelError) as error:
+            raise type(error)(f"{self._path}: {error}") from error
+
+    def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
+        if len(interface.inputs) != 1:
+            names = ", ".join(tensor.name for tensor in interface.inputs)
+            raise ModelError(f"one input, an image, expected, got {len(interface.inputs)} ({names})")
+        facts = _read_facts(self._path)
+        tensor, given = interface.inputs[0], self._given
+        layout = find_layout(tensor, given, channels_first_by_default=self._path.suffix.lower() == ".onnx")
+        encoding = find_encoding(tensor, layout, given, facts)
+        shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
+        probed, images = _probe(probe, encoding, shape, layout)
+        decoding = find_decoding(interface.outputs, probed, given, facts, images=images)
+        if encoding.pixels_fact is UNIT_BY_DEFAULT and _hardly_differ(decoding, probed):
+            # As of a network that takes 0…255 and is given 255 times less.
+            plain = find_encoding(tensor, layout, replace(given, scaling=PixelScaling()), facts)
+            bright, _ = _probe(probe, plain, shape, layout)
+            found = find_decoding(interface.outputs, bright, given, facts, images=images)
+            if not _hardly_differ(found, bright):
+                encoding, probed, decoding = replace(plain, pixels_fact=_BRIGHT), bright, found
+        labels, labels_fact = _labels(given, facts, decoding.classes)
+        resize = given.resize or Resize.SQUASH
+        self.manifest = Manifest(
+            name=self._path.stem,
+            labels=labels,
+            input=InputSpec(layout.height, layout.width, encoding.colour, resize),
+            scheme=Scheme.INT8 if tensor.dtype in ("uint8", "int8") and tensor.scale is not None else Scheme.FLOAT32,
+        )
+        self.contract = Contract(
+            labels=labels_fact,
+            size=layout.size_fact,
+            layout=layout.layout_fact,
+            colour=encoding.colour_fact,
+            pixels=encoding.pixels_fact,
+            resize=Fact("squash", Origin.ASSUMED, "--resize crop or pad says otherwise")
+            if given.resize is None
+            else Fact(resize.value, Origin.CALLER),
+            output=decoding.fact,
+        )
+        return Adaptation(
+            input_shape=shape,
+            classes=decoding.classes,
+            tensor_shape=layout.shape,
+            batch=self._batch(probe, encoding, layout, probed[decoding.number]),
+            output=decoding.number,
+            encode=encoding.encode,
+            decode=decoding.decode,
+        )
+
+    def _batch(self, probe: Probe, encoding: PixelEncoding, layout: ImageLayout, alone: NDArray[Any]) -> int | None:
+        """Say how many images a run takes: where any number is promised, two are tried first.
+
+        Graphs whose inside is made for one image are common behind an open batch.
+        """
+        if layout.batch is not None or self._path.suffix.lower() == ".tflite":
+            return layout.batch
+        shape = layout.height, layout.width, 1 if encoding.colour is Colour.GREY else 3
+        pair = np.stack(_test_images(shape)[:2])
+        try:
+            together = probe(encoding.encode(pair))
+        except ModelError:
+            return 1
+        found = [output for output in together if output.size == alone[:2].size]
+        same = any(np.allclose(output.reshape(-1), alone[:2].reshape(-1), rtol=1e-2, atol=1e-3) for output in found)
+        return None if same else 1
+
+
+_BRIGHT = Fact(
+    "0…255",
+    Origin.ASSUMED,
+    "given 0…1, its answers hardly differ from image to image; --scale, --mean, --std or --preprocess say otherwise",
+)
+# Logarithms of probabilities: noise, a ramp, black and white move those of a network by more, however sure it is.
+_HARDLY = 0.25
+
+
+def _hardly_differ(decoding: OutputDecoding, probed: list[NDArray[Any]]) -> bool:
+    """Tell whether a model gives the same answer for all test images; quantized outputs are too coarse to tell."""
+    output = probed[decoding.number]
+    if output.dtype.kind != "f":
+        return False
+    logarithms = np.log(decoding.decode(output).clip(1e-30))
+    return bool((logarithms.max(axis=0) - logarithms.min(axis=0)).max() < _HARDLY)
+
+
+def _read_facts(path: Path) -> GraphFacts:
+    reader: Callable[[Path], GraphFacts]
+    if path.suffix.lower() == ".tflite":
+        from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts as reader
+    else:
+        from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts as reader
+    return reader(path)
+
+
+def _probe(
+    probe: Probe, encoding: PixelEncoding, shape: tuple[int, int, int], layout: ImageLayout
+) -> tuple[list[NDArray[Any]], int]:
+    """Run test images.
+
+    Returns:
+        What came out of each output for one run after the other, and how many rows an output has by that.
+    """
+    runs = [probe(encoding.encode(image[np.newaxis])) for image in _test_images(shape)]
+    if any(len({run[number].shape for run in runs}) > 1 for number in range(len(runs[0]))):
+        raise ModelError("outputs of the same shape for every image expected, got others")
+    rows = layout.batch or 1
+    return [np.concatenate([_with_batch(run[number], rows) for run in runs]) for number in range(len(runs[0]))], (
+        rows * len(runs)
+    )
+
+
+def _test_images(shape: tuple[int, int, int]) -> list[NDArray[np.uint8]]:
+    """Return noise, a ramp, black and white."""
+    height, width, _ = shape
+    ramp = np.linspace(0, 255, height * width).reshape(height, width, 1)
+    noise = np.random.default_rng(0).integers(0, 256, shape)
+    return [np.broadcast_to(image, shape).astype(np.uint8) for image in (noise, ramp, 0 * ramp, 0 * ramp + 255)]
+
+
+def _with_batch(output: NDArray[Any], rows: int) -> NDArray[Any]:
+    """Give an output of one image an axis for the batch, where it has none."""
+    if output.ndim and output.shape[0] == rows:
+        return output
+    return output[np.newaxis] if rows == 1 else output
+
+
+def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, ...], Fact]:
+    if given.labels is not None:
+        labels, fact = given.labels, Fact(f"{len(given.labels)} labels", Origin.CALLER)
+    elif facts.said.labels is not None and len(facts.said.labels) == classes:
+        labels, fact = facts.said.labels, Fact(f"{len(facts.said.labels)} labels", Origin.METADATA, facts.said.whence)
+    else:
+        names = tuple(f"class {number}" for number in range(classes))
+        why = "--labels names them"
+        if facts.said.labels is not None:
+            why = f"{facts.said.whence} has {len(facts.said.labels)} labels for {classes} classes; --labels names them"
+        return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
+    if len(labels) != classes:
+        raise InputError(f"labels: {classes} expected, one for each output, got {len(labels)}")
+    odd = [label for label in labels if not label or not label.isprintable()]
+    if odd:
+        raise InputError(f"labels: names that can be printed expected, got {odd[0]!r}")
+    return _told_apart(labels, fact)
+
+
+def _told_apart(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
+    """Add its number to a label that stands twice, as "crane" and "maillot" do among those of ImageNet."""
+    twice = {label for label in labels if labels.count(label) > 1} if len(set(labels)) < len(labels) else set()
+    if not twice:
+        return labels, fact
+    told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
+    if len(set(told)) < len(told):
+        raise InputError(f"labels: all different expected, got twice {', '.join(sorted(twice)[:3])}")
+    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} stand twice and carry their number")

@@ -1,0 +1,1 @@
+"""Cameras, videos and network streams: frames in, smoothed labels out."""

@@ -1,0 +1,104 @@
+"""Cameras, video files and addresses through OpenCV.
+
+OpenCV (Apache-2.0) because it has V4L2, AVFoundation and Media Foundation behind one call, and brings an FFmpeg of its
+own for files, RTSP and HTTP; there are wheels for x86 and ARM. It gives BGR, which is turned here.
+"""
+
+import sys
+from typing import Any
+
+from edgecnn_runtime.errors import MissingExtraError, SourceError
+from edgecnn_runtime.video.capture.device import Picture
+from edgecnn_runtime.video.capture.source import Kind, Source
+
+# Milliseconds that an address may take to answer, and to send its next picture, before it counts as gone.
+_OPEN_TIMEOUT = 10_000
+_READ_TIMEOUT = 10_000
+
+
+class OpenCVDevice:
+    """One `cv2.VideoCapture` that has given its first picture."""
+
+    def __init__(self, source: Source) -> None:
+        """Open a camera, file or address.
+
+        Raises:
+            SourceError: not there, not readable, or it gives no picture.
+            MissingExtraError: OpenCV is not installed.
+        """
+        try:
+            import cv2
+        except ImportError as error:
+            raise MissingExtraError("video", package="opencv-python-headless", extra="camera") from error
+        self._cv2 = cv2
+        self._source = source
+        # Its own warnings would stand beside ours; the error below says the same in words.
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+        try:
+            self._video = _open(cv2, source)
+            opened = self._video.isOpened()
+            # A camera that another program holds, and the second node of many USB cameras, open and give nothing.
+            self._first = self._read() if opened else None
+        finally:
+            cv2.utils.logging.setLogLevel(level)
+        if self._first is None:
+            self._video.release()
+            raise SourceError(_message(source, opened=opened))
+        # Streams have no count, which FFmpeg gives as a negative number.
+        self.live = source.kind is not Kind.FILE and self._video.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
+
+    def read(self) -> Picture | None:
+        """Wait for the next picture; None: the camera is gone, or the file has ended."""
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return self._read()
+
+    def skip(self) -> bool:
+        """Pass over the next picture without converting it."""
+        if self._first is not None:
+            self._first = None
+            return True
+        grabbed: bool = self._video.grab()
+        return grabbed
+
+    def close(self) -> None:
+        """Give the device back."""
+        self._video.release()
+
+    def _read(self) -> Picture | None:
+        cv2 = self._cv2
+        try:
+            there, pixels = self._video.read()
+            if not there or pixels is None:
+                return None
+            order = cv2.COLOR_GRAY2RGB if pixels.ndim == 2 else cv2.COLOR_BGR2RGB
+            pixels = cv2.cvtColor(pixels, order)
+        except cv2.error:
+            return None
+        position = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000 if self._source.kind is Kind.FILE else None
+        return Picture(pixels, position)
+
+
+def _open(cv2: Any, source: Source) -> Any:
+    if source.kind is Kind.CAMERA:
+        api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+        video = cv2.VideoCapture(source.target, api)
+        # The driver's queue would make every picture some frames old; not every driver obeys, which does no harm.
+        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        return video
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT]
+    return cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts if source.kind is Kind.ADDRESS else [])
+
+
+def _message(source: Source, *, opened: bool) -> str:
+    match source.kind:
+        case Kind.CAMERA if opened:
+            return f"{source.name}: pictures expected, it opens and gives none; does another program use it?"
+        case Kind.CAMERA:
+            look = "; 'ls /dev/video*' shows what is" if sys.platform == "linux" else "; is it plugged in and allowed?"
+            return f"{source.name}: a camera expected, none there or no permission{look}"
+        case Kind.ADDRESS:
+            return f"{source.name}: a stream of pictures expected, none came; is the address right and the camera on?"
+        case _:
+            return f"{source.name}: a video that FFmpeg reads expected, no picture in it"

@@ -1,0 +1,1 @@
+"""What the rooms of a workstation share and no device needs: run folders, prepared image sets, Keras models."""

@@ -1,0 +1,125 @@
+"""Mutated model files: a clear error or a right answer, never a crash, a hang, or another answer without a word."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from small_onnx import small_onnx
+from strangers import Stranger, write_onnx, write_tflite
+
+from edgecnn_runtime import Classifier, ModelError
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="opens each mutant in a fork, which POSIX has")
+
+_MUTATIONS = Path(__file__).parents[2] / "mutations.py"
+
+
+def ends_of(model: Path, *, count: int, seed: int) -> dict[str, int]:
+    """Open mutants in a process whose interpreter has no thread of ours beside it."""
+    done = subprocess.run(
+        [sys.executable, str(_MUTATIONS), str(model), str(count), str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3600,
+    )
+    assert done.returncode == 0, done.stderr
+    ends: dict[str, int] = json.loads(done.stdout.splitlines()[-1])
+    assert sum(ends.values()) == count
+    return ends
+
+
+def own_tflite(path: Path) -> Path:
+    """Write a TFLite file with everything that an exported one carries, without TensorFlow."""
+    from edgecnn_export.manifest_tflite import embed_in_tflite
+    from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
+
+    plain = write_tflite(path, Stranger())
+    manifest = Manifest("tiny", ("ant", "bee", "cat"), InputSpec(5, 4, Colour.RGB), Scheme.FLOAT32)
+    path.write_bytes(embed_in_tflite(plain.read_bytes(), manifest))
+    return path
+
+
+def own_onnx(path: Path) -> Path:
+    """Write an ONNX file as the exporter does."""
+    manifest = Classifier.open(small_onnx(path)).manifest
+    from edgecnn_export.manifest_onnx import embed_in_onnx
+
+    small_onnx(path, manifest=False)
+    path.write_bytes(embed_in_onnx(path.read_bytes(), manifest))
+    return path
+
+
+OWN = {".tflite": own_tflite, ".onnx": own_onnx}
+STRANGERS = {".tflite": write_tflite, ".onnx": write_onnx}
+SIZES = [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("suffix", OWN)
+def test_a_damaged_exported_file_is_an_error_and_nothing_else(tmp_path: Path, suffix: str, count: int) -> None:
+    ends = ends_of(OWN[suffix](tmp_path / f"own{suffix}"), count=count, seed=1)
+    # Some mutants do not change the file, or only what stands in it for other readers.
+    assert ends.keys() <= {"error", "answer"}, ends
+    assert ends["error"] > count / 2
+
+
+@pytest.mark.parametrize("count", SIZES)
+@pytest.mark.parametrize("suffix", STRANGERS)
+def test_a_damaged_file_of_others_crashes_nothing(tmp_path: Path, suffix: str, count: int) -> None:
+    ends = ends_of(STRANGERS[suffix](tmp_path / f"other{suffix}", Stranger()), count=count, seed=2)
+    # Without a checksum a changed weight cannot be told from another weight.
+    assert ends.keys() <= {"error", "answer", "other answer", "other input", "other labels"}, ends
+    assert ends["error"] > count / 4
+
+
+@pytest.mark.parametrize("suffix", OWN)
+def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = OWN[suffix](tmp_path / f"own{suffix}")
+    assert Classifier.open(path).manifest.content_crc32 is not None
+    weights = Stranger() if suffix == ".tflite" else None
+    content = bytearray(path.read_bytes())
+    needle = (weights.weights * weights.gain).astype("<f4").tobytes()[:8] if weights else b"\0\0\xc8"
+    place = content.index(needle)
+    content[place] ^= 1
+    path.write_bytes(bytes(content))
+    with pytest.raises(ModelError, match="checksum"):
+        Classifier.open(path)
+
+
+def test_a_stranger_is_tried_in_a_process_of_its_own_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgecnn_runtime.third_party import trial
+
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    path = write_onnx(tmp_path / "other.onnx", Stranger())
+    Classifier.open(path)
+    assert len((tmp_path / "home" / "tried-models.txt").read_text().split()) == 1
+    ran: list[object] = []
+    monkeypatch.setattr(trial.subprocess, "run", lambda *arguments, **_: ran.append(arguments))
+    Classifier.open(path, labels="a,b,c")
+    assert not ran
+
+
+@pytest.mark.parametrize(
+    ("program", "message"), [("os.abort()", "SIGABRT"), ("time.sleep(60)", "still busy"), ("os._exit(3)", None)]
+)
+def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str | None
+) -> None:
+    from edgecnn_runtime.third_party import trial
+    from edgecnn_runtime.third_party.opening import Opening
+
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(trial, "_PROGRAM", f"import os, time\n{program}")
+    monkeypatch.setattr(trial, "_TIMEOUT", 2.0 if message == "still busy" else 60.0)
+    path = write_onnx(tmp_path / "other.onnx", Stranger())
+    if message is None:
+        trial.try_opening(path, Opening())
+    else:
+        with pytest.raises(ModelError, match=f"a model that runs expected.*{message}"):
+            trial.try_opening(path, Opening())
+    # It is not remembered as one that works.
+    assert not (tmp_path / "home" / "tried-models.txt").exists()

@@ -1,0 +1,111 @@
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.workstation.image_set import (
+    ImageSet,
+    Split,
+    describe,
+    fingerprint,
+    open_labelled_folder,
+    open_prepared,
+)
+
+SPEC = InputSpec(2, 3, Colour.GREY)
+LABELS = ("crack", "whole")
+
+
+def _set() -> ImageSet:
+    images = np.arange(30, dtype=np.uint8).reshape(5, 2, 3, 1)
+    splits = {
+        "train": Split(images[:3], np.array([0, 1, 0]), ("a", "b", "c")),
+        "test": Split(images[3:], np.array([1, 0]), ("d", "e")),
+    }
+    return ImageSet("parts", LABELS, SPEC, splits, fingerprint(LABELS, splits), "a camera", warnings=("dusty",))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    image_set = _set()
+    for name, split in image_set.splits.items():
+        np.save(tmp_path / f"{name}.images.npy", split.images)
+        np.save(tmp_path / f"{name}.labels.npy", split.labels)
+        (tmp_path / f"{name}.files.txt").write_text("\n".join(split.files) + "\n")
+    atomic_files.write_json(tmp_path / "dataset.json", describe(image_set))
+    return tmp_path
+
+
+def test_a_prepared_set_is_read_as_it_was_written(folder: Path) -> None:
+    opened, written = open_prepared(folder), _set()
+    assert (opened.name, opened.labels, opened.input, opened.warnings) == ("parts", LABELS, SPEC, ("dusty",))
+    assert opened.fingerprint == written.fingerprint == fingerprint(opened.labels, opened.splits)
+    assert isinstance(opened.split("train").images, np.memmap)
+    assert opened.split("test").files == ("d", "e")
+    assert describe(opened)["splits"]["train"] == {"images": 3, "per_class": [2, 1]}
+
+
+def test_the_fingerprint_sees_pixels_labels_and_names() -> None:
+    base = _set()
+    other_pixels = Split(255 - base.split("test").images, base.split("test").labels, ())
+    other_labels = Split(base.split("test").images, base.split("test").labels[::-1], ())
+    prints = {
+        fingerprint(LABELS, base.splits),
+        fingerprint(("crack", "hole"), base.splits),
+        fingerprint(LABELS, {**base.splits, "test": other_pixels}),
+        fingerprint(LABELS, {**base.splits, "test": other_labels}),
+    }
+    assert len(prints) == 4
+
+
+def _pickled(folder: Path) -> None:
+    np.save(folder / "test.labels.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda folder: (folder / "dataset.json").unlink(), "dataset.json is missing; make one with"),
+        (lambda folder: (folder / "test.images.npy").unlink(), "test.images.npy is missing"),
+        (lambda folder: (folder / "dataset.json").write_text("{"), "cannot be read"),
+        (lambda folder: (folder / "dataset.json").write_text("{}"), "cannot be read"),
+        (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "cannot be read"),
+        (lambda folder: np.save(folder / "test.labels.npy", np.array([1])), "2 images, 1 labels, 2 names"),
+        (lambda folder: np.save(folder / "test.labels.npy", np.array([1, 2])), "class numbers 0…1 expected, got 2"),
+        (_pickled, "cannot be read"),
+    ],
+)
+def test_a_damaged_set_is_a_data_error(folder: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(folder)
+    with pytest.raises(DataError, match=message):
+        open_prepared(folder)
+
+
+def test_an_unknown_split_is_named(folder: Path) -> None:
+    with pytest.raises(DataError, match="a split 'valid' expected, got only train, test"):
+        open_prepared(folder).split("valid")
+
+
+def test_a_labelled_folder_is_a_split(tmp_path: Path) -> None:
+    for name in ("whole/1.png", "crack/1.png", "crack/2.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("L", (3, 2), 7).save(tmp_path / name)
+    split = open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)
+    assert split.labels.tolist() == [0, 0, 1]
+    assert split.images.shape == (3, 2, 3, 1)
+    (tmp_path / "crack" / "2.png").write_bytes(b"")
+    with pytest.raises(DataError, match=r"must be whole; .*2\.png"):
+        open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)
+    (tmp_path / "dent").mkdir()
+    with pytest.raises(DataError, match=r"\(crack, whole\), got dent"):
+        open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)
+
+
+def test_the_description_is_json(folder: Path) -> None:
+    assert json.loads(json.dumps(describe(open_prepared(folder))))["labels"] == list(LABELS)
