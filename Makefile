@@ -18,7 +18,7 @@ test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data w
 # Without its dependencies: its OpenCV would overwrite ours, and the rest of them we have.
 test-mediapipe: $(VENV)/.installed  ## MediaPipe Tasks, installed apart, opens our files
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
-	PYTHONPATH=build/mediapipe $(BIN)/python -m pytest tests/export/test_mediapipe.py
+	PYTHONPATH=build/mediapipe $(BIN)/python -m pytest tests/export/tflite/test_mediapipe.py
 
 check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick tests
 	scripts/check

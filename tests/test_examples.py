@@ -12,8 +12,8 @@ from micro import write_micro_headers
 from numpy.typing import NDArray
 from tiny_classifier import tiny_classifier
 
-from edgecnn_export.c_source import CSource, write_c_source
-from edgecnn_export.micro_operators import resolver_methods
+from edgecnn_export.micro.c_source import CSource, write_c_source
+from edgecnn_export.micro.operators import resolver_methods
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"

@@ -22,8 +22,8 @@ def tiny_classifier(
     """Write a classifier of 16x20 RGB images with random weights; `signed` as in `export_tflite`."""
     import keras
 
-    from edgecnn_export.manifest_tflite import embed_in_tflite
-    from edgecnn_export.tflite import export_tflite
+    from edgecnn_export.tflite.convert import export_tflite
+    from edgecnn_export.tflite.manifest import embed_in_tflite
 
     keras.utils.set_random_seed(4)
     network = keras.Sequential(

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from edgecnn_export.activation_statistics import measure_statistics
-from edgecnn_export.calibration import CalibrationImages, CalibrationMethod
 from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import Format
+from edgecnn_export.int8.accuracy_search import Quantizer, Rung, Skipped, climb
+from edgecnn_export.int8.activation_statistics import measure_statistics
+from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod
+from edgecnn_export.int8.quantizable import names
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
-from edgecnn_export.ladder import Quantizer, Rung, Skipped, climb
-from edgecnn_export.quantizable import names
 from edgecnn_export.source import Source
 from edgecnn_runtime.manifest import Calibration, Scheme
 
@@ -64,7 +64,7 @@ def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Cli
 def _int16x8(
     converted: Converted, chosen: CalibrationImages, method: CalibrationMethod, *, biases_learnt: bool
 ) -> Made:
-    from edgecnn_export.int8_tflite import quantize_int16x8, without_integer_form
+    from edgecnn_export.tflite.quantize import quantize_int16x8, without_integer_form
 
     graph = converted.tflite
     statistics = measure_statistics(graph, chosen.images, method)

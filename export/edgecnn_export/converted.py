@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import keras
     import onnx
 
-    from edgecnn_export.onnx_graph import OnnxGraph
-    from edgecnn_export.tflite_graph import TFLiteGraph
+    from edgecnn_export.onnx.graph import OnnxGraph
+    from edgecnn_export.tflite.graph import TFLiteGraph
 
 
 @contextlib.contextmanager
@@ -46,8 +46,8 @@ class Converted:
     @cached_property
     def tflite(self) -> "TFLiteGraph":
         """The float32 TFLite file."""
-        from edgecnn_export.tflite import export_tflite
-        from edgecnn_export.tflite_graph import TFLiteGraph
+        from edgecnn_export.tflite.convert import export_tflite
+        from edgecnn_export.tflite.graph import TFLiteGraph
 
         with told_by_converter():
             return TFLiteGraph(export_tflite(self.model, Scheme.FLOAT32))
@@ -55,7 +55,7 @@ class Converted:
     @cached_property
     def onnx(self) -> "onnx.ModelProto":
         """The float32 ONNX model."""
-        from edgecnn_export.onnx import checked, convert_onnx
+        from edgecnn_export.onnx.convert import checked, convert_onnx
 
         with told_by_converter():
             converted = convert_onnx(self.model, opset=self.opset)
@@ -65,7 +65,7 @@ class Converted:
     @cached_property
     def quantizable_onnx(self) -> "OnnxGraph":
         """The float32 ONNX model, prepared for quantization."""
-        from edgecnn_export.onnx import quantizable_onnx
+        from edgecnn_export.onnx.convert import quantizable_onnx
 
         with told_by_converter():
             return quantizable_onnx(self.onnx)
@@ -73,13 +73,13 @@ class Converted:
     def file(self, fmt: Format) -> bytes:
         """Return the file of a format that is not calibrated."""
         if fmt.suffix == ".tflite":
-            from edgecnn_export.tflite import export_tflite
+            from edgecnn_export.tflite.convert import export_tflite
 
             if fmt.scheme is Scheme.FLOAT32:
                 return self.tflite.content
             with told_by_converter():
                 return export_tflite(self.model, fmt.scheme)
-        from edgecnn_export.onnx import checked, to_float16
+        from edgecnn_export.onnx.convert import checked, to_float16
 
         with told_by_converter():
             return checked(to_float16(self.onnx) if fmt.scheme is Scheme.FLOAT16 else self.onnx)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.ladder import Rung, Skipped
+from edgecnn_export.int8.accuracy_search import Rung, Skipped
 from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
-from edgecnn_export.parity import Parity
+from edgecnn_export.proof.parity import Parity
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.system import atomic_files

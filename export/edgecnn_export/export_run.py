@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edgecnn_export import export_index
-from edgecnn_export.calibration import CalibrationImages, choose_calibration
 from edgecnn_export.conversion import Climbing, convert
 from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.finished_file import finish_file
 from edgecnn_export.formats import Format
-from edgecnn_export.ladder import Rung
+from edgecnn_export.int8.accuracy_search import Rung
+from edgecnn_export.int8.calibration import CalibrationImages, choose_calibration
 from edgecnn_export.optimized.optimize import Report, ignored, optimize
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.source import PREDICTED_AT_ONCE, Source, open_source

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.formats import Format
+from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_runtime.errors import InputError
 

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_export.apart import infer_apart
 from edgecnn_export.conversion import Made
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
-from edgecnn_export.golden_tolerance import golden_tolerance
-from edgecnn_export.inference import infer_on_all_cores
-from edgecnn_export.micro_arena import measure_arena
+from edgecnn_export.micro.arena import measure_arena
 from edgecnn_export.optimized.stored_weights import packed
-from edgecnn_export.parity import Parity, compare
+from edgecnn_export.proof.golden_tolerance import golden_tolerance
+from edgecnn_export.proof.inference import infer_on_all_cores
+from edgecnn_export.proof.parity import Parity, compare
+from edgecnn_export.proof.subprocess_inference import infer_apart
 from edgecnn_export.source import Source
 from edgecnn_export.tool_versions import tool_versions
 from edgecnn_runtime.backends import open_backend
@@ -135,9 +135,9 @@ def _loss(parity: Parity, *, max_drop: float) -> str:
 
 def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:
     if fmt.suffix == ".tflite":
-        from edgecnn_export.manifest_tflite import embed_in_tflite
+        from edgecnn_export.tflite.manifest import embed_in_tflite
 
         return embed_in_tflite(content, manifest)
-    from edgecnn_export.manifest_onnx import embed_in_onnx
+    from edgecnn_export.onnx.manifest import embed_in_onnx
 
     return embed_in_onnx(content, manifest)

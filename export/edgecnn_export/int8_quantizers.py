@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.activation_statistics import Statistics, measure_statistics, only_in_float
-from edgecnn_export.apart import infer_apart
-from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.converted import Converted, told_by_converter
-from edgecnn_export.quantizable import Operator
+from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics, only_in_float
+from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.proof.subprocess_inference import infer_apart
 from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.system.native_output import native_output_kept
 
 if TYPE_CHECKING:
-    from edgecnn_export.onnx_graph import OnnxGraph
+    from edgecnn_export.onnx.graph import OnnxGraph
     from edgecnn_export.optimized.optimize import Optimized
-    from edgecnn_export.tflite_graph import TFLiteGraph
+    from edgecnn_export.tflite.graph import TFLiteGraph
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class QuantizationAware:
 
 @dataclass(frozen=True)
 class TFLiteQuantizer:
-    """Full-integer TFLite: a `ladder.Quantizer`."""
+    """Full-integer TFLite: a `accuracy_search.Quantizer`."""
 
     converted: Converted
     signed: bool
@@ -49,7 +49,7 @@ class TFLiteQuantizer:
 
     def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
-        from edgecnn_export.int8_tflite import without_integer_form
+        from edgecnn_export.tflite.quantize import without_integer_form
 
         if self.signed:
             only_in_float(self.graph, statistics)
@@ -59,7 +59,7 @@ class TFLiteQuantizer:
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
-        from edgecnn_export.int8_tflite import quantize
+        from edgecnn_export.tflite.quantize import quantize
 
         with told_by_converter():
             return quantize(
@@ -77,7 +77,7 @@ class TFLiteQuantizer:
 
 @dataclass(frozen=True)
 class OnnxQuantizer:
-    """QDQ ONNX: a `ladder.Quantizer`."""
+    """QDQ ONNX: a `accuracy_search.Quantizer`."""
 
     converted: Converted
     reduce_range: bool
@@ -95,8 +95,8 @@ class OnnxQuantizer:
 
     def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
         """Quantize it, but for some operators."""
-        from edgecnn_export.int8_onnx import quantize
-        from edgecnn_export.onnx import checked
+        from edgecnn_export.onnx.convert import checked
+        from edgecnn_export.onnx.quantize import quantize
 
         with told_by_converter():
             return checked(

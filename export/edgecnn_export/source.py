@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.calibration import CalibrationImages
 from edgecnn_export.converted import Converted
 from edgecnn_export.formats import Format
+from edgecnn_export.int8.accuracy_search import Material
+from edgecnn_export.int8.calibration import CalibrationImages
 from edgecnn_export.keras_on_tensorflow import import_keras
-from edgecnn_export.ladder import Material
 from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.system.native_output import native_output_kept

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from edgecnn_export.manifest_onnx import embed_in_onnx
-from edgecnn_export.manifest_tflite import embed_in_tflite
+from edgecnn_export.onnx.manifest import embed_in_onnx
+from edgecnn_export.tflite.manifest import embed_in_tflite
 from edgecnn_runtime import Classifier, Colour, InputSpec, Manifest
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import Scheme
@@ -22,8 +22,8 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small network as files and in Keras."""
     import keras
 
-    from edgecnn_export.onnx import export_onnx
-    from edgecnn_export.tflite import export_tflite
+    from edgecnn_export.onnx.convert import export_onnx
+    from edgecnn_export.tflite.convert import export_tflite
     from edgecnn_runtime.system.native_output import native_output_kept
 
     network = keras.Sequential(

@@ -9,12 +9,12 @@ import pytest
 from micro import A_LOGIT_STEP, MicroBackend
 from numpy.typing import NDArray
 
-from edgecnn_export.bare_network import bare_network
-from edgecnn_export.micro_arena import measure_arena
-from edgecnn_export.micro_operators import resolver_methods
-from edgecnn_export.onnx import export_onnx
-from edgecnn_export.tflite import export_tflite
-from edgecnn_export.tflite_flatbuffer import operator_names, unpack
+from edgecnn_export.micro.arena import measure_arena
+from edgecnn_export.micro.bare_network import bare_network
+from edgecnn_export.micro.operators import resolver_methods
+from edgecnn_export.onnx.convert import export_onnx
+from edgecnn_export.tflite.convert import export_tflite
+from edgecnn_export.tflite.flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.manifest import Scheme

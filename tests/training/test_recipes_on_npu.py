@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgecnn_export.activation_statistics import measure_statistics
-from edgecnn_export.calibration import CalibrationMethod
 from edgecnn_export.inspection.model import inspect_model
 from edgecnn_export.inspection.targets import ethos_u
-from edgecnn_export.int8_tflite import quantize
-from edgecnn_export.tflite import export_tflite
-from edgecnn_export.tflite_graph import TFLiteGraph
+from edgecnn_export.int8.activation_statistics import measure_statistics
+from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.tflite.convert import export_tflite
+from edgecnn_export.tflite.graph import TFLiteGraph
+from edgecnn_export.tflite.quantize import quantize
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes

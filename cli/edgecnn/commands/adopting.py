@@ -12,7 +12,7 @@ from edgecnn.console import Console
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from edgecnn_export.adopted.foreign_model import ForeignModel
+    from edgecnn_export.imported.imported_model import ForeignModel
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Images on which it is looked at whether logits or probabilities come out.
@@ -110,7 +110,7 @@ def adopt(
     Raises:
         InputError: something does not fit; nothing is written then.
     """
-    from edgecnn_export.adopted.adopt import adopted_model, check_folder, clear, write_run
+    from edgecnn_export.imported.import_model import adopted_model, check_folder, clear, write_run
     from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_export.tool_versions import tool_versions
     from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -164,8 +164,8 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
     labels = None if options.labels is None else read_labels(options.labels)
     if options.application is not None:
         return _application(target, options, labels)
-    from edgecnn_export.adopted.foreign_model import foreign_model
-    from edgecnn_export.adopted.model_file import open_model
+    from edgecnn_export.imported.imported_model import foreign_model
+    from edgecnn_export.imported.model_file import open_model
 
     assert target is not None  # both checked by now
     assert labels is not None
@@ -179,7 +179,7 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
 
 
 def _application(target: Path | None, options: Adoption, labels: tuple[str, ...] | None) -> "ForeignModel":
-    from edgecnn_export.adopted.application import build_application, foreign_application
+    from edgecnn_export.imported.application import build_application, foreign_application
     from edgecnn_training.pretrained import load_application_weights
     from edgecnn_training.settings import IMAGENET
 

@@ -31,7 +31,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
     from edgecnn_export.formats import Format
-    from edgecnn_export.ladder import Rung
+    from edgecnn_export.int8.accuracy_search import Rung
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20
@@ -126,10 +126,10 @@ def export(
     A model that somebody else trained becomes a run folder first:
     edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
     """
-    from edgecnn_export.calibration import calibration_method
     from edgecnn_export.export_run import export_run, require_all_kept
     from edgecnn_export.export_settings import ExportSettings
     from edgecnn_export.formats import choose_formats
+    from edgecnn_export.int8.calibration import calibration_method
     from edgecnn_export.optimized.plan import Plan
     from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_runtime.workstation.run_folder import open_run_data
@@ -195,7 +195,7 @@ def export(
     source = None
     if c_source:
         # Here, since it loads TensorFlow, whose absence the export itself has told by now.
-        from edgecnn_export.c_source import export_c_source
+        from edgecnn_export.micro.c_source import export_c_source
 
         with native_output_kept():
             source = export_c_source(files)
@@ -208,7 +208,7 @@ def _run_folder(
     console: Console, target: Path | None, adoption: Adoption, *, data: Path | None, calibrates: bool, seed: int
 ) -> "RunFolder":
     """Return the folder of the run that is exported, made first where the target is a model."""
-    from edgecnn_export.adopted.model_file import CONTAINERS, is_model
+    from edgecnn_export.imported.model_file import CONTAINERS, is_model
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.workstation.run_folder import RunFolder
 

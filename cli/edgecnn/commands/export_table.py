@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 from edgecnn.console import Console
 
 if TYPE_CHECKING:
-    from edgecnn_export.c_source import CSource
     from edgecnn_export.export_index import ExportedFile
-    from edgecnn_export.parity import Parity
+    from edgecnn_export.micro.c_source import CSource
+    from edgecnn_export.proof.parity import Parity
 
 _PACKED = ("gzip kB", "zeros %", "distinct")
 

@@ -9,13 +9,13 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgecnn_export.activation_statistics import Statistics
-from edgecnn_export.bias_correction import correct_biases, rounding_errors
+from edgecnn_export.int8.activation_statistics import Statistics
+from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
+from edgecnn_export.int8.quantizable import Operator, tail
 from edgecnn_export.int8_quantizers import opened
-from edgecnn_export.int8_tflite import quantize, without_integer_form
-from edgecnn_export.parity import Parity, compare
-from edgecnn_export.quantizable import Operator, tail
-from edgecnn_export.tflite_graph import TFLiteGraph
+from edgecnn_export.proof.parity import Parity, compare
+from edgecnn_export.tflite.graph import TFLiteGraph
+from edgecnn_export.tflite.quantize import quantize, without_integer_form
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
 

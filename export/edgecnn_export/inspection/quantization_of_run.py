@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from edgecnn_export.activation_statistics import measure_statistics
-from edgecnn_export.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.inspection.quantization import QuantizationLoss, find_quantization_loss
+from edgecnn_export.int8.activation_statistics import measure_statistics
+from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.source import open_source
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.system.native_output import native_output_kept

@@ -7,6 +7,6 @@ plan             what is to be done, and how long
 flat_network     the trained network as a plain list of layers and weights: what goes over, and what comes back
 trainable        rewrites of a flat network that make it fit for the steps, and their way back
 optimize         start the process, follow it, take the weights
-twin_process     the process
+tf_keras_process     the process
 stored_weights   zeros and distinct values, counted in a finished file
 """

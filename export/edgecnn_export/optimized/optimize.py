@@ -200,7 +200,7 @@ def _array_file(images: NDArray[np.uint8], path: Path) -> Path:
 def _run(folder: Path, plan: Plan, report: Report) -> None:
     """Run the worker to its end, passing on its progress."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "edgecnn_export.optimized.twin_process", str(folder)]
+    command = [sys.executable, "-m", "edgecnn_export.optimized.tf_keras_process", str(folder)]
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=environment, text=True

@@ -190,7 +190,7 @@ def test_mobilenet_v2_has_the_300_million_of_its_paper(tmp_path: Path) -> None:
     """Sandler et al. 2018, table 4: 300 M multiply-adds, 3.4 M parameters."""
     import keras
 
-    from edgecnn_export.tflite import export_tflite
+    from edgecnn_export.tflite.convert import export_tflite
     from edgecnn_runtime.manifest import Scheme
     from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -207,7 +207,7 @@ def test_resnet8_has_the_12_5_million_of_mlperf_tiny(tmp_path: Path) -> None:
     """Banbury et al. 2021, MLPerf Tiny, image classification on 32x32: 12.5 M multiply-accumulates."""
     import keras
 
-    from edgecnn_export.tflite import export_tflite
+    from edgecnn_export.tflite.convert import export_tflite
     from edgecnn_runtime.manifest import Scheme
     from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_training.network import build_network

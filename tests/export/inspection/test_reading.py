@@ -11,7 +11,7 @@ from tiny_tflite import TinyOperator, TinyTensor, constant, convolution, live, t
 
 from edgecnn_export.inspection.document import to_document
 from edgecnn_export.inspection.model import inspect_model
-from edgecnn_export.manifest_tflite import embed_in_tflite
+from edgecnn_export.tflite.manifest import embed_in_tflite
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Manifest, Scheme
 

@@ -34,7 +34,7 @@ def ends_of(model: Path, *, count: int, seed: int) -> dict[str, int]:
 
 def own_tflite(path: Path) -> Path:
     """Write a TFLite file with everything that an exported one carries, without TensorFlow."""
-    from edgecnn_export.manifest_tflite import embed_in_tflite
+    from edgecnn_export.tflite.manifest import embed_in_tflite
     from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 
     plain = write_tflite(path, Stranger())
@@ -46,7 +46,7 @@ def own_tflite(path: Path) -> Path:
 def own_onnx(path: Path) -> Path:
     """Write an ONNX file as the exporter does."""
     manifest = Classifier.open(small_onnx(path)).manifest
-    from edgecnn_export.manifest_onnx import embed_in_onnx
+    from edgecnn_export.onnx.manifest import embed_in_onnx
 
     small_onnx(path, manifest=False)
     path.write_bytes(embed_in_onnx(path.read_bytes(), manifest))

@@ -341,7 +341,7 @@ def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp
 # What the field's metadata writer would write for this model; `metadata_schema.fbs` by hand, as the exporter does it.
 @pytest.mark.parametrize("dtype", ["float32", "int8", "uint8"])
 def test_the_official_metadata_is_read(tmp_path: Path, dtype: str) -> None:
-    from edgecnn_export.manifest_tflite import embed_in_tflite
+    from edgecnn_export.tflite.manifest import embed_in_tflite
 
     scale, zero = {"float32": (None, 0), "int8": (1 / 255, -128), "uint8": (1 / 255, 0)}[dtype]
     kind = Stranger(dtype=dtype, scale=scale, zero_point=zero)

@@ -1,0 +1,178 @@
+"""Make a run of a foreign model: contract 1 around it, and the folder that export, bench and evaluate read."""
+
+import shutil
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.imported.answers import Answers, answers_of, probabilities
+from edgecnn_export.imported.imported_model import ForeignModel
+from edgecnn_export.imported.pixel_scaling import exchange_of_channels, scaled, turned_to_rgb
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
+
+if TYPE_CHECKING:
+    import keras
+
+# What such a run has in place of the name of a recipe.
+RECIPE = "adopted"
+_BATCH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class AdoptedModel:
+    """A foreign model inside the contract: pixels 0…255 in, probabilities out."""
+
+    foreign: ForeignModel
+    network: "keras.Model"
+    answers: Answers
+    assumed: tuple[str, ...]  # what nobody said, in sentences
+
+    def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities `(N, classes)` of uint8 pixels `(N, height, width, channels)`."""
+        outcome = [
+            np.asarray(self.network(pixels[start : start + _BATCH].astype(np.float32), training=False))
+            for start in range(0, len(pixels), _BATCH)
+        ]
+        return np.concatenate(outcome)
+
+
+def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is: str | None = None) -> AdoptedModel:
+    """Put the scaling in front of a foreign network, and probabilities behind it.
+
+    Args:
+        foreign: the network; its weights may be changed, so that it takes RGB.
+        images: some real ones, uint8 `(N, height, width, channels)`, to look at what comes out.
+        output_is: logits or probabilities; None finds it out.
+
+    Raises:
+        InputError: it cannot be found out, or what comes out is no number.
+    """
+    import keras
+
+    if output_is is not None and output_is not in list(Answers):
+        raise InputError(f"--output-is: {' or '.join(Answers)} expected, got {output_is!r}")
+    # A name of its own, since that of a stranger may be one of those used here.
+    network = keras.Model(foreign.network.inputs[0], foreign.network.outputs[0], name="network")
+    network = _on_float32(network)
+    channels = foreign.input.channels
+    pixels = keras.Input(foreign.input.shape, name="pixels")
+    x = scaled(pixels, foreign.scaling, channels=channels)
+    if foreign.scaling.bgr and not turned_to_rgb(network):
+        x = exchange_of_channels()(x)
+    outcome = network(x)
+    seen = np.asarray(keras.Model(pixels, outcome)(images.astype(np.float32), training=False))
+    if not np.isfinite(seen).all():
+        raise InputError(f"{foreign.origin}: numbers expected from real images, got NaN or infinity; check its scaling")
+    assumed = list(foreign.assumed)
+    if output_is is None:
+        answers, reason = answers_of(network, seen)
+        assumed.append(f"its outputs are {answers} ({reason})")
+    else:
+        answers = Answers(output_is)
+    if seen.shape[1] == 1:
+        assumed.append(f"its one output is the probability of {foreign.labels[1]!r}, the second label")
+    adopted = keras.Model(pixels, probabilities(outcome, answers), name="adopted")
+    return AdoptedModel(foreign, adopted, answers, tuple(assumed))
+
+
+def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
+    """Make sure that adopting into a folder destroys nothing unasked: only an earlier adoption is replaced.
+
+    Raises:
+        InputError: another run, or a folder that is none.
+    """
+    if not folder.path.exists():
+        return
+    if not folder.path.is_dir():
+        raise InputError(f"{folder.path}: a new folder expected, got a file; give another --output")
+    if overwrite or (folder.record.exists() and folder.read_record().recipe.get("name") == RECIPE):
+        return
+    left = {path for path in folder.path.iterdir() if not path.name.startswith(".")}
+    # What an adoption that was stopped has left, and what was made of the one before it.
+    adopted = {folder.model, folder.images, folder.test_probabilities}
+    if left - adopted - {folder.export, folder.bench, folder.evaluation, folder.explain}:
+        raise InputError(
+            f"{folder.path}: a new folder, or one of an adopted model, expected, got another run or other files; "
+            "give another --output, or --overwrite to delete it"
+        )
+
+
+def write_run(
+    folder: RunFolder, adopted: AdoptedModel, image_set: ImageSet, *, seed: int, command: str | None, versions: Any
+) -> RunRecord:
+    """Write `model.keras`, `test.probabilities.npy` and, last, `run.json`.
+
+    Args:
+        folder: where the run goes.
+        adopted: the model.
+        image_set: its images, prepared in `folder.images`.
+        seed: of the choice of calibration images.
+        command: the command line, for the record.
+        versions: of the packages.
+    """
+    test = image_set.split("test")
+    with written_whole(folder.test_probabilities) as partial:
+        np.save(partial, adopted.predict(np.asarray(test.images)), allow_pickle=False)
+    with written_whole(folder.model) as partial:
+        adopted.network.save(partial)
+    foreign = adopted.foreign
+    record = RunRecord(
+        name=folder.name,
+        recipe={
+            "name": RECIPE,
+            "origin": foreign.origin,
+            "sha256": foreign.sha256,
+            "scale": list(foreign.scaling.scale),
+            "offset": list(foreign.scaling.offset),
+            "bgr": foreign.scaling.bgr,
+            "output": str(adopted.answers),
+            "assumed": list(adopted.assumed),
+        },
+        labels=foreign.labels,
+        input=foreign.input,
+        data_name=image_set.name,
+        data_folder=str(image_set.folder),
+        data_fingerprint=image_set.fingerprint,
+        seed=seed,
+        licence=foreign.licence,
+        command=command,
+        versions=versions,
+    )
+    folder.write_record(record)
+    return record
+
+
+def clear(folder: RunFolder) -> None:
+    """Delete what stands in the way of a new adoption; the exported files stay until the next export looks at them."""
+    if folder.record.exists() and folder.read_record().recipe.get("name") != RECIPE:
+        shutil.rmtree(folder.path)
+    folder.record.unlink(missing_ok=True)
+
+
+def _on_float32(network: "keras.Model") -> "keras.Model":
+    """Return a network that computes in float32, whatever precision it was trained in; its weights are that already."""
+    import keras
+
+    if _computes_in_float32(network):
+        return network
+
+    def in_float32(layer: Any) -> Any:
+        return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+
+    rebuilt = keras.models.clone_model(network, clone_function=in_float32, recursive=True)
+    rebuilt.set_weights(network.get_weights())
+    return rebuilt
+
+
+def _computes_in_float32(network: "keras.Model") -> bool:
+    return all(
+        _computes_in_float32(layer)
+        if getattr(layer, "layers", ())
+        else getattr(layer, "compute_dtype", "float32") == "float32"
+        for layer in network.layers
+    )

@@ -1,0 +1,151 @@
+"""A network that somebody else trained, with what its file does not say: labels, input, scaling of the pixels."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgecnn_export.imported.labels import check_count
+from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.pixel_scaling import PixelScaling
+
+if TYPE_CHECKING:
+    import keras
+
+
+@dataclass(frozen=True, eq=False)
+class ForeignModel:
+    """A network before it is adopted."""
+
+    network: "keras.Model"  # scaled pixels (N, height, width, channels) in, (N, classes) or (N, 1) out
+    name: str
+    origin: str  # where it came from, in words
+    sha256: str | None  # of its file
+    labels: tuple[str, ...]
+    input: InputSpec
+    scaling: PixelScaling
+    licence: str | None = None
+    assumed: tuple[str, ...] = ()  # what nobody said, in sentences
+
+
+def foreign_model(
+    network: "keras.Model",
+    *,
+    path: Path,
+    labels: tuple[str, ...],
+    scaling: PixelScaling | None,
+    imgsz: int | None,
+    resize: str | None,
+) -> ForeignModel:
+    """Join an opened model with what the user says about it.
+
+    Args:
+        network: as `open_model` gives it.
+        path: where it came from.
+        labels: one for each class.
+        scaling: None where the user said nothing, which will do for a network that begins with its own scaling.
+        imgsz: height and width of the images, where the network takes any.
+        resize: squash, crop or pad; None: squash.
+
+    Raises:
+        ModelError: it is no classifier of images.
+        InputError: labels, scaling or size do not fit it.
+    """
+    spec = image_input(network, whence=str(path), imgsz=imgsz, resize=resize)
+    classes = count_classes(network, whence=str(path))
+    check_count(labels, classes, whence="--labels")
+    assumed: tuple[str, ...] = ()
+    if scaling is None:
+        if not scales_itself(network):
+            raise InputError(
+                f"{path}: how its pixels are scaled expected, got nothing; give what it was trained with: --scale "
+                "1/255, --mean 127.5 --std 127.5, --preprocess caffe, tf or torch, or none where it takes 0…255"
+            )
+        scaling, assumed = PixelScaling(), ("it takes pixels 0…255, since it begins with its own scaling",)
+    return ForeignModel(
+        network=network,
+        name=path.resolve().stem,
+        origin=str(path.resolve()),
+        sha256=hash_of(path),
+        labels=labels,
+        input=spec,
+        scaling=scaling,
+        assumed=assumed,
+    )
+
+
+def image_input(network: "keras.Model", *, whence: str, imgsz: int | None, resize: str | None) -> InputSpec:
+    """Return the images a network takes.
+
+    Raises:
+        ModelError: it takes none, several, or such of 2 or 4 channels.
+        InputError: its size is not known, or is not `imgsz`; no such resize policy.
+    """
+    if resize is not None and resize not in list(Resize):
+        raise InputError(f"--resize: one of {', '.join(Resize)} expected, got {resize!r}")
+    shapes = [tuple(tensor.shape) for tensor in network.inputs]
+    if len(shapes) != 1 or len(shapes[0]) != 4:
+        raise ModelError(
+            f"{whence}: one input of images (N, height, width, channels) expected, got {', '.join(map(str, shapes))}"
+        )
+    _, height, width, channels = shapes[0]
+    if channels not in (1, 3):
+        first = " (channels first: convert the model to channels last)" if height in (1, 3) else ""
+        raise ModelError(
+            f"{whence}: an input of 1 channel (grey) or 3 (RGB), the last axis, expected, got {shapes[0]}{first}"
+        )
+    if imgsz is not None and imgsz < 1:
+        raise InputError(f"--imgsz: at least 1 expected, got {imgsz}")
+    if (height is None or width is None) and imgsz is None:
+        raise InputError(
+            f"{whence}: the size of its images expected, as it takes any; add --imgsz with the one it was trained on"
+        )
+    if imgsz is not None and {size or imgsz for size in (height, width)} != {imgsz}:
+        raise InputError(f"--imgsz: {height}x{width} expected, the input of {whence}, got {imgsz}; leave it out")
+    return InputSpec(
+        int(height or imgsz or 0),
+        int(width or imgsz or 0),
+        Colour.GREY if channels == 1 else Colour.RGB,
+        Resize(resize) if resize else Resize.SQUASH,
+    )
+
+
+def count_classes(network: "keras.Model", *, whence: str) -> int:
+    """Return how many classes a network tells apart; one output is taken for the second of two.
+
+    Raises:
+        ModelError: its output is no `(N, classes)`, or not known before it runs.
+    """
+    shapes = [tuple(tensor.shape) for tensor in network.outputs]
+    if len(shapes) != 1 or len(shapes[0]) != 2:
+        raise ModelError(
+            f"{whence}: one output (N, classes), that of a classification, expected, got {', '.join(map(str, shapes))}"
+            + ("; add GlobalAveragePooling2D and Dense layers" if len(shapes[0]) == 4 else "")
+        )
+    units = shapes[0][1]
+    if units is None:
+        raise ModelError(f"{whence}: an output of a known number of classes expected, got {shapes[0]}")
+    return max(2, int(units))
+
+
+def scales_itself(network: "keras.Model") -> bool:
+    """Tell whether a network begins with a layer that scales, so that it takes 0…255."""
+    import keras
+
+    scaling = (keras.layers.Rescaling, keras.layers.Normalization)
+    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    if not layers:
+        return False
+    return scales_itself(layers[0]) if isinstance(layers[0], keras.Model) else isinstance(layers[0], scaling)
+
+
+def hash_of(path: Path) -> str:
+    """Hash a model file, or all files of a folder with their names: SHA-256, hex."""
+    digest = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            digest.update(file.relative_to(path).as_posix().encode() if file != path else b"")
+            with file.open("rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+    return digest.hexdigest()

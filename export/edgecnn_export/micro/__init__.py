@@ -1,0 +1,1 @@
+"""C++ source for microcontrollers: the bare network, its operators, the memory it needs."""

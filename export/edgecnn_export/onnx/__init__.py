@@ -1,0 +1,1 @@
+"""ONNX: convert, edit the graph, quantize, embed the manifest."""

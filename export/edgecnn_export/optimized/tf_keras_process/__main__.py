@@ -1,0 +1,83 @@
+"""Run the steps on what `optimize.py` wrote into a folder, given as the argument.
+
+Progress is printed as JSON lines; the results are `optimized.npz` and `outcome.json`. What a user can mend is written
+as `error.json`.
+"""
+
+import json
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+def main(folder: Path) -> int:
+    """Run all steps; return the exit code."""
+    from edgecnn_runtime.errors import EdgecnnError
+
+    try:
+        _optimize(folder)
+    except EdgecnnError as error:
+        failure = {"kind": type(error).__name__, "message": str(error)}
+        (folder / "error.json").write_text(json.dumps(failure), encoding="utf-8")
+        return error.exit_code
+    return 0
+
+
+def _optimize(folder: Path) -> None:
+    import tf_keras
+
+    from edgecnn_export.optimized.flat_network import FlatNetwork, write_weights
+    from edgecnn_export.optimized.plan import Plan
+    from edgecnn_export.optimized.tf_keras_process.clustering import cluster
+    from edgecnn_export.optimized.tf_keras_process.fine_tuning import LabelledImages, Material, accuracy_of
+    from edgecnn_export.optimized.tf_keras_process.pruning import prune
+    from edgecnn_export.optimized.tf_keras_process.quantization import quantize
+    from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin, require_equal
+    from edgecnn_export.optimized.trainable import with_biases_before_frozen_norms
+    from edgecnn_runtime.manifest import Optimization
+
+    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+    plan = Plan(**{**job["plan"], "optimization": Optimization(**job["plan"]["optimization"])})
+    tf_keras.utils.set_random_seed(plan.seed)
+
+    def portion(name: str) -> LabelledImages:
+        images = np.load(job[name]["images"], mmap_mode="r", allow_pickle=False)
+        labels, positions = (np.load(folder / f"{name}.{part}.npy") for part in ("labels", "positions"))
+        return LabelledImages(images, labels, positions)
+
+    material = Material(portion("trained_on"), portion("validated_on"))
+    rewritten = with_biases_before_frozen_norms(FlatNetwork.read(folder))
+    network = rewritten.network
+    expected = np.load(folder / "expected.npy")
+    twin = build_twin(network)
+    require_equal(twin, material.validated_on.read(0, len(expected))[0], expected)
+
+    outcomes: list[dict[str, Any]] = []
+    before = accuracy_of(twin, material.validated_on)
+    for step in plan.steps:
+        started = time.perf_counter()
+        network, accuracy, epoch = {"prune": prune, "cluster": cluster, "qat": quantize}[step](network, material, plan)
+        outcomes.append(
+            {
+                "step": step,
+                "before": vars(before),
+                "after": vars(accuracy),
+                "best_epoch": epoch,
+                "seconds": time.perf_counter() - started,
+            }
+        )
+        before = accuracy
+    write_weights(folder / "optimized.npz", rewritten.way_back(network.weights))
+    (folder / "outcome.json").write_text(json.dumps(outcomes), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    # Before TensorFlow is imported anywhere: `tf.keras` is then tf_keras.
+    os.environ["TF_USE_LEGACY_KERAS"] = "1"
+    warnings.simplefilter("ignore")
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,1 @@
+"""TFLite: convert, edit the graph, quantize, embed the manifest."""

@@ -1,0 +1,58 @@
+"""Models in a process of their own: the same probabilities, and a crash that ends nobody else."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_models import tiny_onnx
+
+from edgecnn_export.proof import subprocess_inference
+from edgecnn_export.proof.subprocess_inference import infer_apart
+from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.workstation.run_folder import RunFolder
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_the_probabilities_are_those_of_this_process(exported_run: RunFolder, suffix: str) -> None:
+    path = exported_run.exported(Scheme.INT8, suffix)
+    images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
+    np.testing.assert_array_equal(infer_apart(path, images), open_backend(path).infer(images))
+
+
+@pytest.mark.parametrize(("reference", "kernels"), [(True, "reference"), (False, "optimized")])
+def test_a_crash_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: bool, kernels: str) -> None:
+    monkeypatch.setattr(
+        subprocess_inference, "_PROGRAM", "import os; print('Check failed: multiplier', flush=True); os.abort()"
+    )
+    model, images = tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8)
+    expected = (
+        f"m.onnx: a model that runs expected; on {kernels} kernels the process crashed with SIGABRT: Check failed"
+    )
+    with pytest.raises(ModelError, match=expected):
+        infer_apart(model, images, reference=reference)
+
+
+def test_a_file_that_is_refused_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(ModelError, match="a whole ONNX file expected"):
+        infer_apart(path, np.zeros((1, 2, 2, 1), np.uint8))
+
+
+def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = tiny_onnx(tmp_path / "m.onnx")
+    (tmp_path / "onnxruntime.py").write_text("raise ImportError('not installed')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[onnx\]"'):
+        infer_apart(model, np.zeros((1, 2, 2, 1), np.uint8))
+
+
+def test_what_never_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess_inference, "_PROGRAM", "import time; time.sleep(600)")
+    monkeypatch.setattr(subprocess_inference, "_TIMEOUT", 0.2)
+    with pytest.raises(ModelError, match=r"m\.onnx: an answer within 0 s expected, got none"):
+        infer_apart(tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8))
