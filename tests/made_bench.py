@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from edgecnn_benchmarks.answers import Answers, Predictions, compare, confusion
-from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.machine import Machine
-from edgecnn_benchmarks.machine_state import MachineState
-from edgecnn_benchmarks.result import BenchResult, Latency, Row, TestData, Trap
-from edgecnn_benchmarks.rounds import Round, speedup
+from edgecnn_benchmarks.machine.description import Machine
+from edgecnn_benchmarks.machine.state import MachineState
+from edgecnn_benchmarks.measuring.answers import Answers, Predictions, compare, confusion
+from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
+from edgecnn_benchmarks.measuring.result import BenchResult, Latency, Row, TestData, Trap
+from edgecnn_benchmarks.measuring.rounds import Round, speedup
 from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime.accuracy import Accuracy
 
 DIGITS = tuple(str(digit) for digit in range(10))

@@ -1,8 +1,8 @@
 """Rows of a benchmark that nobody measured, with the latencies a test wants."""
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate, tells_apart
-from edgecnn_benchmarks.result import Latency, Row
-from edgecnn_benchmarks.rounds import Round, speedup, speedups
+from edgecnn_benchmarks.measuring.result import Latency, Row
+from edgecnn_benchmarks.measuring.rounds import Round, speedup, speedups
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate, tells_apart
 from edgecnn_runtime.accuracy import Accuracy
 
 # A small disturbance of each round, the same for every model in it; and two that are not shared.

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgecnn_benchmarks import energy
-from edgecnn_benchmarks.candidates import SPLIT, Subject, read_subject
-from edgecnn_benchmarks.device_estimates import Estimator, no_estimates
-from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.machine_state import read_state
-from edgecnn_benchmarks.measurement import Measurement, Progress
-from edgecnn_benchmarks.pictures import pictures_of
+from edgecnn_benchmarks.judging.pitfalls import find_traps
+from edgecnn_benchmarks.judging.undecided import find_undecided
+from edgecnn_benchmarks.judging.verdict import notes, recommend, verdict
+from edgecnn_benchmarks.machine.description import describe_machine
+from edgecnn_benchmarks.machine.state import read_state
+from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.measuring.device_estimates import Estimator, no_estimates
+from edgecnn_benchmarks.measuring.measurement import Measurement, Progress
+from edgecnn_benchmarks.measuring.result import BenchResult, Row, TestData
+from edgecnn_benchmarks.process import energy
 from edgecnn_benchmarks.report.page import write_report
-from edgecnn_benchmarks.result import BenchResult, Row, TestData
+from edgecnn_benchmarks.report.pictures import pictures_of
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_benchmarks.traps import find_traps
-from edgecnn_benchmarks.undecided import find_undecided
-from edgecnn_benchmarks.verdict import notes, recommend, verdict
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.system import atomic_files

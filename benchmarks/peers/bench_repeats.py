@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_benchmarks.bench import bench
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure, span
+from edgecnn_benchmarks.process.worker import Worker
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_benchmarks.worker import Worker
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure, span
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 REPEATS = 5

@@ -24,8 +24,8 @@ import numpy as np
 from interleaved import interleave, ratio
 from numpy.typing import NDArray
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime import Classifier, stream
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.video.capture import Picture

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 
 _ROUNDS = 11
 _PEAK = """
-from edgecnn_benchmarks.peak_memory import peak_memory_bytes
+from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes
 print(peak_memory_bytes())
 """
 _RUNTIME = """

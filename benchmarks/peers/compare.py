@@ -32,9 +32,9 @@ from peer_process import PeerMissingError, PeerProcess
 from peer_software import PEERS, Files
 from record import head
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.machine.description import describe_machine
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.errors import EdgecnnError, InputError
 from edgecnn_runtime.preprocess import read_image

@@ -18,8 +18,8 @@ import tensorflow as tf
 from casting_photos import CastingPhotos, casting_photos
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.known_sets import KNOWN_SETS

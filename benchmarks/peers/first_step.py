@@ -15,8 +15,8 @@ from pathlib import Path
 from casting_photos import CastingPhotos, casting_photos
 from interleaved import interleave
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare

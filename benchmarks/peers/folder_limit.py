@@ -14,7 +14,7 @@ from interleaved import interleave, ratio
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.preprocess import read_image
 

@@ -23,8 +23,8 @@ from casting_photos import CastingPhotos, casting_photos
 from epoch_seconds import epoch_seconds
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.home import data_folder

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure, size
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure, size
 
 _ROUNDS = 11
 _ROOT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Mapping
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 
 
 def interleave(ways: Mapping[str, Callable[[], float]], *, rounds: int, seed: int = 0) -> dict[str, list[float]]:

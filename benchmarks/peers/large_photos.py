@@ -17,8 +17,8 @@ import numpy as np
 from interleaved import interleave, ratio
 from PIL import Image
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime import Classifier, Decode, InputSpec
 from edgecnn_runtime.preprocess import read_image
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import median_estimate
-from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.machine.description import describe_machine
+from edgecnn_benchmarks.statistics.intervals import median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.system import atomic_files
 

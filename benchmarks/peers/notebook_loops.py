@@ -24,8 +24,8 @@ from notebook_epochs import EPOCHS, EpochsMeasured, epoch_lines, keep_epochs, me
 from notebook_runs import KEPT, LoopRun, keep, read_runs, spread
 from training_scores import ENTRIES, Score, finished_scores, train_entry
 
-from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.quantities import three_digits
+from edgecnn_benchmarks.machine.description import describe_machine
+from edgecnn_benchmarks.statistics.quantities import three_digits
 from edgecnn_runtime.errors import DataError, EdgecnnError
 from edgecnn_runtime.system import atomic_files
 from edgecnn_training.data.known_sets import KNOWN_SETS

@@ -8,7 +8,7 @@ from interleaved import interleave, ratio
 from numpy.typing import NDArray
 from raw_litert import microseconds_a_call, raw_loop
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime import Classifier
 
 _ROUNDS = 100

@@ -33,8 +33,8 @@ from predict_overhead import measure_overhead
 from server_load import measure_server
 from steadiness import WORK, measure_steadiness
 
-from edgecnn_benchmarks.machine import Machine, describe_machine
-from edgecnn_benchmarks.quantities import figure, percent, size
+from edgecnn_benchmarks.machine.description import Machine, describe_machine
+from edgecnn_benchmarks.statistics.quantities import figure, percent, size
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cpu import available_cpus

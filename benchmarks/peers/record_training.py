@@ -15,7 +15,7 @@ from record import head
 from step_precision import measure_step_precision, precision_lines
 from training_memory import measure_training_memory, memory_lines
 
-from edgecnn_benchmarks.machine import describe_machine
+from edgecnn_benchmarks.machine.description import describe_machine
 from edgecnn_runtime.system import atomic_files
 
 PAGE = Path(__file__).parents[1] / "TRAINING.md"

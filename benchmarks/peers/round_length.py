@@ -16,9 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_benchmarks.candidates import read_subject
-from edgecnn_benchmarks.labelled_images import ImageShelf
-from edgecnn_benchmarks.worker_process import WorkerProcess
+from edgecnn_benchmarks.measuring.candidates import read_subject
+from edgecnn_benchmarks.measuring.labelled_images import ImageShelf
+from edgecnn_benchmarks.process.worker_process import WorkerProcess
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Seconds of warm-up and of measuring, at least.

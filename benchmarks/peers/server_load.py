@@ -27,8 +27,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from raw_litert import microseconds_a_call, raw_loop
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.server.limits import Limits

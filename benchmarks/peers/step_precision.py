@@ -16,8 +16,8 @@ from casting_photos import CastingPhotos, casting_photos
 from epoch_seconds import compiled, our_epoch
 from interleaved import interleave, ratio
 
-from edgecnn_benchmarks.intervals import Estimate, median_estimate
-from edgecnn_benchmarks.quantities import figure, percent
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
+from edgecnn_benchmarks.statistics.quantities import figure, percent
 from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches

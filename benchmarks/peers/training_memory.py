@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_benchmarks.quantities import size
+from edgecnn_benchmarks.statistics.quantities import size
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, describe

@@ -20,8 +20,8 @@ from pathlib import Path
 from notebook_runs import KEPT, LoopRun, read_runs, spread
 from redrawn_symbols import COUNT, DRAWINGS, redrawn_accuracy
 
-from edgecnn_benchmarks.machine import describe_machine
-from edgecnn_benchmarks.quantities import size
+from edgecnn_benchmarks.machine.description import describe_machine
+from edgecnn_benchmarks.statistics.quantities import size
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.run_folder import RunFolder
 

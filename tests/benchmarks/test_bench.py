@@ -9,10 +9,10 @@ from PIL import Image
 from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.bench import bench
-from edgecnn_benchmarks.result import SCHEMA_VERSION, BenchResult
-from edgecnn_benchmarks.result_file import read_result
+from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
+from edgecnn_benchmarks.measuring.result_file import read_result
+from edgecnn_benchmarks.report.text_table import terminal_table
 from edgecnn_benchmarks.settings import Settings
-from edgecnn_benchmarks.table import terminal_table
 from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder

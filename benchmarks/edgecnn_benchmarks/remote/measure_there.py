@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_benchmarks.bench import bench
-from edgecnn_benchmarks.device_estimates import FileEstimate
-from edgecnn_benchmarks.result_file import decode
+from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
+from edgecnn_benchmarks.measuring.result_file import decode
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.third_party.opening import Opening

@@ -12,15 +12,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edgecnn_benchmarks.bench import check_writable
-from edgecnn_benchmarks.device_estimates import Estimator, no_estimates
-from edgecnn_benchmarks.measurement import Progress
+from edgecnn_benchmarks.measuring.device_estimates import Estimator, no_estimates
+from edgecnn_benchmarks.measuring.measurement import Progress
+from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.measuring.result_file import read_result
+from edgecnn_benchmarks.remote.bundle import Parcel, pack
 from edgecnn_benchmarks.remote.destination import Destination
-from edgecnn_benchmarks.remote.foreign_wheels import download_wheels
-from edgecnn_benchmarks.remote.parcel import Parcel, pack
+from edgecnn_benchmarks.remote.own_wheel import write_wheel
 from edgecnn_benchmarks.remote.ssh import ConnectionLostError, Ssh, far_side_script
-from edgecnn_benchmarks.remote.wheel import write_wheel
-from edgecnn_benchmarks.result import BenchResult
-from edgecnn_benchmarks.result_file import read_result
+from edgecnn_benchmarks.remote.wheels import download_wheels
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError
 from edgecnn_runtime.system import atomic_files

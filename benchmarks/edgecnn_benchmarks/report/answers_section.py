@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from edgecnn_benchmarks.answers import Against, Answers
-from edgecnn_benchmarks.quantities import images, percent, shorten
+from edgecnn_benchmarks.measuring.answers import Against, Answers
+from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.report.class_changes import class_changes
 from edgecnn_benchmarks.report.confusion_matrix import MOST_CLASSES, confusion_matrix, most_confused
 from edgecnn_benchmarks.report.flipped_images import MOST, flipped_images
-from edgecnn_benchmarks.result import BenchResult
+from edgecnn_benchmarks.statistics.quantities import images, percent, shorten
 
 # How unlikely a difference in accuracy must be between equals before it is called one.
 _CHANCE = 0.05

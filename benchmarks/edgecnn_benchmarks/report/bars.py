@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.quantities import shorten
 from edgecnn_benchmarks.report import svg
+from edgecnn_benchmarks.statistics.quantities import shorten
 
 _WIDTH, _ROW, _BAR = 460, 30, 14
 _LABEL_WIDTH, _VALUE_WIDTH = 150, 84

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from edgecnn_benchmarks.quantities import percent, shorten
 from edgecnn_benchmarks.report import svg
+from edgecnn_benchmarks.statistics.quantities import percent, shorten
 
 _WIDTH, _ROW, _BAR = 460, 26, 12
 _LABEL_WIDTH, _FIGURE_WIDTH = 124, 84

@@ -3,8 +3,8 @@
 import math
 from collections.abc import Sequence
 
-from edgecnn_benchmarks.quantities import percent, shorten
 from edgecnn_benchmarks.report import svg
+from edgecnn_benchmarks.statistics.quantities import percent, shorten
 
 # Classes up to which a matrix can be read; above it `most_confused` says more.
 MOST_CLASSES = 30

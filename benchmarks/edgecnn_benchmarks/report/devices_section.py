@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from html import escape
 
-from edgecnn_benchmarks.device_estimates import CAVEAT, DeviceEstimate, FileEstimate
-from edgecnn_benchmarks.quantities import three_digits
-from edgecnn_benchmarks.result import BenchResult
+from edgecnn_benchmarks.measuring.device_estimates import CAVEAT, DeviceEstimate, FileEstimate
+from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.statistics.quantities import three_digits
 
 # Files whose estimates are shown, the fastest ones; bench.json holds all.
 _MOST = 3

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.intervals import interval_name
-from edgecnn_benchmarks.quantities import microseconds, shorten
+from edgecnn_benchmarks.measuring.result import Row
 from edgecnn_benchmarks.report import svg
 from edgecnn_benchmarks.report.scale import Scale, scale_around
-from edgecnn_benchmarks.result import Row
+from edgecnn_benchmarks.statistics.intervals import interval_name
+from edgecnn_benchmarks.statistics.quantities import microseconds, shorten
 
 _LABEL_WIDTH, _RIGHT, _BOTTOM = 176, 22, 34
 _ROW = 34

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from html import escape
 
-from edgecnn_benchmarks.machine_state import MachineState
-from edgecnn_benchmarks.quantities import size
-from edgecnn_benchmarks.result import BenchResult
-from edgecnn_benchmarks.rounds import ROUND_SECS, WARMUP_SECS
+from edgecnn_benchmarks.machine.state import MachineState
+from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.measuring.rounds import ROUND_SECS, WARMUP_SECS
+from edgecnn_benchmarks.statistics.quantities import size
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from edgecnn_benchmarks.intervals import Estimate, interval_in_words, interval_name
-from edgecnn_benchmarks.quantities import (
+from edgecnn_benchmarks.measuring.result import BenchResult, Row, Trap
+from edgecnn_benchmarks.statistics.intervals import Estimate, interval_in_words, interval_name
+from edgecnn_benchmarks.statistics.quantities import (
     microseconds,
     microseconds_span,
     percent,
@@ -17,7 +18,6 @@ from edgecnn_benchmarks.quantities import (
     three_digits,
     times,
 )
-from edgecnn_benchmarks.result import BenchResult, Row, Trap
 
 GLYPHS = {"tflite": "●", "onnx": "◆", "keras": "■"}
 

@@ -4,8 +4,8 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from edgecnn_benchmarks.answers import Flip
-from edgecnn_benchmarks.quantities import shorten
+from edgecnn_benchmarks.measuring.answers import Flip
+from edgecnn_benchmarks.statistics.quantities import shorten
 
 # Pictures of a report, each small (see `pictures`): some hundred kilobytes at most.
 MOST = 24

@@ -10,9 +10,17 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from edgecnn_benchmarks import undecided
-from edgecnn_benchmarks.intervals import Estimate, interval_in_words, interval_name
-from edgecnn_benchmarks.quantities import (
+from edgecnn_benchmarks.judging import undecided
+from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.report.answers_section import answers_sections
+from edgecnn_benchmarks.report.bars import Bar, bars
+from edgecnn_benchmarks.report.devices_section import devices_section
+from edgecnn_benchmarks.report.distribution import distribution
+from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
+from edgecnn_benchmarks.report.figures_table import figures_table
+from edgecnn_benchmarks.report.scatter import scatter
+from edgecnn_benchmarks.statistics.intervals import Estimate, interval_in_words, interval_name
+from edgecnn_benchmarks.statistics.quantities import (
     microseconds,
     microseconds_span,
     percent,
@@ -23,14 +31,6 @@ from edgecnn_benchmarks.quantities import (
     span,
     times,
 )
-from edgecnn_benchmarks.report.answers_section import answers_sections
-from edgecnn_benchmarks.report.bars import Bar, bars
-from edgecnn_benchmarks.report.devices_section import devices_section
-from edgecnn_benchmarks.report.distribution import distribution
-from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
-from edgecnn_benchmarks.report.figures_table import figures_table
-from edgecnn_benchmarks.report.scatter import scatter
-from edgecnn_benchmarks.result import BenchResult, Row
 from edgecnn_runtime.system import atomic_files
 
 # Widths of the two forms of a chart, in px: for a desk and paper, and for a phone.

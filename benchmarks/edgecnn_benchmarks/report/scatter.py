@@ -4,12 +4,19 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.intervals import interval_name
-from edgecnn_benchmarks.quantities import microseconds, microseconds_span, percent, percent_span, shorten, size
+from edgecnn_benchmarks.measuring.result import Row
 from edgecnn_benchmarks.report import svg
 from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
 from edgecnn_benchmarks.report.scale import Scale, scale_around
-from edgecnn_benchmarks.result import Row
+from edgecnn_benchmarks.statistics.intervals import interval_name
+from edgecnn_benchmarks.statistics.quantities import (
+    microseconds,
+    microseconds_span,
+    percent,
+    percent_span,
+    shorten,
+    size,
+)
 from edgecnn_runtime.accuracy import Accuracy
 
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62, 18, 22, 54

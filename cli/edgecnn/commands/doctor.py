@@ -8,8 +8,8 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.diagnosis import Places, Problem, Situation
-    from edgecnn_benchmarks.probes import BackendProbe
+    from edgecnn_benchmarks.machine.diagnosis import Places, Problem, Situation
+    from edgecnn_benchmarks.machine.probes import BackendProbe
     from edgecnn_training.convolution_speed import ConvolutionSpeed
 
 
@@ -25,7 +25,7 @@ def doctor(
     quiet: QuietOption = False,
 ) -> None:
     """Show what is installed, loads and is wrong; exit 1 if anything is broken."""
-    from edgecnn_benchmarks.diagnosis import Severity, find_problems, look
+    from edgecnn_benchmarks.machine.diagnosis import Severity, find_problems, look
     from edgecnn_runtime.errors import GateError
 
     console = Console(json=json, quiet=quiet)
@@ -45,14 +45,14 @@ def doctor(
 
 
 def _places() -> "Places":
-    from edgecnn_benchmarks.diagnosis import Places
+    from edgecnn_benchmarks.machine.diagnosis import Places
     from edgecnn_training.data.home import data_folder, home_folder, prepared_sets
 
     return Places(home=home_folder(), prepared=tuple(prepared_sets()), data=data_folder())
 
 
 def _show(console: Console, situation: "Situation") -> None:
-    from edgecnn_benchmarks.diagnosis import int8_outlook
+    from edgecnn_benchmarks.machine.diagnosis import int8_outlook
 
     machine, places = situation.machine, situation.places
     memory = f", {machine.memory_bytes / 2**30:.1f} GiB memory" if machine.memory_bytes else ""

@@ -13,10 +13,10 @@ import pytest
 
 from edgecnn_benchmarks.remote import far_side
 from edgecnn_benchmarks.remote.far_side import MARK
-from edgecnn_benchmarks.remote.foreign_wheels import download_wheels, platforms_of
 from edgecnn_benchmarks.remote.on_host import HostOptions
+from edgecnn_benchmarks.remote.own_wheel import write_wheel
 from edgecnn_benchmarks.remote.ssh import far_side_script
-from edgecnn_benchmarks.remote.wheel import write_wheel
+from edgecnn_benchmarks.remote.wheels import download_wheels, platforms_of
 from edgecnn_runtime.errors import InputError
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the other machine is never one with Windows")

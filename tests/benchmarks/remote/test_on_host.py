@@ -14,10 +14,10 @@ from conftest import edgecnn
 from sshd import Sshd, sshd
 from tiny_models import tiny_onnx
 
-from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate
+from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
+from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.on_host import HostOptions, bench_on_host
-from edgecnn_benchmarks.result import BenchResult
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder

@@ -9,8 +9,8 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.comparison import Comparison
-    from edgecnn_benchmarks.regressions import Gates
+    from edgecnn_benchmarks.comparing.comparison import Comparison
+    from edgecnn_benchmarks.comparing.regressions import Gates
 
 
 def compare(
@@ -37,10 +37,10 @@ def compare(
 
     Files are matched by name, else by format and scheme. B:A is how many times as long an image takes in B.
     """
-    from edgecnn_benchmarks.comparison import compare as compare_results
-    from edgecnn_benchmarks.regressions import Gates, find_regressions
-    from edgecnn_benchmarks.result_file import find_result, read_result
-    from edgecnn_benchmarks.units import parse_percent
+    from edgecnn_benchmarks.comparing.comparison import compare as compare_results
+    from edgecnn_benchmarks.comparing.regressions import Gates, find_regressions
+    from edgecnn_benchmarks.measuring.result_file import find_result, read_result
+    from edgecnn_benchmarks.statistics.units import parse_percent
     from edgecnn_runtime.errors import GateError, InputError
 
     console = Console(json=json, quiet=quiet)
@@ -66,7 +66,7 @@ def compare(
 
 
 def _show(console: Console, comparison: "Comparison", before: Path, after: Path) -> None:
-    from edgecnn_benchmarks.comparison_table import latency_table, other_table
+    from edgecnn_benchmarks.comparing.table import latency_table, other_table
 
     for letter, path, result in (("A", before, comparison.first), ("B", after, comparison.second)):
         console.say(f"{letter}: {path}, {result.name}, {result.created[:10]}, {result.machine.cpu}")
@@ -84,7 +84,7 @@ def _show(console: Console, comparison: "Comparison", before: Path, after: Path)
 
 def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
     """Refuse what would pass only because nothing was compared."""
-    from edgecnn_benchmarks.changes import Finding
+    from edgecnn_benchmarks.comparing.changes import Finding
     from edgecnn_runtime.errors import InputError
 
     if not comparison.changes:

@@ -12,12 +12,12 @@ from edgecnn.commands.bench.host_options import HostChoice, takes_host_options
 from edgecnn.commands.bench.small_devices import estimate_small_devices
 from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn_benchmarks.device_estimates import CAVEAT, device_table
+from edgecnn_benchmarks.measuring.device_estimates import CAVEAT, device_table
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.result import BenchResult
+    from edgecnn_benchmarks.measuring.result import BenchResult
 
 # The exit code of a shell for a program that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -71,10 +71,10 @@ def measure(
     With --host on another machine: models and test images go there, an environment is made once, and the result comes
     to RUN/bench/HOST. A broken connection is taken up again; after a longer one, run the same command again.
     """
-    from edgecnn_benchmarks import undecided
     from edgecnn_benchmarks.bench import bench
-    from edgecnn_benchmarks.table import terminal_table
-    from edgecnn_benchmarks.thread_counts import read_counts
+    from edgecnn_benchmarks.judging import undecided
+    from edgecnn_benchmarks.judging.thread_counts import read_counts
+    from edgecnn_benchmarks.report.text_table import terminal_table
 
     console = Console(json=json, quiet=quiet)
     elsewhere = host_choice.read()

@@ -10,8 +10,8 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.recommendation import Recommendation
-    from edgecnn_benchmarks.result import BenchResult
+    from edgecnn_benchmarks.judging.recommendation import Recommendation
+    from edgecnn_benchmarks.measuring.result import BenchResult
 
 
 def recommend(
@@ -41,9 +41,9 @@ def recommend(
     is within them.
     """
     from edgecnn.commands.bench.target_fit import TargetFit, judge_files
-    from edgecnn_benchmarks.recommendation import Limits, recommend_within
-    from edgecnn_benchmarks.result_file import find_result, read_result
-    from edgecnn_benchmarks.units import parse_duration, parse_size
+    from edgecnn_benchmarks.judging.recommendation import Limits, recommend_within
+    from edgecnn_benchmarks.measuring.result_file import find_result, read_result
+    from edgecnn_benchmarks.statistics.units import parse_duration, parse_size
     from edgecnn_runtime.errors import GateError, InputError
 
     console = Console(json=json, quiet=quiet)
@@ -72,7 +72,7 @@ def recommend(
 
 def _show_others(console: Console, result: "BenchResult", found: "Recommendation") -> None:
     """Print every file, what it measured and what speaks against it, within 110 columns."""
-    from edgecnn_benchmarks.quantities import microseconds, percent, shorten, size
+    from edgecnn_benchmarks.statistics.quantities import microseconds, percent, shorten, size
 
     rows = []
     for name, reason, on_front in [

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.candidates import Candidate
-    from edgecnn_benchmarks.device_estimates import DeviceEstimate, FileEstimate
+    from edgecnn_benchmarks.measuring.candidates import Candidate
+    from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
     from edgecnn_export.inspection.model import InspectedModel
     from edgecnn_export.inspection.verdict import Verdict
 
@@ -43,7 +43,7 @@ def _is_int8(model: "InspectedModel") -> bool:
 
 
 def _estimate(name: str, model: "InspectedModel") -> "FileEstimate":
-    from edgecnn_benchmarks.device_estimates import FileEstimate
+    from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
     from edgecnn_export.inspection.targets import USUAL_NPU, judge
     from edgecnn_export.inspection.targets.boards import BOARDS
     from edgecnn_export.inspection.targets.ethos_u import vela_command
@@ -67,7 +67,7 @@ def _estimate(name: str, model: "InspectedModel") -> "FileEstimate":
 
 
 def _device(verdict: "Verdict") -> "DeviceEstimate":
-    from edgecnn_benchmarks.device_estimates import DeviceEstimate
+    from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate
     from edgecnn_export.inspection.targets.boards import BOARDS
 
     board, npu = BOARDS.get(verdict.target), verdict.estimate

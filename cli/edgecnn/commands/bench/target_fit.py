@@ -9,7 +9,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.result import BenchResult
+    from edgecnn_benchmarks.measuring.result import BenchResult
 
 
 @dataclass(frozen=True)

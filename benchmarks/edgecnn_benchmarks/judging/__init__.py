@@ -1,0 +1,1 @@
+"""What the figures mean: a verdict, a recommendation, known pitfalls, pairs that stay undecided."""

@@ -1,0 +1,109 @@
+"""Which file to ship and why, and what the figures do not show."""
+
+from collections.abc import Sequence
+
+from edgecnn_benchmarks.judging.thread_counts import choose_threads
+from edgecnn_benchmarks.machine.description import Machine
+from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.rounds import speedups
+from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, tells_apart
+from edgecnn_benchmarks.statistics.quantities import microseconds, percent, size, times
+
+# Accuracy that may be given for speed, as a share: one point.
+MAX_DROP = 0.01
+# Load a processor from which on a machine is called busy.
+_BUSY = 0.75
+
+
+def recommend(rows: Sequence[Row]) -> Row:
+    """Choose the fastest file whose accuracy is within one point of the best.
+
+    Where another of these cannot be told from the fastest, the smallest of them is chosen. Files without an
+    accuracy are not chosen where others have one.
+    """
+    return choose(_accurate_enough([row for row in rows if row.is_file] or rows))
+
+
+def choose(rows: Sequence[Row]) -> Row:
+    """Choose the fastest of these rows, and the smallest of those that cannot be told from it."""
+    fastest = min(rows, key=lambda row: row.latency_us.p50.value)
+    as_fast = [row for row in rows if not tells_apart(speedups(row.rounds, fastest.rounds))]
+    return min(as_fast, key=lambda row: row.size_bytes)
+
+
+def _accurate_enough(rows: Sequence[Row]) -> list[Row]:
+    known = [(row, row.accuracy.value) for row in rows if row.accuracy is not None]
+    if not known:
+        return list(rows)
+    best = max(accuracy for _, accuracy in known)
+    # A millionth for the rounding of a difference such as 0.99 - 0.98.
+    return [row for row, accuracy in known if best - accuracy <= MAX_DROP + 1e-6]
+
+
+def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
+    """Say in one sentence which file to ship and why."""
+    latency = microseconds(recommended.latency_us.p50.value)
+    if recommended is reference or recommended.speedup is None:
+        reasons = [f"{latency} an image", size(recommended.size_bytes)]
+    else:
+        against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} an image)"
+        speed = "as fast as" if recommended.told_apart is False else f"{times(recommended.speedup.value)} as fast as"
+        reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
+    reasons.append(_accuracy_reason(rows, recommended))
+    return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."
+
+
+def _size_reason(row: Row, reference: Row) -> str:
+    if row.size_bytes <= reference.size_bytes:
+        return f"{times(reference.size_bytes / row.size_bytes)} smaller ({size(row.size_bytes)})"
+    return f"{times(row.size_bytes / reference.size_bytes)} larger ({size(row.size_bytes)})"
+
+
+def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
+    if row.accuracy is None:
+        return "of unknown accuracy, for want of labelled images"
+    best = max(other.accuracy.value for other in rows if other.accuracy is not None)
+    behind = (best - row.accuracy.value) * 100
+    accurate = f"{percent(row.accuracy.value)} accurate"
+    return f"{accurate}, {behind:.2f} points below the best" if behind > 1e-6 else f"{accurate}, as good as any"
+
+
+def notes(
+    rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labels: bool, whole: bool = True
+) -> tuple[str, ...]:
+    """Say in plain sentences what a reader of the figures must know; `whole` unless it was interrupted."""
+    said = []
+    rounds = len(rows[0].rounds)
+    if whole and settings.rounds is not None and rounds < settings.rounds:
+        said.append(
+            f"Only {rounds} of {settings.rounds} rounds fitted into {settings.max_secs:g} s; "
+            "a larger --max-secs gives narrower intervals."
+        )
+    wide = [row for row in rows if _widest(row) > settings.precision]
+    if whole and settings.rounds is None and wide:
+        widest = max(wide, key=_widest)
+        said.append(
+            f"{settings.max_secs:g} s did not suffice to know every median and ratio within "
+            f"± {settings.precision * 100:g} %: that of {widest.name} is known within ± {_widest(widest) * 100:.1f} % "
+            f"after {rounds} rounds. A larger --max-secs or an idle machine gives narrower intervals."
+        )
+    if rounds < MIN_ROUNDS_FOR_95:
+        said.append(
+            f"{rounds} rounds are too few for a 95 % interval: what stands in its place is the range of the "
+            f"rounds. At least {MIN_ROUNDS_FOR_95} are needed."
+        )
+    if machine.load_average is not None and machine.load_average[0] >= _BUSY * machine.available_cpus:
+        said.append(
+            f"The machine was busy when the benchmark began (load average {machine.load_average[0]:.2f} on "
+            f"{machine.available_cpus} processors): ratios can be trusted, bare latencies less."
+        )
+    said += [choice.sentence for choice in choose_threads([row for row in rows if row.batch == settings.batch[0]])]
+    if not has_labels:
+        said.append("No labelled images were given (--data), so no accuracy was measured.")
+    return tuple(said)
+
+
+def _widest(row: Row) -> float:
+    """Return half the wider of the two intervals that `--precision` is about, as a share."""
+    return max(estimate.half_width for estimate in (row.latency_us.p50, row.speedup) if estimate is not None)

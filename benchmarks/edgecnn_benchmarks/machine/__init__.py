@@ -1,0 +1,1 @@
+"""The machine: what it is, what is installed, what really loads, and what is wrong."""

@@ -1,0 +1,248 @@
+"""What is wrong with an installation, and the line that mends it.
+
+`look` gathers the facts, `find_problems` judges them; the second is a pure function, so that it can be tested
+with situations that no test machine is in.
+"""
+
+import enum
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgecnn_benchmarks.machine.description import Machine, describe_machine
+from edgecnn_benchmarks.machine.extras import Extra, installed_extras
+from edgecnn_benchmarks.machine.probes import (
+    BackendProbe,
+    DelegateProbe,
+    Gpu,
+    probe_backends,
+    probe_delegates,
+    probe_gpu,
+)
+
+# The values that TensorFlow takes for yes (tensorflow/__init__.py).
+_YES = ("1", "true", "True")
+
+# The instructions that multiply int8 directly, of those that `machine` looks for.
+DIRECT_INT8 = {
+    "amx_int8": "AMX multiplies whole int8 matrices",
+    "avx512_vnni": "VNNI multiplies int8 directly",
+    "avx_vnni": "VNNI multiplies int8 directly",
+    "i8mm": "the int8 matrix instructions multiply int8 directly",
+    "asimddp": "the dot-product instructions multiply int8 directly",
+}
+
+
+class Severity(enum.StrEnum):
+    """How much a problem matters."""
+
+    BROKEN = "broken"  # something does not work
+    WARNING = "warning"  # it works, and not as well as one may expect
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong, and what to do about it: a command line where one mends it."""
+
+    severity: Severity
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where edgecnn keeps and finds image sets."""
+
+    home: Path
+    # The prepared sets in it.
+    prepared: tuple[str, ...]
+    # $EDGECNN_DATA
+    data: Path | None
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that is looked at."""
+
+    machine: Machine
+    extras: tuple[Extra, ...]
+    backends: tuple[BackendProbe, ...]
+    gpu: Gpu
+    places: Places
+    home_writable: bool
+    data_exists: bool
+    legacy_keras: bool
+    delegates: tuple[DelegateProbe, ...] = ()
+
+
+def look(places: Places, *, delegates: Sequence[str] = ()) -> Situation:
+    """Look at this machine and this environment; takes a second or two, a minute where a library hangs."""
+    return Situation(
+        machine=describe_machine(),
+        extras=installed_extras(),
+        backends=probe_backends(),
+        gpu=probe_gpu(),
+        places=places,
+        home_writable=_is_writable(places.home),
+        data_exists=places.data is not None and places.data.is_dir(),
+        legacy_keras=os.environ.get("TF_USE_LEGACY_KERAS") in _YES,
+        delegates=probe_delegates(delegates),
+    )
+
+
+def find_problems(situation: Situation) -> tuple[Problem, ...]:
+    """Judge a situation: what is broken first, then the warnings."""
+    problems = [
+        *_package_problems(situation.extras),
+        *_backend_problems(situation.backends, situation.gpu),
+        *_delegate_problems(situation.delegates),
+        *_environment_problems(situation),
+        *_gpu_problems(situation.gpu),
+        *_cpu_problems(situation.machine),
+    ]
+    return tuple(sorted(problems, key=lambda problem: problem.severity is not Severity.BROKEN))
+
+
+def int8_outlook(features: tuple[str, ...] | None) -> str:
+    """Say in a sentence what the processor's instructions mean for the speed of int8 models."""
+    if features is None:
+        return "this system does not tell its instructions; 'edgecnn bench' measures what int8 gains"
+    direct = [reason for feature, reason in DIRECT_INT8.items() if feature in features]
+    if direct:
+        return f"{direct[0]}: int8 models run clearly faster than float32"
+    return (
+        "no instruction multiplies int8 directly (VNNI on x86, dot product on ARM): "
+        "int8 models are as small as ever, and gain less speed over float32"
+    )
+
+
+def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
+    if not extras:
+        what = "edgecnn runs from its source folder and is not installed, so its extras are not known"
+        return [Problem(Severity.WARNING, what, "pip install -e . in that folder")]
+    needed = {requirement for extra in extras for requirement in extra.requirements}
+    too_old = [
+        Problem(
+            Severity.BROKEN,
+            f"{requirement.package} {requirement.minimum} or later expected, got {requirement.installed}",
+            f'pip install --upgrade "{requirement.package}>={requirement.minimum}"',
+        )
+        for requirement in sorted(needed, key=lambda requirement: requirement.package)
+        if requirement.too_old
+    ]
+    missing = [
+        Problem(
+            Severity.BROKEN,
+            f"edgecnn cannot do without {', '.join(extra.missing)}, not installed",
+            f"pip install {' '.join(extra.missing)}",
+        )
+        for extra in extras
+        if not extra.name and extra.missing
+    ]
+    return too_old + missing
+
+
+def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Problem]:
+    problems = []
+    for backend in backends:
+        # The packages of LiteRT live side by side; those of ONNX Runtime have one import name.
+        if len(backend.packages) > 1 and backend.name == "onnxruntime":
+            # Removing one of them also removes files of the other, so both go and one comes back.
+            kept = backend.packages[-1] if gpu.devices else backend.packages[0]
+            problems.append(
+                Problem(
+                    Severity.BROKEN,
+                    f"{' and '.join(backend.packages)} are both installed and overwrite each other's files",
+                    f"pip uninstall -y {' '.join(backend.packages)} && pip install {kept}",
+                )
+            )
+        elif backend.error is not None:
+            problems.append(
+                Problem(
+                    Severity.BROKEN,
+                    f"{backend.packages[0]} is installed and does not load: {backend.error}",
+                    f"pip install --force-reinstall --no-cache-dir {backend.packages[0]}",
+                )
+            )
+    if not any(backend.packages for backend in backends):
+        problems.append(
+            Problem(
+                Severity.BROKEN,
+                "no interpreter is installed, so no model can be run",
+                'pip install "edgecnn[litert]"',
+            )
+        )
+    return problems
+
+
+def _delegate_problems(delegates: tuple[DelegateProbe, ...]) -> list[Problem]:
+    return [
+        Problem(
+            Severity.BROKEN,
+            f"the delegate {delegate.text} does not load: {delegate.error}",
+            "install its maker's library for this processor, connect its hardware, and name the library by its path",
+        )
+        for delegate in delegates
+        if delegate.error is not None
+    ]
+
+
+def _environment_problems(situation: Situation) -> list[Problem]:
+    problems = []
+    if situation.legacy_keras:
+        problems.append(
+            Problem(
+                Severity.BROKEN,
+                "TF_USE_LEGACY_KERAS is set: TensorFlow then brings Keras 2, and edgecnn trains with Keras 3",
+                "unset TF_USE_LEGACY_KERAS",
+            )
+        )
+    if not situation.home_writable:
+        problems.append(
+            Problem(
+                Severity.BROKEN,
+                f"prepared image sets cannot be written: no permission for {situation.places.home}",
+                "export EDGECNN_HOME=FOLDER, a folder that you may write",
+            )
+        )
+    if situation.places.data is not None and not situation.data_exists:
+        problems.append(
+            Problem(
+                Severity.WARNING,
+                f"EDGECNN_DATA names {situation.places.data}, and there is no such folder",
+                "export EDGECNN_DATA=FOLDER, the folder that holds your image sets, or unset EDGECNN_DATA",
+            )
+        )
+    return problems
+
+
+def _gpu_problems(gpu: Gpu) -> list[Problem]:
+    if gpu.devices and gpu.tensorflow == ():
+        return [
+            Problem(
+                Severity.WARNING,
+                f"TensorFlow does not see the GPU ({gpu.devices[0]}) and trains on the CPU",
+                'pip install "tensorflow[and-cuda]"',
+            )
+        ]
+    return []
+
+
+def _cpu_problems(machine: Machine) -> list[Problem]:
+    problems = []
+    if machine.cpu_features is not None and not set(machine.cpu_features) & set(DIRECT_INT8):
+        problems.append(
+            Problem(
+                Severity.WARNING,
+                int8_outlook(machine.cpu_features),
+                "compare the formats with 'edgecnn bench' on this machine before choosing int8 for its speed",
+            )
+        )
+    return problems
+
+
+def _is_writable(folder: Path) -> bool:
+    """Tell whether a folder can be written, or made where it does not exist yet."""
+    existing = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)

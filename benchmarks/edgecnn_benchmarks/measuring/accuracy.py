@@ -1,0 +1,189 @@
+"""Each model's first turn: what the file is, and how often it is right on the labelled images."""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn_benchmarks.measuring.answers import Answers, Predictions, compare, confusion
+from edgecnn_benchmarks.measuring.candidates import Candidate, Subject
+from edgecnn_benchmarks.measuring.labelled_images import ImageShelf, LabelledImages
+from edgecnn_benchmarks.measuring.result import Failure
+from edgecnn_benchmarks.measuring.rounds import Report
+from edgecnn_benchmarks.process.worker_process import ModelFacts, WorkerError, WorkerProcess
+from edgecnn_benchmarks.settings import Settings
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.system.cpu import available_cpus
+
+# What a worker classifies before it reports back, so that a slow model is not taken for a hanging one.
+_SECS_A_REQUEST = 2.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A model that opens, and its accuracy where labelled images fit it."""
+
+    candidate: Candidate
+    facts: ModelFacts
+    # The .npy file with the images it is timed on.
+    sample: Path
+    accuracy: Accuracy | None = None
+    # Share of the images, 0…1, on which it agrees with the Keras model.
+    agreement: float | None = None
+    # The labelled images, and what it answered to them.
+    images: LabelledImages | None = None
+    predictions: Predictions | None = None
+
+
+def measure_accuracy(
+    subject: Subject, *, shelf: ImageShelf, settings: Settings, scratch: Path, report: Report
+) -> tuple[list[Opened], list[Failure]]:
+    """Open every model and let it classify all labelled images.
+
+    Raises:
+        DataError: labelled images were given and fit not one of the models.
+    """
+    opened: list[Opened] = []
+    failures: list[Failure] = []
+    misfits: list[DataError] = []
+    for index, candidate in enumerate(subject.candidates):
+        label, count = candidate.label, len(subject.candidates)
+
+        def report_share(share: float, label: str = label, index: int = index, count: int = count) -> None:
+            report((index + share) / count, f"accuracy, {label}")
+
+        report_share(0.0)
+        try:
+            start_worker = partial(
+                WorkerProcess,
+                candidate.path,
+                threads=settings.threads[0],
+                timeout=settings.timeout,
+                folder=scratch,
+                opening=settings.opening,
+                command=candidate.worker,
+            )
+            with start_worker() as worker:
+                try:
+                    images = shelf.labelled(worker.facts) if subject.has_data else None
+                except DataError as error:
+                    misfits.append(error)
+                    failures.append(Failure(candidate.name, "accuracy", str(error)))
+                    images = None
+                if images is None:
+                    opened.append(Opened(candidate, worker.facts, shelf.generated(worker.facts.input)))
+                    continue
+                if candidate.is_keras and subject.keras_probabilities is not None:
+                    predictions = Predictions.of(subject.keras_probabilities)
+                else:
+                    # Keras itself works on all processors, and each process of it takes a gigabyte.
+                    processes = 1 if candidate.is_keras else max(1, available_cpus() // settings.threads[0])
+                    work = _Classification(start_worker, images, report_share)
+                    predictions = work.run(worker, processes=processes)
+                opened.append(_score(candidate, worker.facts, images, shelf.sample(images), predictions, subject))
+        except WorkerError as error:
+            failures.append(Failure(candidate.name, "open", str(error)))
+    if misfits and len(misfits) == len(opened):
+        raise misfits[0]
+    return opened, failures
+
+
+def _score(
+    candidate: Candidate,
+    facts: ModelFacts,
+    images: LabelledImages,
+    sample: Path,
+    predictions: Predictions,
+    subject: Subject,
+) -> Opened:
+    agreement = None
+    if subject.keras_probabilities is not None:
+        agreement = float(np.mean(predictions.classes == subject.keras_probabilities.argmax(axis=1)))
+    right = int(np.count_nonzero(predictions.classes == images.classes))
+    return Opened(
+        candidate,
+        facts,
+        sample,
+        accuracy=Accuracy(right, len(images.classes)) if subject.has_labels else None,
+        agreement=agreement,
+        images=images,
+        predictions=predictions,
+    )
+
+
+class _Classification:
+    """One model's answers to all images: by one process, and by one a processor where that takes long."""
+
+    def __init__(
+        self, start_worker: Callable[[], WorkerProcess], images: LabelledImages, report_share: Callable[[float], None]
+    ) -> None:
+        self._start_worker, self._images, self._report_share = start_worker, images, report_share
+        self._classes = np.zeros(len(images.classes), np.int64)
+        self._probabilities = np.zeros(len(images.classes), np.float32)
+        self._done, self._lock, self._stop = 0, threading.Lock(), threading.Event()
+
+    def run(self, worker: WorkerProcess, *, processes: int) -> Predictions:
+        """Classify; `worker` begins, and others join it where it has not finished within one request."""
+        count = len(self._classes)
+        done = self._ask(worker, 0, count)
+        if done < count:
+            bounds = np.linspace(done, count, processes + 1).astype(int).tolist()
+            with ThreadPoolExecutor(processes) as pool:
+                parts = [pool.submit(self._part, *part) for part in pairwise(bounds[1:])]
+                try:
+                    self._range(worker, bounds[0], bounds[1])
+                    for part in parts:
+                        part.result()
+                except BaseException:
+                    self._stop.set()
+                    raise
+        return Predictions(self._classes, self._probabilities)
+
+    def _part(self, start: int, end: int) -> None:
+        if not self._stop.is_set():
+            with self._start_worker() as worker:
+                self._range(worker, start, end)
+
+    def _range(self, worker: WorkerProcess, start: int, end: int) -> None:
+        while start < end and not self._stop.is_set():
+            start += self._ask(worker, start, end)
+
+    def _ask(self, worker: WorkerProcess, start: int, end: int) -> int:
+        """Let a worker classify for a while; return how many images it did."""
+        answer = worker.ask("classify", images=str(self._images.path), start=start, end=end, secs=_SECS_A_REQUEST)
+        done = len(answer["classes"])
+        self._classes[start : start + done] = answer["classes"]
+        self._probabilities[start : start + done] = answer["probabilities"]
+        with self._lock:
+            self._done += done
+            self._report_share(self._done / len(self._classes))
+        return done
+
+
+def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[Answers, ...]:
+    """Set what each model answered against what the reference did, which comes first."""
+    others = [model for model in opened if model is not reference]
+    return tuple(_answers(model, reference) for model in (reference, *others) if model.predictions is not None)
+
+
+def _answers(model: Opened, reference: Opened) -> Answers:
+    assert model.images is not None  # both are set together
+    assert model.predictions is not None
+    labels, images = model.facts.labels, model.images
+    against = None
+    if model is not reference and reference.predictions is not None and reference.images is images:
+        against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
+    classes = model.predictions.classes
+    return Answers(
+        file=model.candidate.name,
+        labels=labels,
+        confusion=confusion(labels, images.classes, classes),
+        wrong=tuple(np.flatnonzero(classes != images.classes).tolist()),
+        against=against,
+    )

@@ -1,0 +1,190 @@
+"""What is measured: the model files, the labelled images and the reference that a user's arguments name."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
+from edgecnn_runtime.backends import SUFFIXES
+from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.model_files.parts import model_bytes
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
+
+# The two ways in which people call a Keras model.
+KERAS_WAYS = ("call", "predict")
+
+# The split that is measured.
+SPLIT = "test"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One model file to be measured."""
+
+    path: Path
+    # Unlike that of every other candidate: the file's name, where two share it with their folder's.
+    name: str
+    # The name without what all candidates' names begin with, for charts and narrow tables.
+    label: str
+    # Of the Keras model of a run: "call" or "predict".
+    keras_way: str | None = None
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether it is the Keras model of a run."""
+        return self.keras_way is not None
+
+    @property
+    def worker(self) -> tuple[str, ...]:
+        """The command of the process that measures it."""
+        return WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way)
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file, with those beside it that hold weights of it."""
+        return model_bytes(self.path)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Everything one benchmark is about."""
+
+    name: str
+    candidates: tuple[Candidate, ...]
+    # Where the results go unless the user says otherwise.
+    folder: Path
+    # Labelled images: a prepared set, or a folder with one sub-folder a class; neither where none was given.
+    prepared: ImageSet | None = None
+    labelled_folder: Path | None = None
+    # What the Keras model gives for the test split of `prepared`, float32 (N, classes).
+    keras_probabilities: NDArray[np.float32] | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there are images of its own to measure it on."""
+        return self.prepared is not None or self.labelled_folder is not None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the images were labelled by somebody, not only by the float model."""
+        return self.has_data and not (self.prepared is not None and self.prepared.labelled_by_model)
+
+
+def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool = False) -> Subject:
+    """Find out what to measure.
+
+    Args:
+        targets: one run folder, or model files.
+        data: a prepared set or a labelled folder, in place of the run's own data.
+        with_keras: whether the run's Keras model is measured as well.
+
+    Raises:
+        InputError: no target, a target that is neither, a run without exported files, or model files and
+            `with_keras`.
+        DataError: labelled images that are missing, damaged or not those the run was tested on.
+    """
+    folders = [path for path in targets if path.is_dir()]
+    if len(folders) == len(targets) == 1:
+        return _read_run(RunFolder(folders[0]), data, with_keras=with_keras)
+    if with_keras:
+        raise InputError("with_keras: a run folder expected, which holds the Keras model, got model files")
+    if folders or not targets:
+        raise InputError(
+            f"one run folder or model files expected, got {', '.join(str(path) for path in targets) or 'nothing'}"
+        )
+    for path in targets:
+        if not path.is_file():
+            raise InputError(f"{path}: a run folder or a model file expected, no such file or folder")
+        _check_suffix(path)
+    prepared, labelled_folder = _open_data(data)
+    return Subject(
+        name="models",
+        candidates=name_candidates(targets),
+        folder=Path("bench"),
+        prepared=prepared,
+        labelled_folder=labelled_folder,
+    )
+
+
+def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
+    """Give every model file a name of its own and a short label.
+
+    >>> [model.label for model in name_candidates([Path("e/mnist_int8.tflite"), Path("e/mnist_qat_int8.tflite")])]
+    ['int8.tflite', 'qat_int8.tflite']
+    """
+    names: list[str] = []
+    for path in paths:
+        shared = sum(other.name == path.name for other in paths) > 1
+        name = f"{path.resolve().parent.name}/{path.name}" if shared else path.name
+        again = sum(known == name or known.startswith(f"{name} #") for known in names)
+        names.append(f"{name} #{again + 1}" if again else name)
+    # Exported files begin with the name of their run.
+    begin, underscore, _ = os.path.commonprefix(names).rpartition("_")  # noqa: RUF071 (names, not paths)
+    shared_prefix = "" if any("/" in name for name in names) else begin + underscore
+    return tuple(
+        Candidate(path, name, name.removeprefix(shared_prefix)) for path, name in zip(paths, names, strict=True)
+    )
+
+
+def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject:
+    record = run.read_record()
+    paths = sorted(run.export.glob("*")) if run.export.is_dir() else []
+    paths = [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
+    if not paths:
+        raise InputError(
+            f"{run.export}: exported model files expected, got none; make them with 'edgecnn export {run.path}'"
+        )
+    prepared, labelled_folder = (open_run_data(record), None) if data is None else _open_data(data)
+    keras_probabilities = None
+    if prepared is not None and prepared.fingerprint == record.data_fingerprint and run.test_probabilities.exists():
+        keras_probabilities = _read_probabilities(run.test_probabilities, prepared)
+    if with_keras and not run.model.is_file():
+        raise InputError(f"{run.model}: the Keras model of the run expected, no such file; leave out --with-keras")
+    keras = [Candidate(run.model, f"{run.model.name} {way}", f"keras {way}", way) for way in KERAS_WAYS]
+    return Subject(
+        name=run.name,
+        candidates=(*name_candidates(paths), *(keras if with_keras else ())),
+        folder=run.bench,
+        prepared=prepared,
+        labelled_folder=labelled_folder,
+        keras_probabilities=keras_probabilities,
+    )
+
+
+def _check_suffix(path: Path) -> None:
+    if path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {path.suffix or 'no suffix'}")
+
+
+def _open_data(folder: Path | None) -> tuple[ImageSet | None, Path | None]:
+    if folder is None:
+        return None, None
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: a prepared set or a folder with one sub-folder a class expected, no such folder; "
+            "name one with --data"
+        )
+    if not (folder / DATASET_FILE).exists():
+        return None, folder
+    prepared = open_prepared(folder)
+    if not len(prepared.split(SPLIT)):
+        raise DataError(f"{folder}: labelled images in the split {SPLIT!r} expected, got none")
+    return prepared, None
+
+
+def _read_probabilities(path: Path, prepared: ImageSet) -> NDArray[np.float32]:
+    expected = (len(prepared.split(SPLIT)), len(prepared.labels))
+    try:
+        probabilities: NDArray[np.float32] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{path}: probabilities {expected} expected, got a damaged file ({error}); train again"
+        ) from error
+    if probabilities.shape != expected:
+        raise InputError(f"{path}: probabilities {expected} expected, got {probabilities.shape}; train again")
+    return probabilities

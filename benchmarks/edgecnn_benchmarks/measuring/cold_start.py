@@ -1,0 +1,139 @@
+"""Cold start: from starting a process to its first answer, Python and all imports included."""
+
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from edgecnn_benchmarks.measuring.rounds import Job, Report
+from edgecnn_benchmarks.process.worker_process import WorkerError
+from edgecnn_benchmarks.settings import Settings
+from edgecnn_runtime.system.process_end import describe_end
+
+# The smallest program that classifies an image file.
+PROGRAM = """\
+import sys
+from edgecnn_runtime import Classifier
+print(Classifier.open(sys.argv[1], threads=int(sys.argv[2])).predict(sys.argv[3]).label, flush=True)
+"""
+
+# The same through Keras: the file, the threads, the picture.
+KERAS_PROGRAM = """\
+import os, sys
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+import numpy as np
+import tensorflow as tf
+from PIL import Image
+tf.config.threading.set_intra_op_parallelism_threads(int(sys.argv[2]))
+model = tf.keras.models.load_model(sys.argv[1], compile=False)
+pixels = np.asarray(Image.open(sys.argv[3]), np.float32)
+pixels = pixels.reshape(1, *pixels.shape[:2], -1)
+print(int(np.argmax({call})), flush=True)
+"""
+_KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.predict(pixels, verbose=0)[0]"}
+
+
+# The same for a model that does not say everything about itself.
+STRANGER = """\
+import json, pathlib, sys
+from edgecnn_runtime import Classifier
+from edgecnn_runtime.third_party.opening import Opening
+opening = Opening.from_document(json.loads(sys.argv[4]))
+classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
+print(classifier.predict(sys.argv[3]).label, flush=True)
+"""
+
+
+def command(job: Job, *, picture: Path, settings: Settings) -> list[str]:
+    """Return the command line of a row's cold start."""
+    arguments = [str(job.candidate.path.resolve()), str(job.threads), str(picture)]
+    way, program = job.candidate.keras_way, PROGRAM
+    if way is not None:
+        program = KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
+    elif settings.opening != Settings().opening:
+        program = STRANGER
+        arguments.append(json.dumps(settings.opening.to_document()))
+    return [sys.executable, "-c", program, *arguments]
+
+
+class ColdStarts:
+    """Starts every model in random order; what was measured stands in it at any time, also after an interrupt."""
+
+    def __init__(self, jobs: Sequence[Job], *, settings: Settings, scratch: Path) -> None:
+        self._jobs, self._settings, self._scratch = jobs, settings, scratch
+        # The seconds of each start by the model's name, and why the others were not measured.
+        self._seconds: dict[str, list[float]] = {job.name: [] for job in jobs}
+        self.failures: dict[str, WorkerError] = {}
+
+    @property
+    def seconds(self) -> dict[str, list[float]]:
+        """The seconds of each start of the models that started, by name."""
+        return {name: took for name, took in self._seconds.items() if took and name not in self.failures}
+
+    def measure(self, report: Report) -> None:
+        """Start every model `settings.starts` times, each in a process that classifies one PNG file.
+
+        One more start goes before and is not counted: it fills the file cache.
+        """
+        settings, order = self._settings, random.Random(self._settings.seed)
+        pictures = {job.images: _save_png(job.images) for job in self._jobs}
+        for number in range(1 + settings.starts):
+            for job in order.sample(self._jobs, len(self._jobs)):
+                if job.name in self.failures:
+                    continue
+                report(number / (1 + settings.starts), f"cold start {number + 1}, {job.label}")
+                try:
+                    took = start_to_first_line(
+                        command(job, picture=pictures[job.images], settings=settings),
+                        timeout=settings.timeout,
+                        folder=self._scratch,
+                    )
+                except WorkerError as error:
+                    self.failures[job.name] = error
+                else:
+                    self._seconds[job.name] += [took] if number else []
+
+
+def start_to_first_line(command: Sequence[str], *, timeout: float, folder: Path) -> float:
+    """Start a process and return the seconds until the first line of its output.
+
+    Raises:
+        WorkerError: it ended without one, or took longer than `timeout` seconds.
+    """
+    with tempfile.TemporaryFile() as stderr:
+        started = time.perf_counter()
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, cwd=folder) as process:
+            guard = threading.Timer(timeout, process.kill)
+            guard.start()
+            try:
+                assert process.stdout is not None  # asked for in Popen
+                line = process.stdout.readline()
+                took = time.perf_counter() - started
+                code = process.wait()
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                guard.cancel()
+        if took >= timeout:
+            raise WorkerError(f"no answer within {timeout:g} s of a cold start; stopped")
+        if not line or code:
+            raise WorkerError(f"{describe_end(code, stderr)} (in a cold start)")
+    return took
+
+
+def _save_png(images: Path) -> Path:
+    """Save the first image of a .npy file beside it as PNG, of the size the model takes."""
+    from PIL import Image
+
+    pixels = np.load(images, mmap_mode="r", allow_pickle=False)[0]
+    path = images.with_suffix(".png")
+    Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels).save(path)
+    return path

@@ -1,0 +1,247 @@
+"""What a benchmark found: the rows, and their form as `bench.json` and `bench.csv`; `result_file` reads them again."""
+
+import csv
+import dataclasses
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edgecnn_benchmarks.machine.description import Machine
+from edgecnn_benchmarks.machine.state import MachineState
+from edgecnn_benchmarks.measuring.answers import Answers
+from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
+from edgecnn_benchmarks.measuring.rounds import Round
+from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.statistics.intervals import Estimate
+from edgecnn_runtime.accuracy import Accuracy
+
+# Of bench.json; a reader takes this one and no other.
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Of one call on `batch` images, in microseconds: medians over the rounds, with their intervals."""
+
+    p50: Estimate
+    p90: Estimate
+    p95: Estimate
+    p99: Estimate
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model file, or the Keras model, at one number of threads and one batch; None where it was not measured.
+
+    A sweep makes several rows of one file; what does not depend on threads and batch is the same in all of them.
+    """
+
+    # Unlike that of every other row: the file's name, and in a sweep what sets the row apart.
+    name: str
+    # The name without what all files' names begin with, for charts and narrow tables.
+    label: str
+    # The model file's name; that of `answers`.
+    file: str
+    scheme: str
+    # "litert", "onnxruntime", "keras call" or "keras predict".
+    backend: str
+    # What the interpreter says that it runs on, for example "CPUExecutionProvider" or "XNNPACK, 5 of 6 operators".
+    provider: str | None
+    # Threads within one inference, and images a call.
+    threads: int
+    batch: int
+    size_bytes: int
+    gzip_bytes: int | None
+    # The steady state: after the warm-up.
+    latency_us: Latency
+    # 101 percentiles, 0 to 100, of all timed calls of all rounds together, in microseconds.
+    quantiles_us: tuple[float, ...]
+    images_per_s: Estimate
+    # How many times as fast as the reference, an image: the ratio of their p50 within each round, over the rounds.
+    speedup: Estimate | None
+    # Whether that ratio differs from 1 beyond doubt (`intervals.tells_apart`); None of the reference itself.
+    told_apart: bool | None
+    rounds: tuple[Round, ...]
+    # In a process that has just begun: opening the model, its interpreter's import included, and then the first call.
+    load_s: Estimate
+    first_us: Estimate
+    # From starting a process to its printed label of one PNG file.
+    cold_start_s: Estimate | None
+    # Resident memory of a process after 100 single predictions, and the most it held until then.
+    steady_memory_bytes: int | None
+    peak_memory_bytes: int | None
+    # Of the processor package while one image is classified, idle power included.
+    energy_mj: Estimate | None
+    accuracy: Accuracy | None
+    # Share of the test images, 0…1, for which it names the class that the Keras model names.
+    agreement: float | None
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a model file, which can be shipped, at the first threads and batch of a sweep."""
+        return self.format != "keras" and self.name == self.file
+
+    @property
+    def format(self) -> str:
+        """The file's format, as its suffix and as a class in the report's style sheet."""
+        if self.backend.startswith("keras"):
+            return "keras"
+        return "onnx" if self.backend == "onnxruntime" else "tflite"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something of a model that could not be measured, and why."""
+
+    name: str
+    stage: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Trap:
+    """A known way to misread figures that these figures hold, said in a sentence."""
+
+    # For example "int16x8-reference-kernels"; `traps` lists them.
+    kind: str
+    sentence: str
+    # The names of the rows it is about; none: all of them.
+    rows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Undecided:
+    """Two rows whose latencies these measurements cannot tell apart."""
+
+    first: str
+    second: str
+    # How many times as fast the first is as the second.
+    ratio: Estimate
+    sentence: str
+
+
+@dataclass(frozen=True)
+class TestData:
+    """The labelled images of the accuracy."""
+
+    __test__ = False  # pytest takes a class of this name for tests
+
+    name: str
+    images: int
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """One benchmark, complete, or as far as it came before it was interrupted."""
+
+    name: str
+    created: str  # UTC, ISO 8601
+    # How long all of it took.
+    seconds: float
+    command: str | None
+    settings: Settings
+    machine: Machine
+    start: MachineState
+    end: MachineState
+    data: TestData | None
+    # What the Keras model, which the files were exported from, reaches on the same images.
+    keras_accuracy: Accuracy | None
+    rows: tuple[Row, ...]  # the fastest first, by the time of one image
+    # What each file answered; none without labelled images. The reference's own stands first.
+    answers: tuple[Answers, ...]
+    failures: tuple[Failure, ...]
+    reference: str  # the name of a row
+    recommended: str  # the name of a row
+    verdict: str
+    traps: tuple[Trap, ...]
+    undecided: tuple[Undecided, ...]
+    # Why there is no energy in the rows; None where there is.
+    energy_absent: str | None
+    # What of the work was not done, where the benchmark was interrupted.
+    partial: str | None
+    notes: tuple[str, ...]
+    # Where bench.json, bench.csv and report.html stand.
+    folder: Path
+    # The flipped images of `answers` as PNG, by their number in the test data; they stay out of bench.json.
+    pictures: Mapping[int, bytes] = field(default_factory=dict)
+    # The name of the machine that was measured, where it is another one, reached by SSH.
+    host: str | None = None
+    # What the files would need on microcontrollers and NPUs; nothing of it was measured.
+    device_estimates: tuple[FileEstimate, ...] = ()
+
+    def row(self, name: str) -> Row:
+        """Return the row of one name."""
+        return next(row for row in self.rows if row.name == name)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the content of `bench.json`; units stand in the names, shares are 0…1."""
+        document = dataclasses.asdict(dataclasses.replace(self, pictures={}))
+        del document["folder"], document["pictures"]
+        document["keras_accuracy"] = _accuracy_document(self.keras_accuracy)
+        for row, row_document in zip(self.rows, document["rows"], strict=True):
+            row_document["accuracy"] = _accuracy_document(row.accuracy)
+        return {"schema_version": SCHEMA_VERSION, **document}
+
+    def to_csv(self) -> str:
+        """Return the rows as CSV, one line a row, an empty field where something was not measured."""
+        text = io.StringIO()
+        rows = [_flat(row) for row in self.rows]
+        writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue()
+
+
+def _accuracy_document(accuracy: Accuracy | None) -> Mapping[str, float] | None:
+    if accuracy is None:
+        return None
+    low, high = accuracy.interval
+    return {**dataclasses.asdict(accuracy), "value": accuracy.value, "low": low, "high": high}
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "name": row.name,
+        "file": row.file,
+        "scheme": row.scheme,
+        "backend": row.backend,
+        "provider": row.provider,
+        "threads": row.threads,
+        "batch": row.batch,
+        "size_bytes": row.size_bytes,
+        "gzip_bytes": row.gzip_bytes,
+        "rounds": len(row.rounds),
+        "runs": sum(measured.runs for measured in row.rounds),
+    }
+    for name, estimate in (
+        ("latency_p50_us", row.latency_us.p50),
+        ("latency_p90_us", row.latency_us.p90),
+        ("latency_p95_us", row.latency_us.p95),
+        ("latency_p99_us", row.latency_us.p99),
+        ("images_per_s", row.images_per_s),
+        ("speedup", row.speedup),
+        ("load_s", row.load_s),
+        ("first_us", row.first_us),
+        ("cold_start_s", row.cold_start_s),
+        ("energy_mj", row.energy_mj),
+    ):
+        fields |= _flat_estimate(name, estimate)
+    accuracy = None
+    if row.accuracy is not None:
+        accuracy = Estimate(row.accuracy.value, *row.accuracy.interval)
+    return fields | {
+        "told_apart": row.told_apart,
+        "steady_memory_bytes": row.steady_memory_bytes,
+        "peak_memory_bytes": row.peak_memory_bytes,
+        **_flat_estimate("accuracy", accuracy),
+        "agreement": row.agreement,
+    }
+
+
+def _flat_estimate(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    if estimate is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}

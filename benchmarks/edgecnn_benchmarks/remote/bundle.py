@@ -1,0 +1,141 @@
+"""Everything that goes to the other machine, and how to measure there.
+
+The files are laid out so that the benchmark there reads its subject as it would here: a run folder with its exported
+files, or model files, and of the labelled images only those that are measured.
+"""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.settings import Settings
+from edgecnn_runtime.backends import Provider
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.model_files.parts import model_parts
+from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """What is sent, and the benchmark that is asked for."""
+
+    subject: Subject
+    # By the path that they have there, the files and their SHA-256.
+    files: Mapping[str, Path]
+    sha256: Mapping[str, str]
+    # What `edgecnn bench` is given there, as paths within the job's folder.
+    targets: tuple[str, ...]
+    data: str | None
+    settings: Settings
+
+    @property
+    def extras(self) -> tuple[str, ...]:
+        """The extras of edgecnn that these models need."""
+        suffixes = {candidate.path.suffix.lower() for candidate in self.subject.candidates}
+        onnx = "onnx" if self.settings.opening.provider is Provider.CPU else "onnx-gpu"
+        return tuple(extra for suffix, extra in ((".tflite", "litert"), (".onnx", onnx)) if suffix in suffixes)
+
+    @property
+    def name(self) -> str:
+        """Name the benchmark by all that it measures and how: the same command finds it again."""
+        content = [sorted(self.sha256.items()), self.targets, self.data, self._settings_document]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+    @property
+    def _settings_document(self) -> dict[str, Any]:
+        return {**dataclasses.asdict(self.settings), "opening": self.settings.opening.to_document()}
+
+    def adding(self, files: Mapping[str, Path]) -> "Parcel":
+        """Return the same with other files that the machine there needs, by the path that they have there."""
+        return dataclasses.replace(self, files={**self.files, **files}, sha256={**self.sha256, **_hashes(files)})
+
+    def job(self, **more: Any) -> dict[str, Any]:
+        """Return the description that `far_side` takes, with what else it must know."""
+        return {
+            "name": self.name,
+            "files": dict(self.sha256),
+            "targets": self.targets,
+            "data": self.data,
+            "settings": self._settings_document,
+            "extras": self.extras,
+            **more,
+        }
+
+
+def pack(targets: Sequence[Path], *, data: Path | None, settings: Settings, scratch: Path) -> Parcel:
+    """Find out what to measure, and lay out what is sent.
+
+    Args:
+        targets: one run folder, or model files.
+        data: labelled images in place of the run's own.
+        settings: how to measure.
+        scratch: an empty folder for what is written on the way.
+
+    Raises:
+        InputError: as for a benchmark here, before anything is sent.
+    """
+    if settings.with_keras:
+        raise InputError("--with-keras: a benchmark on this machine expected, where Keras is; leave it out or --host")
+    subject = read_subject(targets, data=data)
+    files: dict[str, Path] = {}
+    run = RunFolder(targets[0]) if targets[0].is_dir() else None
+    if run is not None:
+        files |= {f"run/{run.name}/{run.record.name}": run.record}
+        files |= {f"run/{run.name}/{run.export.name}/{item.path.name}": item.path for item in subject.candidates}
+        if subject.keras_probabilities is not None:
+            files[f"run/{run.name}/{run.test_probabilities.name}"] = run.test_probabilities
+        there: tuple[str, ...] = (f"run/{run.name}",)
+    else:
+        # The name of the file's folder may be part of its name in the results.
+        paths = {
+            f"models/{number}/{item.path.resolve().parent.name or 'root'}/{item.path.name}": item.path
+            for number, item in enumerate(subject.candidates)
+        }
+        for name, path in paths.items():
+            folder = Path(name).parent
+            files |= {(folder / part.relative_to(path.parent)).as_posix(): part for part in model_parts(path)}
+        there = tuple(paths)
+    data_there = None
+    if subject.prepared is not None:
+        data_there = "set"
+        files |= {f"set/{name}": path for name, path in _measured_split(subject.prepared, scratch).items()}
+    elif subject.labelled_folder is not None:
+        data_there = f"labelled/{subject.labelled_folder.resolve().name}"
+        root = subject.labelled_folder
+        files |= {
+            f"{data_there}/{path.relative_to(root).as_posix()}": path
+            for folder in sorted(root.iterdir())
+            if folder.is_dir()
+            for path in image_files(folder)
+        }
+    return Parcel(subject, files, _hashes(files), there, data_there, settings)
+
+
+def _measured_split(prepared: ImageSet, scratch: Path) -> dict[str, Path]:
+    """Return the files of a prepared set that has the measured split alone, and keeps its fingerprint."""
+    assert prepared.folder is not None  # `open_prepared` sets it
+    document = json.loads((prepared.folder / DATASET_FILE).read_text(encoding="utf-8"))
+    document["splits"] = {SPLIT: document["splits"][SPLIT]}
+    document["copies"] = {name: places for name, places in document.get("copies", {}).items() if name == SPLIT}
+    description = scratch / DATASET_FILE
+    description.write_text(json.dumps(document), encoding="utf-8")
+    parts = (f"{SPLIT}.images.npy", f"{SPLIT}.labels.npy", f"{SPLIT}.files.txt")
+    return {DATASET_FILE: description, **{name: prepared.folder / name for name in parts}}
+
+
+def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
+    hashes = {}
+    for name, path in files.items():
+        try:
+            with path.open("rb") as file:
+                hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise InputError(f"{path}: a file that can be read expected, got {error.strerror}") from error
+    return hashes

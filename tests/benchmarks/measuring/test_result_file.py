@@ -1,0 +1,52 @@
+"""bench.json is read back as it was written, and nothing else is taken for one."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.measuring.result_file import read_result
+from edgecnn_runtime.errors import InputError
+
+
+def test_a_result_is_read_as_it_was_written(tiny_result: BenchResult) -> None:
+    read = read_result(tiny_result.folder / "bench.json")
+    assert read == dataclasses.replace(tiny_result, pictures={})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"schema_version": 1}, "of version 2 expected, got version 1; measure again"),
+        ({"schema_version": 3}, "got version 3; update edgecnn"),
+        ({"schema_version": None}, "of version 2 expected, got none"),
+        ({"rows": 3}, "got a damaged one"),
+        ({"rows": [{}]}, "got a damaged one .*Row.name"),
+        ({"seconds": "long"}, "got a damaged one .*float expected, got 'long'"),
+        ({"settings": {"opening": 5}}, "got a damaged one"),
+        ({"reference": "nobody"}, "got a damaged one"),
+    ],
+)
+def test_other_files_are_refused(
+    change: dict[str, Any], message: str, tiny_result: BenchResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps({**tiny_result.to_document(), **change}))
+    with pytest.raises(InputError, match=message):
+        read_result(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"schema_version": 2}', b"[" * 100_000])
+def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "bench.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a (whole )?bench\.json .*expected, got"):
+        read_result(path)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a bench\.json expected, got No such file"):
+        read_result(tmp_path / "absent.json")
