@@ -8,8 +8,8 @@ from PIL import Image
 
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.data.known_sets import KNOWN_SETS
-from edgecnn_training.data.own_images import OwnImages
 from edgecnn_training.data.prepare import open_or_prepare, prepare_own
+from edgecnn_training.data.readers.own_images import OwnImages
 
 _CASTING = KNOWN_SETS["casting"]
 # As many as shared subsets of the real set have; the time of a step does not depend on what a photo shows.

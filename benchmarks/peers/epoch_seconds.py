@@ -24,9 +24,9 @@ from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.devices import feed, prepare_devices
+from edgecnn_training.devices.devices import feed, prepare_devices
 from edgecnn_training.fit import compile_network
-from edgecnn_training.network import build_network, core
+from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import Settings
 

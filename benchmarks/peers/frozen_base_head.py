@@ -28,12 +28,12 @@ from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.home import data_folder
-from edgecnn_training.data.own_images import OwnImages
 from edgecnn_training.data.prepare import prepare_own
-from edgecnn_training.devices import prepare_devices
+from edgecnn_training.data.readers.own_images import OwnImages
+from edgecnn_training.devices.devices import prepare_devices
 from edgecnn_training.fit import compile_network
-from edgecnn_training.network import build_network
-from edgecnn_training.pretrained import load_base_weights
+from edgecnn_training.networks.network import build_network
+from edgecnn_training.networks.pretrained import load_base_weights
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import IMAGENET, NO_WEIGHTS
 

@@ -19,7 +19,7 @@ from notebook_runs import LoopRun
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score
 
-from edgecnn_training.pretrained import load_application_weights
+from edgecnn_training.networks.pretrained import load_application_weights
 from edgecnn_training.settings import IMAGENET
 
 SHAPE = (300, 300, 3)

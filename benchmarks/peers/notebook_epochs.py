@@ -58,7 +58,7 @@ def measure_epochs(folders: Path, *, rounds: int) -> EpochsMeasured:
 
     from edgecnn_training.batches import Batches
     from edgecnn_training.data.prepare import open_or_prepare
-    from edgecnn_training.devices import prepare_devices
+    from edgecnn_training.devices.devices import prepare_devices
     from edgecnn_training.recipes import get_recipe
 
     prepare_devices(device=None, threads=None, deterministic=False)

@@ -22,7 +22,7 @@ from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.devices import inference, prepare_devices
+from edgecnn_training.devices.devices import inference, prepare_devices
 from edgecnn_training.recipes import get_recipe
 
 _ROUNDS = 5

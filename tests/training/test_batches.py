@@ -4,7 +4,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.batches import Batches
-from edgecnn_training.devices import feed
+from edgecnn_training.devices.devices import feed
 
 # Each image holds its own number, so that an order can be read off the pixels.
 SPLIT = Split(
@@ -60,7 +60,7 @@ def test_there_is_no_batch_outside_the_epoch(index: int) -> None:
 @pytest.mark.parametrize("read_bytes", [1, 6, 2**20], ids=["a batch", "two batches", "all batches"])
 def test_the_feed_gives_the_same_batches_in_the_same_order(read_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many batches it reads at once."""
-    monkeypatch.setattr("edgecnn_training.devices._READ_BYTES", read_bytes)
+    monkeypatch.setattr("edgecnn_training.devices.devices._READ_BYTES", read_bytes)
     batches = shuffled()
     fed = feed(batches)
     assert len(fed) == 3

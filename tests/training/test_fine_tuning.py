@@ -16,9 +16,9 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
-from edgecnn_training.frozen_base import base_of, unfreeze_top
 from edgecnn_training.history import Epoch
-from edgecnn_training.network import build_network, core
+from edgecnn_training.networks.frozen_base import base_of, unfreeze_top
+from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.settings import Optimizer, Settings
 from edgecnn_training.train import train

@@ -16,9 +16,9 @@ from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
-from edgecnn_training.lesson import split_positions
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import Settings
+from edgecnn_training.stage_data import split_positions
 from edgecnn_training.train import train
 
 MNIST = get_recipe("mnist")

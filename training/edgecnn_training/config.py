@@ -11,8 +11,8 @@ from typing import Any
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_training.origin import Origin
-from edgecnn_training.resume import started_with
+from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.resume import started_with
 from edgecnn_training.settings import Settings
 
 

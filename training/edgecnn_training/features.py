@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.batches import Labelled
-from edgecnn_training.devices import inference
+from edgecnn_training.devices.devices import inference
 
 # Told the images done, those of all splits, and the name of the split.
 FeatureReport: TypeAlias = Callable[[int, int, str], None]

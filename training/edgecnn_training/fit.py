@@ -9,14 +9,14 @@ from typing import Any
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.system.atomic_files import written_whole
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_training.checkpoints import Checkpoint
-from edgecnn_training.devices import Devices, feed
+from edgecnn_training.devices.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
-from edgecnn_training.lesson import Lesson
-from edgecnn_training.origin import Origin
+from edgecnn_training.resuming.checkpoints import Checkpoint
+from edgecnn_training.resuming.origin import Origin
 from edgecnn_training.schedule import rate_at
 from edgecnn_training.settings import Optimizer, Settings
 from edgecnn_training.stage import Stage, stages_of
+from edgecnn_training.stage_data import Lesson
 
 # The optimizers of `Settings`, as Keras names them.
 _OPTIMIZERS = {Optimizer.SGD: "SGD", Optimizer.ADAM: "Adam", Optimizer.ADADELTA: "Adadelta"}

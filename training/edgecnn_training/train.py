@@ -17,22 +17,22 @@ from edgecnn_runtime.version import __version__
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.batches import Batches
-from edgecnn_training.data.split_names import TEST, TRAIN
-from edgecnn_training.devices import Devices, inference, prepare_devices
-from edgecnn_training.evaluation import evaluate
+from edgecnn_training.data.readers.split_names import TEST, TRAIN
+from edgecnn_training.devices.devices import Devices, inference, prepare_devices
+from edgecnn_training.devices.many_workers import folder_of_worker, twin_of
+from edgecnn_training.evaluation.scores import evaluate
 from edgecnn_training.features import FeatureReport
 from edgecnn_training.fit import Progress, Report, fit
-from edgecnn_training.frozen_base import base_of
 from edgecnn_training.history import Epoch, best_epoch
-from edgecnn_training.lesson import Lesson, predict_batch, prepare_lesson
-from edgecnn_training.many_workers import folder_of_worker, twin_of
-from edgecnn_training.network import build_network, core
-from edgecnn_training.origin import Origin
-from edgecnn_training.pretrained import load_base_weights
+from edgecnn_training.networks.frozen_base import base_of
+from edgecnn_training.networks.network import build_network, core
+from edgecnn_training.networks.pretrained import load_base_weights
 from edgecnn_training.recipe import Recipe
-from edgecnn_training.resume import claim
+from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, Settings
 from edgecnn_training.stage import Stage
+from edgecnn_training.stage_data import Lesson, predict_batch, prepare_lesson
 from edgecnn_training.stopwatch import Stopwatch
 from edgecnn_training.tensorboard import check_event_writer, event_writer
 

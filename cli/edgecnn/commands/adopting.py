@@ -180,7 +180,7 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
 
 def _application(target: Path | None, options: Adoption, labels: tuple[str, ...] | None) -> "ForeignModel":
     from edgecnn_export.imported.application import build_application, foreign_application
-    from edgecnn_training.pretrained import load_application_weights
+    from edgecnn_training.networks.pretrained import load_application_weights
     from edgecnn_training.settings import IMAGENET
 
     name = str(options.application)

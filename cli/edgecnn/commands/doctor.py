@@ -10,7 +10,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 if TYPE_CHECKING:
     from edgecnn_benchmarks.machine.diagnosis import Places, Problem, Situation
     from edgecnn_benchmarks.machine.probes import BackendProbe
-    from edgecnn_training.convolution_speed import ConvolutionSpeed
+    from edgecnn_training.devices.convolution_speed import ConvolutionSpeed
 
 
 def doctor(
@@ -98,7 +98,7 @@ def _convolution_speeds() -> "list[ConvolutionSpeed]":
 
     try:
         with native_output_kept():
-            from edgecnn_training.convolution_speed import measure_convolution
+            from edgecnn_training.devices.convolution_speed import measure_convolution
 
             return measure_convolution()
     except ImportError as error:

@@ -34,14 +34,14 @@ def evaluate(
     """Score a model on labelled images: precision, recall and F1 of each class, confusion matrix, the worst errors."""
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_runtime.system.cpu import available_cpus
-    from edgecnn_training.labelled_images import open_labelled_images
-    from edgecnn_training.opened_model import open_model
+    from edgecnn_training.evaluation.labelled_images import open_labelled_images
+    from edgecnn_training.evaluation.opened_model import open_model
 
     console = Console(json=json, quiet=quiet)
     model = open_model(target, open_file=lambda path: model_options.open(console, path, threads=available_cpus()))
     labelled = open_labelled_images(model, data=data, split=split, say=console.say)
     try:
-        from edgecnn_training.model_evaluation import evaluate_model
+        from edgecnn_training.evaluation.model_evaluation import evaluate_model
 
         with console.progress("evaluating", len(labelled.images)) as advance:
             result = evaluate_model(model, labelled, output=output, report=advance)

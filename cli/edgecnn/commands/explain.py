@@ -71,7 +71,7 @@ def _draw_kernel(
 
 
 def _draw_prediction(console: Console, target: Path, image: Path, layer: str | None, output: Path | None) -> None:
-    from edgecnn_training.opened_model import open_model
+    from edgecnn_training.evaluation.opened_model import open_model
 
     model = open_model(target)
     folder = output or (model.run.explain if model.run else Path("explain")) / image.stem

@@ -108,10 +108,10 @@ def train(
     from edgecnn.commands.data.image_progress import shown_images, shown_preparing
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.workstation.run_folder import RunFolder
-    from edgecnn_training.cluster import cluster_of_environment
     from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
-    from edgecnn_training.resume import run_to_resume
+    from edgecnn_training.devices.cluster import cluster_of_environment
+    from edgecnn_training.resuming.resume import run_to_resume
     from edgecnn_training.stopwatch import Stopwatch
 
     watch = Stopwatch.of_process()
@@ -292,7 +292,7 @@ def _check_device(device: str | None) -> None:
     if device is None:
         return
     with _loading_training():
-        from edgecnn_training.devices import check_device
+        from edgecnn_training.devices.devices import check_device
     check_device(device)
 
 

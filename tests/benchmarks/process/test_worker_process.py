@@ -93,10 +93,14 @@ def test_worker_measures_classifies_and_tells_its_memory(model: Path, images: st
 
 
 def test_worker_imports_nothing_beside_the_runtime() -> None:
-    program = "import edgecnn_benchmarks.process.worker, sys; print([name for name in sys.modules if name.startswith('edgecnn_b')])"
+    program = (
+        "import edgecnn_benchmarks.process.worker, sys\n"
+        "print([name for name in sys.modules if name.startswith('edgecnn_b')])"
+    )
     answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert eval(answer.stdout) == [
         "edgecnn_benchmarks",
+        "edgecnn_benchmarks.process",
         "edgecnn_benchmarks.process.energy",
         "edgecnn_benchmarks.process.peak_memory",
         "edgecnn_benchmarks.process.worker",

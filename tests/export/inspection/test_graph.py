@@ -210,7 +210,7 @@ def test_resnet8_has_the_12_5_million_of_mlperf_tiny(tmp_path: Path) -> None:
     from edgecnn_export.tflite.convert import export_tflite
     from edgecnn_runtime.manifest import Scheme
     from edgecnn_runtime.system.native_output import native_output_kept
-    from edgecnn_training.network import build_network
+    from edgecnn_training.networks.network import build_network
     from edgecnn_training.recipes import get_recipe
 
     with native_output_kept():

@@ -320,7 +320,7 @@ def built(name: str) -> Any:
     """A recipe's network, or a small one on a frozen base, with weights and statistics as after a training."""
     import keras
 
-    from edgecnn_training.network import build_network
+    from edgecnn_training.networks.network import build_network
     from edgecnn_training.recipes import get_recipe
 
     keras.utils.set_random_seed(0)
@@ -408,8 +408,8 @@ def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> N
     assert not set(trained_on.positions) & set(validated_on.positions)
     assert np.bincount(validated_on.split.labels[validated_on.positions]).tolist() == [20] * 10
 
-    from edgecnn_training.lesson import split_positions
     from edgecnn_training.settings import Optimizer, Settings
+    from edgecnn_training.stage_data import split_positions
 
     settings = Settings(
         epochs=1, batch_size=1, optimizer=Optimizer.ADAM, learning_rate=1, validation_fraction=0.2, seed=3

@@ -11,8 +11,8 @@ from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
 from edgecnn_training.data.holdout import Holdout
 from edgecnn_training.data.known_sets import KNOWN_SETS
-from edgecnn_training.data.own_images import OwnImages
 from edgecnn_training.data.prepare import open_or_prepare, prepare, prepare_own
+from edgecnn_training.data.readers.own_images import OwnImages
 
 RGB_8 = InputSpec(8, 8, Colour.RGB)
 

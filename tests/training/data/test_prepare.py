@@ -16,7 +16,7 @@ from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet, known_set
 from edgecnn_training.data.prepare import prepare
-from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import Source, SourceSplit
 
 
 def small_set(*, spec: InputSpec = InputSpec(6, 4, Colour.GREY), broken: bool = False) -> KnownSet:  # noqa: B008

@@ -9,7 +9,7 @@ from PIL import Image
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data.npy_writer import NpyWriter
-from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import Source, SourceSplit
 from edgecnn_training.data.write_set import write_set
 
 SPEC = InputSpec(8, 8, Colour.GREY)

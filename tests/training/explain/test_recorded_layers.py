@@ -11,7 +11,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_training.explain import drawings
 from edgecnn_training.explain.conv_block import conv_block, is_convolution
 from edgecnn_training.explain.recorded_layers import find_call, record_layers
-from edgecnn_training.network_layers import layer_rows
+from edgecnn_training.networks.network_layers import layer_rows
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (12, 10, 3), np.uint8)
 SCALED = PIXELS[np.newaxis].astype(np.float32) / 255

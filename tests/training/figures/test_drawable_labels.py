@@ -11,7 +11,7 @@ from matplotlib import font_manager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from edgecnn_training.data.chinese_mnist import LABELS as CHINESE_MNIST
+from edgecnn_training.data.readers.chinese_mnist import LABELS as CHINESE_MNIST
 from edgecnn_training.figures import labels as figure_labels
 from edgecnn_training.figures.labels import drawable
 

@@ -14,7 +14,7 @@ from PIL import Image
 from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training import figures
-from edgecnn_training.evaluation import evaluate
+from edgecnn_training.evaluation.scores import evaluate
 from edgecnn_training.history import Epoch
 
 HISTORY = [Epoch(number, 1 / number, 1 - 0.5 / number, 0.9 / number, 0.9, 0.001, 1.0) for number in range(1, 4)]

@@ -5,8 +5,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from edgecnn_training.figures.network_diagram import network_diagram
-from edgecnn_training.network import build_network
-from edgecnn_training.network_layers import layer_rows
+from edgecnn_training.networks.network import build_network
+from edgecnn_training.networks.network_layers import layer_rows
 from edgecnn_training.recipes import get_recipe
 
 

@@ -15,12 +15,12 @@ from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_training.data.checks.finding import Finding, Kind
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.finding import Finding, Kind
 from edgecnn_training.data.listing import listed
-from edgecnn_training.data.own_images import OwnImages
-from edgecnn_training.data.source import Source, SourceSplit
-from edgecnn_training.data.split_names import TEST, TRAIN
+from edgecnn_training.data.readers.own_images import OwnImages
+from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.data.write_set import Report, write_set
 
 LAYOUT = "a folder of images, or one with a sub-folder of images for each class"

@@ -7,10 +7,10 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.stratify import stratified_sample
-from edgecnn_training.data.grouped_split import grouped_sample, without_copies_across
+from edgecnn_training.data.checks.grouped_split import grouped_sample, without_copies_across
 from edgecnn_training.data.listing import listed
-from edgecnn_training.data.source import Source
-from edgecnn_training.data.split_names import SPLITS, TEST, TRAIN
+from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.split_names import SPLITS, TEST, TRAIN
 
 
 @dataclass(frozen=True)

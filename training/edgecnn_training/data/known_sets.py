@@ -6,10 +6,10 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
-from edgecnn_training.data import chinese_mnist, class_folders, mnist, signs
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import data_folder
-from edgecnn_training.data.source import Source
+from edgecnn_training.data.readers import chinese_mnist, class_folders, mnist, signs
+from edgecnn_training.data.readers.source import Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_p
 from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
-from edgecnn_training.data.labels_csv import Columns
-from edgecnn_training.data.own_images import LAYOUT, OwnImages
-from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.readers.labels_csv import Columns
+from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.source import Source, SourceSplit
 
 # What a user's own images are shown at: their images have any shape, and none is asked for.
 _SHOWN = InputSpec(192, 192, Colour.RGB, Resize.PAD)

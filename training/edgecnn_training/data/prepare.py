@@ -10,8 +10,8 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_p
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
-from edgecnn_training.data.own_images import LAYOUT, OwnImages, state_of
-from edgecnn_training.data.source import Source
+from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, state_of
+from edgecnn_training.data.readers.source import Source
 from edgecnn_training.data.write_set import Report, check_replaceable, write_set
 
 

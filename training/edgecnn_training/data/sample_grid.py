@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.errors import DataError, ImageError
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import read_image
-from edgecnn_training.data.source import SourceSplit
+from edgecnn_training.data.readers.source import SourceSplit
 
 # More classes than this make a picture that no viewer opens.
 _MAX_CLASSES = 60

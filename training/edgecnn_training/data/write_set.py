@@ -12,12 +12,12 @@ from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, describe, fingerprint, open_prepared
-from edgecnn_training.data.copies import copies_of_train
+from edgecnn_training.data.checks.copies import copies_of_train
+from edgecnn_training.data.checks.inspection import inspect
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.inspection import inspect
 from edgecnn_training.data.listing import listed
 from edgecnn_training.data.npy_writer import NpyWriter
-from edgecnn_training.data.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import Source, SourceSplit
 from edgecnn_training.data.whole_folder import folder_written_whole
 
 # Called with the images done so far, those of the whole set, and the name of the split.

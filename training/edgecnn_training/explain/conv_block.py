@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.explain.recorded_layers import LayerCall
-from edgecnn_training.network_layers import layer_kind
+from edgecnn_training.networks.network_layers import layer_kind
 
 # Their kernels belong to one filter each; those of separable and transposed convolutions do not.
 _CONVOLUTIONS = frozenset({"Conv2D", "DepthwiseConv2D"})

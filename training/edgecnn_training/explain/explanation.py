@@ -14,6 +14,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
+from edgecnn_training.evaluation.opened_model import OpenedModel
 from edgecnn_training.explain import drawings
 from edgecnn_training.explain.conv_block import conv_block, is_convolution
 from edgecnn_training.explain.occlusion import Occlusion, occlude
@@ -22,8 +23,7 @@ from edgecnn_training.explain.sliding_window import correlate, max_pool, relu
 from edgecnn_training.explain.window import Window
 from edgecnn_training.figures.labels import drawable
 from edgecnn_training.figures.style import write_png
-from edgecnn_training.network_layers import layer_kind
-from edgecnn_training.opened_model import OpenedModel
+from edgecnn_training.networks.network_layers import layer_kind
 
 
 @dataclass(frozen=True)

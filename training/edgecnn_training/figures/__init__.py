@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.system.atomic_files import write_text
 from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_training.evaluation import Evaluation
+from edgecnn_training.evaluation.scores import Evaluation
 from edgecnn_training.figures.class_scores import classification_report
 from edgecnn_training.figures.confusion import confusion_matrix, normalised_confusion_matrix
 from edgecnn_training.figures.curves import training_curves
@@ -20,7 +20,7 @@ from edgecnn_training.figures.labels import drawable
 from edgecnn_training.figures.network_diagram import network_diagram
 from edgecnn_training.figures.style import write_png
 from edgecnn_training.history import Epoch
-from edgecnn_training.network_layers import layer_rows
+from edgecnn_training.networks.network_layers import layer_rows
 
 
 def draw_all(

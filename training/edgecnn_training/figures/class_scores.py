@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from edgecnn_training.evaluation import Evaluation
+from edgecnn_training.evaluation.scores import Evaluation
 from edgecnn_training.figures.style import BLUE, VERMILLION, accuracy_in_words, tidy
 
 

@@ -5,7 +5,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from edgecnn_training.evaluation import Evaluation
+from edgecnn_training.evaluation.scores import Evaluation
 from edgecnn_training.figures.style import VERMILLION, accuracy_in_words
 
 _ERRORS = LinearSegmentedColormap.from_list("errors", ["#FBE3D3", VERMILLION])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
 from edgecnn_training.figures.style import GREY, VERMILLION
-from edgecnn_training.network_layers import LayerRow
+from edgecnn_training.networks.network_layers import LayerRow
 
 # Rows to a column; a deeper network goes on in the next one.
 _ROWS = 40

@@ -11,8 +11,8 @@ What the notebook does and this recipe does not:
 
 from typing import Any
 
-from edgecnn_training.frozen_base import frozen_base
 from edgecnn_training.history import Monitor
+from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, Settings

@@ -6,7 +6,7 @@ the head on what came out. The saved model is the whole network.
 
 from typing import Any
 
-from edgecnn_training.frozen_base import frozen_base
+from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, Settings

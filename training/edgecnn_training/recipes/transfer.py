@@ -8,7 +8,7 @@ from typing import Any
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import PHOTOS
-from edgecnn_training.frozen_base import frozen_base
+from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, Settings

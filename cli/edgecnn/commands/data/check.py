@@ -37,9 +37,9 @@ def check(
     Near-identical images are found in another compression or size, mirrored and rotated by quarter turns.
     """
     from edgecnn_runtime.errors import GateError
-    from edgecnn_training.data.check import check as check_source
-    from edgecnn_training.data.labels_csv import Columns
+    from edgecnn_training.data.checks.check import check as check_source
     from edgecnn_training.data.open_source import open_source
+    from edgecnn_training.data.readers.labels_csv import Columns
 
     console = Console(json=json, quiet=quiet)
     columns = Columns(image_column, label_column, split_column)

@@ -69,10 +69,10 @@ def prepare(
     from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
-    from edgecnn_training.data.labels_csv import Columns
-    from edgecnn_training.data.own_images import OwnImages
     from edgecnn_training.data.prepare import prepare as prepare_known
     from edgecnn_training.data.prepare import prepare_own
+    from edgecnn_training.data.readers.labels_csv import Columns
+    from edgecnn_training.data.readers.own_images import OwnImages
 
     console = Console(json=json, quiet=quiet)
     columns = Columns(image_column, label_column, split_column)

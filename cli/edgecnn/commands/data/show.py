@@ -34,8 +34,8 @@ def show(
 ) -> None:
     """Draw some images of every class, chosen by lot, into a PNG."""
     from edgecnn_runtime.errors import DataError, MissingExtraError
-    from edgecnn_training.data.labels_csv import Columns
     from edgecnn_training.data.open_source import open_source
+    from edgecnn_training.data.readers.labels_csv import Columns
 
     try:
         from edgecnn_training.data.sample_grid import sample_grid

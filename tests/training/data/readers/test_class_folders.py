@@ -1,0 +1,190 @@
+"""Class folders as users have them: layouts, labels, splits, and what is said about the rest."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgecnn_runtime.errors import DataError
+from edgecnn_training.data.holdout import Holdout, with_test_split
+from edgecnn_training.data.readers.class_folders import read_class_folders
+from edgecnn_training.data.readers.source import Source
+
+
+def tree(folder: Path, *names: str) -> Path:
+    """Make empty files, and folders where a name ends in `/`: nothing is decoded here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        path = folder / name
+        (path if name.endswith("/") else path.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            path.touch()
+    return folder
+
+
+def read(path: Path, holdout: Holdout | None = None) -> Source:
+    return with_test_split(read_class_folders(path), holdout or Holdout(), name=str(path))
+
+
+def zipped(folder: Path) -> Path:
+    """Pack a folder into an archive beside it, its empty folders too."""
+    return Path(shutil.make_archive(str(folder), "zip", folder))
+
+
+def images(folder: str, count: int) -> list[str]:
+    return [f"{folder}/{number}.png" for number in range(count)]
+
+
+CATS_AND_DOGS = (*images("cat", 10), *images("dog", 5))
+SPLIT = (*images("train/cat", 3), *images("train/dog", 2), *images("test/cat", 1), *images("test/dog", 1))
+
+# What is made, the labels, and the images of each class by split.
+LAYOUTS = {
+    "flat": (CATS_AND_DOGS, ("cat", "dog"), {"train": [8, 4], "test": [2, 1]}),
+    "train and test": (SPLIT, ("cat", "dog"), {"train": [3, 2], "test": [1, 1]}),
+    "with valid": ((*SPLIT, "valid/dog/1.png"), ("cat", "dog"), {"train": [3, 2], "valid": [0, 1], "test": [1, 1]}),
+    "other names": (
+        [name.replace("train/", "Training/").replace("test/", "val/") for name in SPLIT] + images("training/x", 0),
+        ("cat", "dog"),
+        {"train": [2, 2], "valid": [1, 1], "test": [1, 0]},
+    ),
+    "one folder deeper": (
+        [f"data/data/{name}" for name in CATS_AND_DOGS],
+        ("cat", "dog"),
+        {"train": [8, 4], "test": [2, 1]},
+    ),
+    "classes named as splits": (
+        (*images("train", 5), *images("bus", 5)),
+        ("bus", "train"),
+        {"train": [4, 4], "test": [1, 1]},
+    ),
+    "numbers in order": (
+        (*images("10", 5), *images("9", 5), *images("class2", 5), *images("class10", 5)),
+        ("9", "10", "class2", "class10"),
+        {"train": [4, 4, 4, 4], "test": [1, 1, 1, 1]},
+    ),
+    "sub-folders within a class": (
+        (*images("cat/a", 3), *images("cat/b", 2), *images("dog", 5)),
+        ("cat", "dog"),
+        {"train": [4, 4], "test": [1, 1]},
+    ),
+    "hidden": (
+        (*CATS_AND_DOGS, ".git/config", "cat/.DS_Store", "cat/.thumbnails/1.png", "__MACOSX/cat/1.png"),
+        ("cat", "dog"),
+        {"train": [8, 4], "test": [2, 1]},
+    ),
+    "other writings": (
+        ("ä b/1.JPEG", "ä b/2.tif", "犬/1.webp", "犬/2.bmp"),
+        ("ä b", "犬"),
+        {"train": [1, 1], "test": [1, 1]},
+    ),
+}
+
+
+@pytest.mark.parametrize("packing", ["folder", "zip"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_layouts(layout, packing, tmp_path):
+    names, labels, expected = LAYOUTS[layout]
+    fraction = 0.5 if layout == "other writings" else 0.2
+    folder = tree(tmp_path / "set", *names)
+    source = read(folder if packing == "folder" else zipped(folder), Holdout(fraction))
+    assert source.labels == labels
+    assert {
+        name: np.bincount(split.labels, minlength=len(labels)).tolist() for name, split in source.splits.items()
+    } == expected
+    assert source.findings == ()
+    for split in source.splits.values():
+        for image, number, file in zip(split.images, split.labels, split.files, strict=True):
+            assert image == (folder / file if packing == "folder" else b"")
+            assert (folder / file).is_file()
+            assert labels[number] in file.split("/")
+
+
+def test_the_choice_of_test_images_follows_the_seed(tmp_path):
+    tree(tmp_path, *CATS_AND_DOGS)
+    first, again, other = (read(tmp_path, Holdout(0.4, seed)) for seed in (0, 0, 1))
+    assert first.splits["test"].files == again.splits["test"].files != other.splits["test"].files
+    assert len(first) == 15
+    assert not set(first.splits["train"].files) & set(first.splits["test"].files)
+
+
+LEFT_OUT = {
+    "no image by its suffix": ((*CATS_AND_DOGS, "cat/notes.txt", "dog/x.heic"), "2 (cat/notes.txt, dog/x.heic)"),
+    "beside the class folders": ((*CATS_AND_DOGS, "stray.png"), "no label and are left out: 1 (stray.png)"),
+    "beside the splits": ((*SPLIT, "models/a/1.png"), "folders beside test and train are left out: 1 (models)"),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_left_out_is_told(case, tmp_path):
+    names, part = LEFT_OUT[case]
+    (finding,) = read_class_folders(tree(tmp_path, *names)).findings
+    assert part in str(finding)
+
+
+UNUSABLE = {
+    "empty folder": ((), "got no sub-folder"),
+    "images without class folders": (("1.png", "2.png"), "got no sub-folder; put the images of each class into"),
+    "no image": (("cat/", "dog/a.txt"), "got none; an image is told by its suffix"),
+    "one class": (images("cat", 5), "at least two classes expected, got only cat"),
+    "an empty class": ((*images("cat", 5), "dog/"), "classes without: 1 (dog); add images, or remove the class"),
+    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got classes without: 1 (cow)"),
+    "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "one valid folder expected"),
+    "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
+    "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "printable names expected, got 'd\\nog'"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_what_cannot_be_used_is_told_with_what_to_do(case, tmp_path):
+    names, part = UNUSABLE[case]
+    with pytest.raises(DataError) as caught:
+        read(tree(tmp_path / "set", *names))
+    assert part in str(caught.value)
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "part"), [("nowhere", "no such file or folder"), ("file", "got another file")])
+def test_no_folder(name, part, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=part):
+        read_class_folders(tmp_path / name)
+
+
+@pytest.mark.parametrize("fraction", [0, 1, -0.1, float("nan")])
+def test_an_impossible_share_is_refused(fraction):
+    with pytest.raises(DataError, match="between 0 and 1"):
+        Holdout(fraction)
+
+
+def test_links_to_folders_are_followed_but_not_in_circles(tmp_path):
+    tree(tmp_path / "elsewhere", *images("dog", 5))
+    tree(tmp_path / "set", *images("cat", 5))
+    (tmp_path / "set" / "dog").symlink_to(tmp_path / "elsewhere" / "dog")
+    (tmp_path / "set" / "cat" / "up").symlink_to(tmp_path / "set")
+    assert len(read(tmp_path / "set")) == 10
+
+
+def test_a_csv_beside_the_images_is_pointed_at(tmp_path):
+    tree(tmp_path, "labels.csv", *images("images", 5))
+    with pytest.raises(DataError, match=r"prepare --labels CSV"):
+        read(tmp_path)
+    with pytest.raises(DataError, match=r"--labels labels\.csv"):
+        read_class_folders(tree(tmp_path / "flat", "labels.csv", "1.png"))
+
+
+REAL = {
+    "casting": {"train": [395, 445], "test": [416, 262]},
+    "symbols": {"train": [60] * 3, "valid": [12] * 3, "test": [4] * 3},
+}
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_real_class_folders(name):
+    folder = Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / name
+    if not folder.is_dir():
+        pytest.skip(f"needs $EDGECNN_DATA/{name}")
+    source = read_class_folders(folder)
+    assert {split: np.bincount(part.labels).tolist() for split, part in source.splits.items()} == REAL[name]

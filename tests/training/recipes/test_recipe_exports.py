@@ -1,0 +1,154 @@
+"""Every recipe's network, with random weights, through the exporter, the runtime and other people's software."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from micro import A_LOGIT_STEP, MicroBackend
+from numpy.typing import NDArray
+
+from edgecnn_export.micro.arena import measure_arena
+from edgecnn_export.micro.bare_network import bare_network
+from edgecnn_export.micro.operators import resolver_methods
+from edgecnn_export.onnx.convert import export_onnx
+from edgecnn_export.tflite.convert import export_tflite
+from edgecnn_export.tflite.flatbuffer import operator_names, unpack
+from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.backends.litert import LiteRTBackend
+from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_training.recipes import get_recipe, list_recipes
+
+# Large enough for every network, and quick.
+SIDE = 64
+# The network of another recipe: of casting, of small-cnn.
+SAME = {"casting-augmented", *(recipe.name for recipe in list_recipes() if recipe.name.endswith("-plus"))}
+SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
+
+# Transposes in the ONNX files: one brings the pixels of a colour image channels first, and nothing else needs one.
+TRANSPOSES = {
+    "casting": 1,
+    "casting-binary": 1,
+    "casting-mobilenetv2": 1,
+    "chinese-mnist": 0,
+    "mnist": 0,
+    "resnet8": 1,
+    "signs": 1,
+    "small-cnn": 1,
+    "symbols": 1,
+    "symbols-vgg16": 1,
+    "transfer": 1,
+}
+
+# Micro-controllers and NPUs have none of them.
+FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """One recipe's network in four formats, and what Keras gives for some images."""
+
+    name: str
+    folder: Path
+    pixels: NDArray[np.uint8]
+    expected: NDArray[np.float32]
+
+    @property
+    def float32(self) -> Path:
+        return self.folder / "float32.tflite"
+
+    @property
+    def int8(self) -> Path:
+        return self.folder / "int8.tflite"
+
+    @property
+    def onnx(self) -> Path:
+        return self.folder / "float32.onnx"
+
+    @property
+    def int8_onnx(self) -> Path:
+        return self.folder / "int8.onnx"
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(recipe.name, marks=pytest.mark.slow if recipe.name in SLOW else ())
+        for recipe in list_recipes()
+        if recipe.name not in SAME
+    ],
+)
+def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    import keras
+
+    from edgecnn_training.networks.network import build_network
+
+    folder = tmp_path_factory.mktemp("recipe")
+    recipe = get_recipe(request.param)
+    shape = (SIDE, SIDE, recipe.input_shape[-1])
+    keras.utils.set_random_seed(0)
+    built = build_network(keras, recipe, 2, shape=shape)
+    if request.param in SLOW:
+        # Untrained, a base of fifty layers lets its activations vanish: scales of 1e-9, which TFLite-Micro refuses.
+        for weights in built.weights:
+            if weights.path.endswith("/gamma"):
+                weights.assign(4 * weights)
+    built.save(folder / "model.keras")
+    model = keras.models.load_model(folder / "model.keras", compile=False, safe_mode=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
+    made = Exported(request.param, folder, pixels, np.asarray(model(pixels)))
+    with native_output_kept():
+        made.float32.write_bytes(export_tflite(model, Scheme.FLOAT32))
+        made.int8.write_bytes(export_tflite(model, Scheme.INT8, calibration=pixels))
+        made.onnx.write_bytes(export_onnx(model, Scheme.FLOAT32, opset=17))
+        made.int8_onnx.write_bytes(export_onnx(model, Scheme.INT8, opset=17, calibration=pixels))
+    return made
+
+
+def test_every_recipe_can_be_deployed(exported: Exported) -> None:
+    for path in (exported.float32, exported.onnx):
+        np.testing.assert_allclose(open_backend(path).infer(exported.pixels), exported.expected, atol=1e-4)
+    # Random weights make no useful int8 ranges; that it runs and gives probabilities is all there is to see.
+    for path in (exported.int8, exported.int8_onnx):
+        probabilities = open_backend(path).infer(exported.pixels)
+        assert probabilities.shape == exported.expected.shape
+        np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
+    for path in (exported.float32, exported.int8):
+        assert FORBIDDEN.isdisjoint(operator_names(unpack(path.read_bytes())))
+
+
+def test_onnx_files_have_the_stated_transposes(exported: Exported) -> None:
+    for path in (exported.onnx, exported.int8_onnx):
+        kinds = [node.op_type for node in onnx.load(path).graph.node]
+        assert kinds.count("Transpose") == TRANSPOSES[exported.name]
+
+
+def test_tflite_micro_computes_the_same(exported: Exported) -> None:
+    """With the network alone, as the C++ source holds it; XNNPACK rounds differently, TFLite's reference does not."""
+    content = exported.int8.read_bytes()
+    found = MicroBackend(bare_network(content)).infer(exported.pixels)
+    expected = LiteRTBackend(exported.int8, reference=True).infer(exported.pixels)
+    np.testing.assert_allclose(found, expected, atol=A_LOGIT_STEP)
+
+
+def test_every_operator_can_be_registered_and_the_arena_measured(exported: Exported) -> None:
+    content = exported.int8.read_bytes()
+    operators = operator_names(unpack(content))
+    assert len(resolver_methods(operators)) == len(operators)
+    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    arena = measure_arena(content)
+    assert arena is not None
+    # The interpreter can be made with just that; the image has to have a place in it.
+    assert arena > exported.pixels[0].size
+    MicroBackend(content, arena=arena)
+
+
+def test_opencv_gives_the_same_probabilities(exported: Exported) -> None:
+    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+    network = cv2.dnn.readNetFromONNX(str(exported.onnx))
+    expected = open_backend(exported.onnx).infer(exported.pixels)
+    for batch in (slice(0, 1), slice(0, 3)):
+        network.setInput(exported.pixels[batch].astype(np.float32))
+        np.testing.assert_allclose(network.forward(), expected[batch], atol=1e-4)

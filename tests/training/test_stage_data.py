@@ -1,0 +1,171 @@
+"""What is trained on what, and that what a part has learnt the whole network knows."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from tiny_base import AUGMENTED, FROZEN, MNIST
+
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training import fit
+from edgecnn_training.history import Epoch
+from edgecnn_training.networks.network import build_network
+from edgecnn_training.recipe import Recipe
+from edgecnn_training.recipes import get_recipe
+from edgecnn_training.schedule import Schedule
+from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.stage import stages_of
+from edgecnn_training.stage_data import prepare_lesson
+from edgecnn_training.train import train
+
+QUICK = Settings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
+
+
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the trainings here."""
+    monkeypatch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+
+
+@pytest.fixture(scope="module")
+def with_valid(
+    tmp_path_factory: pytest.TempPathFactory, write_set: Callable[..., ImageSet], small_set: ImageSet
+) -> Any:
+    splits = {name: (split.images, split.labels) for name, split in small_set.splits.items()}
+    images, labels = splits["train"]
+    splits["train"], splits["valid"] = (images[::2], labels[::2]), (images[1::2], labels[1::2])
+    return write_set(tmp_path_factory.mktemp("sets") / "with valid", splits)
+
+
+def lesson(recipe: Recipe, image_set: ImageSet, settings: Settings = QUICK) -> tuple[Any, Any]:
+    network = build_network(keras, recipe, 10)
+    return network, prepare_lesson(network, recipe, settings, image_set, stages_of(settings)[0])
+
+
+def images_of(batches: Any) -> np.ndarray:
+    return np.concatenate([batches[index][0] for index in range(len(batches))])
+
+
+def test_without_a_base_the_network_is_trained_on_the_images(small_set: ImageSet) -> None:
+    network, made = lesson(MNIST, small_set)
+    assert made.model is network
+    assert images_of(made.training).shape == (180, 28, 28, 1)
+    assert images_of(made.validation).shape == (20, 28, 28, 1)
+
+
+def test_a_split_for_validation_is_used(with_valid: ImageSet) -> None:
+    _, made = lesson(MNIST, with_valid)
+    assert len(images_of(made.training)) == 100
+    np.testing.assert_array_equal(images_of(made.validation), with_valid.split("valid").images)
+
+
+@pytest.mark.parametrize("which", ["small_set", "with_valid"])
+def test_the_head_on_features_is_the_network_on_images(which: str, request: pytest.FixtureRequest) -> None:
+    image_set: ImageSet = request.getfixturevalue(which)
+    network, made = lesson(FROZEN, image_set)
+    _, plain = lesson(MNIST, image_set)
+    assert len(made.model.trainable_weights) == 2
+    for features, images in ((made.training, plain.training), (made.validation, plain.validation)):
+        assert images_of(features).shape[1:] == (8,)
+        np.testing.assert_allclose(
+            np.asarray(made.model(images_of(features))), np.asarray(network(images_of(images))), atol=1e-6
+        )
+
+
+def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
+    network, made = lesson(AUGMENTED, small_set, dataclasses.replace(QUICK, augment=True))
+    assert images_of(made.training).shape == (180, 28, 28, 1)
+    assert {id(weight) for weight in made.model.trainable_weights} == {
+        id(weight) for weight in network.trainable_weights
+    }
+
+
+@pytest.mark.parametrize(
+    ("recipe", "settings"),
+    [
+        (FROZEN, dataclasses.replace(QUICK, epochs=3)),
+        (AUGMENTED, dataclasses.replace(QUICK, epochs=3, augment=True, schedule=Schedule.COSINE)),
+    ],
+    ids=["head", "augmented"],
+)
+def test_a_stopped_run_ends_as_an_uninterrupted_one(
+    recipe: Recipe, settings: Settings, tmp_path: Path, small_set: ImageSet
+) -> None:
+    """Random images, features, rates and the part of the network that is trained all survive a stop."""
+
+    def stop(progress: fit.Progress) -> None:
+        if progress.epoch == 2 and progress.finished is None:
+            raise KeyboardInterrupt
+
+    whole, stopped = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "stopped")
+    train(recipe, small_set, whole, settings)
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, small_set, stopped, settings, report=stop)
+    record = train(recipe, small_set, stopped, settings, resume=True)
+    assert record.recipe["augment"] is settings.augment
+    model = keras.models.load_model(stopped.model, safe_mode=True)
+    # The saved model is the whole network, without random layers.
+    assert model.count_params() == build_network(keras, recipe, 10).count_params()
+    expected = keras.models.load_model(whole.model, safe_mode=True)
+    for one, other in zip(expected.get_weights(), model.get_weights(), strict=True):
+        # To the bit only in a deterministic process; see test_train_command.
+        np.testing.assert_allclose(other, one, atol=1e-4)
+
+
+def test_a_run_ends_when_nothing_gets_better(tmp_path: Path, small_set: ImageSet) -> None:
+    # A rate that changes no weight, so that the first epoch is the best.
+    settings = dataclasses.replace(QUICK, epochs=9, optimizer=Optimizer.SGD, learning_rate=1e-30, patience=2)
+    folder = RunFolder(tmp_path / "run")
+    train(FROZEN, small_set, folder, settings)
+    assert len(folder.history.read_text().splitlines()) == 1 + 3
+    assert json.loads(folder.metrics.read_text())["best_epoch"] == 1
+
+
+def test_the_rate_follows_the_schedule(tmp_path: Path, small_set: ImageSet) -> None:
+    epochs: list[Epoch] = []
+    settings = dataclasses.replace(QUICK, learning_rate=0.001, schedule=Schedule.EXPONENTIAL)
+    train(
+        FROZEN,
+        small_set,
+        RunFolder(tmp_path / "run"),
+        settings,
+        report=lambda progress: epochs.append(progress.finished) if progress.finished else None,
+    )
+    assert [epoch.learning_rate for epoch in epochs] == pytest.approx([0.001 * 0.99**2, 0.001 * 0.99**3])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (dataclasses.replace(QUICK, augment=True), "augment: a recipe with augmentation expected, got mnist"),
+        (dataclasses.replace(QUICK, weights="imagenet"), "weights: a recipe on a pretrained base expected, got mnist"),
+    ],
+)
+def test_settings_that_a_recipe_can_make_nothing_of(
+    settings: Settings, message: str, tmp_path: Path, small_set: ImageSet
+) -> None:
+    with pytest.raises(InputError, match=message):
+        train(MNIST, small_set, RunFolder(tmp_path / "run"), settings)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_pretrained_base_wants_rgb(tmp_path: Path, small_set: ImageSet) -> None:
+    with pytest.raises(InputError, match="RGB images, as MobileNetV2 takes them, expected, got grey ones"):
+        train(get_recipe("transfer"), small_set, RunFolder(tmp_path / "run"), QUICK)
+
+
+def test_missing_weights_leave_the_earlier_run(tmp_path: Path, small_set: ImageSet) -> None:
+    folder = RunFolder(tmp_path / "run")
+    train(FROZEN, small_set, folder, QUICK)
+    with pytest.raises(InputError, match=r"got no/such\.h5, which does not exist"):
+        train(FROZEN, small_set, folder, dataclasses.replace(QUICK, weights="no/such.h5"), overwrite=True)
+    assert folder.record.exists()
+    # And a finished run needs none any more.
+    assert train(FROZEN, small_set, folder, QUICK, resume=True) == folder.read_record()

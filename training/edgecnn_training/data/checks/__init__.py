@@ -1,0 +1,1 @@
+"""What makes a score worthless: damaged files, wrong labels, copies across splits."""

@@ -1,0 +1,1 @@
+"""Where a run is computed: CPU, GPUs, precision, several machines."""

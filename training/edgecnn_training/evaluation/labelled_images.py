@@ -1,0 +1,135 @@
+"""The labelled images that a model is evaluated on: a split of a prepared set, or images of a user's own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.preprocess import ImageSource, read_image
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, fingerprint
+from edgecnn_runtime.workstation.run_folder import open_run_data
+from edgecnn_training.data.decode import map_images
+from edgecnn_training.data.home import prepared_sets
+from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.prepare import open_or_prepare
+from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.source import SourceSplit
+from edgecnn_training.data.readers.split_names import TEST, TRAIN
+from edgecnn_training.evaluation.opened_model import OpenedModel
+
+# What images without splits are called.
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images as a model takes them, with their true classes as the model numbers them."""
+
+    data: str
+    split: str
+    images: Split
+    fingerprint: str  # of the whole set, or of the images read
+    copies: tuple[int, ...] = ()  # positions of those that are also in the set's training images
+
+
+def open_labelled_images(
+    model: OpenedModel, *, data: str | None, split: str | None, say: Callable[[str], None]
+) -> LabelledImages:
+    """Open the images of one split, through the pre-processing of the model.
+
+    Args:
+        model: what they are for.
+        data: a known set, a prepared set, class folders (a folder or zip) with or without a level of splits, or a
+            CSV of labels; None takes the set that the model's run was trained on.
+        split: which; None is `test`, or all images of those without splits.
+        say: told, in a sentence, that a set is prepared first.
+
+    Raises:
+        DataError: missing, damaged, empty, or of other labels or another input than the model's.
+    """
+    if data is None:
+        if model.record is None:
+            raise DataError(f"{model.path}: labelled images expected, got none; name them with --data")
+        opened = _of_set(model, open_run_data(model.record), split or TEST)
+    elif data in KNOWN_SETS or data in prepared_sets() or (Path(data) / DATASET_FILE).exists():
+        opened = _of_set(model, open_or_prepare(data, say=say, spec=model.input), split or TEST)
+    elif (images := OwnImages.at(data)) is not None:
+        opened = _of_own(model, images, split)
+    else:
+        raise DataError(
+            f"{data}: {LAYOUT}, a prepared image set, or the name of a known one "
+            f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
+        )
+    if not len(opened.images):
+        raise DataError(f"{opened.data}: images in the split {opened.split!r} expected, got none")
+    return opened
+
+
+def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImages:
+    if image_set.labelled_by_model:
+        raise DataError(
+            f"{image_set.name}: images that somebody has labelled expected, got such that have the model's own answers "
+            "for labels; give class folders with --data"
+        )
+    if image_set.labels != model.labels:
+        raise DataError(
+            f"{image_set.name}: the labels of {model.path} expected ({_listed(model.labels)}), "
+            f"got {_listed(image_set.labels)}; the order counts too: give the class folders themselves, or another set"
+        )
+    fits = image_set.input.shape == model.input.shape if model.stranger else image_set.input == model.input
+    if not fits:
+        raise DataError(
+            f"{image_set.name}: images prepared as {model.path} takes them expected ({model.input}), "
+            f"got {image_set.input}; give the class folders themselves, or prepare the set again"
+        )
+    return LabelledImages(
+        image_set.name, split, image_set.split(split), image_set.fingerprint, image_set.copies.get(split, ())
+    )
+
+
+def _of_own(model: OpenedModel, images: OwnImages, split: str | None) -> LabelledImages:
+    source = images.read()
+    unknown = tuple(label for label in source.labels if label not in model.labels)
+    if unknown:
+        raise DataError(
+            f"{images.path}: the labels of {model.path} expected ({_listed(model.labels)}), got {_listed(unknown)} too"
+        )
+    # Without a level of splits, a reader calls all images `train`.
+    name = split or (ALL if set(source.splits) == {TRAIN} else TEST)
+    part = source.splits.get(TRAIN if name == ALL else name)
+    if part is None:
+        raise DataError(f"{images.path}: a split {name!r} expected, got only {', '.join(source.splits)}")
+    numbers = np.array([model.labels.index(label) for label in source.labels], np.int64)
+    read = Split(_pixels(images, part, model.input), numbers[part.labels], tuple(part.files))
+    return LabelledImages(images.name, name, read, fingerprint(model.labels, {name: read}))
+
+
+def _pixels(images: OwnImages, split: SourceSplit, spec: InputSpec) -> NDArray[np.uint8]:
+    """Read all images, uint8 `(N, height, width, channels)`; a test set must be whole."""
+
+    def read(image: ImageSource) -> NDArray[np.uint8] | ImageError:
+        try:
+            return read_image(image, spec)
+        except ImageError as error:
+            return error
+
+    pixels = np.empty((len(split), *spec.shape), np.uint8)
+    for position, outcome in enumerate(map_images(read, split.images)):
+        if isinstance(outcome, ImageError):
+            raise DataError(f"{images.path}: {split.files[position]}: a test set must be whole; {outcome}")
+        pixels[position] = outcome
+    return pixels
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    """List labels, no more than a line of them.
+
+    >>> _listed(("a", "b"))
+    'a, b'
+    """
+    shown = ", ".join(labels[:12])
+    return shown if len(labels) <= 12 else f"{shown}, … {len(labels)} in all"

@@ -1,0 +1,1 @@
+"""Networks: the one that is trained, saved and exported, its frozen base, its augmentation layers."""
