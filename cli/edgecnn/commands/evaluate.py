@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.commands.model_options import ModelOptions, takes_model_options
-from edgecnn.commands.scores_shown import accuracy_shown, without_copies_shown
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 
 @takes_model_options

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.adopting import (
+from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.printing.export_table import print_exported
+from edgecnn.workflows.import_model import (
     Adoption,
     ApplicationOption,
     CalibrationDataOption,
@@ -25,8 +27,6 @@ from edgecnn.commands.adopting import (
     WeightsOption,
     adopt,
 )
-from edgecnn.commands.export_table import print_exported
-from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile

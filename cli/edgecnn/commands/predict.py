@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Advance, Console, QuietOption
+from edgecnn.options.model_options import ModelOptions, takes_model_options
 from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def predict(
     from edgecnn_runtime.sources import expand_sources
 
     if engine is Engine.RAY:
-        from edgecnn.commands.predict_ray import predict_on_ray
+        from edgecnn.workflows.predict_ray import predict_on_ray
 
         if output is None:
             raise InputError("--engine ray: an --output folder for the results expected, got none")

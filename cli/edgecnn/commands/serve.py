@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.model_options import ModelOptions, takes_model_options
 
 # A token shorter than this can be guessed by trying.
 _TOKEN_LENGTH = 16

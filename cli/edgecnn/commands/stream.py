@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, QuietOption
+from edgecnn.options.model_options import ModelOptions, takes_model_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.video.stream import StreamResult

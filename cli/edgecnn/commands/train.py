@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.scores_shown import accuracy_shown, without_copies_shown
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
+from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 if TYPE_CHECKING:
     from edgecnn_runtime.manifest import InputSpec
@@ -105,7 +105,7 @@ def train(
     for it; the test split is read once. An option here goes before the one in --config, and that before the
     recipe's.
     """
-    from edgecnn.commands.data.image_progress import shown_images, shown_preparing
+    from edgecnn.printing.image_progress import shown_images, shown_preparing
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.config import Config, read_config

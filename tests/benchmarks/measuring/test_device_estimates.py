@@ -10,7 +10,7 @@ from made_bench import made_result
 from tiny_models import tiny_onnx
 from tiny_tflite import convolution
 
-from edgecnn.commands.bench.small_devices import estimate_small_devices
+from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.measuring.candidates import name_candidates
 from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate, device_table
 from edgecnn_benchmarks.measuring.result_file import read_result

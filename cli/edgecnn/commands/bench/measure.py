@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.bench.host_options import HostChoice, takes_host_options
-from edgecnn.commands.bench.small_devices import estimate_small_devices
-from edgecnn.commands.model_options import ModelOptions, takes_model_options
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.host_options import HostChoice, takes_host_options
+from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.measuring.device_estimates import CAVEAT, device_table
 from edgecnn_benchmarks.settings import Settings
 from edgecnn_runtime.errors import InputError

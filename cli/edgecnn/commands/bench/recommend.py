@@ -40,7 +40,7 @@ def recommend(
     The fastest file within the limits is recommended, the smallest where several are equally fast. Exit 1 where none
     is within them.
     """
-    from edgecnn.commands.bench.target_fit import TargetFit, judge_files
+    from edgecnn.workflows.target_fit import TargetFit, judge_files
     from edgecnn_benchmarks.judging.recommendation import Limits, recommend_within
     from edgecnn_benchmarks.measuring.result_file import find_result, read_result
     from edgecnn_benchmarks.statistics.units import parse_duration, parse_size

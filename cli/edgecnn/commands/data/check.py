@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.commands.data.image_progress import shown_images
-from edgecnn.commands.data.source_options import (
+from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.source_options import (
     FromOption,
     ImageColumnOption,
     LabelColumnOption,
@@ -14,7 +14,7 @@ from edgecnn.commands.data.source_options import (
     SetArgument,
     SplitColumnOption,
 )
-from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.printing.image_progress import shown_images
 
 # Of each finding, and of the sizes and modes: the rest is in the JSON document.
 _CASES_SHOWN = 5

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.commands.data.image_progress import shown_preparing
-from edgecnn.commands.data.source_options import (
+from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.source_options import (
     FromOption,
     ImageColumnOption,
     LabelColumnOption,
@@ -15,7 +15,7 @@ from edgecnn.commands.data.source_options import (
     SetArgument,
     SplitColumnOption,
 )
-from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.printing.image_progress import shown_preparing
 
 if TYPE_CHECKING:
     from edgecnn_runtime.manifest import InputSpec

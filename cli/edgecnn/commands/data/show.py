@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from edgecnn.commands.data.source_options import (
+from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.source_options import (
     FromOption,
     ImageColumnOption,
     LabelColumnOption,
@@ -13,7 +14,6 @@ from edgecnn.commands.data.source_options import (
     SetArgument,
     SplitColumnOption,
 )
-from edgecnn.console import Console, JsonOption, QuietOption
 
 
 def show(

@@ -4,7 +4,7 @@ import typer
 
 from edgecnn.commands.inspect.model import model
 from edgecnn.commands.inspect.quantization import quantization
-from edgecnn.usual_command import UsualFirst
+from edgecnn.options.default_command import UsualFirst
 
 inspect = typer.Typer(
     help="Show what is in a model file, and on which targets it runs.",

@@ -29,7 +29,7 @@ def model(
     Each verdict names the operators in the way and what would remove them. --target ethos-u55-128 (and the other
     Ethos-U) runs Arm's compiler Vela.
     """
-    from edgecnn.commands.inspect.shown import show_layers, show_model, show_tensors, show_verdicts
+    from edgecnn.printing.inspected_model import show_layers, show_model, show_tensors, show_verdicts
     from edgecnn_export.inspection.document import to_document
     from edgecnn_export.inspection.model import inspect_model
     from edgecnn_export.inspection.targets import check_targets, judge

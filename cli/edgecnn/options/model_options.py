@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecnn.commands.option_group import takes_options
 from edgecnn.console import Console
+from edgecnn.options.option_group import takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier

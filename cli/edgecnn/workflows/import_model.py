@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecnn.commands.data.image_progress import shown_preparing
 from edgecnn.console import Console
+from edgecnn.printing.image_progress import shown_preparing
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecnn.commands.option_group import takes_options
+from edgecnn.options.option_group import takes_options
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:

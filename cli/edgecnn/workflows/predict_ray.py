@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from edgecnn.commands.model_options import ModelOptions
 from edgecnn.console import Advance, Console
+from edgecnn.options.model_options import ModelOptions
 
 if TYPE_CHECKING:
     from edgecnn_runtime.jobs.results_folder import ResultsFormat

@@ -1,0 +1,1 @@
+"""Tables, scores and progress that several commands print."""
