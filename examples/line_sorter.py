@@ -32,7 +32,7 @@ def main() -> None:
 
     classifier = Classifier.open(options.model)
     if options.reject not in classifier.labels:
-        parser.error(f"--reject: one of {', '.join(classifier.labels)} expected, got {options.reject}")
+        parser.error(f"--reject: expected one of {', '.join(classifier.labels)}, got {options.reject}")
     smoothing = Smoothing(options.window, options.min_count, options.threshold, options.hold)
     source = int(options.source) if options.source.isdigit() else options.source
 

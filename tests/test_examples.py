@@ -105,7 +105,7 @@ def test_the_sorter_opens_its_gate_for_a_part_and_not_for_one_odd_frame(
 def test_the_sorter_names_the_labels_for_a_wrong_one(exported_run: RunFolder, tmp_path: Path) -> None:
     done = sort(exported_run.exported("int8", ".tflite"), tmp_path, "scratch", tmp_path)
     assert done.returncode == 2
-    assert "--reject: one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9 expected, got scratch" in done.stderr
+    assert "--reject: expected one of 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, got scratch" in done.stderr
     assert "pin" not in done.stderr.replace("--pin", "")
 
 

@@ -73,7 +73,7 @@ def bench(
         rows, failures = measurement.rows(), measurement.failures
         if not rows:
             reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
-            raise GateError(f"at least one model that runs expected, got none: {reasons}")
+            raise GateError(f"expected at least one model that runs, got none: {reasons}")
         reference = next(row for row in rows if row.speedup is None)
         answers = measurement.answers(reference.file)
         pictures = pictures_of(answers, measurement.images)
@@ -128,7 +128,7 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise InputError(
-            f"{folder}: a folder that can be written expected, got {error.strerror}; name another with --output"
+            f"{folder}: expected a folder that can be written, got {error.strerror}; name another with --output"
         ) from error
 
 

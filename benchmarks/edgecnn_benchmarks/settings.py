@@ -45,12 +45,12 @@ class Settings:
             ("starts", self.starts, 1),
         ):
             if value < least:
-                raise InputError(f"{name}: at least {least} expected, got {value}")
+                raise InputError(f"{name}: expected at least {least}, got {value}")
         for name, values in (("threads", self.threads), ("batch", self.batch)):
             if not values or min(values) < 1 or len(set(values)) < len(values):
                 got = ",".join(map(str, values)) or "nothing"
-                raise InputError(f"{name}: different numbers of at least 1 expected, got {got}")
+                raise InputError(f"{name}: expected different numbers of at least 1, got {got}")
         if not 0 < self.precision < 1:
-            raise InputError(f"precision: a share above 0 % and below 100 % expected, got {self.precision * 100:g} %")
+            raise InputError(f"precision: expected a share above 0 % and below 100 %, got {self.precision * 100:g} %")
         if not (self.max_secs > 0 and self.timeout > 0):
-            raise InputError(f"seconds above 0 expected, got max_secs {self.max_secs:g} and timeout {self.timeout:g}")
+            raise InputError(f"expected seconds above 0, got max_secs {self.max_secs:g} and timeout {self.timeout:g}")

@@ -73,7 +73,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
     if min(arguments.files, arguments.rounds, arguments.threads) < 1:
-        parser.error("--files, --rounds and --threads: at least 1 expected")
+        parser.error("--files, --rounds and --threads: expected at least 1")
     try:
         with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
             files = _files(RunFolder(arguments.run), Path(scratch))
@@ -99,7 +99,7 @@ def main() -> None:
 def _files(run: RunFolder, scratch: Path) -> Files:
     """Export what is missing, and write the ONNX file that OpenCV and Ultralytics can feed."""
     if not run.record.exists():
-        raise InputError(f"{run.path}: a finished run expected; train one with 'edgecnn train casting-mobilenetv2'")
+        raise InputError(f"{run.path}: expected a finished run; train one with 'edgecnn train casting-mobilenetv2'")
     exported = {
         "tflite": run.exported("float32", ".tflite"),
         "tflite_int8": run.exported("int8", ".tflite"),
@@ -113,7 +113,7 @@ def _files(run: RunFolder, scratch: Path) -> Files:
     manifest = Classifier.open(exported["onnx"]).manifest
     height, width, channels = manifest.input.shape
     if channels != 3:
-        raise InputError(f"{run.path}: a model of RGB images expected, which is what the peers take; got grey")
+        raise InputError(f"{run.path}: expected a model of RGB images, which is what the peers take; got grey")
     channels_first = scratch / "channels_first.onnx"
     write_channels_first(exported["onnx"], channels_first, labels=manifest.labels, height=height, width=width)
     return Files(**exported, onnx_channels_first=channels_first, keras=run.model, height=height, width=width)

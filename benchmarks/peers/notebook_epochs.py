@@ -108,7 +108,7 @@ def read_epochs(path: Path) -> EpochsMeasured | None:
         return EpochsMeasured(**json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as problem:
         raise DataError(
-            f"{path}: what --rounds measured expected, got {problem}; remove it, measure again"
+            f"{path}: expected what --rounds measured, got {problem}; remove it, measure again"
         ) from problem
 
 

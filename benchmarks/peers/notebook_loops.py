@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
     if unknown := set(arguments.loops) - set(names):
-        parser.error(f"among {', '.join(names)} expected, got {', '.join(sorted(unknown))}")
+        parser.error(f"expected among {', '.join(names)}, got {', '.join(sorted(unknown))}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     chosen = [loop for loop in LOOPS if loop.name in (arguments.loops or names)]
     seeds = range(arguments.first_seed, arguments.first_seed + arguments.seeds)
@@ -156,7 +156,7 @@ def _source(name: str) -> Path:
     known = KNOWN_SETS[name]
     found = known.find()
     if found is None:
-        raise DataError(f"{name}: images in $EDGECNN_DATA expected, got none; put {known.layout} there")
+        raise DataError(f"{name}: expected images in $EDGECNN_DATA, got none; put {known.layout} there")
     return found
 
 

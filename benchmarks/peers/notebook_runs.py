@@ -45,7 +45,7 @@ def read_runs(path: Path = KEPT) -> list[LoopRun]:
             runs.append(LoopRun(**json.loads(line)))
         except (TypeError, ValueError) as problem:
             raise DataError(
-                f"{path}, line {number}: a run of a notebook's loop expected, got {line[:60]!r} ({problem}); "
+                f"{path}, line {number}: expected a run of a notebook's loop, got {line[:60]!r} ({problem}); "
                 "remove the line, and notebook_loops.py trains that run again"
             ) from problem
     return runs

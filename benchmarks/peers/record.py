@@ -80,7 +80,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if unknown := set(arguments.sections) - set(SECTIONS):
-        parser.error(f"sections of {', '.join(SECTIONS)} expected, got {', '.join(sorted(unknown))}")
+        parser.error(f"expected sections of {', '.join(SECTIONS)}, got {', '.join(sorted(unknown))}")
     run = RunFolder(arguments.run)
     subject = Subject(run, open_run_data(run.read_record()).split("test"))
     page = read_sections(arguments.output) if arguments.sections else {}
@@ -220,7 +220,7 @@ def _large_photos(subject: Subject) -> list[str]:
         return [
             "## Large photos",
             "",
-            f"Not measured: the model files of {MODELS} in $EDGECNN_DATA expected, got none.",
+            f"Not measured: expected the model files of {MODELS} in $EDGECNN_DATA, got none.",
         ]
     photos = [enlarge(path) for path in sorted(folder.iterdir()) if path.suffix in (".jpg", ".png")]
     return large_photos_table({path.name: measure_large_photos(Classifier.open(path), photos) for path in models})

@@ -103,7 +103,7 @@ def _resident_megabytes() -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024 / 1e6
-    raise RuntimeError("/proc/self/status: VmRSS expected; this benchmark runs on Linux")
+    raise RuntimeError("/proc/self/status: expected VmRSS; this benchmark runs on Linux")
 
 
 def sentence(steadiness: Steadiness) -> str:

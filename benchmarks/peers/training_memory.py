@@ -95,7 +95,7 @@ def measure_training_memory(set_bytes: int) -> TrainingMemory:
     """
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         if shutil.disk_usage(scratch).free < 1.2 * set_bytes:
-            raise RuntimeError(f"{scratch}: room for {1.2 * set_bytes / 1e9:.1f} GB expected; set TMPDIR to another")
+            raise RuntimeError(f"{scratch}: expected room for {1.2 * set_bytes / 1e9:.1f} GB; set TMPDIR to another")
         image_set = _write_noise(Path(scratch) / "set", set_bytes)
         command = [sys.executable, "-c", _PROGRAM, str(Path(scratch) / "set"), str(Path(scratch) / "run"), str(_BATCH)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=SCORES)
     arguments = parser.parse_args()
     if unknown := set(arguments.entries) - set(names):
-        parser.error(f"among {', '.join(names)} expected, got {', '.join(unknown)}")
+        parser.error(f"expected among {', '.join(names)}, got {', '.join(unknown)}")
     for entry in ENTRIES:
         if entry.name in (arguments.entries or names):
             for seed in range(arguments.seeds):

@@ -31,7 +31,7 @@ def told_by_converter() -> Iterator[None]:
     except Exception as error:
         says = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise GateError(
-            f"a network that the converter takes expected; it says: {says.rstrip('.')}; export another format, or "
+            f"expected a network that the converter takes; it says: {says.rstrip('.')}; export another format, or "
             "build the network without that"
         ) from error
 

@@ -23,6 +23,6 @@ class ExportSettings:
 
     def __post_init__(self) -> None:
         if not self.max_drop >= 0:
-            raise InputError(f"max-drop: 0 or more points expected, got {self.max_drop:g}")
+            raise InputError(f"max-drop: expected 0 or more points, got {self.max_drop:g}")
         if not 13 <= self.opset <= 21:
-            raise InputError(f"opset: 13…21 expected, got {self.opset}")
+            raise InputError(f"opset: expected 13…21, got {self.opset}")

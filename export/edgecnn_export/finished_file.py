@@ -92,7 +92,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
             failure += "; a smaller --max-drop climbs further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
-            f"the same probabilities when the finished file is opened again expected (within "
+            f"expected the same probabilities when the finished file is opened again (within "
             f"{golden_result.tolerance:g}), got {golden_result.largest_difference:g}; file not kept"
         )
     # What an earlier export left under either name is not what this model gives.
@@ -124,11 +124,11 @@ def _loss(parity: Parity, *, max_drop: float) -> str:
     """Say that a file lost too much."""
     if parity.labelled_by_model:
         return (
-            f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} by the float model's own "
+            f"expected at most {max_drop:g} points of accuracy lost, got {parity.drop:.2f} by the float model's own "
             f"probabilities (it agrees on {100 * parity.agreement:.2f} % of images without labels); file not kept"
         )
     return (
-        f"at most {max_drop:g} points of accuracy lost expected, got {parity.drop:.2f} "
+        f"expected at most {max_drop:g} points of accuracy lost, got {parity.drop:.2f} "
         f"({100 * parity.accuracy_keras.value:.2f} % -> {100 * parity.accuracy.value:.2f} %); file not kept"
     )
 

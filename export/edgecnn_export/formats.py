@@ -71,9 +71,9 @@ def choose_formats(
     """
     unknown = [name for name in names if name not in FORMATS]
     if unknown:
-        raise InputError(f"format: one of {', '.join(FORMATS)} expected, got {', '.join(unknown)}")
+        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {', '.join(unknown)}")
     if io not in ("uint8", "int8"):
-        raise InputError(f"io: uint8 or int8 expected, got {io}")
+        raise InputError(f"io: expected uint8 or int8, got {io}")
     schemes = {Scheme.INT8} if int8 else set()
     if not names:
         schemes.add(Scheme.FLOAT32)

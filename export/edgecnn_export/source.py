@@ -59,7 +59,7 @@ class Source:
     def material(self) -> Material:
         """The images for the ladder; there has to be a `calibration`."""
         if self.calibration is None:
-            raise ValueError("calibration images expected, got none")
+            raise ValueError("expected calibration images, got none")
         validated, trained = self.validated_on, self.trained_on
         count = min(max(0, _MEASURED_ON - len(validated.positions)), len(trained.positions))
         more = trained.positions[stratified_sample(trained.split.labels[trained.positions], count, seed=0)]
@@ -96,11 +96,11 @@ class Source:
     @cached_property
     def _quantization_aware(self) -> Optimized | EdgecnnError:
         if self.labelled_by_model:
-            return InputError("images with labels to learn from expected, got none")
+            return InputError("expected images with labels to learn from, got none")
         if self.optimized is not None:
             if self.optimized.outcome.optimization.quantization_aware:
                 return InputError("the weights come from it already")
-            return InputError("weights as trained expected, got new ones; add --qat to train all in one")
+            return InputError("expected weights as trained, got new ones; add --qat to train all in one")
         batch_size = int(self.record.recipe.get("batch_size", 32))
         try:
             return quantization_aware(self.as_trained, self.trained_on, self.validated_on, batch_size=batch_size)
@@ -143,6 +143,6 @@ def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> Source:
 def _check_data(record: RunRecord, image_set: ImageSet) -> None:
     if image_set.labels != record.labels or image_set.input != record.input:
         raise InputError(
-            f"data: the labels and the input of the run expected ({len(record.labels)} labels, "
+            f"data: expected the labels and the input of the run ({len(record.labels)} labels, "
             f"{record.input.shape}), got {image_set.name} ({len(image_set.labels)}, {image_set.input.shape})"
         )

@@ -27,7 +27,7 @@ class Accuracy:
     def __post_init__(self) -> None:
         if not 0 <= self.correct <= self.total or self.total == 0:
             raise ValueError(
-                f"accuracy: 0 <= correct <= total and total > 0 expected, got {self.correct} of {self.total}"
+                f"accuracy: expected 0 <= correct <= total and total > 0, got {self.correct} of {self.total}"
             )
 
     @property

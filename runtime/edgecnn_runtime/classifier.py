@@ -48,10 +48,10 @@ class Classifier:
             ModelError: the manifest does not fit the model.
         """
         if len(manifest.labels) != backend.classes:
-            raise ModelError(f"{manifest.name}: labels: {backend.classes} expected, got {len(manifest.labels)}")
+            raise ModelError(f"{manifest.name}: labels: expected {backend.classes}, got {len(manifest.labels)}")
         if manifest.input.shape != backend.input_shape:
             raise ModelError(
-                f"{manifest.name}: an input of {manifest.input.shape} expected as the manifest says, "
+                f"{manifest.name}: expected an input of {manifest.input.shape} as the manifest says, "
                 f"got a model that takes {backend.input_shape}"
             )
         self.manifest = manifest
@@ -226,7 +226,7 @@ class Classifier:
         golden = self.manifest.golden
         if golden is None:
             raise ModelError(
-                f"{self.manifest.name}: a golden check in the manifest expected, got none; only files that edgecnn "
+                f"{self.manifest.name}: expected a golden check in the manifest, got none; only files that edgecnn "
                 "exported carry one: export again"
             )
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
@@ -257,19 +257,19 @@ def threads_of(mode: Mode | str) -> int:
         InputError: no such mode.
     """
     if mode not in list(Mode):
-        raise InputError(f"mode: {' or '.join(Mode)} expected, got {mode!r}")
+        raise InputError(f"mode: expected {' or '.join(Mode)}, got {mode!r}")
     return available_cpus() if Mode(mode) is Mode.LATENCY else 1
 
 
 def _provider(name: Provider | str) -> Provider:
     if name not in list(Provider):
-        raise InputError(f"--provider: {', '.join(Provider)} expected, got {name!r}")
+        raise InputError(f"--provider: expected {', '.join(Provider)}, got {name!r}")
     return Provider(name)
 
 
 def _shape_message(shape: tuple[int, int, int], pixels: NDArray[Any]) -> str:
     height, width, channels = shape
     return (
-        f"pixels: uint8 ({height}, {width}, {channels}) or (N, {height}, {width}, {channels}) expected, "
+        f"pixels: expected uint8 ({height}, {width}, {channels}) or (N, {height}, {width}, {channels}), "
         f"got {pixels.dtype} {pixels.shape}; use predict() for images of another size"
     )

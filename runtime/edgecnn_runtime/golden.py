@@ -65,6 +65,6 @@ def compare_golden(probabilities: NDArray[np.float32], golden: GoldenCheck) -> G
     expected = np.array(golden.probabilities, np.float64, ndmin=2)
     if expected.shape != probabilities.shape:
         raise ModelError(
-            f"golden check: {probabilities.shape} probabilities expected, got {expected.shape}; export again"
+            f"golden check: expected {probabilities.shape} probabilities, got {expected.shape}; export again"
         )
     return GoldenResult(float(np.abs(probabilities - expected).max()), golden.tolerance)

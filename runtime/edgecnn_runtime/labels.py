@@ -32,14 +32,14 @@ def label_lines(text: str | os.PathLike[str]) -> tuple[str, ...]:
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
-            raise InputError(f"--labels {path}: text in UTF-8, one label a line, expected, got other bytes") from error
+            raise InputError(f"--labels {path}: expected text in UTF-8, one label a line, got other bytes") from error
         except OSError as error:
-            raise InputError(f"--labels {path}: a readable file expected; {error.strerror}") from error
+            raise InputError(f"--labels {path}: expected a readable file; {error.strerror}") from error
         return tuple(line.strip() for line in lines if line.strip())
     if isinstance(text, str) and "," in text:
         return tuple(part.strip() for part in text.split(","))
     raise InputError(
-        f"--labels: a file with one label a line, or a,b,c, expected, got {os.fspath(text)!r}, no such file"
+        f"--labels: expected a file with one label a line, or a,b,c, got {os.fspath(text)!r}, no such file"
     )
 
 
@@ -61,4 +61,4 @@ def check_labels(labels: Sequence[str], *, whence: str) -> None:
     odd = [label for label in labels if not label or not label.isprintable()]
     if len(labels) < 2 or twice or odd:
         found = f"twice {', '.join(twice[:3])}" if twice else f"{odd[0]!r}" if odd else f"{len(labels)}"
-        raise InputError(f"--labels {whence}: two or more labels, all different and printable, expected, got {found}")
+        raise InputError(f"--labels {whence}: expected two or more labels, all different and printable, got {found}")

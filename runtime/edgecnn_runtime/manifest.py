@@ -73,9 +73,9 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
-            raise ValueError(f"input size: at least 1x1 expected, got {self.height}x{self.width}")
+            raise ValueError(f"input size: expected at least 1x1, got {self.height}x{self.width}")
         if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
-            raise ValueError(f"background: three values 0…255 expected, got {self.background}")
+            raise ValueError(f"background: expected three values 0…255, got {self.background}")
 
     @property
     def channels(self) -> int:
@@ -180,9 +180,9 @@ class Manifest:
 
     def __post_init__(self) -> None:
         if len(self.labels) < 2:
-            raise ValueError(f"labels: at least 2 expected, got {len(self.labels)}")
+            raise ValueError(f"labels: expected at least 2, got {len(self.labels)}")
         if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels: all different expected, got a label twice")
+            raise ValueError("labels: expected all different, got a label twice")
 
     def to_json(self) -> str:
         """Write the manifest as a JSON document."""
@@ -200,7 +200,7 @@ class Manifest:
             version = document["schema_version"]
             if version != SCHEMA_VERSION:
                 raise ModelError(
-                    f"manifest: schema version {SCHEMA_VERSION} expected, got {version}; "
+                    f"manifest: expected schema version {SCHEMA_VERSION}, got {version}; "
                     "use the edgecnn version that wrote the file, or a later one"
                 )
             return _manifest_from(document)
@@ -208,7 +208,7 @@ class Manifest:
             raise
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ModelError(
-                f"manifest: a complete edgecnn manifest expected, got one that cannot be read "
+                f"manifest: expected a complete edgecnn manifest, got one that cannot be read "
                 f"({type(error).__name__}: {error}); export the model again"
             ) from error
 

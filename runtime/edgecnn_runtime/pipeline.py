@@ -58,7 +58,7 @@ def classify_files(
     if workers is None:
         workers = available_cpus()
     if workers < 1:
-        raise ValueError(f"workers: at least 1 expected, got {workers}")
+        raise ValueError(f"workers: expected at least 1, got {workers}")
     return _run(backend, manifest, iter(paths), workers)
 
 

@@ -62,7 +62,7 @@ def scaling_of_options(
     given = {name: value for name, value in (("--scale", scale), ("--mean", mean), ("--std", std)) if value is not None}
     if preprocess is not None:
         if given:
-            raise InputError(f"--preprocess: alone expected, got {', '.join(given)} beside it")
+            raise InputError(f"--preprocess: expected alone, got {', '.join(given)} beside it")
         return named_scaling(preprocess)
     if not given:
         return None
@@ -72,7 +72,7 @@ def scaling_of_options(
         _numbers("--std", 1.0 if std is None else std),
     )
     if min(deviations) <= 0:
-        raise InputError(f"--std: numbers above 0 expected, got {std}")
+        raise InputError(f"--std: expected numbers above 0, got {std}")
     count = max(len(factors), len(means), len(deviations))
     rows = [values * count if len(values) == 1 else values for values in (factors, means, deviations)]
     return PixelScaling(
@@ -91,7 +91,7 @@ def named_scaling(name: str) -> PixelScaling:
     (-123.68, -116.779, -103.939)
     """
     if name not in list(Preprocess):
-        raise InputError(f"--preprocess: one of {', '.join(Preprocess)} expected, got {name!r}")
+        raise InputError(f"--preprocess: expected one of {', '.join(Preprocess)}, got {name!r}")
     return _NAMED[Preprocess(name)]
 
 
@@ -125,5 +125,5 @@ def _numbers(option: str, given: Numbers) -> tuple[float, ...]:
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         values = ()
     if len(values) not in (1, 3) or not all(abs(value) <= _LARGEST for value in values):
-        raise InputError(f"{option}: one number or three, red, green, blue, expected, as in 1/255, got {given!r}")
+        raise InputError(f"{option}: expected one number or three, red, green, blue, as in 1/255, got {given!r}")
     return values

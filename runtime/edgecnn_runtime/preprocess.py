@@ -73,23 +73,23 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
     except MemoryError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"{name}: an image file expected, no such file") from None
+        raise ImageError(f"{name}: expected an image file, no such file") from None
     except IsADirectoryError:
-        raise ImageError(f"{name}: an image file expected, got a folder") from None
+        raise ImageError(f"{name}: expected an image file, got a folder") from None
     except PermissionError:
-        raise ImageError(f"{name}: a readable file expected; permission denied") from None
+        raise ImageError(f"{name}: expected a readable file; permission denied") from None
     # A warning between Pillow's limit, which is ours, and twice that; an error where warnings are.
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{name}: at most {MAX_PIXELS:,} pixels expected, got more") from None
+        raise ImageError(f"{name}: expected at most {MAX_PIXELS:,} pixels, got more") from None
     # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
     except Exception as error:
-        raise ImageError(f"{name}: a whole JPEG, PNG or other image that Pillow reads expected; {error}") from error
+        raise ImageError(f"{name}: expected a whole JPEG, PNG or other image that Pillow reads; {error}") from error
 
 
 def _check_size(name: str, size: tuple[int, int]) -> None:
     if size[0] * size[1] > MAX_PIXELS:
         raise ImageError(
-            f"{name}: at most {MAX_PIXELS:,} pixels expected, got {size[0]}x{size[1]}; scale it down first"
+            f"{name}: expected at most {MAX_PIXELS:,} pixels, got {size[0]}x{size[1]}; scale it down first"
         )
 
 
@@ -98,13 +98,13 @@ def _image_of_array(array: NDArray[Any]) -> "Image":
 
     if array.dtype != np.uint8:
         raise ImageError(
-            f"image array: uint8 pixels 0…255 expected, got {array.dtype}; "
+            f"image array: expected uint8 pixels 0…255, got {array.dtype}; "
             "the scaling is inside the model, so give it the pixels as the camera does"
         )
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if 0 in array.shape or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
-        raise ImageError(f"image array: shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) expected, got {array.shape}")
+        raise ImageError(f"image array: expected shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
     return Image.fromarray(array)
 
 
@@ -142,7 +142,7 @@ def _eight_bit(image: "Image") -> "Image":
 
     values = np.asarray(image)
     if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise ImageError("image: 1, 8 or 16 bits a channel expected, got 32-bit values; convert it first")
+        raise ImageError("image: expected 1, 8 or 16 bits a channel, got 32-bit values; convert it first")
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 

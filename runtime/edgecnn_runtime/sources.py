@@ -30,7 +30,7 @@ def _names(folder: str, recursive: bool) -> Iterator[str]:
         with os.scandir(folder) as entries:
             ordered = sorted(entries, key=lambda entry: entry.name)
     except PermissionError:
-        raise InputError(f"{folder}: a readable folder expected; permission denied") from None
+        raise InputError(f"{folder}: expected a readable folder; permission denied") from None
     for entry in ordered:
         if entry.is_dir():
             if recursive and not entry.is_symlink():
@@ -59,9 +59,9 @@ def expand_sources(sources: Iterable[str | os.PathLike[str]], *, recursive: bool
             matches = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
             found = sorted(Path(name) for name in matches if not Path(name).is_dir())
         else:
-            raise InputError(f"{source}: an image, a folder or a pattern expected, no such file or folder")
+            raise InputError(f"{source}: expected an image, a folder or a pattern, no such file or folder")
         if not found:
             hint = "" if recursive else "; --recursive looks into sub-folders"
-            raise InputError(f"{source}: at least one image file expected, got none{hint}")
+            raise InputError(f"{source}: expected at least one image file, got none{hint}")
         files += found
     return files

@@ -53,7 +53,7 @@ def test_a_model_file_tells_only_what_decided(photo: Path, tmp_path: Path) -> No
     told = explain_prediction(model, photo, output=tmp_path / "out")
     assert [path.name for path in told.files] == ["occlusion.png"]
     assert (told.layer, told.layers) == (None, ())
-    with pytest.raises(InputError, match="a run folder expected beside --layer"):
+    with pytest.raises(InputError, match="expected a run folder beside --layer"):
         explain_prediction(model, photo, layer="conv", output=tmp_path / "out")
 
 
@@ -93,9 +93,9 @@ def test_the_command_with_a_kernel(photo: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "an image expected behind the run"),
+        ([], "expected an image behind the run"),
         (["--kernel", "1,2;3"], "rows of equal length"),
-        (["--kernel", SOBEL, "--layer", "conv"], "--layer or --kernel expected"),
+        (["--kernel", SOBEL, "--layer", "conv"], "expected --layer or --kernel"),
     ],
 )
 def test_wrong_usage(photo: Path, options: list[str], message: str) -> None:

@@ -102,7 +102,7 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     # The rest in this process, since it starts TensorFlow once.
     monkeypatch.chdir(tmp_path)
     error = CliRunner().invoke(app, ["evaluate", "runs/mine"]).exception
-    assert "images that somebody has labelled expected, got such that have the model's own answers" in str(error)
+    assert "expected images that somebody has labelled, got such that have the model's own answers" in str(error)
     assert CliRunner().invoke(app, ["bench", "runs/mine", "--rounds", "2", "--max-secs", "5"]).exception is None
     bench = json.loads((run.bench / "bench.json").read_text())
     assert bench["keras_accuracy"] is None
@@ -123,17 +123,17 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
 
 
 BAD = [
-    ((), "--labels expected, a file with one label a line or a,b,c"),
-    (("--labels", "a,b", "--scale", "1"), "labels: 3 expected, as many as the model tells classes apart, got 2"),
-    ((*GOOD, "--int8"), "--calibration-data: a folder of images to measure int8 ranges on expected, got none"),
-    ((*GOOD, "--data", "busy"), "--data: a run folder expected beside it, got m.keras, a model"),
-    ((*GOOD, "--calibration-data", "nowhere"), "expected, got no such folder"),
+    ((), "expected --labels, a file with one label a line or a,b,c"),
+    (("--labels", "a,b", "--scale", "1"), "labels: expected 3, as many as the model tells classes apart, got 2"),
+    ((*GOOD, "--int8"), "--calibration-data: expected a folder of images to measure int8 ranges on, got none"),
+    ((*GOOD, "--data", "busy"), "--data: expected a run folder beside it, got m.keras, a model"),
+    ((*GOOD, "--calibration-data", "nowhere"), "got no such folder"),
     ((*GOOD, "--output", "busy"), "got another run or other files; give another --output"),
-    ((*GOOD, "--weights", "none"), "--weights: --application expected beside it"),
-    ((*GOOD, "--application", "VGG16"), "a model or --application expected"),
-    ((*GOOD, "--resize", "stretch"), "--resize: one of squash, crop, pad expected, got 'stretch'"),
-    ((*GOOD, "--output-is", "odds"), "--output-is: logits or probabilities expected, got 'odds'"),
-    ((*GOOD, "--imgsz", "64"), f"--imgsz: {SIDE}x{SIDE} expected, the input of m.keras, got 64"),
+    ((*GOOD, "--weights", "none"), "--weights: expected --application beside it"),
+    ((*GOOD, "--application", "VGG16"), "expected a model or --application"),
+    ((*GOOD, "--resize", "stretch"), "--resize: expected one of squash, crop, pad, got 'stretch'"),
+    ((*GOOD, "--output-is", "odds"), "--output-is: expected logits or probabilities, got 'odds'"),
+    ((*GOOD, "--imgsz", "64"), f"--imgsz: expected {SIDE}x{SIDE}, the input of m.keras, got 64"),
 ]
 
 
@@ -152,7 +152,7 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
     assert not Path("runs").exists()
     assert [path.name for path in Path("busy").iterdir()] == ["thesis.txt"]
     assert "a run folder, a .keras" in str(CliRunner().invoke(app, ["export"]).exception)
-    assert "busy: a run folder with run.json expected" in str(
+    assert "busy: expected a run folder with run.json" in str(
         CliRunner().invoke(app, ["export", "busy", *GOOD]).exception
     )
     said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)

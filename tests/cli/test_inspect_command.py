@@ -64,10 +64,10 @@ def test_json_is_one_document_with_everything(model: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere.tflite",), "error: nowhere.tflite: a model file expected, no such file"),
-        (("README.md",), "a model file (.tflite or .onnx) expected, got .md"),
+        (("nowhere.tflite",), "error: nowhere.tflite: expected a model file, no such file"),
+        (("README.md",), "expected a model file (.tflite or .onnx), got .md"),
         (("MODEL", "--target", "mars"), "got mars"),
-        (("MODEL", "--target", "flash=1M"), "a board such as flash=1M,ram=256K expected"),
+        (("MODEL", "--target", "flash=1M"), "expected a board such as flash=1M,ram=256K"),
     ],
 )
 def test_wrong_use_is_a_plain_message_and_exit_2(arguments: tuple[str, ...], message: str, model: Path) -> None:

@@ -149,8 +149,8 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--resume"], "--resume: an --output to go on with expected"),
-        (["--output", "results.xlsx"], "ending in .csv or .jsonl expected, got .xlsx"),
+        (["--resume"], "--resume: expected an --output to go on with"),
+        (["--output", "results.xlsx"], "expected ending in .csv or .jsonl, got .xlsx"),
         (["--output", "results.csv", "--json"], "name a file ending in .jsonl instead"),
     ],
 )

@@ -187,17 +187,17 @@ def test_a_video_file_that_ends_is_told(model: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--host", "::"], "--host ::: a token expected"),
-        (["--token", "a b"], "token: no spaces expected"),
-        (["--token", "grün"], "token: printable ASCII characters expected"),
-        (["--token", TOKEN, "--no-auth"], "--token or --no-auth expected, got both"),
-        (["--workers", str(available_cpus() + 1)], f"workers: 1 … {available_cpus()} (the processors) expected"),
-        (["--max-pixels", "1000"], "pixels: at most 89,478,485 expected"),
-        (["--max-pixels", "0"], "pixels: at least 1 expected"),
-        (["--timeout", "0"], "seconds: more than 0 expected"),
-        (["--timeout", "nan"], "seconds: more than 0 expected"),
-        (["--window", "3", "--min-count", "4"], "min_count: 1 … 3 (the window) expected, got 4"),
-        (["--host", "192.0.2.1", "--no-auth"], "192.0.2.1:0: an address or name of this machine expected"),
+        (["--host", "::"], "--host ::: expected a token"),
+        (["--token", "a b"], "token: expected no spaces"),
+        (["--token", "grün"], "token: expected printable ASCII characters"),
+        (["--token", TOKEN, "--no-auth"], "expected --token or --no-auth, got both"),
+        (["--workers", str(available_cpus() + 1)], f"workers: expected 1 … {available_cpus()} (the processors)"),
+        (["--max-pixels", "1000"], "pixels: expected at most 89,478,485"),
+        (["--max-pixels", "0"], "pixels: expected at least 1"),
+        (["--timeout", "0"], "seconds: expected more than 0"),
+        (["--timeout", "nan"], "seconds: expected more than 0"),
+        (["--window", "3", "--min-count", "4"], "min_count: expected 1 … 3 (the window), got 4"),
+        (["--host", "192.0.2.1", "--no-auth"], "192.0.2.1:0: expected an address or name of this machine"),
         (["--source", "nothing.mp4"], "nothing.mp4"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -211,7 +211,7 @@ def test_wrong_arguments(options: list[str], words: str, model: Path) -> None:
 def test_another_address_without_a_token(model: Path) -> None:
     said = edgecnn("serve", model, "--port", "0", "--host", "0.0.0.0", code=2)
     assert said == (
-        "error: --host 0.0.0.0: a token expected, since others can reach this address; set EDGECNN_TOKEN, or give "
+        "error: --host 0.0.0.0: expected a token, since others can reach this address; set EDGECNN_TOKEN, or give "
         "--token, or let everybody in with --no-auth\n"
     )
 
@@ -222,7 +222,7 @@ def test_a_port_in_use(model: Path) -> None:
         result = CliRunner().invoke(app, ["serve", str(model), "--port", str(port)])
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == (
-        f"127.0.0.1:{port}: a free port expected, something listens there already; "
+        f"127.0.0.1:{port}: expected a free port, something listens there already; "
         "choose another with --port (0 finds one)"
     )
 

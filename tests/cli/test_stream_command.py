@@ -109,7 +109,7 @@ def test_a_reader_that_has_seen_enough_ends_it(model: Path, camera: MjpegServer)
     ("arguments", "message"),
     [
         (["missing.mp4"], "no such file"),
-        (["--window", "3", "--min-count", "4", "VIDEO"], "min_count: 1 … 3 (the window) expected, got 4"),
+        (["--window", "3", "--min-count", "4", "VIDEO"], "min_count: expected 1 … 3 (the window), got 4"),
         (["gopher://host/camera"], "got the scheme gopher://"),
         (["--hold", "nan", "VIDEO"], "hold"),
     ],

@@ -120,17 +120,17 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
     ("arguments", "message"),
     [
         (["minst"], "recipe: one of casting, "),
-        (["mnist", "--epochs", "0"], "epochs: at least 1 expected, got 0"),
-        (["mnist", "--optimizer", "adamw"], "optimizer: one of sgd, adam, adadelta expected, got 'adamw'"),
+        (["mnist", "--epochs", "0"], "epochs: expected at least 1, got 0"),
+        (["mnist", "--optimizer", "adamw"], "optimizer: expected one of sgd, adam, adadelta, got 'adamw'"),
         (["mnist", "--data", "no/such/set"], "no/such/set"),
         (["mnist", "--batch-size", "many"], "--batch-size"),
         (["mnist", "--imgsz", "32"], "imgsz: mnist takes images of 28x28 only, got 32"),
-        (["mnist", "--backbone", "VGG16"], "backbone: the recipe transfer expected, got mnist"),
+        (["mnist", "--backbone", "VGG16"], "backbone: expected the recipe transfer, got mnist"),
         (["mnist", "--config", "no.toml"], "no.toml, which does not exist"),
-        (["small-cnn"], "data: a folder with one sub-folder a class expected for small-cnn"),
+        (["small-cnn"], "data: expected a folder with one sub-folder a class for small-cnn"),
         (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: one of VGG16"),
-        ([], "recipe: a name or --config expected"),
-        (["mnist", "--device", "tpu"], "device: cpu, gpu, or numbers as in gpu:0 or gpu:0,1 expected, got 'tpu'"),
+        ([], "recipe: expected a name or --config"),
+        (["mnist", "--device", "tpu"], "device: expected cpu, gpu, or numbers as in gpu:0 or gpu:0,1, got 'tpu'"),
     ],
 )
 def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_file_that_misses_the_budget_is_not_left_behind(run: RunFolder) -> Non
     assert [file.failure is None for file in files] == [True, False]
     assert not stale.exists()
     assert run.exported("float32", ".tflite").exists()
-    with pytest.raises(GateError, match=r"digits_int8\.tflite: at most 1 points of accuracy lost expected, got \d+"):
+    with pytest.raises(GateError, match=r"digits_int8\.tflite: expected at most 1 points of accuracy lost, got \d+"):
         require_all_kept(files)
     index = json.loads((run.export / "export.json").read_text())
     assert [(entry["format"], entry["kept"]) for entry in index["files"]] == [
@@ -98,7 +98,7 @@ def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(r
     # What is to be integers throughout, for processors that know no others, is refused.
     printed = edgecnn_here("export", run.path, *formats, "--io", "int8", "--max-drop", "100", code=1)
     assert re.search(r"digits_int8-signed\.tflite +not made", printed)
-    assert "digits_int8-signed.tflite: operators with an integer form expected, got EXP" in printed
+    assert "digits_int8-signed.tflite: expected operators with an integer form, got EXP" in printed
     assert "export --int8, which leaves it in float32, or float16, or build the network without it" in printed
     assert "Traceback" not in printed
     index = json.loads((run.export / "export.json").read_text())
@@ -171,14 +171,14 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
     ("damage", "arguments", "message"),
     [
         (lambda run: shutil.rmtree(run.path), (), "no such folder; make one with 'edgecnn train'"),
-        (lambda run: run.record.unlink(), (), "run.json expected, got none"),
+        (lambda run: run.record.unlink(), (), "expected run.json, got none"),
         (lambda run: run.record.write_text("{"), (), "got a damaged file"),
-        (lambda run: run.model.unlink(), (), "the trained model of the run expected, no such file"),
-        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "whole Keras model expected"),
-        (lambda run: None, ("--io", "int4", "--int8"), "io: uint8 or int8 expected, got int4"),
+        (lambda run: run.model.unlink(), (), "expected the trained model of the run, no such file"),
+        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected whole Keras model"),
+        (lambda run: None, ("--io", "int4", "--int8"), "io: expected uint8 or int8, got int4"),
         (lambda run: None, ("--io", "int8"), "io: int8 goes with the full-integer TFLite file"),
-        (lambda run: None, ("--data", "nowhere"), "a prepared image set expected"),
-        (lambda run: None, ("--calibration-images", "100000", "--int8"), "1…3600 images expected"),
+        (lambda run: None, ("--data", "nowhere"), "expected a prepared image set"),
+        (lambda run: None, ("--calibration-images", "100000", "--int8"), "expected 1…3600 images"),
     ],
 )
 def test_bad_input_is_a_plain_message_and_exit_2(run: RunFolder, damage, arguments, message: str) -> None:  # type: ignore[no-untyped-def]

@@ -36,15 +36,15 @@ def test_one_image_gives_a_row_and_a_batch_gives_rows(shape: tuple[int, ...]) ->
     ],
 )
 def test_other_pixels_are_refused_with_both_shapes(pixels: np.ndarray) -> None:
-    with pytest.raises(ImageError, match=r"uint8 \(4, 6, 1\) or \(N, 4, 6, 1\) expected, got .*; use predict\(\)"):
+    with pytest.raises(ImageError, match=r"expected uint8 \(4, 6, 1\) or \(N, 4, 6, 1\), got .*; use predict\(\)"):
         _classifier().predict_proba(pixels)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"labels": ("a", "b")}, "labels: 4 expected, got 2"),
-        ({"input": InputSpec(6, 4, Colour.GREY)}, r"\(6, 4, 1\) expected as the manifest says"),
+        ({"labels": ("a", "b")}, "labels: expected 4, got 2"),
+        ({"input": InputSpec(6, 4, Colour.GREY)}, r"expected \(6, 4, 1\) as the manifest says"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
@@ -70,7 +70,7 @@ def test_the_golden_check_allows_its_tolerance(shift: float, tolerance: float, p
 
 
 def test_a_file_without_a_golden_check_cannot_be_verified() -> None:
-    with pytest.raises(ModelError, match="golden check in the manifest expected"):
+    with pytest.raises(ModelError, match="expected golden check in the manifest"):
         _classifier().verify()
 
 

@@ -51,7 +51,7 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refusing)
-    with pytest.raises(InputError, match="sub: a readable folder expected; permission denied"):
+    with pytest.raises(InputError, match="sub: expected a readable folder; permission denied"):
         expand_sources([folder], recursive=True)
 
 

@@ -76,14 +76,14 @@ def test_what_is_not_given_is_the_recipes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("epoch = 7", r"run\.toml: keys among recipe, .*epochs.* expected, got 'epoch'"),
-        ('epochs = "7"', r"run\.toml: epochs: a whole number expected, got '7'"),
-        ("epochs = 7.5", r"run\.toml: epochs: a whole number expected, got 7\.5"),
-        ("epochs = true", r"run\.toml: epochs: a whole number expected, got True"),
-        ("augment = 1", r"run\.toml: augment: true or false expected, got 1"),
-        ("optimizer = 1", r"run\.toml: optimizer: text in quotes expected, got 1"),
-        ("threads = 1.5", r"run\.toml: threads: a whole number expected, got 1\.5"),
-        ("epochs 7", r"run\.toml: TOML expected; "),
+        ("epoch = 7", r"run\.toml: expected keys among recipe, .*epochs.*, got 'epoch'"),
+        ('epochs = "7"', r"run\.toml: epochs: expected a whole number, got '7'"),
+        ("epochs = 7.5", r"run\.toml: epochs: expected a whole number, got 7\.5"),
+        ("epochs = true", r"run\.toml: epochs: expected a whole number, got True"),
+        ("augment = 1", r"run\.toml: augment: expected true or false, got 1"),
+        ("optimizer = 1", r"run\.toml: optimizer: expected text in quotes, got 1"),
+        ("threads = 1.5", r"run\.toml: threads: expected a whole number, got 1\.5"),
+        ("epochs 7", r"run\.toml: expected TOML; "),
     ],
 )
 def test_what_cannot_be_read_is_named(text: str, message: str, tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_a_missing_file(name: str, tmp_path: Path) -> None:
 
 def test_another_json_file_is_no_run(tmp_path: Path) -> None:
     (tmp_path / "export.json").write_text("{}")
-    with pytest.raises(InputError, match=r"run\.json of a run expected, got .*export\.json"):
+    with pytest.raises(InputError, match=r"expected run\.json of a run, got .*export\.json"):
         read_config(tmp_path / "export.json")
 
 

@@ -173,8 +173,8 @@ def test_features_are_reported_until_all_are_done(tmp_path: Path, small_set: Ima
 @pytest.mark.parametrize(
     ("recipe", "count", "message"),
     [
-        (MNIST, 1, "unfreeze: a recipe on a pretrained base expected, got mnist; leave --unfreeze out"),
-        (FROZEN, 4, "unfreeze: 0…3 expected, as small has so many layers, got 4"),
+        (MNIST, 1, "unfreeze: expected a recipe on a pretrained base, got mnist; leave --unfreeze out"),
+        (FROZEN, 4, "unfreeze: expected 0…3, as small has so many layers, got 4"),
     ],
 )
 def test_layers_that_are_not_there(

@@ -13,14 +13,14 @@ DEFAULT = Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, lear
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"epochs": 0}, "epochs: at least 1 expected, got 0"),
-        ({"batch_size": -1}, "batch size: at least 1 expected, got -1"),
-        ({"threads": 0}, "threads: at least 1 expected, got 0"),
-        ({"learning_rate": 0.0}, "learning rate: a finite number above 0 expected, got 0"),
+        ({"epochs": 0}, "epochs: expected at least 1, got 0"),
+        ({"batch_size": -1}, "batch size: expected at least 1, got -1"),
+        ({"threads": 0}, "threads: expected at least 1, got 0"),
+        ({"learning_rate": 0.0}, "learning rate: expected a finite number above 0, got 0"),
         ({"learning_rate": float("nan")}, "learning rate: .* got nan"),
         ({"learning_rate": float("inf")}, "learning rate: .* got inf"),
-        ({"seed": -1}, r"seed: 0…4294967295 expected, got -1"),
-        ({"optimizer": "adamw"}, "optimizer: one of sgd, adam, adadelta expected, got 'adamw'"),
+        ({"seed": -1}, r"seed: expected 0…4294967295, got -1"),
+        ({"optimizer": "adamw"}, "optimizer: expected one of sgd, adam, adadelta, got 'adamw'"),
     ],
 )
 def test_a_wrong_value_is_named(wrong: dict[str, Any], message: str) -> None:
@@ -30,7 +30,7 @@ def test_a_wrong_value_is_named(wrong: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
 def test_validation_needs_a_share(fraction: float) -> None:
-    with pytest.raises(InputError, match="validation fraction: between 0 and 1 expected"):
+    with pytest.raises(InputError, match="validation fraction: expected between 0 and 1"):
         dataclasses.replace(DEFAULT, validation_fraction=fraction)
 
 

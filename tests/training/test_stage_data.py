@@ -144,8 +144,8 @@ def test_the_rate_follows_the_schedule(tmp_path: Path, small_set: ImageSet) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dataclasses.replace(QUICK, augment=True), "augment: a recipe with augmentation expected, got mnist"),
-        (dataclasses.replace(QUICK, weights="imagenet"), "weights: a recipe on a pretrained base expected, got mnist"),
+        (dataclasses.replace(QUICK, augment=True), "augment: expected a recipe with augmentation, got mnist"),
+        (dataclasses.replace(QUICK, weights="imagenet"), "weights: expected a recipe on a pretrained base, got mnist"),
     ],
 )
 def test_settings_that_a_recipe_can_make_nothing_of(
@@ -157,7 +157,7 @@ def test_settings_that_a_recipe_can_make_nothing_of(
 
 
 def test_a_pretrained_base_wants_rgb(tmp_path: Path, small_set: ImageSet) -> None:
-    with pytest.raises(InputError, match="RGB images, as MobileNetV2 takes them, expected, got grey ones"):
+    with pytest.raises(InputError, match="expected RGB images, as MobileNetV2 takes them, got grey ones"):
         train(get_recipe("transfer"), small_set, RunFolder(tmp_path / "run"), QUICK)
 
 

@@ -69,6 +69,6 @@ def test_another_backend_is_refused_before_anything_is_written(
     tmp_path: Path, small_set: ImageSet, quick: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="tensorboard: the Keras backend tensorflow expected, got jax"):
+    with pytest.raises(InputError, match="tensorboard: expected the Keras backend tensorflow, got jax"):
         train(FROZEN, small_set, RunFolder(tmp_path / "run"), quick, tensorboard=True)
     assert not (tmp_path / "run").exists()

@@ -179,7 +179,7 @@ def _interrupted(*arguments: object, **options: object) -> None:
 
 def test_a_training_that_diverges_says_so(tmp_path: Path, small_set: ImageSet, quick: Settings) -> None:
     wild = quick.overridden(optimizer="sgd", learning_rate=1e38)
-    with pytest.raises(GateError, match=r"loss: a finite number expected, got .* lower --learning-rate"):
+    with pytest.raises(GateError, match=r"loss: expected a finite number, got .* lower --learning-rate"):
         train(MNIST, small_set, RunFolder(tmp_path / "run"), wild)
 
 
@@ -208,11 +208,11 @@ def in_memory(write_set: Callable[..., ImageSet], small_set: ImageSet, folder: P
 @pytest.mark.parametrize(
     ("made", "error", "message"),
     [
-        (cropped, InputError, r"shape .* \(28, 28, 1\) expected, got \(20, 28, 1\)"),
-        (without_test, DataError, "a split 'test' expected"),
-        (of_few_images, DataError, "enough images to keep 10% for validation expected, got 4"),
-        (of_one_class, DataError, "at least two classes expected, got 1"),
-        (in_memory, InputError, "a prepared set on disk expected"),
+        (cropped, InputError, r"expected shape .* \(28, 28, 1\), got \(20, 28, 1\)"),
+        (without_test, DataError, "expected a split 'test'"),
+        (of_few_images, DataError, "expected enough images to keep 10% for validation, got 4"),
+        (of_one_class, DataError, "expected at least two classes, got 1"),
+        (in_memory, InputError, "expected a prepared set on disk"),
     ],
 )
 def test_data_that_do_not_fit(

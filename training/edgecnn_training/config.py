@@ -43,7 +43,7 @@ def read_config(path: Path) -> Config:
         InputError: the file is missing or is neither of the two, has an unknown key or a value of another type.
     """
     if not path.is_file():
-        raise InputError(f"config: a TOML file or the run.json of a run expected, got {path}, which does not exist")
+        raise InputError(f"config: expected a TOML file or the run.json of a run, got {path}, which does not exist")
     return _of_run(path) if path.suffix == ".json" else _of_toml(path)
 
 
@@ -51,7 +51,7 @@ def _of_run(path: Path) -> Config:
     folder = RunFolder(path.parent)
     origin: Origin | None = started_with(folder) if path.name == folder.record.name else None
     if origin is None:
-        raise InputError(f"config: a TOML file or the run.json of a run expected, got {path}")
+        raise InputError(f"config: expected a TOML file or the run.json of a run, got {path}")
     return Config(
         recipe=origin.recipe,
         data=origin.data_folder,
@@ -64,14 +64,14 @@ def _of_toml(path: Path) -> Config:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: TOML expected; {error}") from error
+        raise InputError(f"{path}: expected TOML; {error}") from error
     own: dict[str, Any] = {"recipe": str, "data": str, "imgsz": int}
     known = own | typing.get_type_hints(Settings)
     for name, value in document.items():
         if name not in known:
-            raise InputError(f"{path}: keys among {', '.join(known)} expected, got {name!r}")
+            raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}")
         if not _fits(value, known[name]):
-            raise InputError(f"{path}: {name}: {_in_words(known[name])} expected, got {value!r}")
+            raise InputError(f"{path}: {name}: expected {_in_words(known[name])}, got {value!r}")
     settings = {name: value for name, value in document.items() if name not in own}
     return Config(**{name: document[name] for name in own if name in document}, settings=settings)
 

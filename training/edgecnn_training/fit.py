@@ -169,7 +169,7 @@ class _Keeper:
         """Keep the epoch: the checkpoint first, then what can be made from it."""
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
             raise GateError(
-                f"loss: a finite number expected, got {logs['loss']} in epoch {epoch + 1}; "
+                f"loss: expected a finite number, got {logs['loss']} in epoch {epoch + 1}; "
                 f"the training diverges: lower {self._stage.rate_option}"
             )
         finished = Epoch(

@@ -48,6 +48,6 @@ def register(recipe: Recipe) -> Recipe:
         ValueError: the name is taken.
     """
     if recipe.name in registry:
-        raise ValueError(f"recipe {recipe.name!r}: a name that is not taken expected")
+        raise ValueError(f"recipe {recipe.name!r}: expected a name that is not taken")
     registry[recipe.name] = recipe
     return recipe

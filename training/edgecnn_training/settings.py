@@ -73,23 +73,23 @@ class Settings:
             ("threads", self.threads),
         ):
             if value is not None and value < 1:
-                raise InputError(f"{name}: at least 1 expected, got {value}")
+                raise InputError(f"{name}: expected at least 1, got {value}")
         for name, value in (("patience", self.patience), ("unfreeze", self.unfreeze)):
             if value < 0:
-                raise InputError(f"{name}: 0 or more expected, got {value}")
+                raise InputError(f"{name}: expected 0 or more, got {value}")
         for name, rate in (("learning rate", self.learning_rate), ("fine-tune rate", self.fine_tune_rate)):
             if not 0 < rate < float("inf"):
-                raise InputError(f"{name}: a finite number above 0 expected, got {rate}")
+                raise InputError(f"{name}: expected a finite number above 0, got {rate}")
         if not 0 < self.validation_fraction < 1:
             raise InputError(
-                f"validation fraction: between 0 and 1 expected, got {self.validation_fraction}; "
+                f"validation fraction: expected between 0 and 1, got {self.validation_fraction}; "
                 "without validation images there is no best epoch"
             )
         # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
         if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed: 0…4294967295 expected, got {self.seed}")
+            raise InputError(f"seed: expected 0…4294967295, got {self.seed}")
         if self.device is not None and not re.fullmatch(r"cpu|gpu(:\d+(,\d+)*)?", self.device):
-            raise InputError(f"device: cpu, gpu, or numbers as in gpu:0 or gpu:0,1 expected, got {self.device!r}")
+            raise InputError(f"device: expected cpu, gpu, or numbers as in gpu:0 or gpu:0,1, got {self.device!r}")
 
     def overridden(
         self,
@@ -173,4 +173,4 @@ def _chosen(choices: type[_Choice], name: str) -> _Choice:
         return choices(name.lower())
     except ValueError:
         what = choices.__name__.lower()
-        raise InputError(f"{what}: one of {', '.join(choices)} expected, got {name!r}") from None
+        raise InputError(f"{what}: expected one of {', '.join(choices)}, got {name!r}") from None

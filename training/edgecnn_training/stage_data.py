@@ -113,7 +113,7 @@ def split_positions(numbers: NDArray[np.int64], settings: Settings) -> tuple[NDA
     count = round(len(numbers) * settings.validation_fraction)
     if not 0 < count < len(numbers):
         raise DataError(
-            f"train: enough images to keep {settings.validation_fraction:.0%} for validation expected, "
+            f"train: expected enough images to keep {settings.validation_fraction:.0%} for validation, "
             f"got {len(numbers)}"
         )
     validated_on = stratified_sample(numbers, count, seed=settings.seed)

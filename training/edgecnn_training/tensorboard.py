@@ -25,7 +25,7 @@ def check_event_writer() -> None:
     """
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"tensorboard: the Keras backend tensorflow expected, got {keras.backend.backend()}; "
+            f"tensorboard: expected the Keras backend tensorflow, got {keras.backend.backend()}; "
             "set KERAS_BACKEND=tensorflow or leave --tensorboard out"
         )
 

@@ -196,23 +196,23 @@ def _resolved(recipe: Recipe, settings: Settings) -> dict[str, Any]:
 def _check_settings(recipe: Recipe, settings: Settings) -> None:
     """Refuse settings that the recipe can make nothing of."""
     if settings.augment and not recipe.augmentation:
-        raise InputError(f"augment: a recipe with augmentation expected, got {recipe.name}; leave --augment out")
+        raise InputError(f"augment: expected a recipe with augmentation, got {recipe.name}; leave --augment out")
     if settings.weights != NO_WEIGHTS and recipe.base is None:
-        raise InputError(f"weights: a recipe on a pretrained base expected, got {recipe.name}; leave --weights out")
+        raise InputError(f"weights: expected a recipe on a pretrained base, got {recipe.name}; leave --weights out")
     if settings.unfreeze and recipe.base is None:
-        raise InputError(f"unfreeze: a recipe on a pretrained base expected, got {recipe.name}; leave --unfreeze out")
+        raise InputError(f"unfreeze: expected a recipe on a pretrained base, got {recipe.name}; leave --unfreeze out")
 
 
 def _check_devices(devices: Devices, settings: Settings) -> None:
     """Refuse settings that these devices can make nothing of."""
     if settings.batch_size % devices.shares:
         raise InputError(
-            f"batch size: a multiple of {devices.shares} expected, as it is divided among {devices}, "
+            f"batch size: expected a multiple of {devices.shares}, as it is divided among {devices}, "
             f"got {settings.batch_size}; give another --batch-size, or fewer devices with --device"
         )
     if settings.augment and devices.cluster.workers > 1:
         raise InputError(
-            "augment: one machine expected, as the augmentation of several workers would be that of another Keras, "
+            "augment: expected one machine, as the augmentation of several workers would be that of another Keras, "
             f"got {devices.cluster.workers} workers; leave --augment out, or unset TF_CONFIG"
         )
 
@@ -220,29 +220,29 @@ def _check_devices(devices: Devices, settings: Settings) -> None:
 def _check_unfreeze(network: Any, count: int) -> None:
     base = base_of(keras, core(network))
     if count > len(base.layers):
-        raise InputError(f"unfreeze: 0…{len(base.layers)} expected, as {base.name} has so many layers, got {count}")
+        raise InputError(f"unfreeze: expected 0…{len(base.layers)}, as {base.name} has so many layers, got {count}")
 
 
 def _check_data(recipe: Recipe, image_set: ImageSet) -> None:
     """Check of the data all that can be checked before training."""
     if image_set.folder is None:
         raise InputError(
-            f"{image_set.name}: a prepared set on disk expected, got one in memory; "
+            f"{image_set.name}: expected a prepared set on disk, got one in memory; "
             "export and bench read it again: prepare it with 'edgecnn data prepare'"
         )
     shape = image_set.input.shape
     if shape != recipe.input_shape and not recipe.any_size:
         raise InputError(
-            f"{image_set.name}: images of the recipe's shape (height, width, channels) {recipe.input_shape} "
-            f"expected, got {shape}; prepare the set for {recipe.name}, or give another --data"
+            f"{image_set.name}: expected images of the recipe's shape (height, width, channels) {recipe.input_shape} "
+            f"got {shape}; prepare the set for {recipe.name}, or give another --data"
         )
     if recipe.base is not None and shape[-1] != recipe.input_shape[-1]:
-        raise InputError(f"{image_set.name}: RGB images, as {recipe.base} takes them, expected, got grey ones")
+        raise InputError(f"{image_set.name}: expected RGB images, as {recipe.base} takes them, got grey ones")
     if len(image_set.labels) < 2:
-        raise DataError(f"{image_set.name}: at least two classes expected, got {len(image_set.labels)}")
+        raise DataError(f"{image_set.name}: expected at least two classes, got {len(image_set.labels)}")
     for name in (TRAIN, TEST):
         if len(image_set.split(name)) == 0:
-            raise DataError(f"{image_set.name}: images in the {name} split expected, got none")
+            raise DataError(f"{image_set.name}: expected images in the {name} split, got none")
 
 
 def _check_extra() -> None:

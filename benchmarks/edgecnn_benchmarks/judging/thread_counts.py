@@ -41,7 +41,7 @@ def read_counts(option: str, text: str) -> tuple[int, ...]:
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 5 and int(part) > 0 for part in parts):
-        raise InputError(f"--{option}: a number, or several as in 1,2,4, each at least 1, expected, got {text!r}")
+        raise InputError(f"--{option}: expected a number, or several as in 1,2,4, each at least 1, got {text!r}")
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 

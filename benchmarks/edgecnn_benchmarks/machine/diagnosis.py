@@ -125,7 +125,7 @@ def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
     too_old = [
         Problem(
             Severity.BROKEN,
-            f"{requirement.package} {requirement.minimum} or later expected, got {requirement.installed}",
+            f"expected {requirement.package} {requirement.minimum} or later, got {requirement.installed}",
             f'pip install --upgrade "{requirement.package}>={requirement.minimum}"',
         )
         for requirement in sorted(needed, key=lambda requirement: requirement.package)

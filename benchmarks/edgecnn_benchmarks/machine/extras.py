@@ -91,7 +91,7 @@ def parse_requirement(line: str) -> tuple[str, str | None, str]:
     """
     match = _REQUIREMENT.match(line)
     if match is None:
-        raise ValueError(f"requirement: a package name first expected, got {line!r}")
+        raise ValueError(f"requirement: expected a package name first, got {line!r}")
     return match["package"], match["minimum"], match["extra"] or ""
 
 

@@ -92,14 +92,14 @@ def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool
     if len(folders) == len(targets) == 1:
         return _read_run(RunFolder(folders[0]), data, with_keras=with_keras)
     if with_keras:
-        raise InputError("with_keras: a run folder expected, which holds the Keras model, got model files")
+        raise InputError("with_keras: expected a run folder, which holds the Keras model, got model files")
     if folders or not targets:
         raise InputError(
-            f"one run folder or model files expected, got {', '.join(str(path) for path in targets) or 'nothing'}"
+            f"expected one run folder or model files, got {', '.join(str(path) for path in targets) or 'nothing'}"
         )
     for path in targets:
         if not path.is_file():
-            raise InputError(f"{path}: a run folder or a model file expected, no such file or folder")
+            raise InputError(f"{path}: expected a run folder or a model file, no such file or folder")
         _check_suffix(path)
     prepared, labelled_folder = _open_data(data)
     return Subject(
@@ -137,14 +137,14 @@ def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject
     paths = [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
     if not paths:
         raise InputError(
-            f"{run.export}: exported model files expected, got none; make them with 'edgecnn export {run.path}'"
+            f"{run.export}: expected exported model files, got none; make them with 'edgecnn export {run.path}'"
         )
     prepared, labelled_folder = (open_run_data(record), None) if data is None else _open_data(data)
     keras_probabilities = None
     if prepared is not None and prepared.fingerprint == record.data_fingerprint and run.test_probabilities.exists():
         keras_probabilities = _read_probabilities(run.test_probabilities, prepared)
     if with_keras and not run.model.is_file():
-        raise InputError(f"{run.model}: the Keras model of the run expected, no such file; leave out --with-keras")
+        raise InputError(f"{run.model}: expected the Keras model of the run, no such file; leave out --with-keras")
     keras = [Candidate(run.model, f"{run.model.name} {way}", f"keras {way}", way) for way in KERAS_WAYS]
     return Subject(
         name=run.name,
@@ -158,7 +158,7 @@ def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject
 
 def _check_suffix(path: Path) -> None:
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {path.suffix or 'no suffix'}")
+        raise InputError(f"{path}: expected a model file ({' or '.join(SUFFIXES)}), got {path.suffix or 'no suffix'}")
 
 
 def _open_data(folder: Path | None) -> tuple[ImageSet | None, Path | None]:
@@ -166,14 +166,14 @@ def _open_data(folder: Path | None) -> tuple[ImageSet | None, Path | None]:
         return None, None
     if not folder.is_dir():
         raise DataError(
-            f"{folder}: a prepared set or a folder with one sub-folder a class expected, no such folder; "
+            f"{folder}: expected a prepared set or a folder with one sub-folder a class, no such folder; "
             "name one with --data"
         )
     if not (folder / DATASET_FILE).exists():
         return None, folder
     prepared = open_prepared(folder)
     if not len(prepared.split(SPLIT)):
-        raise DataError(f"{folder}: labelled images in the split {SPLIT!r} expected, got none")
+        raise DataError(f"{folder}: expected labelled images in the split {SPLIT!r}, got none")
     return prepared, None
 
 
@@ -183,8 +183,8 @@ def _read_probabilities(path: Path, prepared: ImageSet) -> NDArray[np.float32]:
         probabilities: NDArray[np.float32] = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise InputError(
-            f"{path}: probabilities {expected} expected, got a damaged file ({error}); train again"
+            f"{path}: expected probabilities {expected}, got a damaged file ({error}); train again"
         ) from error
     if probabilities.shape != expected:
-        raise InputError(f"{path}: probabilities {expected} expected, got {probabilities.shape}; train again")
+        raise InputError(f"{path}: expected probabilities {expected}, got {probabilities.shape}; train again")
     return probabilities

@@ -52,7 +52,7 @@ class ImageShelf:
                 else ("input", prepared.input, facts.input),
             ):
                 if expected != got:
-                    raise DataError(f"{what}: as in the set {prepared.name} expected ({expected}), got {got}")
+                    raise DataError(f"{what}: expected {expected}, as in the set {prepared.name}, got {got}")
             assert prepared.folder is not None  # `open_prepared` sets it
             if self._prepared is None:
                 split = prepared.split(SPLIT)

@@ -171,8 +171,8 @@ def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True
     ]
     if not found and strict and wanted != Settings.reference:
         raise InputError(
-            f"reference: one of {', '.join(model.candidate.name for model in opened)} or a scheme among theirs "
-            f"expected, got {wanted!r}"
+            f"reference: expected one of {', '.join(model.candidate.name for model in opened)} or a scheme among "
+            f"theirs, got {wanted!r}"
         )
     order = (".tflite", ".onnx")
     return min(

@@ -24,11 +24,11 @@ def find_result(path: Path) -> Path:
     if not path.is_dir():
         if path.exists():
             return path
-        raise InputError(f"{path}: a {FILE}, or a run folder that was measured, expected, no such file or folder")
+        raise InputError(f"{path}: expected a {FILE}, or a run folder that was measured, no such file or folder")
     for place in (path / "bench" / FILE, path / FILE):
         if place.is_file():
             return place
-    raise InputError(f"{path}: a folder with bench/{FILE} expected, got none; measure it with 'edgecnn bench {path}'")
+    raise InputError(f"{path}: expected a folder with bench/{FILE}, got none; measure it with 'edgecnn bench {path}'")
 
 
 def read_result(path: Path) -> BenchResult:
@@ -41,20 +41,20 @@ def read_result(path: Path) -> BenchResult:
         document = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
-            f"{path}: a bench.json expected, got {error.strerror}; make one with 'edgecnn bench'"
+            f"{path}: expected a bench.json, got {error.strerror}; make one with 'edgecnn bench'"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: a bench.json expected, got no JSON ({error}); measure again") from error
+        raise InputError(f"{path}: expected a bench.json, got no JSON ({error}); measure again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
     if version != SCHEMA_VERSION:
         what = "none" if version is None else f"version {version}"
         mend = "update edgecnn" if isinstance(version, int) and version > SCHEMA_VERSION else "measure again with this"
-        raise InputError(f"{path}: a bench.json of version {SCHEMA_VERSION} expected, got {what}; {mend} edgecnn bench")
+        raise InputError(f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got {what}; {mend} edgecnn bench")
     try:
         result: BenchResult = decode(BenchResult, {**document, "folder": str(path.parent)})
         _check(result)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: a whole bench.json expected, got a damaged one ({error}); measure again") from error
+        raise InputError(f"{path}: expected a whole bench.json, got a damaged one ({error}); measure again") from error
     return result
 
 
@@ -62,12 +62,12 @@ def _check(result: BenchResult) -> None:
     """Refuse what has the right form and makes no sense; ValueError."""
     names = [row.name for row in result.rows]
     if len(set(names)) < len(names) or not {result.reference, result.recommended} <= set(names):
-        raise ValueError(f"rows of different names expected, the reference and the recommended among them, got {names}")
+        raise ValueError(f"expected rows of different names, the reference and the recommended among them, got {names}")
     for row in result.rows:
         if not row.rounds or row.batch < 1 or row.size_bytes < 1:
-            raise ValueError(f"{row.name}: rounds, a batch and a size of at least 1 expected")
+            raise ValueError(f"{row.name}: expected rounds, a batch and a size of at least 1")
         if not all(0 < measured.p50_us < math.inf for measured in row.rounds):
-            raise ValueError(f"{row.name}: latencies above 0 expected")
+            raise ValueError(f"{row.name}: expected latencies above 0")
 
 
 def decode(kind: Any, value: Any) -> Any:
@@ -84,7 +84,7 @@ def decode(kind: Any, value: Any) -> Any:
         return _decode_dataclass(kind, value)
     if origin is tuple:
         if not isinstance(value, list):
-            raise TypeError(f"a list expected, got {value!r}")
+            raise TypeError(f"expected a list, got {value!r}")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else arguments
         return tuple(decode(item_kind, item) for item_kind, item in zip(kinds, value, strict=True))
     if origin is dict:
@@ -94,13 +94,13 @@ def decode(kind: Any, value: Any) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind):
-        raise TypeError(f"{kind.__name__} expected, got {value!r}")
+        raise TypeError(f"expected {kind.__name__}, got {value!r}")
     return value
 
 
 def _decode_dataclass(kind: Any, value: Any) -> Any:
     if not isinstance(value, dict):
-        raise TypeError(f"an object for {kind.__name__} expected, got {value!r}")
+        raise TypeError(f"expected an object for {kind.__name__}, got {value!r}")
     hints = typing.get_type_hints(kind)
     given = {}
     for field in dataclasses.fields(kind):

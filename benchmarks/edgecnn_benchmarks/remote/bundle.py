@@ -82,7 +82,7 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: Settings, scra
         InputError: as for a benchmark here, before anything is sent.
     """
     if settings.with_keras:
-        raise InputError("--with-keras: a benchmark on this machine expected, where Keras is; leave it out or --host")
+        raise InputError("--with-keras: expected a benchmark on this machine, where Keras is; leave it out or --host")
     subject = read_subject(targets, data=data)
     files: dict[str, Path] = {}
     run = RunFolder(targets[0]) if targets[0].is_dir() else None
@@ -137,5 +137,5 @@ def _hashes(files: Mapping[str, Path]) -> dict[str, str]:
             with path.open("rb") as file:
                 hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
-            raise InputError(f"{path}: a file that can be read expected, got {error.strerror}") from error
+            raise InputError(f"{path}: expected a file that can be read, got {error.strerror}") from error
     return hashes

@@ -55,18 +55,18 @@ class Destination:
         """
         address, own_port = _read_address(text)
         if port is not None and not 0 < port < 65536:
-            raise InputError(f"host port: a number from 1 to 65535 expected, got {port}")
+            raise InputError(f"host port: expected a number from 1 to 65535, got {port}")
         for one in [] if jump is None else jump.split(","):
             _read_address(one if one.startswith("ssh://") else f"ssh://{one}", what="host jump")
         if config is not None and not config.is_file():
-            raise InputError(f"host config: a file such as ~/.ssh/config expected, got {config}, no such file")
+            raise InputError(f"host config: expected a file such as ~/.ssh/config, got {config}, no such file")
         return cls(address=address, port=own_port if port is None else port, jump=jump, config=config)
 
 
 def _read_address(text: str, what: str = "host") -> tuple[str, int | None]:
     """Split what a user typed into `user@host` and a port, each of harmless letters."""
     problem = InputError(
-        f"{what}: user@host, a host, one of ~/.ssh/config or ssh://user@host:port expected, "
+        f"{what}: expected user@host, a host, one of ~/.ssh/config or ssh://user@host:port, "
         f"got {text.removeprefix('ssh://') if what != 'host' else text!r}"
     )
     user, at, name = text.rpartition("@")

@@ -83,7 +83,7 @@ def receive() -> None:
     """Take the files of a list that are not here yet, each from where it was cut off."""
     wanted = {item["sha256"]: int(item["size"]) for item in json.loads(sys.stdin.buffer.readline())}
     if not all(_SHA256.fullmatch(name) for name in wanted):
-        raise Problem("file names of 64 hexadecimal digits expected")
+        raise Problem("expected file names of 64 hexadecimal digits")
     FILES.mkdir(mode=0o700, exist_ok=True)
     missing = []
     for name, size in wanted.items():
@@ -96,7 +96,7 @@ def receive() -> None:
     free = shutil.disk_usage(ROOT).free
     if needed > free:
         raise Problem(
-            f"{needed / 1e6:,.0f} MB of room expected in {ROOT}, got {free / 1e6:,.0f} MB; free some space there"
+            f"expected {needed / 1e6:,.0f} MB of room in {ROOT}, got {free / 1e6:,.0f} MB; free some space there"
         )
     say(missing=missing)
     for item in missing:
@@ -140,7 +140,7 @@ def start() -> None:
     for path, name in job["files"].items():
         target = folder / path
         if not _SHA256.fullmatch(name) or not target.resolve().is_relative_to(folder.resolve()):
-            raise Problem(f"a file within the job's folder expected, got {path!r}")
+            raise Problem(f"expected a file within the job's folder, got {path!r}")
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(FILES / name, target)
@@ -214,7 +214,7 @@ def forget(name: str) -> None:
     until = time.monotonic() + _GRACE_SECS
     while _runs(name):  # it has told its end, and clears up
         if time.monotonic() > until:
-            raise Problem("a benchmark that has ended expected")
+            raise Problem("expected a benchmark that has ended")
         time.sleep(0.05)
     used = set()
     with contextlib.suppress(FileNotFoundError, ValueError):
@@ -397,7 +397,7 @@ def _environment_python() -> Path:
 
 def _job_folder(name: str) -> Path:
     if not _JOB.fullmatch(name):
-        raise Problem("the name of a benchmark expected")
+        raise Problem("expected the name of a benchmark")
     return JOBS / name
 
 

@@ -56,7 +56,7 @@ _REMEDIES = {
     "offline": "no way from there to the package index ({text}); send the packages along: add --host-wheels download",
     "no wheel": "no ready-made package of {text} for this machine ({platform}); measure only the files that need "
     "another interpreter, or build one there and let it be seen with --host-packages",
-    "venv": "a Python that can make virtual environments expected; install it there, on Debian with "
+    "venv": "expected a Python that can make virtual environments; install it there, on Debian with "
     "'sudo apt install python3-venv'",
     "no space": "there is no room in its cache folder ({text}); free some space there",
     "limit": "{text}",
@@ -81,11 +81,11 @@ class HostOptions:
 
     def __post_init__(self) -> None:
         if not self.limit_secs > 0:
-            raise InputError(f"host limit: seconds above 0 expected, got {self.limit_secs:g}")
+            raise InputError(f"host limit: expected seconds above 0, got {self.limit_secs:g}")
         if self.wheels not in (None, "download") and not any(Path(self.wheels).glob("*.whl")):
-            raise InputError(f"host wheels: 'download' or a folder with .whl files expected, got {self.wheels}")
+            raise InputError(f"host wheels: expected 'download' or a folder with .whl files, got {self.wheels}")
         if self.python is not None and (not self.python or self.python.startswith("-")):
-            raise InputError(f"host python: the name or path of a Python there expected, got {self.python!r}")
+            raise InputError(f"host python: expected the name or path of a Python there, got {self.python!r}")
 
 
 def bench_on_host(
@@ -129,7 +129,7 @@ def bench_on_host(
     """
     if options.limit_secs <= settings.max_secs:
         raise InputError(
-            f"host limit: more than the {settings.max_secs:g} s of --max-secs expected, got {options.limit_secs:g}; "
+            f"host limit: expected more than the {settings.max_secs:g} s of --max-secs, got {options.limit_secs:g}; "
             "the limit holds for everything there"
         )
     with tempfile.TemporaryDirectory(prefix="edgecnn-bench-") as temporary, Ssh(destination) as ssh:
@@ -218,7 +218,7 @@ class _Errand:
 
         files = self._again(receive)
         if "bench.json" not in files:
-            raise GateError(f"{self._name}: a bench.json expected, got {', '.join(files) or 'nothing'}")
+            raise GateError(f"{self._name}: expected a bench.json, got {', '.join(files) or 'nothing'}")
         for name, content in files.items():
             atomic_files.write_bytes(folder / name, content)
         result = read_result(folder / "bench.json")

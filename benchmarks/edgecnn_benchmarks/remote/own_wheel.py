@@ -31,7 +31,7 @@ def write_wheel(folder: Path) -> Path:
         distribution = importlib.metadata.distribution("edgecnn")
     except importlib.metadata.PackageNotFoundError:
         raise InputError(
-            "an installed edgecnn expected, to send it along; run 'pip install edgecnn' or 'pip install -e .'"
+            "expected an installed edgecnn, to send it along; run 'pip install edgecnn' or 'pip install -e .'"
         ) from None
     stem = f"edgecnn-{distribution.version}"
     path = folder / f"{stem}-{_TAG}.whl"
@@ -50,7 +50,7 @@ def _package_files() -> Iterator[tuple[str, bytes]]:
     for package in _PACKAGES:
         spec = importlib.util.find_spec(package)
         if spec is None or not spec.submodule_search_locations:
-            raise InputError(f"the package {package} of edgecnn expected, not found; install edgecnn anew")
+            raise InputError(f"expected the package {package} of edgecnn, not found; install edgecnn anew")
         root = Path(next(iter(spec.submodule_search_locations)))
         for path in sorted(root.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:

@@ -40,7 +40,7 @@ _OPTIONS = (
 
 # What ssh says, and what there is to do.
 _REASONS = (
-    ("could not resolve hostname", "a host that is known expected; check its name, or add it to ~/.ssh/config"),
+    ("could not resolve hostname", "expected a host that is known; check its name, or add it to ~/.ssh/config"),
     ("connection refused", "nothing listens at that port: start the SSH server there, or name its port (--host-port)"),
     (
         "remote host identification has changed",
@@ -71,7 +71,7 @@ class Ssh:
         """
         program = shutil.which("ssh")
         if program is None:
-            raise InputError("the program ssh expected, not found; install OpenSSH's client (openssh-client)")
+            raise InputError("expected the program ssh, not found; install OpenSSH's client (openssh-client)")
         self.destination = destination
         self._program = program
         self._stood = False
@@ -180,12 +180,12 @@ class Ssh:
                     raise InputError(f"{name}: {last}; {remedy}")
             if self._stood:
                 raise ConnectionLostError(f"{name}: the connection broke ({last})")
-            raise InputError(f"{name}: a machine that ssh reaches expected, got: {last}")
+            raise InputError(f"{name}: expected a machine that ssh reaches, got: {last}")
         if "no space left" in told or "quota exceeded" in told:
             raise InputError(f"{name}: there is no room in its cache folder ({last}); free some space there")
         if code == NO_PYTHON:
             raise InputError(f"{name}: {last}")
-        raise InputError(f"{name}: a POSIX shell, Python 3.11 or later and a cache folder expected there, got: {last}")
+        raise InputError(f"{name}: expected a POSIX shell, Python 3.11 or later and a cache folder there, got: {last}")
 
 
 class Talk:

@@ -44,7 +44,7 @@ def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: 
     """
     if there["system"] != "Linux":
         raise InputError(
-            f"wheels to be downloaded for Linux expected, got {there['system']}; name a folder of wheels "
+            f"expected wheels to be downloaded for Linux, got {there['system']}; name a folder of wheels "
             "(--host-wheels FOLDER)"
         )
     machine = {"armv8l": "armv7l"}.get(there["machine"], there["machine"])
@@ -63,7 +63,7 @@ def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: 
         problems = [] if not all(each) else problems
     if problems:
         raise InputError(
-            f"wheels for {' '.join([machine, libc, version]).strip()} that can be downloaded here expected, got: "
+            f"expected wheels for {' '.join([machine, libc, version]).strip()} that can be downloaded here, got: "
             f"{problems[-1].removeprefix('ERROR: ')}; name a folder of wheels of your own (--host-wheels FOLDER)"
         )
     return sorted(path for path in folder.glob("*.whl") if not path.name.startswith("edgecnn-"))

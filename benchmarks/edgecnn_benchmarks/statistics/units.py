@@ -53,5 +53,5 @@ def _parse(text: str, units: Mapping[str, float], option: str, expected: str) ->
     match = _NUMBER.fullmatch(text)
     factor = units.get(match[2].lower()) if match else None
     if match is None or factor is None or float(match[1]) == 0:
-        raise InputError(f"{option}: a number above 0 with its unit expected ({expected}), got {text!r}")
+        raise InputError(f"{option}: expected a number above 0 with its unit ({expected}), got {text!r}")
     return float(match[1]) * factor

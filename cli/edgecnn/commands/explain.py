@@ -45,15 +45,15 @@ def explain(
     }
     given: dict[str, Any] = {name: value for name, value in window.items() if value is not None}
     if kernel is not None and layer is not None:
-        raise InputError("--layer or --kernel expected, got both")
+        raise InputError("expected --layer or --kernel, got both")
     if kernel is not None:
         run, picture = (None, target) if image is None else (target, image)
         _draw_kernel(console, run, picture, kernel, Window(**given), output)
         return
     if image is None:
-        raise InputError("an image expected behind the run or model file, got none; only with --kernel it is enough")
+        raise InputError("expected an image behind the run or model file, got none; only with --kernel it is enough")
     if given:
-        raise InputError(f"{', '.join(given)}: a --kernel expected beside it, got none; a layer has its own")
+        raise InputError(f"{', '.join(given)}: expected a --kernel beside it, got none; a layer has its own")
     _draw_prediction(console, target, image, layer, output)
 
 

@@ -215,15 +215,15 @@ def _run_folder(
     if adoption.application is not None or (target is not None and is_model(target)):
         if data is not None:
             raise InputError(
-                f"--data: a run folder expected beside it, got {target or adoption.application}, a model; it is "
+                f"--data: expected a run folder beside it, got {target or adoption.application}, a model; it is "
                 "compared with its files on half of the images of --calibration-data"
             )
         command = shlex.join(["edgecnn", *sys.argv[1:]])
         return adopt(console, target, adoption, calibrates=calibrates, seed=seed, command=command)
     if target is None:
-        raise InputError(f"a run folder, {CONTAINERS}, or --application expected, got none")
+        raise InputError(f"expected a run folder, {CONTAINERS}, or --application, got none")
     if target.is_file() and target.suffix != ".keras":
-        raise InputError(f"{target}: a run folder, {CONTAINERS}, expected, got another file")
+        raise InputError(f"{target}: expected a run folder, {CONTAINERS}, got another file")
     # The model within a run stands for the run.
     folder = RunFolder(target.parent if target.is_file() else target)
     folder.read_record()

@@ -83,11 +83,11 @@ def predict(
         from edgecnn.workflows.predict_ray import predict_on_ray
 
         if output is None:
-            raise InputError("--engine ray: an --output folder for the results expected, got none")
+            raise InputError("--engine ray: expected an --output folder for the results, got none")
         if json or resume:
             raise InputError("--engine ray: a folder is written, whole or not at all; leave --json and --resume out")
         if mode != "throughput" or threads is not None:
-            raise InputError("--engine ray: one thread an inference expected; leave --mode and --threads out")
+            raise InputError("--engine ray: expected one thread an inference; leave --mode and --threads out")
         return predict_on_ray(
             model,
             model_options,
@@ -101,12 +101,12 @@ def predict(
             quiet=quiet,
         )
     if address is not None or format is not None:
-        raise InputError("--address and --format: expected with --engine ray only")
+        raise InputError("--address and --format: expected with --engine ray only; leave them out, or add --engine ray")
     if remote := next(filter(is_address, sources), None):
-        raise InputError(f"{remote}: a file or folder of this machine expected; --engine ray reads addresses")
+        raise InputError(f"{remote}: expected a file or folder of this machine; --engine ray reads addresses")
     file = None if output is None else Path(output)
     if resume and file is None:
-        raise InputError("--resume: an --output to go on with expected, got none")
+        raise InputError("--resume: expected an --output to go on with, got none")
     if file is not None and json:
         raise InputError("--json: prints to the screen; with --output name a file ending in .jsonl instead")
     if file is not None:

@@ -74,10 +74,10 @@ def serve(
     # The client is told of it, with 422.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     if token is not None and no_auth:
-        raise InputError("--token or --no-auth expected, got both")
+        raise InputError("expected --token or --no-auth, got both")
     if token is None and not no_auth and not is_loopback(host):
         raise InputError(
-            f"--host {host}: a token expected, since others can reach this address; set EDGECNN_TOKEN, or give "
+            f"--host {host}: expected a token, since others can reach this address; set EDGECNN_TOKEN, or give "
             "--token, or let everybody in with --no-auth"
         )
     access = Access.of(token=token, hosts=allow_host or ())

@@ -148,7 +148,7 @@ def train(
     _check_device(settings.device)
     source = data or described.data or (earlier.data_folder if earlier else chosen.data)
     if source is None:
-        raise InputError(f"data: a folder with one sub-folder a class expected for {chosen.name}; give it with --data")
+        raise InputError(f"data: expected a folder with one sub-folder a class for {chosen.name}; give it with --data")
     spec = _image_spec(chosen, source, imgsz or described.imgsz)
     with watch.timing("data"), shown_preparing(console, source) as preparing:
         image_set = open_or_prepare(source, say=console.say, spec=spec, report=preparing)
@@ -207,11 +207,11 @@ def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":
     from edgecnn_training.recipes import get_recipe
 
     if name is None:
-        raise InputError("recipe: a name or --config expected, got neither; 'edgecnn recipes' shows the choice")
+        raise InputError("recipe: expected a name or --config, got neither; 'edgecnn recipes' shows the choice")
     if backbone is None:
         return get_recipe(name)
     if name.partition(":")[0] != "transfer":
-        raise InputError(f"backbone: the recipe transfer expected, got {name}; leave --backbone out")
+        raise InputError(f"backbone: expected the recipe transfer, got {name}; leave --backbone out")
     return get_recipe(f"transfer:{backbone}")
 
 
@@ -226,7 +226,7 @@ def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | 
         if not recipe.any_size and (imgsz, imgsz) != (height, width):
             raise InputError(f"imgsz: {recipe.name} takes images of {height}x{width} only, got {imgsz}; leave it out")
         if imgsz < 1:
-            raise InputError(f"imgsz: at least 1 expected, got {imgsz}")
+            raise InputError(f"imgsz: expected at least 1, got {imgsz}")
         height = width = imgsz
     elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).exists()):
         return None

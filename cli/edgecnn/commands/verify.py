@@ -42,6 +42,6 @@ def verify(
     failed = [str(path) for path, result in results.items() if not result.passed]
     if failed:
         raise GateError(
-            f"{', '.join(failed)}: the probabilities of the workstation expected, this machine gives others; "
+            f"{', '.join(failed)}: expected the probabilities of the workstation, this machine gives others; "
             "compare the interpreter's version with the file's ('edgecnn doctor') or export again"
         )

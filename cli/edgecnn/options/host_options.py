@@ -54,7 +54,7 @@ class HostChoice:
 
         if self.host is None:
             if self != HostChoice():
-                raise InputError("--host: the machine expected beside the other --host-… options, got none")
+                raise InputError("--host: expected the machine beside the other --host-… options, got none")
             return None
         destination = Destination.read(self.host, port=self.host_port, jump=self.host_jump, config=self.host_config)
         options = HostOptions(

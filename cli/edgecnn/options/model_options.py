@@ -76,7 +76,7 @@ class ModelOptions:
         from edgecnn_runtime.third_party.opening import Opening
 
         if self.provider not in list(Provider):
-            raise InputError(f"--provider: {', '.join(Provider)} expected, got {self.provider!r}")
+            raise InputError(f"--provider: expected {', '.join(Provider)}, got {self.provider!r}")
         return Opening(
             given=Given.of(
                 labels=self.labels,
@@ -135,5 +135,5 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
         return None
     sizes = text.lower().split("x")
     if len(sizes) not in (1, 2) or not all(size.isascii() and size.isdigit() and len(size) < 7 for size in sizes):
-        raise InputError(f"--imgsz: N or HEIGHTxWIDTH expected, got {text!r}")
+        raise InputError(f"--imgsz: expected N or HEIGHTxWIDTH, got {text!r}")
     return int(sizes[0]) if len(sizes) == 1 else (int(sizes[0]), int(sizes[1]))

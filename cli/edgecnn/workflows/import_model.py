@@ -89,7 +89,7 @@ class Adoption:
         given = [f"--{field.name.replace('_', '-')}" for field in fields(self) if getattr(self, field.name)]
         if given:
             raise InputError(
-                f"{', '.join(given)}: a model file (.keras, .h5, .hdf5), a SavedModel folder or --application expected "
+                f"{', '.join(given)}: expected a model file (.keras, .h5, .hdf5), a SavedModel folder or --application "
                 f"beside it, got {run}, a run folder"
             )
 
@@ -118,12 +118,12 @@ def adopt(
 
     if options.calibration_data is None and calibrates:
         raise InputError(
-            "--calibration-data: a folder of images to measure int8 ranges on expected, got none; some hundred, as the "
+            "--calibration-data: expected a folder of images to measure int8 ranges on, got none; some hundred, as the "
             "device will see them"
         )
     if options.labels is None and options.application is None:
         raise InputError(
-            f"{target}: --labels expected, a file with one label a line or a,b,c, in the order of the outputs"
+            f"{target}: expected --labels, a file with one label a line or a,b,c, in the order of the outputs"
         )
     # First of all, where the start-up messages of TensorFlow are caught.
     import_keras()
@@ -170,7 +170,7 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
     assert target is not None  # both checked by now
     assert labels is not None
     if options.weights is not None:
-        raise InputError(f"--weights: --application expected beside it, got {target}")
+        raise InputError(f"--weights: expected --application beside it, got {target}")
     scaling = scaling_of_options(scale=options.scale, mean=options.mean, std=options.std, preprocess=options.preprocess)
     network = open_model(target, imgsz=options.imgsz)
     return foreign_model(
@@ -185,10 +185,10 @@ def _application(target: Path | None, options: Adoption, labels: tuple[str, ...]
 
     name = str(options.application)
     if target is not None:
-        raise InputError(f"a model or --application expected, got {target} and {name}")
+        raise InputError(f"expected a model or --application, got {target} and {name}")
     for option in ("scale", "mean", "std", "preprocess", "output_is"):
         if getattr(options, option) is not None:
-            raise InputError(f"--{option.replace('_', '-')}: none expected beside --application, which has its own")
+            raise InputError(f"--{option.replace('_', '-')}: expected none beside --application, which has its own")
     network = build_application(name, labels=labels, imgsz=options.imgsz)
     whence = load_application_weights(network, name, options.weights or IMAGENET, include_top=True)
     return foreign_application(network, name, labels=labels, weights=whence, resize=options.resize)

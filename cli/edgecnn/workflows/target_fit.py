@@ -49,7 +49,7 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
         path = folder.export / name
         if not path.is_file():
             raise InputError(
-                f"--target: a run folder with its model files expected, got {folder.path}, which has no export/{name}; "
+                f"--target: expected a run folder with its model files, got {folder.path}, which has no export/{name}; "
                 "'edgecnn bench RUN' without --output leaves its result in the run"
             )
         with native_output_kept():

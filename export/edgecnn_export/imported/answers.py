@@ -47,7 +47,7 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[An
         if units == 1:
             return Answers.PROBABILITIES, f"the last layer, {layer}, is a sigmoid"
         raise InputError(
-            f"output: classes that exclude one another expected, got {units} sigmoid units ({layer}), as for several "
+            f"output: expected classes that exclude one another, got {units} sigmoid units ({layer}), as for several "
             "labels an image; --output-is probabilities takes the largest as the class all the same"
         )
     if activation == "linear":
@@ -58,7 +58,7 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[An
     if units > 1 and np.abs(outcome.sum(axis=1) - 1).max() <= _TOLERANCE:
         return Answers.PROBABILITIES, "on real images its outputs are in 0…1 and sum up to 1"
     raise InputError(
-        f"output: a softmax, a sigmoid or no activation at the end expected, got {layer} with values from "
+        f"output: expected a softmax, a sigmoid or no activation at the end, got {layer} with values from "
         f"{outcome.min():.3g} to {outcome.max():.3g}, which may be either; say --output-is logits or "
         "--output-is probabilities"
     )

@@ -54,7 +54,7 @@ def build_application(name: str, *, labels: tuple[str, ...] | None, imgsz: int |
     keras = import_keras()
     names = application_names()
     if name not in names:
-        raise InputError(f"--application: one of {', '.join(names)} expected, got {name!r}")
+        raise InputError(f"--application: expected one of {', '.join(names)}, got {name!r}")
     shape = None if imgsz is None else (imgsz, imgsz, 3)
     try:
         network = getattr(keras.applications, name)(
@@ -66,7 +66,7 @@ def build_application(name: str, *, labels: tuple[str, ...] | None, imgsz: int |
         )
     except ValueError as error:
         raise InputError(
-            f"{name}: --imgsz that it can be built with expected, got {imgsz}; Keras says: {error}"
+            f"{name}: expected --imgsz that it can be built with, got {imgsz}; Keras says: {error}"
         ) from error
     if None in network.input_shape[1:]:
         # It takes any size; Keras trained it at the one its documentation gives.

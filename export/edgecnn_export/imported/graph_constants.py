@@ -38,7 +38,7 @@ def _strided_slice(node: Node, x: Any, begin: Any, end: Any, strides: Any) -> An
     """Slice along each axis as numpy does, with the bit masks of the operator."""
     masks = {name: int(node.attributes[f"{name}_mask"]) for name in ("begin", "end", "shrink_axis")}
     if node.attributes["ellipsis_mask"] or node.attributes["new_axis_mask"]:
-        raise UnfitError("a slice without ellipsis expected")
+        raise UnfitError("expected a slice without ellipsis")
     index: list[Any] = []
     for axis in range(len(begin)):
         if masks["shrink_axis"] >> axis & 1:

@@ -71,11 +71,11 @@ class _Rebuilding:
         shape = self._graph.input_shape
         if len(shape) != 4 or shape[3] not in (1, 3):
             raise ModelError(
-                f"{self._path}: an input of images (N, height, width, channels), grey or RGB, expected, got {shape}"
+                f"{self._path}: expected an input of images (N, height, width, channels), grey or RGB, got {shape}"
             )
         if imgsz is None and None in shape[1:3]:
             raise InputError(
-                f"{self._path}: the size of its images expected, as it takes any; add --imgsz with the one it was "
+                f"{self._path}: expected the size of its images, as it takes any; add --imgsz with the one it was "
                 "trained on"
             )
         pixels = keras.Input((*(size or imgsz for size in shape[1:3]), shape[3]), name="image")
@@ -114,13 +114,13 @@ class _Rebuilding:
             return _LAYERS[node.operator](self, node, inputs)
         except UnfitError as reason:
             raise ModelError(
-                f"{self._path}: operators of a convolutional classifier expected, got {node.operator} in "
+                f"{self._path}: expected operators of a convolutional classifier, got {node.operator} in "
                 f"{node.name!r}: {reason}; save the model without it, or as a .keras file"
             ) from None
         # What Keras says of shapes that do not fit together, and what a node without its inputs or attributes leads to.
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ModelError(
-                f"{self._path}: operators that fit together expected, got {node.operator} in {node.name!r}: {error}"
+                f"{self._path}: expected operators that fit together, got {node.operator} in {node.name!r}: {error}"
             ) from error
 
     def _built(self, number: int) -> Any:
@@ -215,7 +215,7 @@ class _Rebuilding:
         """Dense: kernels (values, units)."""
         x, kernel = _with_kernel(inputs)
         if node.attributes["transpose_a"] or len(x.shape) != 2 or kernel.ndim != 2:
-            raise UnfitError("a product of a (N, values) and a (values, units) matrix expected")
+            raise UnfitError("expected a product of a (N, values) and a (values, units) matrix")
         weights = kernel.T if node.attributes["transpose_b"] else kernel
 
         def build(scale: _Floats, offset: _Floats) -> Any:
@@ -235,7 +235,7 @@ class _Rebuilding:
         """FusedBatchNorm in inference."""
         x, *weights = inputs
         if node.attributes["is_training"] or not all(isinstance(array, np.ndarray) for array in weights):
-            raise UnfitError("a batch norm in inference expected")
+            raise UnfitError("expected a batch norm in inference")
         layer = self.layer(keras.layers.BatchNormalization, node, epsilon=float(node.attributes["epsilon"]))
         outcome = layer(x)
         layer.set_weights(weights)
@@ -253,7 +253,7 @@ class _Rebuilding:
         """Mean or Max over the whole feature map."""
         x, axes = inputs
         if len(x.shape) != 4 or sorted(int(axis) % 4 for axis in np.ravel(axes)) != [1, 2]:
-            raise UnfitError("one over rows and columns expected")
+            raise UnfitError("expected one over rows and columns")
         mean = node.operator == "Mean"
         kind = keras.layers.GlobalAveragePooling2D if mean else keras.layers.GlobalMaxPooling2D
         return self.layer(kind, node, keepdims=node.attributes["keep_dims"])(x)
@@ -263,7 +263,7 @@ class _Rebuilding:
         x, paddings, *value = inputs
         amounts = np.reshape(paddings, (-1, 2)).tolist()
         if len(amounts) != 4 or amounts[0] != [0, 0] or amounts[3] != [0, 0] or (value and value[0] != 0):
-            raise UnfitError("zeros above, below, left and right expected")
+            raise UnfitError("expected zeros above, below, left and right")
         return self.layer(keras.layers.ZeroPadding2D, node, padding=(tuple(amounts[1]), tuple(amounts[2])))(x)
 
     def crop(self, node: Node, inputs: Sequence[Any]) -> Any:
@@ -271,7 +271,7 @@ class _Rebuilding:
         x, *bounds = inputs
         masks = [node.attributes[f"{name}_mask"] for name in ("shrink_axis", "ellipsis", "new_axis")]
         if any(masks) or len(x.shape) != 4 or set(np.ravel(bounds[2]).tolist()) != {1}:
-            raise UnfitError("a cut along rows and columns expected")
+            raise UnfitError("expected a cut along rows and columns")
         cuts = [(0, 0)] * 4
         for axis, (begin, end) in enumerate(zip(*(bound.tolist() for bound in bounds[:2]), strict=True)):
             size = x.shape[axis]
@@ -283,7 +283,7 @@ class _Rebuilding:
             last = size if node.attributes["end_mask"] >> axis & 1 else end
             cuts[axis] = (first % size, size - (last if last > 0 else size + last))
         if cuts[0] != (0, 0) or cuts[3] != (0, 0) or min(min(cut) for cut in cuts) < 0:
-            raise UnfitError("a cut along rows and columns expected")
+            raise UnfitError("expected a cut along rows and columns")
         return self.layer(keras.layers.Cropping2D, node, cropping=(cuts[1], cuts[2]))(x)
 
     def reshape(self, node: Node, inputs: Sequence[Any]) -> Any:
@@ -305,7 +305,7 @@ class _Rebuilding:
                 known = -math.prod(target)
                 target[target.index(-1)] = math.prod(sizes) // max(1, known)
         if math.prod(target) != math.prod(sizes) or not target:
-            raise UnfitError("a new form of each image, not of the batch, expected")
+            raise UnfitError("expected a new form of each image, not of the batch")
         if len(target) == 1:
             return x if target == sizes else self.layer(keras.layers.Flatten, node)(x)
         return self.layer(keras.layers.Reshape, node, target_shape=tuple(target))(x)
@@ -314,14 +314,14 @@ class _Rebuilding:
         """Exchange axes, not the batch's."""
         x, order = inputs
         if int(order[0]) != 0:
-            raise UnfitError("the batch in front expected")
+            raise UnfitError("expected the batch in front")
         return self.layer(keras.layers.Permute, node, dims=tuple(int(axis) for axis in order[1:]))(x)
 
     def concatenate(self, node: Node, inputs: Sequence[Any]) -> Any:
         """ConcatV2 of feature maps."""
         *parts, axis = inputs
         if any(isinstance(part, np.ndarray) for part in parts):
-            raise UnfitError("feature maps alone expected, no constants")
+            raise UnfitError("expected feature maps alone, no constants")
         return self.layer(keras.layers.Concatenate, node, axis=int(axis))(parts)
 
     def merge(self, node: Node, inputs: Sequence[Any]) -> Any:
@@ -329,7 +329,7 @@ class _Rebuilding:
         if node.operator in _BOUNDS and isinstance(inputs[1], np.ndarray) and inputs[1].size == 1:
             return _BOUNDS[node.operator](inputs[0], float(inputs[1].item()))
         if any(isinstance(value, np.ndarray) for value in inputs):
-            raise UnfitError("two feature maps expected")
+            raise UnfitError("expected two feature maps")
         return self.layer(_MERGES[node.operator], node)(list(inputs))
 
     def activation(self, node: Node, inputs: Sequence[Any]) -> Any:
@@ -350,7 +350,7 @@ class _Rebuilding:
 def _with_kernel(inputs: Sequence[Any]) -> tuple[Any, _Floats]:
     x, kernel = inputs
     if not isinstance(kernel, np.ndarray):
-        raise UnfitError("constant weights expected")
+        raise UnfitError("expected constant weights")
     return x, kernel.astype(np.float32)
 
 
@@ -365,7 +365,7 @@ def _weighted(layer: Any, x: Any, kernel: _Floats, offset: _Floats, *, channels:
 def _window_settings(node: Node) -> dict[str, Any]:
     """Return stride, dilation and padding of a sliding window, in Keras's words."""
     if node.attributes["data_format"] != "NHWC":
-        raise UnfitError("channels last expected")
+        raise UnfitError("expected channels last")
     strides = node.attributes["strides"][1:3]
     dilations = node.attributes.get("dilations", [1, 1, 1, 1])[1:3]
     padding = "same" if node.attributes["padding"] == "SAME" else "valid"
@@ -378,7 +378,7 @@ def _per_channel(constant: NDArray[Any], channels: int) -> _Floats:
     if floats.size == 1:
         return floats.reshape(())
     if floats.size != channels or floats.shape[-1] != channels:
-        raise UnfitError(f"one constant, or one for each of {channels} channels, expected, got {floats.shape}")
+        raise UnfitError(f"expected one constant, or one for each of {channels} channels, got {floats.shape}")
     return floats.reshape(channels)
 
 
@@ -390,7 +390,7 @@ def _scale_and_offset(operator: str, constant: _Floats, *, first: bool) -> tuple
         return (-_ONE, constant) if first else (_ONE, -constant)
     if operator in ("RealDiv", "Div"):
         if first:
-            raise UnfitError("a division by a constant expected")
+            raise UnfitError("expected a division by a constant")
         return _ONE / constant, _ZERO
     return _ONE, constant
 

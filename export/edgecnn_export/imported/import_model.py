@@ -55,7 +55,7 @@ def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is
     import keras
 
     if output_is is not None and output_is not in list(Answers):
-        raise InputError(f"--output-is: {' or '.join(Answers)} expected, got {output_is!r}")
+        raise InputError(f"--output-is: expected {' or '.join(Answers)}, got {output_is!r}")
     # A name of its own, since that of a stranger may be one of those used here.
     network = keras.Model(foreign.network.inputs[0], foreign.network.outputs[0], name="network")
     network = _on_float32(network)
@@ -67,7 +67,7 @@ def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is
     outcome = network(x)
     seen = np.asarray(keras.Model(pixels, outcome)(images.astype(np.float32), training=False))
     if not np.isfinite(seen).all():
-        raise InputError(f"{foreign.origin}: numbers expected from real images, got NaN or infinity; check its scaling")
+        raise InputError(f"{foreign.origin}: expected numbers from real images, got NaN or infinity; check its scaling")
     assumed = list(foreign.assumed)
     if output_is is None:
         answers, reason = answers_of(network, seen)
@@ -89,7 +89,7 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
     if not folder.path.exists():
         return
     if not folder.path.is_dir():
-        raise InputError(f"{folder.path}: a new folder expected, got a file; give another --output")
+        raise InputError(f"{folder.path}: expected a new folder, got a file; give another --output")
     if overwrite or (folder.record.exists() and folder.read_record().recipe.get("name") == RECIPE):
         return
     left = {path for path in folder.path.iterdir() if not path.name.startswith(".")}
@@ -97,7 +97,7 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
     adopted = {folder.model, folder.images, folder.test_probabilities}
     if left - adopted - {folder.export, folder.bench, folder.evaluation, folder.explain}:
         raise InputError(
-            f"{folder.path}: a new folder, or one of an adopted model, expected, got another run or other files; "
+            f"{folder.path}: expected a new folder, or one of an adopted model, got another run or other files; "
             "give another --output, or --overwrite to delete it"
         )
 

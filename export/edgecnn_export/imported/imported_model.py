@@ -59,7 +59,7 @@ def foreign_model(
     if scaling is None:
         if not scales_itself(network):
             raise InputError(
-                f"{path}: how its pixels are scaled expected, got nothing; give what it was trained with: --scale "
+                f"{path}: expected how its pixels are scaled, got nothing; give what it was trained with: --scale "
                 "1/255, --mean 127.5 --std 127.5, --preprocess caffe, tf or torch, or none where it takes 0…255"
             )
         scaling, assumed = PixelScaling(), ("it takes pixels 0…255, since it begins with its own scaling",)
@@ -83,26 +83,26 @@ def image_input(network: "keras.Model", *, whence: str, imgsz: int | None, resiz
         InputError: its size is not known, or is not `imgsz`; no such resize policy.
     """
     if resize is not None and resize not in list(Resize):
-        raise InputError(f"--resize: one of {', '.join(Resize)} expected, got {resize!r}")
+        raise InputError(f"--resize: expected one of {', '.join(Resize)}, got {resize!r}")
     shapes = [tuple(tensor.shape) for tensor in network.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ModelError(
-            f"{whence}: one input of images (N, height, width, channels) expected, got {', '.join(map(str, shapes))}"
+            f"{whence}: expected one input of images (N, height, width, channels), got {', '.join(map(str, shapes))}"
         )
     _, height, width, channels = shapes[0]
     if channels not in (1, 3):
         first = " (channels first: convert the model to channels last)" if height in (1, 3) else ""
         raise ModelError(
-            f"{whence}: an input of 1 channel (grey) or 3 (RGB), the last axis, expected, got {shapes[0]}{first}"
+            f"{whence}: expected an input of 1 channel (grey) or 3 (RGB), the last axis, got {shapes[0]}{first}"
         )
     if imgsz is not None and imgsz < 1:
-        raise InputError(f"--imgsz: at least 1 expected, got {imgsz}")
+        raise InputError(f"--imgsz: expected at least 1, got {imgsz}")
     if (height is None or width is None) and imgsz is None:
         raise InputError(
-            f"{whence}: the size of its images expected, as it takes any; add --imgsz with the one it was trained on"
+            f"{whence}: expected the size of its images, as it takes any; add --imgsz with the one it was trained on"
         )
     if imgsz is not None and {size or imgsz for size in (height, width)} != {imgsz}:
-        raise InputError(f"--imgsz: {height}x{width} expected, the input of {whence}, got {imgsz}; leave it out")
+        raise InputError(f"--imgsz: expected {height}x{width}, the input of {whence}, got {imgsz}; leave it out")
     return InputSpec(
         int(height or imgsz or 0),
         int(width or imgsz or 0),
@@ -120,12 +120,12 @@ def count_classes(network: "keras.Model", *, whence: str) -> int:
     shapes = [tuple(tensor.shape) for tensor in network.outputs]
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise ModelError(
-            f"{whence}: one output (N, classes), that of a classification, expected, got {', '.join(map(str, shapes))}"
+            f"{whence}: expected one output (N, classes), that of a classification, got {', '.join(map(str, shapes))}"
             + ("; add GlobalAveragePooling2D and Dense layers" if len(shapes[0]) == 4 else "")
         )
     units = shapes[0][1]
     if units is None:
-        raise ModelError(f"{whence}: an output of a known number of classes expected, got {shapes[0]}")
+        raise ModelError(f"{whence}: expected an output of a known number of classes, got {shapes[0]}")
     return max(2, int(units))
 
 

@@ -13,6 +13,6 @@ def check_count(labels: Sequence[str], classes: int, *, whence: str) -> None:
     """
     if len(labels) != classes:
         raise InputError(
-            f"labels: {classes} expected, as many as the model tells classes apart, got {len(labels)} in {whence}; "
+            f"labels: expected {classes}, as many as the model tells classes apart, got {len(labels)} in {whence}; "
             "give them in the order in which the model was trained (Keras sorts class folders by name)"
         )

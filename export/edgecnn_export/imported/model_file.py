@@ -45,13 +45,13 @@ def open_model(path: Path, *, imgsz: int | None = None) -> "keras.Model":
         MissingExtraError: TensorFlow is not installed.
     """
     if not path.exists():
-        raise InputError(f"{path}: {CONTAINERS} expected, no such file or folder")
+        raise InputError(f"{path}: expected {CONTAINERS}, no such file or folder")
     keras = import_keras()
     if path.is_dir():
         return _from_saved_model(path, imgsz)
     # As it is spelt here, because Keras too goes by it: another reader must not see another file than is checked.
     if path.suffix not in SUFFIXES:
-        raise InputError(f"{path}: {CONTAINERS} expected, got {path.suffix or 'a file without suffix'}; rename it")
+        raise InputError(f"{path}: expected {CONTAINERS}, got {path.suffix or 'a file without suffix'}; rename it")
     config = _read_config(path)
     check_config(config, path)
     try:
@@ -65,14 +65,14 @@ def open_model(path: Path, *, imgsz: int | None = None) -> "keras.Model":
             raise
         except Exception as second:
             raise ModelError(
-                f"{path}: a whole Keras model expected, got one that cannot be read; Keras 3 says: "
+                f"{path}: expected a whole Keras model, got one that cannot be read; Keras 3 says: "
                 f"{_first_line(error)}; Keras 2 says: {_first_line(second)}"
             ) from error
 
 
 def _from_saved_model(folder: Path, imgsz: int | None) -> "keras.Model":
     if not (folder / SAVED_MODEL_FILE).exists():
-        raise InputError(f"{folder}: a SavedModel folder with {SAVED_MODEL_FILE}, or a run folder, expected")
+        raise InputError(f"{folder}: expected a SavedModel folder with {SAVED_MODEL_FILE}, or a run folder")
     from edgecnn_export.imported.graph_layers import keras_model_of
     from edgecnn_export.imported.saved_model import read_saved_model
 
@@ -107,7 +107,7 @@ def _read_config(path: Path) -> Any:
     except ModelError:
         raise
     except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile) as error:
-        raise ModelError(f"{path}: a whole Keras model expected, got a damaged file ({_first_line(error)})") from error
+        raise ModelError(f"{path}: expected a whole Keras model, got a damaged file ({_first_line(error)})") from error
 
 
 @contextlib.contextmanager
@@ -116,7 +116,7 @@ def _config_text(path: Path) -> Iterator[str | bytes]:
         with zipfile.ZipFile(path) as archive, archive.open("config.json") as member:
             content = member.read(_MAX_CONFIG + 1)
             if len(content) > _MAX_CONFIG:
-                raise ModelError(f"{path}: a configuration of at most {_MAX_CONFIG:,} bytes expected, got more")
+                raise ModelError(f"{path}: expected a configuration of at most {_MAX_CONFIG:,} bytes, got more")
             yield content
         return
     import h5py
@@ -125,7 +125,7 @@ def _config_text(path: Path) -> Iterator[str | bytes]:
         config = file.attrs.get("model_config")
         if config is None:
             raise ModelError(
-                f"{path}: a network with its weights expected, got weights alone; build the network, load them with "
+                f"{path}: expected a network with its weights, got weights alone; build the network, load them with "
                 "model.load_weights() and save it with model.save('model.keras')"
             )
         yield config

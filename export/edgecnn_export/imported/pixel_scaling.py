@@ -33,7 +33,7 @@ def scaling_of_function(function: Callable[[Any], Any]) -> PixelScaling:
     expected = np.concatenate([[offset], offset + 255 * slopes, offset + 127.5 * slopes])
     found = outcome[:, ::-1] if bgr else outcome
     if np.abs(slopes - np.diag(np.diag(slopes))).max() > 1e-9 or not np.allclose(expected, found):
-        raise ValueError(f"{function}: a scaling of each channel expected, got something else")
+        raise ValueError(f"{function}: expected a scaling of each channel, got something else")
     return PixelScaling(scale=_compact(np.diag(slopes)), offset=_compact(offset), bgr=bgr)
 
 
@@ -48,7 +48,7 @@ def scaled(pixels: Any, scaling: PixelScaling, *, channels: int) -> Any:
     for values in (scaling.scale, scaling.offset):
         if len(values) not in (1, channels):
             raise InputError(
-                f"scaling: one number, or one for each of the {channels} channels, expected, got {len(values)}; "
+                f"scaling: expected one number, or one for each of the {channels} channels, got {len(values)}; "
                 "give --scale for a grey network"
             )
     scale, offset = (values[0] if len(values) == 1 else list(values) for values in (scaling.scale, scaling.offset))

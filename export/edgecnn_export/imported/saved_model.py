@@ -56,7 +56,7 @@ def read_saved_model(folder: Path) -> TensorFlowGraph:
     # Whatever the parsers, the checkpoint reader and a graph that does not hold together raise.
     except (DecodeError, tf.errors.OpError, OSError, KeyError, IndexError, TypeError, ValueError, MemoryError) as error:
         raise ModelError(
-            f"{folder}: a whole SavedModel expected, got one that cannot be read ({type(error).__name__}: {error})"
+            f"{folder}: expected a whole SavedModel, got one that cannot be read ({type(error).__name__}: {error})"
         ) from error
 
 
@@ -69,12 +69,12 @@ class _Reader:
         document.ParseFromString((folder / MODEL_FILE).read_bytes())
         graphs = [graph for graph in document.meta_graphs if "serve" in graph.meta_info_def.tags]
         if not graphs:
-            raise ModelError(f"{folder}: a SavedModel with the tag 'serve' expected, got none")
+            raise ModelError(f"{folder}: expected a SavedModel with the tag 'serve', got none")
         self._graph = graphs[0]
         self._objects = self._graph.object_graph_def
         if not self._objects.nodes:
             raise ModelError(
-                f"{folder}: a SavedModel of TensorFlow 2 expected, got one of TensorFlow 1; "
+                f"{folder}: expected a SavedModel of TensorFlow 2, got one of TensorFlow 1; "
                 "load it there and save it again with tf.saved_model.save"
             )
         self._functions = {function.signature.name: function for function in self._graph.graph_def.library.function}
@@ -86,7 +86,7 @@ class _Reader:
         inputs, outputs = list(signature.inputs.values()), list(signature.outputs)
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
-                f"{self._folder}: one input (images) and one output (classes) expected, "
+                f"{self._folder}: expected one input (images) and one output (classes), "
                 f"got {len(inputs)} inputs and {len(outputs)} outputs"
             )
         shape = inputs[0].tensor_shape
@@ -98,7 +98,7 @@ class _Reader:
         arguments: dict[str, list[Value]] = {name: [value] for name, value in zip(names, values, strict=True)}
         outcome = self._walk(function, arguments, depth=0)[0]
         if not isinstance(outcome, Output):
-            raise ModelError(f"{self._folder}: an output that depends on the image expected, got a constant")
+            raise ModelError(f"{self._folder}: expected an output that depends on the image, got a constant")
         return TensorFlowGraph(tuple(self._nodes), outcome, input_shape)
 
     def _signature_name(self) -> str:
@@ -108,7 +108,7 @@ class _Reader:
             return "serving_default"
         if len(names) != 1:
             raise ModelError(
-                f"{self._folder}: a signature 'serving_default' expected, got {', '.join(sorted(names)) or 'none'}"
+                f"{self._folder}: expected a signature 'serving_default', got {', '.join(sorted(names)) or 'none'}"
             )
         return str(names[0])
 
@@ -117,7 +117,7 @@ class _Reader:
         root = self._objects.nodes[0]
         signatures = next((child.node_id for child in root.children if child.local_name == "signatures"), None)
         if signatures is None:
-            raise ModelError(f"{self._folder}: a SavedModel with signatures expected, got none")
+            raise ModelError(f"{self._folder}: expected a SavedModel with signatures, got none")
         name = self._signature_name()
         node = next(child.node_id for child in self._objects.nodes[signatures].children if child.local_name == name)
         return str(self._objects.nodes[node].bare_concrete_function.concrete_function_name)
@@ -135,14 +135,14 @@ class _Reader:
                 yield tf.make_ndarray(constants[name].attr["value"].tensor)
             else:
                 raise ModelError(
-                    f"{self._folder}: a network that reads nothing but its variables expected, got a {kind} beside "
+                    f"{self._folder}: expected a network that reads nothing but its variables, got a {kind} beside "
                     "them (a table or a file, say)"
                 )
 
     def _walk(self, function: Any, arguments: Mapping[str, list[Value]], *, depth: int) -> list[Value]:
         """Put the nodes of a function behind those that are there; return what it returns."""
         if depth > _MAX_DEPTH:
-            raise ModelError(f"{self._folder}: functions that end expected, got {function.signature.name} in a circle")
+            raise ModelError(f"{self._folder}: expected functions that end, got {function.signature.name} in a circle")
         known: dict[str, list[Value]] = dict(arguments)
         for definition in _in_order(function.node_def):
             inputs = [_read(known, name) for name in definition.input if not name.startswith("^")]
@@ -154,7 +154,7 @@ class _Reader:
         """Return the outputs of one operation."""
         if definition.op in _FORBIDDEN:
             raise ModelError(
-                f"{self._folder}: operators that only compute expected, got {definition.op} in {definition.name!r}, "
+                f"{self._folder}: expected operators that only compute, got {definition.op} in {definition.name!r}, "
                 "which reaches for files or code outside the model; do not run it"
             )
         if definition.op in _CALLS:
@@ -167,7 +167,7 @@ class _Reader:
         if definition.op == "Const":
             return [tf.make_ndarray(definition.attr["value"].tensor)]
         if len(self._nodes) >= _MAX_NODES:
-            raise ModelError(f"{self._folder}: at most {_MAX_NODES:,} operations expected, got more")
+            raise ModelError(f"{self._folder}: expected at most {_MAX_NODES:,} operations, got more")
         attributes = _attributes(definition)
         self._nodes.append(Node(definition.op, definition.name, tuple(inputs), attributes))
         return [Output(len(self._nodes) - 1, index) for index in range(_outputs(definition))]

@@ -54,27 +54,27 @@ def check_config(config: Any, path: Path) -> None:
     for part in _parts(config):
         if part.kind in _CODE:
             raise ModelError(
-                f"{path}: layers without code of their own expected, got the {part.kind} layer {part.name!r}, "
+                f"{path}: expected layers without code of their own, got the {part.kind} layer {part.name!r}, "
                 "which could run anything; save the model with a layer of Keras in its place"
             )
         if part.kind in _FILES:
             raise ModelError(
-                f"{path}: layers that read no files expected, got the {part.kind} layer {part.name!r}; "
+                f"{path}: expected layers that read no files, got the {part.kind} layer {part.name!r}; "
                 "save the model without it"
             )
         if part.kind in _OPERATION_LAYERS and not part.function.startswith(_OPERATIONS):
             raise ModelError(
-                f"{path}: operations that only compute expected, got {part.function!r} in the layer {part.name!r}; "
+                f"{path}: expected operations that only compute, got {part.function!r} in the layer {part.name!r}; "
                 "save the model without it"
             )
         if part.kind == "function" and _FUNCTIONS.isdisjoint(part.module.split(".")):
             raise ModelError(
-                f"{path}: activations of Keras expected, got a function of {part.module} in the layer {part.name!r}; "
+                f"{path}: expected activations of Keras, got a function of {part.module} in the layer {part.name!r}; "
                 "save the model without it"
             )
         if part.module.partition(".")[0] not in _PACKAGES:
             raise ModelError(
-                f"{path}: layers that Keras ships expected, got {part.name!r}, a {part.kind} of {part.module}, whose "
+                f"{path}: expected layers that Keras ships, got {part.name!r}, a {part.kind} of {part.module}, whose "
                 "code is not in the file; save the model without it, or as a SavedModel with model.export()"
             )
 

@@ -59,11 +59,11 @@ def inspect_model(path: Path) -> InspectedModel:
     """
     suffix = path.suffix.lower()
     if path.is_dir():
-        raise ModelError(f"{path}: a model file expected, got a folder; name {_example(path)}")
+        raise ModelError(f"{path}: expected a model file, got a folder; name {_example(path)}")
     if suffix not in SUFFIXES:
-        raise ModelError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {suffix or 'no suffix'}")
+        raise ModelError(f"{path}: expected a model file ({' or '.join(SUFFIXES)}), got {suffix or 'no suffix'}")
     if not path.is_file():
-        raise ModelError(f"{path}: a model file expected, no such file")
+        raise ModelError(f"{path}: expected a model file, no such file")
     text: str | bytes | None
     metadata = None
     if suffix == ".tflite":

@@ -27,9 +27,9 @@ def read_onnx(path: Path) -> tuple[Graph, dict[str, str]]:
     try:
         model = onnx.load(path, load_external_data=False)
     except (DecodeError, ValueError, RuntimeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: an ONNX file expected, got another or a damaged file ({error})") from error
+        raise ModelError(f"{path}: expected an ONNX file, got another or a damaged file ({error})") from error
     if not model.graph.node or not model.opset_import:
-        raise ModelError(f"{path}: an ONNX file expected, got one without operators or opset")
+        raise ModelError(f"{path}: expected an ONNX file, got one without operators or opset")
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     try:
         _close_batch(model)
@@ -37,7 +37,7 @@ def read_onnx(path: Path) -> tuple[Graph, dict[str, str]]:
         inferred = onnx.shape_inference.infer_shapes(model, strict_mode=False, data_prop=True)
         return _Reader(onnx, inferred).graph(), metadata
     except (onnx.shape_inference.InferenceError, ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
-        raise ModelError(f"{path}: a whole ONNX file expected, got a damaged one ({error})") from error
+        raise ModelError(f"{path}: expected a whole ONNX file, got a damaged one ({error})") from error
 
 
 def _close_batch(model: Any) -> None:

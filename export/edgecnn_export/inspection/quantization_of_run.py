@@ -40,7 +40,7 @@ def quantization_loss_of(
         InputError: the run cannot be used, or no image was asked for.
     """
     if images < 1:
-        raise InputError(f"images: 1 or more expected, got {images}")
+        raise InputError(f"images: expected 1 or more, got {images}")
     source = open_source(run, image_set, opset=_OPSET)
     calibration = choose_calibration(source.trained_on.split, source.trained_on.positions, images=None, seed=seed)
     split, positions = source.validated_on.split, source.validated_on.positions

@@ -32,12 +32,12 @@ def read_tflite(path: Path) -> Graph:
         raise MissingExtraError("Reading TFLite", package="ai-edge-litert", extra="litert") from error
     content = path.read_bytes()
     if content[4:8] != _IDENTIFIER:
-        raise ModelError(f"{path}: a TFLite file expected ('TFL3' at its fifth byte), got another or a damaged file")
+        raise ModelError(f"{path}: expected a TFLite file ('TFL3' at its fifth byte), got another or a damaged file")
     try:
         return _Reader(schema, content).graph()
     # What flatbuffers, numpy and struct raise at offsets that lead out of the file.
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise ModelError(f"{path}: a whole TFLite file expected, got a damaged one ({error})") from error
+        raise ModelError(f"{path}: expected a whole TFLite file, got a damaged one ({error})") from error
 
 
 class _Reader:

@@ -195,7 +195,7 @@ def climb(
             break
     else:
         if not tried:
-            raise GateError(f"int8: a file that its interpreter takes expected; {skipped[0].reason}")
+            raise GateError(f"int8: expected a file that its interpreter takes; {skipped[0].reason}")
         # The best of those that do not fit comes last.
         tried.sort(key=lambda one: (one[0].parity.drop_at_most, one[0].parity.expected_loss), reverse=True)
     return Climbed(tried[-1][1], tuple(rung for rung, _ in tried), tuple(skipped), warning)

@@ -75,7 +75,7 @@ def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[Oper
     for operator in found:
         if operator.weighted:
             raise GateError(
-                f"activations that are finite numbers expected, got others on the calibration images at "
+                f"expected activations that are finite numbers, got others on the calibration images at "
                 f"{operator.label} ({operator.kind}); the network divides by zero, or its numbers grow too large"
             )
     return found

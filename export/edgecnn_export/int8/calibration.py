@@ -33,7 +33,7 @@ def calibration_method(name: str) -> CalibrationMethod:
     try:
         return CalibrationMethod(name)
     except ValueError as error:
-        raise InputError(f"calibration: {', '.join(CalibrationMethod)} expected, got {name}") from error
+        raise InputError(f"calibration: expected {', '.join(CalibrationMethod)}, got {name}") from error
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def choose_calibration(
     if images is None:
         images = min(USUAL_IMAGES, len(positions))
     if not 1 <= images <= len(positions):
-        raise DataError(f"calibration: 1…{len(positions)} images expected (those that were trained on), got {images}")
+        raise DataError(f"calibration: expected 1…{len(positions)} images (those that were trained on), got {images}")
     sample = positions[stratified_sample(train.labels[positions], images, seed=seed)]
     chosen = np.ascontiguousarray(train.images[sample])
     return CalibrationImages(chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest()))

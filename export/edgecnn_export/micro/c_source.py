@@ -94,7 +94,7 @@ def write_c_source(model: Path) -> CSource:
     document = read_associated_file(model, TFLITE_FILE)
     manifest = None if document is None else Manifest.from_json(document)
     if manifest is None or manifest.golden is None:
-        raise ModelError(f"{model}: a TFLite file with edgecnn's manifest and golden check expected; export it again")
+        raise ModelError(f"{model}: expected a TFLite file with edgecnn's manifest and golden check; export it again")
     network = bare_network(model.read_bytes())
     probabilities = _golden_probabilities(model, network, manifest)
     identifier = c_identifier(manifest.name)
@@ -161,12 +161,12 @@ def _golden_probabilities(model: Path, network: bytes, manifest: Manifest) -> ND
         except ModelError as error:
             # XNNPACK runs networks with scales so small that an integer multiplier cannot hold their ratio.
             raise GateError(
-                f"c-source: a network that TFLite's reference kernels run expected, since TFLite-Micro's are the same; "
+                f"c-source: expected a network that TFLite's reference kernels run, since TFLite-Micro's are the same; "
                 f"got {error}"
             ) from error
     if not np.array_equal(found, expected):
         raise GateError(
-            f"c-source: the probabilities of {model.name} expected from its network alone, got others "
+            f"c-source: expected the probabilities of {model.name} from its network alone, got others "
             f"(difference {float(np.abs(found - expected).max()):g})"
         )
     return found

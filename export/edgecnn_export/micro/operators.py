@@ -26,7 +26,7 @@ def resolver_methods(operators: Sequence[str]) -> tuple[str, ...]:
     missing = [name for name in operators if name not in OPERATORS]
     if missing:
         raise GateError(
-            f"c-source: operators that TFLite-Micro has expected, got {', '.join(missing)}; "
+            f"c-source: expected operators that TFLite-Micro has, got {', '.join(missing)}; "
             "train a network without the layers that need them"
         )
     return tuple(f"Add{_IRREGULAR.get(name) or _camel(name)}" for name in operators)

@@ -46,7 +46,7 @@ def export_onnx(
         converted = to_float16(converted)
     if scheme is Scheme.INT8:
         if calibration is None:
-            raise ValueError("int8: calibration images expected, got none")
+            raise ValueError("int8: expected calibration images, got none")
         graph = quantizable_onnx(converted)
         converted = quantize(graph, measure_statistics(graph, calibration, CalibrationMethod.MINMAX))
     return checked(converted)

@@ -117,7 +117,7 @@ def flatten(model: "keras.Model") -> FlatNetwork:
     """
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise InputError(
-            f"{model.name}: a network with one input and one output expected, "
+            f"{model.name}: expected a network with one input and one output, "
             f"got {len(model.inputs)} and {len(model.outputs)}"
         )
     _, height, width, channels = model.input_shape
@@ -167,9 +167,9 @@ def _calls(model: "keras.Model") -> Iterator[tuple[str, Any, tuple[str, ...], bo
             # Also what `keras.models.clone_model` goes by; its own result, a new model, stands on other tensors.
             return layer._run_through_graph(tensor, operation_fn=_itself, call_fn=partial(follow, frozen=frozen))
         if not isinstance(layer, keras.layers.Layer):
-            raise InputError(f"{layer.name}: a network of Keras layers expected, got the operation {_kind(layer)}")
+            raise InputError(f"{layer.name}: expected a network of Keras layers, got the operation {_kind(layer)}")
         if id(layer) in seen:
-            raise InputError(f"{layer.name} ({_kind(layer)}): a layer that is called once expected, got a shared one")
+            raise InputError(f"{layer.name} ({_kind(layer)}): expected a layer that is called once, got a shared one")
         seen.add(id(layer))
         tensors = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
         output = layer(*arguments, **options)
@@ -194,7 +194,7 @@ def _plain_config(name: str, layer: Any) -> dict[str, Any]:
         config: dict[str, Any] = json.loads(json.dumps(layer.get_config(), default=np.ndarray.tolist))
     except (TypeError, NotImplementedError) as error:
         raise InputError(
-            f"{name} ({_kind(layer)}): a layer with plain options expected, got one that cannot be written as JSON "
+            f"{name} ({_kind(layer)}): expected a layer with plain options, got one that cannot be written as JSON "
             f"({error}); export this model without --qat, --prune and --cluster"
         ) from error
     return config

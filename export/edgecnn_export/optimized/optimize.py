@@ -114,7 +114,7 @@ def portions(image_set: ImageSet, *, validation_fraction: float = 0.1, seed: int
     count = round(len(train) * validation_fraction)
     if not 0 < count < len(train):
         raise DataError(
-            f"train: enough images to keep {validation_fraction:.0%} for validation expected, got {len(train)}"
+            f"train: expected enough images to keep {validation_fraction:.0%} for validation, got {len(train)}"
         )
     validated_on = stratified_sample(train.labels, count, seed=seed)
     trained_on = np.setdiff1d(everything, validated_on, assume_unique=True)
@@ -226,7 +226,7 @@ def _run(folder: Path, plan: Plan, report: Report) -> None:
             raise _error(json.loads(failure.read_text(encoding="utf-8")))
         if code != 0:
             raise GateError(
-                f"{step}: the process that optimizes expected to run to its end, got {describe_end(code, stderr)}; "
+                f"{step}: expected the process that optimizes to run to its end, got {describe_end(code, stderr)}; "
                 "nothing was exported"
             )
 

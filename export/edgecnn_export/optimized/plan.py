@@ -26,7 +26,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         if self.epochs < 1:
-            raise InputError(f"optimize-epochs: 1 or more expected, got {self.epochs}")
+            raise InputError(f"optimize-epochs: expected 1 or more, got {self.epochs}")
 
     @classmethod
     def of(
@@ -45,9 +45,9 @@ class Plan:
             InputError: a sparsity, number of clusters or of epochs that cannot be.
         """
         if sparsity is not None and not 0 < sparsity < 1:
-            raise InputError(f"prune: a share of zero weights between 0 and 1 expected, such as 0.8, got {sparsity:g}")
+            raise InputError(f"prune: expected a share of zero weights between 0 and 1, such as 0.8, got {sparsity:g}")
         if clusters is not None and not 2 <= clusters <= _MOST_CLUSTERS:
-            raise InputError(f"cluster: 2…{_MOST_CLUSTERS} distinct weights a layer expected, got {clusters}")
+            raise InputError(f"cluster: expected 2…{_MOST_CLUSTERS} distinct weights a layer, got {clusters}")
         plan = cls(
             Optimization(sparsity, clusters, quantization_aware, epochs),
             epochs=epochs,

@@ -62,10 +62,10 @@ def infer_apart(model: Path, images: NDArray[np.uint8], *, reference: bool = Fal
                 command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, timeout=_TIMEOUT, check=False
             )
         except subprocess.TimeoutExpired:
-            raise ModelError(f"{model.name}: an answer within {_TIMEOUT:.0f} s expected, got none") from None
+            raise ModelError(f"{model.name}: expected an answer within {_TIMEOUT:.0f} s, got none") from None
         if done.returncode:
             raise ModelError(
-                f"{model.name}: a model that runs expected; on {kernels} kernels "
+                f"{model.name}: expected a model that runs; on {kernels} kernels "
                 f"{describe_end(done.returncode, stderr)}"
             )
         if not (folder / "probabilities.npy").exists():

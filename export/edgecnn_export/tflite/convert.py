@@ -32,7 +32,7 @@ def export_tflite(
     """
     if scheme in _CALIBRATED:
         if calibration is None:
-            raise ValueError(f"{scheme}: calibration images expected, got none")
+            raise ValueError(f"{scheme}: expected calibration images, got none")
         graph = TFLiteGraph(export_tflite(model, Scheme.FLOAT32))
         statistics = measure_statistics(graph, calibration, CalibrationMethod.MINMAX)
         if scheme is Scheme.INT16X8:

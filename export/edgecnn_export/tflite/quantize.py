@@ -218,7 +218,7 @@ def _require_integer(model: Any, in_float: Collection[str]) -> None:
     for kind, name in _in_float32(model):
         if name not in in_float:
             raise GateError(
-                f"operators with an integer form expected, got {kind} ({name}); export --int8, which leaves it in "
+                f"expected operators with an integer form, got {kind} ({name}); export --int8, which leaves it in "
                 "float32, or float16, or build the network without it"
             )
 

@@ -69,20 +69,20 @@ def open_backend(
         MissingExtraError: the interpreter is not installed.
     """
     if threads < 1:
-        raise ValueError(f"threads: at least 1 expected, got {threads}")
+        raise ValueError(f"threads: expected at least 1, got {threads}")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ModelError(f"{path}: a model file ({' or '.join(SUFFIXES)}) expected, got {suffix or 'no suffix'}")
+        raise ModelError(f"{path}: expected a model file ({' or '.join(SUFFIXES)}), got {suffix or 'no suffix'}")
     if not path.is_file():
-        raise ModelError(f"{path}: a model file expected, {'got a folder' if path.is_dir() else 'no such file'}")
+        raise ModelError(f"{path}: expected a model file, {'got a folder' if path.is_dir() else 'no such file'}")
     if suffix == ".tflite":
         if provider is not Provider.CPU:
-            raise InputError(f"--provider {provider}: an .onnx file expected, got {path}; TFLite takes a --delegate")
+            raise InputError(f"--provider {provider}: expected an .onnx file, got {path}; TFLite takes a --delegate")
         from edgecnn_runtime.backends.litert import LiteRTBackend
 
         return LiteRTBackend(path, threads=threads, delegates=delegates, adapt=adapt)
     if delegates:
-        raise InputError(f"--delegate: a .tflite file expected, got {path}; ONNX Runtime takes a --provider")
+        raise InputError(f"--delegate: expected a .tflite file, got {path}; ONNX Runtime takes a --provider")
     from edgecnn_runtime.backends.onnx import OnnxBackend
 
     return OnnxBackend(path, threads=threads, provider=provider, allow_fallback=allow_fallback, adapt=adapt)
@@ -107,7 +107,7 @@ def image_shape(path: Path, shape: tuple[object, ...]) -> tuple[int, int, int]:
         _, height, width, channels = shape
         if isinstance(height, int) and isinstance(width, int) and channels in (1, 3) and min(height, width) > 0:
             return height, width, 3 if channels == 3 else 1
-    raise ModelError(f"{path}: input (N, height, width, 1 or 3) expected, got {shape}")
+    raise ModelError(f"{path}: expected input (N, height, width, 1 or 3), got {shape}")
 
 
 def class_count(path: Path, shape: tuple[object, ...]) -> int:
@@ -118,4 +118,4 @@ def class_count(path: Path, shape: tuple[object, ...]) -> int:
     """
     if len(shape) == 2 and isinstance(shape[1], int) and shape[1] > 1:
         return shape[1]
-    raise ModelError(f"{path}: output (N, classes) with two or more classes expected, got {shape}")
+    raise ModelError(f"{path}: expected output (N, classes) with two or more classes, got {shape}")

@@ -31,7 +31,7 @@ class Delegate:
         pairs = [option.partition("=") for option in options]
         wrong = [option for option, (key, equals, _) in zip(options, pairs, strict=True) if not key or not equals]
         if not library.strip() or wrong:
-            raise InputError(f"--delegate: LIBRARY or LIBRARY,key=value,… expected, got {text!r}")
+            raise InputError(f"--delegate: expected LIBRARY or LIBRARY,key=value,…, got {text!r}")
         return cls(library.strip(), {key.strip(): value.strip() for key, _, value in pairs})
 
     def load(self, litert: Any) -> Any:
@@ -53,6 +53,6 @@ class Delegate:
         except (OSError, ValueError, AttributeError) as error:
             reason = str(error).strip() or "it refuses, as delegates do that do not find their hardware"
             raise InputError(
-                f"--delegate {self.library}: the library of a TFLite delegate expected, one that finds its hardware; "
+                f"--delegate {self.library}: expected the library of a TFLite delegate, one that finds its hardware; "
                 f"{reason}"
             ) from error

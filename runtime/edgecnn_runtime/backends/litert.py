@@ -50,7 +50,7 @@ class LiteRTBackend:
             raise error if isinstance(error, InputError) else _not_whole(path, error) from error
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"{path}: one input and one output expected, got {len(inputs)} and {len(outputs)}")
+            raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
         self.input_shape = image_shape(path, tuple(int(size) for size in inputs[0]["shape"]))
         self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
         self.provider = _provider(interpreter, self._delegates)
@@ -105,7 +105,7 @@ class LiteRTBackend:
             interpreter.invoke()
             output = interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
-            raise ModelError(f"{self._path}: a model that runs expected; LiteRT says: {error}") from error
+            raise ModelError(f"{self._path}: expected a model that runs; LiteRT says: {error}") from error
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities
 
@@ -138,7 +138,7 @@ def _import_interpreter() -> tuple[str, Any]:
 
 
 def _not_whole(path: Path, error: Exception) -> ModelError:
-    return ModelError(f"{path}: a whole TFLite file expected; LiteRT says: {error}")
+    return ModelError(f"{path}: expected a whole TFLite file; LiteRT says: {error}")
 
 
 def _facts(details: dict[str, Any]) -> TensorFacts:
@@ -207,7 +207,7 @@ def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]
     scale, zero_point = details["quantization"]
     if details["dtype"] not in (np.uint8, np.int8, np.int16) or scale <= 0:
         raise ModelError(
-            f"{path}: {details['name']}: float32, or uint8, int8 or int16 with a scale expected, "
+            f"{path}: {details['name']}: expected float32, or uint8, int8 or int16 with a scale, "
             f"got {np.dtype(details['dtype']).name} with scale {scale}"
         )
     return details["dtype"], float(scale), int(zero_point)

@@ -54,12 +54,12 @@ class OnnxBackend:
             session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
-            raise ModelError(f"{path}: a whole ONNX file expected; ONNX Runtime says: {error}") from error
+            raise ModelError(f"{path}: expected a whole ONNX file; ONNX Runtime says: {error}") from error
         # ONNX Runtime goes on with the next provider where the libraries of one do not load.
         self.provider: str | None = session.get_providers()[0]
         if self.provider != _PROVIDERS[provider][0] and not allow_fallback:
             raise InputError(
-                f"--provider {provider}: {_PROVIDERS[provider][0]} expected to take the model, got {self.provider}; "
+                f"--provider {provider}: expected {_PROVIDERS[provider][0]} to take the model, got {self.provider}; "
                 "its libraries or its GPU are missing; --allow-fallback takes the CPU instead"
             )
         self._path, self._session, self._batch = path, session, _BATCH
@@ -68,17 +68,17 @@ class OnnxBackend:
         try:
             text = session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         except UnicodeDecodeError as error:
-            raise ModelError(f"{path}: a whole ONNX file expected, got text in it that is not UTF-8") from error
+            raise ModelError(f"{path}: expected a whole ONNX file, got text in it that is not UTF-8") from error
         self.manifest_json = None if text is None else text.encode()
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if adapt is not None and self.manifest_json is None:
             self._adapt(adapt, inputs, outputs)
             return
         if len(inputs) != 1 or len(outputs) != 1:
-            raise ModelError(f"{path}: one input and one output expected, got {len(inputs)} and {len(outputs)}")
+            raise ModelError(f"{path}: expected one input and one output, got {len(inputs)} and {len(outputs)}")
         if inputs[0].type not in _DTYPES or outputs[0].type != "tensor(float)":
             raise ModelError(
-                f"{path}: input {' or '.join(_DTYPES)} and output tensor(float) expected, "
+                f"{path}: expected input {' or '.join(_DTYPES)} and output tensor(float), "
                 f"got {inputs[0].type} and {outputs[0].type}"
             )
         self.input_shape = image_shape(path, tuple(inputs[0].shape))
@@ -95,7 +95,7 @@ class OnnxBackend:
             try:
                 return [np.asarray(output) for output in self._session.run(names, {self._input: tensor})]
             except Exception as error:
-                raise ModelError(f"a model that runs expected; ONNX Runtime says: {error}") from error
+                raise ModelError(f"expected a model that runs; ONNX Runtime says: {error}") from error
 
         adaptation = adapt(Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs))), probe)
         self.input_shape, self.classes = adaptation.input_shape, adaptation.classes
@@ -115,7 +115,7 @@ class OnnxBackend:
         try:
             output = self._session.run(self._outputs, {self._input: values})[0]
         except Exception as error:
-            raise ModelError(f"{self._path}: a model that runs expected; ONNX Runtime says: {error}") from error
+            raise ModelError(f"{self._path}: expected a model that runs; ONNX Runtime says: {error}") from error
         # A fixed batch gives more rows than there are images.
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)[: len(pixels)]
         return probabilities
@@ -135,7 +135,7 @@ def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) ->
     wanted = _PROVIDERS[provider]
     if wanted[0] not in available and not allow_fallback:
         raise InputError(
-            f"--provider {provider}: an ONNX Runtime with {wanted[0]} expected, got one with {', '.join(available)}; "
+            f"--provider {provider}: expected an ONNX Runtime with {wanted[0]}, got one with {', '.join(available)}; "
             'run: pip uninstall -y onnxruntime && pip install "edgecnn[onnx-gpu]", or take the CPU with '
             "--allow-fallback"
         )

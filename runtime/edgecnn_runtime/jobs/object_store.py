@@ -66,7 +66,7 @@ def open_place(address: str) -> Place:
         system, path = FileSystem.from_uri(address)
     except (ArrowException, ValueError, OSError) as error:
         reason = _reason(error).replace(address, shown)
-        raise InputError(f"{shown}: an address such as s3://bucket/folder expected; {reason}") from None
+        raise InputError(f"{shown}: expected an address such as s3://bucket/folder; {reason}") from None
     return Place(system, path.rstrip("/"), parts.scheme)
 
 
@@ -85,15 +85,15 @@ def stored_images(place: Place, *, recursive: bool = False) -> list[str]:
         if kind == FileType.File:
             return [place.path]
         if kind == FileType.NotFound:
-            raise InputError(f"{place.name}: a file or folder expected, there is none of this name")
+            raise InputError(f"{place.name}: expected a file or folder, there is none of this name")
         found = place.system.get_file_info(FileSelector(place.path, recursive=recursive))
     except OSError as error:
-        raise InputError(f"{place.name}: a readable file or folder expected; {_reason(error)}") from error
+        raise InputError(f"{place.name}: expected a readable file or folder; {_reason(error)}") from error
     paths = sorted(PurePosixPath(file.path) for file in found if file.type == FileType.File)
     images = [str(path) for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith(".")]
     if not images:
         hint = "" if recursive else "; --recursive looks into sub-folders"
-        raise InputError(f"{place.name}: at least one image file expected, got none{hint}")
+        raise InputError(f"{place.name}: expected at least one image file, got none{hint}")
     return images
 
 
@@ -107,13 +107,13 @@ def read_stored(place: Place, path: str) -> bytes:
     try:
         with place.system.open_input_file(path) as file:
             if file.size() > MAX_FILE_BYTES:
-                raise ImageError(f"{name}: a file of at most {MAX_FILE_BYTES:,} bytes expected, got {file.size():,}")
+                raise ImageError(f"{name}: expected a file of at most {MAX_FILE_BYTES:,} bytes, got {file.size():,}")
             content: bytes = file.read()
             return content
     except FileNotFoundError:
-        raise ImageError(f"{name}: an image file expected, no such file") from None
+        raise ImageError(f"{name}: expected an image file, no such file") from None
     except OSError as error:
-        raise ImageError(f"{name}: a readable file expected; {_reason(error)}") from error
+        raise ImageError(f"{name}: expected a readable file; {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:

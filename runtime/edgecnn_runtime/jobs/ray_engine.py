@@ -180,7 +180,7 @@ def classify_on_ray(
             for table in answers.iter_batches(batch_size=None, batch_format="pyarrow"):
                 for number, row, error in zip(*(table[name].to_pylist() for name in _ANSWER), strict=True):
                     if number != expected:
-                        raise GateError(f"each image's answer once and in order expected, got {number} for {expected}")
+                        raise GateError(f"expected each image's answer once and in order, got {number} for {expected}")
                     expected += 1
                     name = images.name(number)
                     if error is None:
@@ -190,7 +190,7 @@ def classify_on_ray(
         except ray.exceptions.RayError as error:
             raise EdgecnnError(_failure(error)) from error
     if expected != len(images):
-        raise GateError(f"{len(images)} answers expected, got {expected}")
+        raise GateError(f"expected {len(images)} answers, got {expected}")
 
 
 _ANSWER = ("number", "probabilities", "error")
@@ -239,7 +239,7 @@ class _Worker:
         import ray
 
         if version != __version__:
-            raise InputError(f"edgecnn {version} expected on every machine, got {__version__} on {platform.node()}")
+            raise InputError(f"expected edgecnn {version} on every machine, got {__version__} on {platform.node()}")
         with tempfile.TemporaryDirectory(prefix="edgecnn-model-") as folder:
             path = Path(folder) / f"model{suffix}"
             path.write_bytes(ray.get(model[0]))
@@ -285,7 +285,7 @@ class _Worker:
             raise ImageError(f"{place.name_of(path)}:{str(error).removeprefix('image:')}") from error
 
 
-_NO_CLUSTER = "--address {}: a Ray cluster that runs expected; start one with 'ray start --head'"
+_NO_CLUSTER = "--address {}: expected a Ray cluster that runs; start one with 'ray start --head'"
 
 
 def _check_answers(address: str) -> None:

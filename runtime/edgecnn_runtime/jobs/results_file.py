@@ -62,7 +62,7 @@ def result_format(path: Path, *, top_k: int) -> ResultFormat:
     """
     if path.suffix.lower() not in FORMATS:
         raise InputError(
-            f"{path}: a results file ending in {' or '.join(FORMATS)} expected, got {path.suffix or 'no suffix'}"
+            f"{path}: expected a results file ending in {' or '.join(FORMATS)}, got {path.suffix or 'no suffix'}"
         )
     return FORMATS[path.suffix.lower()](top_k)
 
@@ -90,7 +90,7 @@ class ResultsFile:
         self._images = images
         self.done = self.failed = 0
         if path.is_dir():
-            raise InputError(f"{path}: a file to write expected, got a folder")
+            raise InputError(f"{path}: expected a file to write, got a folder")
         existing = next((file for file in (path, self._partial) if file.exists() and file.stat().st_size), None)
         if existing is not None and not resume:
             raise InputError(f"{existing}: exists; go on with --resume, remove it, or name another --output")
@@ -154,7 +154,7 @@ class ResultsFile:
             before = ResultsOf(**header)
         except (OSError, ValueError, TypeError):
             raise InputError(
-                f"{self._header}: the header of {existing.name} expected, none there or damaged; "
+                f"{self._header}: expected the header of {existing.name}, none there or damaged; "
                 f"remove {existing} to start anew"
             ) from None
         anew = f"remove {existing} to start anew"
@@ -196,7 +196,7 @@ class ResultsFile:
 
     def _changed(self) -> InputError:
         return InputError(
-            f"{self.path}: the results of the images in their order expected, got others from result "
+            f"{self.path}: expected the results of the images in their order, got others from result "
             f"{self.done + 1:,} on; somebody changed the file: remove it to start anew"
         )
 
@@ -209,6 +209,6 @@ def _lock(file: BinaryIO, path: Path) -> None:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{path}: a file of this process alone expected, another process writes it") from None
+            raise InputError(f"{path}: expected a file of this process alone, another process writes it") from None
         except OSError:  # a file system without locks
             return

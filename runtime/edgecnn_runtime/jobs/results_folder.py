@@ -94,7 +94,7 @@ def _new_local(folder: Path) -> Iterator[Place]:
         raise MissingExtraError("A folder of results", package="pyarrow", extra="ray") from error
     folder = Path(os.path.abspath(folder))  # noqa: PTH100 ("results/." has no name, and links stay links)
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise InputError(f"{folder}: a new or empty folder for the results expected, got one in use; name another")
+        raise InputError(f"{folder}: expected a new or empty folder for the results, got one in use; name another")
     folder.parent.mkdir(parents=True, exist_ok=True)
     for orphan in folder.parent.glob(f".partial.*.{folder.name}"):
         pid = orphan.name.split(".")[2]
@@ -119,7 +119,7 @@ def _new_stored(place: Place) -> Iterator[Place]:
     from pyarrow.fs import FileSelector
 
     if place.system.get_file_info(FileSelector(place.path, allow_not_found=True)):
-        raise InputError(f"{place.name}: a new or empty folder for the results expected, got one in use; name another")
+        raise InputError(f"{place.name}: expected a new or empty folder for the results, got one in use; name another")
     place.system.create_dir(place.path)
     try:
         yield place

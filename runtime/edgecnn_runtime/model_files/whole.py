@@ -58,13 +58,13 @@ def read_whole_manifest(path: Path) -> bytes | None:
     manifest, crc = _tflite(path, content) if is_tflite else _onnx(content)
     if manifest is None:
         if any(mark in content for mark in _MARKS):
-            raise ModelError(f"{path}: a whole file expected, got one with a damaged manifest; copy or export it again")
+            raise ModelError(f"{path}: expected a whole file, got one with a damaged manifest; copy or export it again")
         return None
     found = _SET.search(manifest)
     # Files of earlier versions have none.
     if found is not None and int(found[1]) != zlib.crc32(_SET.sub(_EMPTY, manifest), crc):
         raise ModelError(
-            f"{path}: the file as it was exported expected, got one that was damaged or changed since: its checksum is "
+            f"{path}: expected the file as it was exported, got one that was damaged or changed since: its checksum is "
             "not that in its manifest; copy or export it again"
         )
     return manifest

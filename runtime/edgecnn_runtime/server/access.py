@@ -54,9 +54,9 @@ class Access:
     def __post_init__(self) -> None:
         # RFC 6750's b64token and some more; what an HTTP header carries without a second thought.
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
-            raise InputError("token: printable ASCII characters expected, got none or others")
+            raise InputError("token: expected printable ASCII characters, got none or others")
         if self.token is not None and " " in self.token:
-            raise InputError("token: no spaces expected, got some")
+            raise InputError("token: expected no spaces, got some")
 
     @classmethod
     def of(cls, *, token: str | None, hosts: Iterable[str] = ()) -> "Access":
@@ -126,13 +126,13 @@ class AccessMiddleware:
         headers = Headers(scope=scope)
         if len(headers.getlist("host")) != 1 or not self._access.knows(headers["host"]):
             return 421, (
-                "a Host header with an address, localhost or this machine's name expected, got another; "
+                "expected a Host header with an address, localhost or this machine's name, got another; "
                 "'edgecnn serve --allow-host NAME' allows one more"
             )
         if _is_foreign(headers, scope["path"]):
-            return 403, "a request of the server's own page or of a program expected, got one of another web page"
+            return 403, "expected a request of the server's own page or of a program, got one of another web page"
         if scope["path"] not in OPEN_PATHS and not self._access.admits(headers.get("authorization")):
-            return 401, "the header 'Authorization: Bearer TOKEN' with this server's token expected"
+            return 401, "expected the header 'Authorization: Bearer TOKEN' with this server's token"
         return None
 
 

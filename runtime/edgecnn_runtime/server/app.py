@@ -112,7 +112,7 @@ class Service:
         live = self._camera()
         if self.metrics.streams >= self.limits.streams:
             raise Problem(
-                429, f"at most {self.limits.streams} open event streams expected, got one more", {"Retry-After": "5"}
+                429, f"expected at most {self.limits.streams} open event streams, got one more", {"Retry-After": "5"}
             )
         return EventStream(live, self.metrics)
 
@@ -120,13 +120,13 @@ class Service:
         live = self._camera()
         text = request.query_params.get("after", "0")
         if not (text.isascii() and text.isdigit()):
-            raise Problem(400, f"after: the number of an event expected, got {text[:20]!r}")
+            raise Problem(400, f"after: expected the number of an event, got {text[:20]!r}")
         try:
             shown = await asyncio.wait_for(live.next(int(text[:18]), framed=True), _FRAME_WAIT)
         except TimeoutError:
             shown = None
         if shown is None:
-            raise Problem(503, f"a newer frame within {_FRAME_WAIT:g} s expected; {_camera_detail(live)}")
+            raise Problem(503, f"expected a newer frame within {_FRAME_WAIT:g} s; {_camera_detail(live)}")
         return Response(await live.jpeg(shown), media_type="image/jpeg", headers={"X-Event-Id": str(shown.serial)})
 
     async def _get_health(self, request: Request) -> Response:
@@ -136,7 +136,7 @@ class Service:
         state = self.live.state
         if state in (CameraState.LOST, CameraState.FROZEN):
             # Whoever has no token learns no more than this.
-            raise Problem(503, f"a live camera expected, this one is {state}")
+            raise Problem(503, f"expected a live camera, this one is {state}")
         return _json({"status": "ok", "camera": str(state)})
 
     async def _get_metrics(self, request: Request) -> Response:
@@ -150,7 +150,7 @@ class Service:
 
     def _camera(self) -> Live:
         if self.live is None:
-            raise Problem(404, "a server with a camera expected; start it with 'edgecnn serve MODEL --source 0'")
+            raise Problem(404, "expected a server with a camera; start it with 'edgecnn serve MODEL --source 0'")
         return self.live
 
 

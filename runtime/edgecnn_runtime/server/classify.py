@@ -43,7 +43,7 @@ class ClassifyRoute:
         if metrics.under_way >= limits.concurrency:
             raise Problem(
                 429,
-                f"at most {limits.concurrency} requests under way expected, got one more; send it again later",
+                f"expected at most {limits.concurrency} requests under way, got one more; send it again later",
                 headers={"Retry-After": str(self._seconds_to_wait())},
             )
         metrics.under_way += 1
@@ -80,7 +80,7 @@ class ClassifyRoute:
         except TimeoutError:
             raise Problem(
                 503,
-                f"an answer within {self._limits.seconds:g} s expected, the device took longer; send less at once",
+                f"expected an answer within {self._limits.seconds:g} s, the device took longer; send less at once",
                 headers={"Retry-After": str(self._seconds_to_wait())},
             ) from None
 
@@ -90,7 +90,7 @@ class ClassifyRoute:
         except ImageError as error:
             return error
         except MemoryError:
-            return ImageError("image: one that fits into the memory of this device expected; scale it down first")
+            return ImageError("image: expected one that fits into the memory of this device; scale it down first")
 
     def _count(self, outcome: "Answer | ImageError") -> None:
         if isinstance(outcome, ImageError):
@@ -150,5 +150,5 @@ def _top_k(request: Request, classes: int) -> int:
     """
     text = request.query_params.get("top_k", str(TOP_K))
     if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
-        raise Problem(400, f"top_k: a whole number from 1 on expected, got {text[:20]!r}")
+        raise Problem(400, f"top_k: expected a whole number from 1 on, got {text[:20]!r}")
     return min(int(text[:9]), classes)

@@ -32,8 +32,8 @@ class Limits:
     def __post_init__(self) -> None:
         for name in ("body_bytes", "bytes_under_way", "pixels", "images", "concurrency", "streams", "connections"):
             if getattr(self, name) < 1:
-                raise InputError(f"{name.replace('_', ' ')}: at least 1 expected, got {getattr(self, name)}")
+                raise InputError(f"{name.replace('_', ' ')}: expected at least 1, got {getattr(self, name)}")
         if self.pixels > MAX_PIXELS:
-            raise InputError(f"pixels: at most {MAX_PIXELS:,} expected, got {self.pixels:,}")
+            raise InputError(f"pixels: expected at most {MAX_PIXELS:,}, got {self.pixels:,}")
         if not 0 < self.seconds < float("inf"):
-            raise InputError(f"seconds: more than 0 expected, got {self.seconds}")
+            raise InputError(f"seconds: expected more than 0, got {self.seconds}")

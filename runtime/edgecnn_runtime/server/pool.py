@@ -87,19 +87,19 @@ def decode_upload(content: bytes, spec: InputSpec, *, max_pixels: int) -> NDArra
     from PIL import Image, UnidentifiedImageError
 
     if not content:
-        raise ImageError("image: a JPEG, PNG or other image expected, got 0 bytes")
+        raise ImageError("image: expected a JPEG, PNG or other image, got 0 bytes")
     try:
         with Image.open(BytesIO(content), formats=_readable()) as image:
             width, height = image.size
     except UnidentifiedImageError:
-        raise ImageError(f"image: {', '.join(_readable())} expected, got something else") from None
+        raise ImageError(f"image: expected {', '.join(_readable())}, got something else") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"image: at most {max_pixels:,} pixels expected, got more; scale it down first") from None
+        raise ImageError(f"image: expected at most {max_pixels:,} pixels, got more; scale it down first") from None
     # Pillow's readers raise many kinds on damaged files.
     except Exception as error:
-        raise ImageError(f"image: a whole image file expected; {error}") from error
+        raise ImageError(f"image: expected a whole image file; {error}") from error
     if width * height > max_pixels:
-        raise ImageError(f"image: at most {max_pixels:,} pixels expected, got {width}x{height}; scale it down first")
+        raise ImageError(f"image: expected at most {max_pixels:,} pixels, got {width}x{height}; scale it down first")
     return read_image(content, spec)
 
 

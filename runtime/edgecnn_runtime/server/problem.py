@@ -27,10 +27,10 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     detail = error.detail
     if error.status_code == 404 and not isinstance(error, Problem):
-        detail = f"one of the paths of /openapi.json expected, got {request.url.path}"
+        detail = f"expected one of the paths of /openapi.json, got {request.url.path}"
     elif error.status_code == 405 and not isinstance(error, Problem):
         allowed = (error.headers or {}).get("Allow", "another method")
-        detail = f"{allowed} expected for {request.url.path}, got {request.method}"
+        detail = f"expected {allowed} for {request.url.path}, got {request.method}"
     return problem_response(error.status_code, detail, error.headers)
 
 

@@ -72,7 +72,7 @@ def make_service(
 
     processors = available_cpus()
     if not 1 <= (workers or processors) <= processors:
-        raise InputError(f"workers: 1 … {processors} (the processors) expected, got {workers}")
+        raise InputError(f"workers: expected 1 … {processors} (the processors), got {workers}")
     pool = InterpreterPool(classifier.backend, workers or processors)
     pool.warm_up()
     live = None
@@ -105,14 +105,14 @@ def listen(host: str, port: int) -> socket.socket:
 def _why_not(error: OSError | OverflowError) -> str:
     code = error.errno if isinstance(error, OSError) else None
     if isinstance(error, OverflowError):
-        return "a port 0 … 65535 expected"
+        return "expected a port 0 … 65535"
     if code == errno.EADDRINUSE:
-        return "a free port expected, something listens there already; choose another with --port (0 finds one)"
+        return "expected a free port, something listens there already; choose another with --port (0 finds one)"
     if code == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return "an address or name of this machine expected; 0.0.0.0 stands for all of them"
+        return "expected an address or name of this machine; 0.0.0.0 stands for all of them"
     if code in (errno.EACCES, errno.EPERM):
-        return "a port that this user may open expected; choose one from 1024 on with --port"
-    return f"an address to listen at expected; {error}"
+        return "expected a port that this user may open; choose one from 1024 on with --port"
+    return f"expected an address to listen at; {error}"
 
 
 def url_of(listener: socket.socket) -> str:

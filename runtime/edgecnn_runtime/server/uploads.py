@@ -42,7 +42,7 @@ class Budget:
         def take(count: int) -> None:
             nonlocal mine
             if self.taken + count > self.size:
-                detail = f"at most {self.size:,} bytes under way expected, got more; send it again later"
+                detail = f"expected at most {self.size:,} bytes under way, got more; send it again later"
                 raise Problem(429, detail, headers={"Retry-After": "1"})
             self.taken += count
             mine += count
@@ -69,24 +69,24 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
             content = b"".join([chunk async for chunk in _limited(request, limits, take)])
     except TimeoutError:
         raise Problem(
-            408, f"the whole request within {limits.seconds:g} s expected", headers={"Connection": "close"}
+            408, f"expected the whole request within {limits.seconds:g} s", headers={"Connection": "close"}
         ) from None
     except ClientDisconnect:
-        raise Problem(400, "the whole body expected; the connection ended before it") from None
+        raise Problem(400, "expected the whole body; the connection ended before it") from None
     if not content:
-        raise Problem(400, "the bytes of an image, or a multipart form with files, expected; the body is empty")
+        raise Problem(400, "expected the bytes of an image, or a multipart form with files; the body is empty")
     return [Upload("image", content)]
 
 
 def _check_raw_kind(kind: str) -> None:
     """Refuse what is plainly something else; the second of these types is what `curl --data-binary` says by itself."""
     if kind not in ("", "application/x-www-form-urlencoded", "application/octet-stream") and kind[:6] != "image/":
-        raise Problem(415, f"image/*, application/octet-stream or {_FORM_TYPE} expected, got {kind}")
+        raise Problem(415, f"expected image/*, application/octet-stream or {_FORM_TYPE}, got {kind}")
 
 
 async def _limited(request: Request, limits: Limits, take: Take) -> AsyncGenerator[bytes, None]:
     """Yield the body's chunks; end with 413 where there are too many, at once where the length is told beforehand."""
-    too_large = Problem(413, f"a body of at most {limits.body_bytes:,} bytes expected, got more")
+    too_large = Problem(413, f"expected a body of at most {limits.body_bytes:,} bytes, got more")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limits.body_bytes:
         raise too_large
@@ -114,7 +114,7 @@ async def _read_form(request: Request, limits: Limits, take: Take) -> list[Uploa
     except (MultiPartException, FormParserError, KeyError) as error:
         if "Too many files" in str(error):
             raise _too_many(limits) from None
-        raise Problem(400, f"a whole multipart form with one file an image expected; {error}") from None
+        raise Problem(400, f"expected a whole multipart form with one file an image; {error}") from None
     try:
         uploads = [upload async for upload in _files([value for _, value in form.multi_items()])]
     finally:
@@ -122,16 +122,16 @@ async def _read_form(request: Request, limits: Limits, take: Take) -> list[Uploa
     if len(uploads) > limits.images:
         raise _too_many(limits)
     if not uploads:
-        raise Problem(400, "a form with one file an image expected, got none; with curl use -F image=@photo.jpg")
+        raise Problem(400, "expected a form with one file an image, got none; with curl use -F image=@photo.jpg")
     return uploads
 
 
 async def _files(values: list[UploadFile | str]) -> AsyncIterator[Upload]:
     for number, value in enumerate(values):
         if isinstance(value, str):
-            raise Problem(400, "only files expected in the form, got a field; with curl use -F image=@photo.jpg")
+            raise Problem(400, "expected only files in the form, got a field; with curl use -F image=@photo.jpg")
         yield Upload((value.filename or f"image {number}")[:_NAME_LENGTH], await value.read())
 
 
 def _too_many(limits: Limits) -> Problem:
-    return Problem(413, f"at most {limits.images} images a request expected, got more; send them in several")
+    return Problem(413, f"expected at most {limits.images} images a request, got more; send them in several")

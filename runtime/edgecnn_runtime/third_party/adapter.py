@@ -46,7 +46,7 @@ class Adapter:
     def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
         if len(interface.inputs) != 1:
             names = ", ".join(tensor.name for tensor in interface.inputs)
-            raise ModelError(f"one input, an image, expected, got {len(interface.inputs)} ({names})")
+            raise ModelError(f"expected one input, an image, got {len(interface.inputs)} ({names})")
         facts = _read_facts(self._path)
         tensor, given = interface.inputs[0], self._given
         layout = find_layout(tensor, given, channels_first_by_default=self._path.suffix.lower() == ".onnx")
@@ -145,7 +145,7 @@ def _probe(
     """
     runs = [probe(encoding.encode(image[np.newaxis])) for image in _test_images(shape)]
     if any(len({run[number].shape for run in runs}) > 1 for number in range(len(runs[0]))):
-        raise ModelError("outputs of the same shape for every image expected, got others")
+        raise ModelError("expected outputs of the same shape for every image, got others")
     rows = layout.batch or 1
     return [np.concatenate([_with_batch(run[number], rows) for run in runs]) for number in range(len(runs[0]))], (
         rows * len(runs)
@@ -179,10 +179,10 @@ def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, .
             why = f"{facts.said.whence} has {len(facts.said.labels)} labels for {classes} classes; --labels names them"
         return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
     if len(labels) != classes:
-        raise InputError(f"labels: {classes} expected, one for each output, got {len(labels)}")
+        raise InputError(f"labels: expected {classes}, one for each output, got {len(labels)}")
     odd = [label for label in labels if not label or not label.isprintable()]
     if odd:
-        raise InputError(f"labels: names that can be printed expected, got {odd[0]!r}")
+        raise InputError(f"labels: expected names that can be printed, got {odd[0]!r}")
     return _told_apart(labels, fact)
 
 
@@ -193,5 +193,5 @@ def _told_apart(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], F
         return labels, fact
     told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
     if len(set(told)) < len(told):
-        raise InputError(f"labels: all different expected, got twice {', '.join(sorted(twice)[:3])}")
+        raise InputError(f"labels: expected all different, got twice {', '.join(sorted(twice)[:3])}")
     return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} stand twice and carry their number")

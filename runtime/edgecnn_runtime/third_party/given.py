@@ -72,7 +72,7 @@ class Given:
         scaling = scaling_of_options(scale=scale, mean=mean, std=std, preprocess=preprocess)
         order = _choice(ColourOrder, "--colour", "grey" if colour == "gray" else colour)
         if scaling is not None and scaling.bgr and order not in (None, ColourOrder.BGR):
-            raise InputError(f"--preprocess {preprocess}: --colour bgr beside it expected, got {order}")
+            raise InputError(f"--preprocess {preprocess}: expected --colour bgr beside it, got {order}")
         return cls(
             labels=_labels(labels),
             scaling=scaling,
@@ -110,7 +110,7 @@ def _choice(kind: type[_Choice], option: str, text: str | None) -> _Choice | Non
     if text is None:
         return None
     if text.lower() not in list(kind):
-        raise InputError(f"{option}: {', '.join(kind)} expected, got {text!r}")
+        raise InputError(f"{option}: expected {', '.join(kind)}, got {text!r}")
     return kind(text.lower())
 
 
@@ -119,7 +119,7 @@ def _size(imgsz: int | tuple[int, int] | None) -> tuple[int, int] | None:
         return None
     height, width = (imgsz, imgsz) if isinstance(imgsz, int) else imgsz
     if min(height, width) < 1 or height * width > _LARGEST:
-        raise InputError(f"--imgsz: 1 or more pixels, at most {_LARGEST:,} in all, expected, got {height}x{width}")
+        raise InputError(f"--imgsz: expected 1 or more pixels, at most {_LARGEST:,} in all, got {height}x{width}")
     return height, width
 
 

@@ -43,7 +43,7 @@ def find_layout(tensor: TensorFacts, given: Given, *, channels_first_by_default:
     shape = tensor.shape
     if shape is None or len(shape) not in (2, 3, 4) or any(size is not None and size < 0 for size in shape):
         raise ModelError(
-            f"input {tensor.name}: images, (N, height, width, channels) or (N, channels, height, width), expected, "
+            f"input {tensor.name}: expected images, (N, height, width, channels) or (N, channels, height, width), "
             f"got {_shown(shape)}"
         )
     if len(shape) == 2:
@@ -68,14 +68,14 @@ def _channels_first(
     if given.layout is not None:
         wanted = given.layout is Layout.NCHW
         if shape[1 if wanted else 3] not in (1, 3, None):
-            raise InputError(f"--layout {given.layout}: 1 or 3 channels expected, got an input {name} {_shown(shape)}")
+            raise InputError(f"--layout {given.layout}: expected 1 or 3 channels, got an input {name} {_shown(shape)}")
         return wanted, "", Origin.CALLER
     if can_be_first != can_be_last:
         return can_be_first, "", Origin.MODEL
     if can_be_first or (shape[1] is None and shape[3] is None) or (None in (shape[1], shape[3])):
         why = f"{_shown(shape)} fits both; --layout says otherwise"
         return by_default, why, Origin.ASSUMED
-    raise ModelError(f"input {name}: 1 channel (grey) or 3 expected, as last or second axis, got {_shown(shape)}")
+    raise ModelError(f"input {name}: expected 1 channel (grey) or 3, as last or second axis, got {_shown(shape)}")
 
 
 def _three_axes(name: str, shape: tuple[int | None, ...], given: Given) -> ImageLayout:
@@ -102,20 +102,20 @@ def _flat(name: str, shape: tuple[int | None, ...], given: Given) -> ImageLayout
     """Find the size of images that are given as rows of numbers."""
     count = shape[1]
     if count is None:
-        raise ModelError(f"input {name}: images expected, got rows of any length {_shown(shape)}")
+        raise ModelError(f"input {name}: expected images, got rows of any length {_shown(shape)}")
     channels = next((n for n in (1, 3) if count % n == 0 and isqrt(count // n) ** 2 * n == count), None)
     if given.imgsz is not None:
         height, width = given.imgsz
         channels = count // (height * width)
         if channels not in (1, 3) or height * width * channels != count:
-            raise InputError(f"--imgsz: {count} numbers an image expected, as the input has, got {height}x{width}")
+            raise InputError(f"--imgsz: expected {count} numbers an image, as the input has, got {height}x{width}")
         fact = Fact(f"{height}x{width}", Origin.CALLER)
     elif channels is not None:
         height = width = isqrt(count // channels)
         fact = Fact(f"{height}x{width}", Origin.ASSUMED, f"{count} numbers an image make such a square")
     else:
         raise ModelError(
-            f"input {name}: images, (N, height, width, channels), expected, got rows {_shown(shape)}; --imgsz, "
+            f"input {name}: expected images, (N, height, width, channels), got rows {_shown(shape)}; --imgsz, "
             "if they are images"
         )
     first = given.layout is Layout.NCHW
@@ -138,23 +138,23 @@ def _size(name: str, height: int | None, width: int | None, given: Given) -> tup
     for axis, (found, asked) in enumerate(zip((height, width), wanted or (None, None), strict=True)):
         if found is not None and asked is not None and found != asked:
             raise InputError(
-                f"--imgsz: {'width' if axis else 'height'} {found} expected, that of the input {name}, got {asked}; "
+                f"--imgsz: expected {'width' if axis else 'height'} {found}, that of the input {name}, got {asked}; "
                 "leave it out"
             )
     if 0 in (height, width):
-        raise ModelError(f"input {name}: images expected, got {height}x{width}")
+        raise ModelError(f"input {name}: expected images, got {height}x{width}")
     if height is not None and width is not None:
         return height, width, Fact(f"{height}x{width}", Origin.MODEL)
     if wanted is None:
         raise InputError(
-            "the size of its images expected, as it takes any; add --imgsz (imgsz=…) with the one it was trained on"
+            "expected the size of its images, as it takes any; add --imgsz (imgsz=…) with the one it was trained on"
         )
     return *wanted, Fact(f"{wanted[0]}x{wanted[1]}", Origin.CALLER)
 
 
 def _batch(size: int | None) -> int | None:
     if size is not None and not 1 <= size <= _LARGEST_BATCH:
-        raise ModelError(f"input: a batch of 1 to {_LARGEST_BATCH} images expected, got {size}")
+        raise ModelError(f"input: expected a batch of 1 to {_LARGEST_BATCH} images, got {size}")
     return size
 
 

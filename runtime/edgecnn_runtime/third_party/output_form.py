@@ -55,7 +55,7 @@ def find_decoding(
     dequantize = _dequantizer(tensor, facts)
     rows = dequantize(raw.reshape(images, units))
     if not np.isfinite(rows).all():
-        raise ModelError(f"output {tensor.name}: numbers expected, got NaN or infinity; check how pixels are scaled")
+        raise ModelError(f"output {tensor.name}: expected numbers, got NaN or infinity; check how pixels are scaled")
     form, fact = _form(tensor, rows, given, facts)
     activate = _activation(form, units, logarithms=facts.last_operators.get(tensor.name) in _LOG_SOFTMAX)
     if units == 1:
@@ -81,10 +81,10 @@ def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], fact
     shapes = ", ".join(f"{tensor.name} {raw.shape}" for tensor, raw in zip(tensors, probed, strict=True))
     if not fitting:
         raise ModelError(
-            f"output (N, classes), that of a classification, expected, got {shapes}; detectors and segmenters are no "
+            f"expected output (N, classes), that of a classification, got {shapes}; detectors and segmenters are no "
             "classifiers"
         )
-    raise ModelError(f"one output (N, classes) expected, got several: {shapes}")
+    raise ModelError(f"expected one output (N, classes), got several: {shapes}")
 
 
 def _is_row(raw: NDArray[Any], images: int) -> bool:
@@ -102,7 +102,7 @@ def _dequantizer(tensor: TensorFacts, facts: GraphFacts) -> Decode:
     if scale is None:
         scale, zero_point = facts.quantized_outputs.get(tensor.name, (None, 0))
     if scale is None:
-        raise ModelError(f"output {tensor.name}: floats, or integers with a scale, expected, got {tensor.dtype}")
+        raise ModelError(f"output {tensor.name}: expected floats, or integers with a scale, got {tensor.dtype}")
     factor, zero = np.float32(scale), np.float32(zero_point)
     return lambda output: factor * (output.astype(np.float32) - zero)
 
@@ -144,7 +144,7 @@ def _activation(form: OutputForm, units: int, *, logarithms: bool) -> Decode:
         return two_classes if units == 1 else lambda rows: rows
     if units == 1:
         if logarithms:
-            raise InputError("output: two or more classes expected of a log-softmax, got one")
+            raise InputError("output: expected two or more classes of a log-softmax, got one")
         # Of tanh, which overflows nowhere: sigmoid(x) = (1 + tanh(x / 2)) / 2.
         return lambda rows: two_classes((np.float32(0.5) * (np.float32(1) + np.tanh(rows / 2))).astype(np.float32))
     return softmax

@@ -42,12 +42,12 @@ def find_encoding(tensor: TensorFacts, layout: ImageLayout, given: Given, facts:
         InputError: a colour or a scaling that does not fit the channels.
     """
     if tensor.dtype not in _FLOATS | _INTEGERS:
-        raise ModelError(f"input {tensor.name}: float or integer pixels expected, got {tensor.dtype}")
+        raise ModelError(f"input {tensor.name}: expected float or integer pixels, got {tensor.dtype}")
     order, colour_fact = _colour(layout.channels, given, facts)
     channels = 1 if order is ColourOrder.GREY else 3
     byte_offset, scaling, pixels_fact = _scaling(tensor, given, facts)
     if max(len(scaling.scale), len(scaling.offset)) > channels:
-        raise InputError("--scale, --mean, --std: one number for a grey image expected, got three")
+        raise InputError("--scale, --mean, --std: expected one number for a grey image, got three")
     to_values = _values(tensor, byte_offset, scaling, channels)
     return PixelEncoding(
         colour=Colour.GREY if channels == 1 else Colour.RGB,
@@ -60,7 +60,7 @@ def find_encoding(tensor: TensorFacts, layout: ImageLayout, given: Given, facts:
 def _colour(channels: int, given: Given, facts: GraphFacts) -> tuple[ColourOrder, Fact]:
     if given.colour is not None:
         if channels == 1 and given.colour is not ColourOrder.GREY:
-            raise InputError(f"--colour: grey expected, as the input has 1 channel, got {given.colour}")
+            raise InputError(f"--colour: expected grey, as the input has 1 channel, got {given.colour}")
         return given.colour, Fact(given.colour.value, Origin.CALLER)
     if channels == 1:
         return ColourOrder.GREY, Fact("grey", Origin.MODEL)

@@ -61,14 +61,14 @@ def try_opening(path: Path, opening: Opening) -> None:
             )
         except subprocess.TimeoutExpired:
             raise ModelError(
-                f"{path}: a model that runs expected; its interpreter is still busy after {_TIMEOUT:.0f} s in a trial "
+                f"{path}: expected a model that runs; its interpreter is still busy after {_TIMEOUT:.0f} s in a trial "
                 "with test images; the file may be damaged"
             ) from None
         except OSError:
             return
         if done.returncode < 0:
             raise ModelError(
-                f"{path}: a model that runs expected; in a trial {describe_end(done.returncode, stderr)}; the file is "
+                f"{path}: expected a model that runs; in a trial {describe_end(done.returncode, stderr)}; the file is "
                 "damaged, or made to do so"
             )
     if done.returncode == 0:

@@ -26,13 +26,13 @@ class Smoothing:
 
     def __post_init__(self) -> None:
         if self.window < 1:
-            raise InputError(f"window: at least 1 expected, got {self.window}")
+            raise InputError(f"window: expected at least 1, got {self.window}")
         if not 1 <= self.min_count <= self.window:
-            raise InputError(f"min_count: 1 … {self.window} (the window) expected, got {self.min_count}")
+            raise InputError(f"min_count: expected 1 … {self.window} (the window), got {self.min_count}")
         if not 0 <= self.threshold <= 1:
-            raise InputError(f"threshold: a probability 0 … 1 expected, got {self.threshold}")
+            raise InputError(f"threshold: expected a probability 0 … 1, got {self.threshold}")
         if not 0 <= self.hold < float("inf"):
-            raise InputError(f"hold: seconds, 0 or more, expected, got {self.hold}")
+            raise InputError(f"hold: expected seconds, 0 or more, got {self.hold}")
 
 
 # Every answer as it is.

@@ -75,7 +75,7 @@ def stream(
         MissingExtraError: the package for the source is missing, likewise.
     """
     if every < 1:
-        raise InputError(f"every: at least 1 expected, got {every}")
+        raise InputError(f"every: expected at least 1, got {every}")
     return _run(classifier, source, Smoother(smoothing or NO_SMOOTHING), every, realtime)
 
 

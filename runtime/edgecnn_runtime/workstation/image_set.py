@@ -66,7 +66,7 @@ class ImageSet:
             DataError: there is no such split.
         """
         if name not in self.splits:
-            raise DataError(f"{self.name}: a split {name!r} expected, got only {', '.join(self.splits)}")
+            raise DataError(f"{self.name}: expected a split {name!r}, got only {', '.join(self.splits)}")
         return self.splits[name]
 
 
@@ -109,14 +109,14 @@ def open_prepared(folder: Path) -> ImageSet:
         )
     except FileNotFoundError as error:
         raise DataError(
-            f"{folder}: a prepared image set expected, {Path(error.filename).name} is missing; "
+            f"{folder}: expected a prepared image set, {Path(error.filename).name} is missing; "
             "make one with 'edgecnn data prepare'"
         ) from None
     except DataError:
         raise
     except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
         raise DataError(
-            f"{folder}: a whole prepared image set expected, got one that cannot be read "
+            f"{folder}: expected a whole prepared image set, got one that cannot be read "
             f"({type(error).__name__}: {error}); make it again with 'edgecnn data prepare'"
         ) from error
 
@@ -147,7 +147,7 @@ def _positions(places: list[Any], split: Split) -> tuple[int, ...]:
     """Check positions in a split that a file names."""
     positions = tuple(int(place) for place in places)
     if not all(0 <= position < len(split) for position in positions):
-        raise ValueError(f"copies: positions 0…{len(split) - 1} expected, got {max(positions)}")
+        raise ValueError(f"copies: expected positions 0…{len(split) - 1}, got {max(positions)}")
     return positions
 
 
@@ -162,12 +162,12 @@ def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSp
     unknown = [name for name in classes if name not in labels]
     if not classes or unknown:
         raise DataError(
-            f"{folder}: sub-folders named after the labels expected ({', '.join(labels)}), "
+            f"{folder}: expected sub-folders named after the labels ({', '.join(labels)}), "
             f"got {', '.join(unknown or classes) or 'none'}"
         )
     files = [(path, labels.index(name)) for name in classes for path in image_files(folder / name)]
     if not files:
-        raise DataError(f"{folder}: image files in the sub-folders expected, got none")
+        raise DataError(f"{folder}: expected image files in the sub-folders, got none")
     try:
         images = np.stack([read_image(path, spec) for path, _ in files])
     except ImageError as error:
@@ -181,9 +181,9 @@ def _open_split(folder: Path, name: str, classes: int) -> Split:
     files = tuple((folder / f"{name}.files.txt").read_text(encoding="utf-8").splitlines())
     if not len(images) == len(labels) == len(files):
         raise DataError(
-            f"{folder}: {name}: as many labels and file names as images expected, "
+            f"{folder}: {name}: expected as many labels and file names as images, "
             f"got {len(images)} images, {len(labels)} labels, {len(files)} names"
         )
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
-        raise DataError(f"{folder}: {name}: class numbers 0…{classes - 1} expected, got {labels.max()}")
+        raise DataError(f"{folder}: {name}: expected class numbers 0…{classes - 1}, got {labels.max()}")
     return Split(images, labels, files)

@@ -144,11 +144,11 @@ class RunFolder:
             InputError: the folder is missing, is no run, or the run was not finished.
         """
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: a run folder expected, no such folder; make one with 'edgecnn train'")
+            raise InputError(f"{self.path}: expected a run folder, no such folder; make one with 'edgecnn train'")
         if not self.record.exists():
             resume = "; this run was not finished: add --resume to the command that started it"
             raise InputError(
-                f"{self.path}: a run folder with run.json expected, got none"
+                f"{self.path}: expected a run folder with run.json, got none"
                 + (resume if self.checkpoints.is_dir() else "; make one with 'edgecnn train'")
             )
         try:
@@ -158,7 +158,7 @@ class RunFolder:
             return RunRecord(**document)
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(
-                f"{self.record}: the record of a run expected, got a damaged file ({error}); train again"
+                f"{self.record}: expected the record of a run, got a damaged file ({error}); train again"
             ) from error
 
 
@@ -176,7 +176,7 @@ def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:
     image_set = open_prepared(folder)
     if image_set.fingerprint != record.data_fingerprint:
         raise DataError(
-            f"{folder}: the set that {record.name} was trained on expected (fingerprint "
+            f"{folder}: expected the set that {record.name} was trained on (fingerprint "
             f"{record.data_fingerprint[:12]}…), got another ({image_set.fingerprint[:12]}…); train again on it"
         )
     return image_set

@@ -25,7 +25,7 @@ def stratified_sample(labels: NDArray[np.int64], count: int, *, seed: int) -> ND
     [2, 1]
     """
     if not 0 <= count <= len(labels):
-        raise ValueError(f"sample: 0…{len(labels)} images expected, got {count}")
+        raise ValueError(f"sample: expected 0…{len(labels)} images, got {count}")
     classes, sizes = np.unique(labels, return_counts=True)
     shares = sizes * count / max(1, len(labels))
     counts = np.floor(shares).astype(np.int64)

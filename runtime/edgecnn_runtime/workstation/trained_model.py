@@ -21,10 +21,10 @@ def load_trained(keras: Any, path: Path) -> Any:
         InputError: missing or damaged.
     """
     if not path.is_file():
-        raise InputError(f"{path}: the trained model of the run expected, no such file; train again")
+        raise InputError(f"{path}: expected the trained model of the run, no such file; train again")
     try:
         with native_output_kept():
             return keras.saving.load_model(path, compile=False, safe_mode=True)
     # Keras passes on whatever its zip, HDF5 and JSON readers raise.
     except Exception as error:
-        raise InputError(f"{path}: a whole Keras model expected; Keras says: {error}") from error
+        raise InputError(f"{path}: expected a whole Keras model; Keras says: {error}") from error

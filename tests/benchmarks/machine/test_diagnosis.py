@@ -80,7 +80,7 @@ SITUATIONS = {
     ),
     "an old numpy": (
         {"extras": (Extra("", (Requirement("numpy", "1.26", "1.21.6"),)),)},
-        [(BROKEN, "numpy 1.26 or later expected, got 1.21.6", 'pip install --upgrade "numpy>=1.26"')],
+        [(BROKEN, "expected numpy 1.26 or later, got 1.21.6", 'pip install --upgrade "numpy>=1.26"')],
     ),
     "not installed": ({"extras": ()}, [(WARNING, "is not installed", "pip install -e .")]),
     "no Pillow": (

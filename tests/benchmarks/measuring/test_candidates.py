@@ -65,7 +65,7 @@ def test_changed_data_are_refused(tiny_run: RunFolder, tmp_path: Path) -> None:
 def test_keras_answers_of_another_set_are_refused(tiny_run: RunFolder, tmp_path: Path) -> None:
     run = copy_of(tiny_run, tmp_path / "run")
     np.save(run.test_probabilities, np.zeros((7, 2), np.float32))
-    with pytest.raises(InputError, match=r"\(100, 2\) expected, got \(7, 2\)"):
+    with pytest.raises(InputError, match=r"expected \(100, 2\), got \(7, 2\)"):
         read_subject([run.path], data=None)
 
 
@@ -82,10 +82,10 @@ def test_what_cannot_be_measured(tiny_run: RunFolder, tmp_path: Path) -> None:
     picture.touch()
     for targets, data, message in (
         ([], None, "got nothing"),
-        ([tmp_path, model], None, "one run folder or model files expected"),
+        ([tmp_path, model], None, "expected one run folder or model files"),
         ([tmp_path / "absent.onnx"], None, "no such file or folder"),
         ([picture], None, "got .png"),
-        ([tmp_path], None, "run.json expected"),
+        ([tmp_path], None, "expected run.json"),
         ([model], tmp_path / "absent", "no such folder"),
     ):
         with pytest.raises(InputError, match=message):

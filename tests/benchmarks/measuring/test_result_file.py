@@ -20,12 +20,12 @@ def test_a_result_is_read_as_it_was_written(tiny_result: BenchResult) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 1}, "of version 2 expected, got version 1; measure again"),
+        ({"schema_version": 1}, "expected of version 2, got version 1; measure again"),
         ({"schema_version": 3}, "got version 3; update edgecnn"),
-        ({"schema_version": None}, "of version 2 expected, got none"),
+        ({"schema_version": None}, "expected of version 2, got none"),
         ({"rows": 3}, "got a damaged one"),
         ({"rows": [{}]}, "got a damaged one .*Row.name"),
-        ({"seconds": "long"}, "got a damaged one .*float expected, got 'long'"),
+        ({"seconds": "long"}, "expected got a damaged one .*float, got 'long'"),
         ({"settings": {"opening": 5}}, "got a damaged one"),
         ({"reference": "nobody"}, "got a damaged one"),
     ],
@@ -43,10 +43,10 @@ def test_other_files_are_refused(
 def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"a (whole )?bench\.json .*expected, got"):
+    with pytest.raises(InputError, match=r"expected a (whole )?bench\.json.*, got"):
         read_result(path)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"a bench\.json expected, got No such file"):
+    with pytest.raises(InputError, match=r"expected a bench\.json, got No such file"):
         read_result(tmp_path / "absent.json")

@@ -117,7 +117,7 @@ def test_images_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
     words = ["casting-keras", "--skip-edgecnn", "--kept", str(tmp_path / "runs.jsonl"), "--runs", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["notebook_loops.py", *words, "--output", str(tmp_path / "page.md")])
-    with pytest.raises(SystemExit, match=r"casting: images in \$EDGECNN_DATA expected, got none"):
+    with pytest.raises(SystemExit, match=r"casting: expected images in \$EDGECNN_DATA, got none"):
         notebook_loops.main()
     assert not (tmp_path / "page.md").exists()
 

@@ -156,6 +156,6 @@ def test_a_run_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.Monk
 
     output = tmp_path / "PEERS.md"
     monkeypatch.setattr("sys.argv", ["compare.py", "--run", str(tmp_path / "none"), "--output", str(output)])
-    with pytest.raises(SystemExit, match=r"a finished run expected; train one with 'edgecnn train"):
+    with pytest.raises(SystemExit, match=r"expected a finished run; train one with 'edgecnn train"):
         compare.main()
     assert not output.exists()

@@ -84,7 +84,7 @@ def test_too_little_room_is_found_before_anything_is_sent(place: Path, monkeypat
     monkeypatch.setattr(
         sys, "stdin", type("Stdin", (), {"buffer": type("Buffer", (), {"readline": lambda self: line})()})
     )
-    with pytest.raises(far_side.Problem, match=r"400 MB of room expected in .*, got 1 MB"):
+    with pytest.raises(far_side.Problem, match=r"expected 400 MB of room in .*, got 1 MB"):
         far_side.receive()
 
 

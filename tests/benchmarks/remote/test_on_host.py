@@ -238,7 +238,7 @@ def test_one_benchmark_at_a_time_and_an_interrupt_fetches_what_it_has_measured(
 
 def test_a_time_limit_ends_it_there(client: Client, model: Path, tmp_path: Path) -> None:
     options = HostOptions(python=sys.executable, see_packages=True, limit_secs=3)
-    with pytest.raises(InputError, match="host limit: more than the 600 s of --max-secs expected, got 3"):
+    with pytest.raises(InputError, match="host limit: expected more than the 600 s of --max-secs, got 3"):
         client.bench(model, settings=_LONG, options=options, output=tmp_path / "out")
     endless = dataclasses.replace(_LONG, max_secs=2.9, starts=999)
     with pytest.raises(GateError, match=r"far: .*longer than its time limit \(--host-limit\)"):
@@ -248,7 +248,7 @@ def test_a_time_limit_ends_it_there(client: Client, model: Path, tmp_path: Path)
 
 def test_what_fails_there_is_told_here(client: Client, model: Path, tmp_path: Path) -> None:
     model.write_bytes(model.read_bytes()[:40])
-    with pytest.raises(GateError, match=r"far: at least one model that runs expected"):
+    with pytest.raises(GateError, match=r"far: expected at least one model that runs"):
         client.bench(model, output=tmp_path / "out")
     assert client.far.left_running() == []
 
@@ -268,8 +268,8 @@ def test_a_machine_that_cannot_be_used_is_refused_with_the_reason(client: Client
     assert "ssh-copy-id" in problem(stranger)
     assert "(--host-port)" in problem(Destination.read("127.0.0.1", port=1, config=client.far.config))
     unknown = Destination.read("no-such-host.invalid", config=client.far.config)
-    assert "a host that is known expected" in problem(unknown)
+    assert "expected a host that is known" in problem(unknown)
     without_python = HostOptions(python="no-such-python")
-    assert "Python 3.11 or later expected there, got none" in problem(
+    assert "expected Python 3.11 or later there, got none" in problem(
         Destination.read("far", config=client.far.config), without_python
     )

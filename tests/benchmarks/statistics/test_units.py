@@ -29,7 +29,7 @@ def test_percentages(text: str) -> None:
     "text", ["", "5", "ms", "-5ms", "5 min", "5mms", "1e3us", "nan ms", "0ms", "5ms5", "٣ms", "1,5ms"]
 )
 def test_what_is_no_duration_is_told_by_its_option(text: str) -> None:
-    with pytest.raises(InputError, match="--max-latency: a number above 0 with its unit expected"):
+    with pytest.raises(InputError, match="--max-latency: expected a number above 0 with its unit"):
         parse_duration(text, option="--max-latency")
 
 

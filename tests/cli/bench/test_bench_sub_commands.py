@@ -57,12 +57,12 @@ def test_compare_prints_one_document(measured: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("absent.json",), "absent.json: a bench.json, or a run folder that was measured, expected"),
-        (("empty",), "empty: a folder with bench/bench.json expected"),
-        (("before", "--fail-if-slower", "10"), "--fail-if-slower: a number above 0 with its unit expected"),
+        (("absent.json",), "absent.json: expected a bench.json, or a run folder that was measured"),
+        (("empty",), "empty: expected a folder with bench/bench.json"),
+        (("before", "--fail-if-slower", "10"), "--fail-if-slower: expected a number above 0 with its unit"),
         (("before", "--fail-if-less-accurate", "101"), "--fail-if-less-accurate: points between 0 and 100"),
-        (("text.json",), "text.json: a bench.json expected, got no JSON"),
-        (("old.json",), "a bench.json of version 2 expected, got version 1"),
+        (("text.json",), "text.json: expected a bench.json, got no JSON"),
+        (("old.json",), "expected a bench.json of version 2, got version 1"),
         (("few", "--fail-if-slower", "10%"), "--fail-if-slower: at least 5 rounds"),
     ],
 )
@@ -97,11 +97,11 @@ def test_recommend_exits_with_1_and_names_the_nearest(measured: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--max-drop", "-1"), "--max-drop: points between 0 and 100 expected"),
-        (("--max-latency", "5"), "--max-latency: a number above 0 with its unit expected"),
-        (("--max-size", "1 pound"), "--max-size: a number above 0 with its unit expected"),
+        (("--max-drop", "-1"), "--max-drop: expected points between 0 and 100"),
+        (("--max-latency", "5"), "--max-latency: expected a number above 0 with its unit"),
+        (("--max-size", "1 pound"), "--max-size: expected a number above 0 with its unit"),
         (("--target", "toaster"), "target: "),
-        (("--target", "pi4"), "--target: a run folder with its model files expected"),
+        (("--target", "pi4"), "--target: expected a run folder with its model files"),
     ],
 )
 def test_recommend_refuses_what_it_cannot_use(measured: Path, arguments: tuple[str, ...], message: str) -> None:

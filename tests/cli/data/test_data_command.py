@@ -42,7 +42,7 @@ def test_prepare_from_a_file_then_list(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "30 train + 10 test images of 10 classes" in done.stdout
     # It is not the whole MNIST, and that is said.
-    assert "warning: train: 60,000 images expected" in done.stderr
+    assert "warning: train: expected 60,000 images" in done.stderr
     assert len(open_prepared(tmp_path / "home" / "sets" / "mnist").split("train")) == 30
     listed = edgecnn("data", "list", "--json", home=tmp_path / "home")
     prepared = {entry["name"]: entry["prepared"] for entry in json.loads(listed.stdout)}
@@ -71,10 +71,10 @@ MISTAKES = {
     "no name": (["prepare"], "SET"),
     "missing path": (["prepare", "mnist", "--from", "nowhere"], "nowhere: "),
     "damaged file": (["prepare", "mnist", "--from", "damaged.npz"], "9 labels"),
-    "class folders without a size": (["prepare", "."], "--imgsz expected beside images of one's own"),
-    "class folders and a source": (["prepare", ".", "--from", "x", "--imgsz", "8"], "no --from expected"),
+    "class folders without a size": (["prepare", "."], "expected --imgsz beside images of one's own"),
+    "class folders and a source": (["prepare", ".", "--from", "x", "--imgsz", "8"], "expected no --from"),
     "labels of a known set": (["prepare", "mnist-5000", "--labels", "x.csv"], "--labels only beside images"),
-    "a column without a CSV": (["check", ".", "--label-column", "x"], "--labels CSV expected"),
+    "a column without a CSV": (["check", ".", "--label-column", "x"], "expected --labels CSV"),
     "no such colour": (["prepare", "mnist-5000", "--colour", "green"], "--colour grey or rgb"),
     "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz at least 1"),
     "an impossible share": (["prepare", ".", "--imgsz", "8", "--test-fraction", "1"], "between 0 and 1"),

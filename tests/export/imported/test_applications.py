@@ -77,9 +77,9 @@ def test_pixels_are_prepared_as_keras_prepares_them(name: str) -> None:
 
 
 def test_impossible_networks_are_refused() -> None:
-    with pytest.raises(InputError, match=r"--application: one of .*MobileNetV2.* expected, got 'mobilenet2'"):
+    with pytest.raises(InputError, match=r"--application: expected one of .*MobileNetV2.*, got 'mobilenet2'"):
         build_application("mobilenet2", labels=None, imgsz=None)
-    with pytest.raises(InputError, match="MobileNetV2: --imgsz that it can be built with expected, got 8"):
+    with pytest.raises(InputError, match="MobileNetV2: expected --imgsz that it can be built with, got 8"):
         build_application("MobileNetV2", labels=None, imgsz=8)
 
 
@@ -104,10 +104,10 @@ def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--scale", "1/255"), "--scale: none expected beside --application"),
+        (("--scale", "1/255"), "--scale: expected none beside --application"),
         (("--weights", "no.h5"), "got no.h5, which does not exist"),
-        (("--int8",), "--calibration-data: a folder of images to measure int8 ranges on expected, got none"),
-        (("--labels", "a,b", "--imgsz", "8"), "--imgsz that it can be built with expected, got 8"),
+        (("--int8",), "--calibration-data: expected a folder of images to measure int8 ranges on, got none"),
+        (("--labels", "a,b", "--imgsz", "8"), "expected --imgsz that it can be built with, got 8"),
     ],
 )
 def test_options_that_do_not_fit_a_network_are_refused(words: tuple[str, ...], message: str) -> None:

@@ -40,9 +40,9 @@ def test_a_file_stands_for_its_run(exported_run: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "a run folder expected, no such folder"),
-        (("RUN", "--images", "0"), "images: 1 or more expected, got 0"),
-        (("RUN", "--calibration", "mean"), "calibration: minmax, percentile, entropy expected, got mean"),
+        (("nowhere",), "expected a run folder, no such folder"),
+        (("RUN", "--images", "0"), "images: expected 1 or more, got 0"),
+        (("RUN", "--calibration", "mean"), "calibration: expected minmax, percentile, entropy, got mean"),
     ],
 )
 def test_bad_input_is_a_plain_message(

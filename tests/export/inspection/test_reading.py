@@ -55,7 +55,7 @@ def test_a_manifest_that_cannot_be_read_is_told_and_the_rest_is_shown(
     model = inspect_model(_with_manifest(tmp_path))
     assert model.manifest is None
     assert model.manifest_problem is not None
-    assert "schema version 1 expected, got 7" in model.manifest_problem
+    assert "expected schema version 1, got 7" in model.manifest_problem
     assert model.graph.macs == 3024
 
 
@@ -78,13 +78,13 @@ def test_an_open_size_is_told_but_not_an_open_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.tflite", None, "a model file expected, no such file"),
-        ("model.keras", b"PK", r"a model file \(\.tflite or \.onnx\) expected, got \.keras"),
+        ("model.tflite", None, "expected a model file, no such file"),
+        ("model.keras", b"PK", r"expected a model file \(\.tflite or \.onnx\), got \.keras"),
         ("model", b"", "got no suffix"),
-        ("model.tflite", b"", "a TFLite file expected"),
-        ("model.tflite", b"no model at all, just words", "a TFLite file expected"),
+        ("model.tflite", b"", "expected a TFLite file"),
+        ("model.tflite", b"no model at all, just words", "expected a TFLite file"),
         ("model.tflite", b"\x04\x00\x00\x00TFL3", "got a damaged one"),
-        ("model.onnx", b"no model at all, just words", "an ONNX file expected"),
+        ("model.onnx", b"no model at all, just words", "expected an ONNX file"),
         ("model.onnx", b"", "got one without operators or opset"),
     ],
 )

@@ -78,7 +78,7 @@ class Quantizer:
     def opened(self, content: bytes, *, first: bool = False) -> Iterator[Backend]:
         self.first.append(first)
         if content in self.refused:
-            raise ModelError("an operator that the interpreter has expected")
+            raise ModelError("expected an operator that the interpreter has")
         yield Backend(RIGHT if content in self.right else WRONG)
 
     def trained_on(self) -> bytes:
@@ -107,9 +107,9 @@ def skipped(result: Climbed) -> Mapping[str, str]:
 
 
 def test_training_that_cannot_be_done_is_named_with_its_reason() -> None:
-    result = climbed(Quantizer(training=InputError("layers that the toolkit knows expected, got Conv3D")))
+    result = climbed(Quantizer(training=InputError("expected layers that the toolkit knows, got Conv3D")))
     assert skipped(result) == {
-        "int8, quantization-aware training": "layers that the toolkit knows expected, got Conv3D"
+        "int8, quantization-aware training": "expected layers that the toolkit knows, got Conv3D"
     }
     assert "int8, quantization-aware training" not in [rung.name for rung in result.rungs]
 
@@ -145,9 +145,9 @@ def test_files_are_tried_apart_until_one_has_run() -> None:
 
 def test_a_file_that_the_interpreter_refuses_is_named() -> None:
     result = climbed(Quantizer(right=[b"mixed"], refused=[b"plain"]))
-    assert set(skipped(result).values()) == {"an operator that the interpreter has expected"}
+    assert set(skipped(result).values()) == {"expected an operator that the interpreter has"}
     assert result.content == b"mixed"
-    with pytest.raises(GateError, match="int8: a file that its interpreter takes expected; an operator"):
+    with pytest.raises(GateError, match="int8: expected a file that its interpreter takes; an operator"):
         climbed(Quantizer(refused=[b"plain", b"mixed", b"trained"]))
 
 

@@ -36,7 +36,7 @@ def test_the_fingerprint_is_that_of_the_chosen_pixels(train: Split) -> None:
 
 @pytest.mark.parametrize("images", [0, -1, 31])
 def test_a_count_that_cannot_be_had_is_refused(train: Split, images: int) -> None:
-    with pytest.raises(DataError, match=rf"1…30 images expected .*, got {images}"):
+    with pytest.raises(DataError, match=rf"expected 1…30 images .*, got {images}"):
         choose_calibration(train, EVERY, images=images, seed=0)
 
 

@@ -173,7 +173,7 @@ def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str, integ
         with quantizer.opened(signed.file(statistics, ())) as backend:
             np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
     else:
-        with pytest.raises(GateError, match="operators with an integer form expected, got "):
+        with pytest.raises(GateError, match="expected operators with an integer form, got "):
             signed.file(statistics, ())
 
 
@@ -282,7 +282,7 @@ def test_activations_that_are_no_numbers_are_named(kind: str) -> None:
     )
     black = np.zeros_like(IMAGES[:2])
     statistics = measure_statistics(quantizer.graph, black, CalibrationMethod.MINMAX)
-    with pytest.raises(GateError, match="activations that are finite numbers expected, got others on the calibration"):
+    with pytest.raises(GateError, match="expected activations that are finite numbers, got others on the calibration"):
         quantizer.file(statistics, quantizer.without_integer_form(statistics))
 
 

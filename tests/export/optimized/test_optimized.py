@@ -247,7 +247,7 @@ def with_layer(made: Any) -> Any:
 @pytest.mark.parametrize(
     ("layer", "steps", "message"),
     [
-        ("RMSNormalization", {"sparsity": 0.5}, r"odd \(RMSNormalization\): layers that tf_keras has too expected"),
+        ("RMSNormalization", {"sparsity": 0.5}, r"odd \(RMSNormalization\): expected layers that tf_keras has too"),
         pytest.param(
             "ELU",
             {"quantization_aware": True},
@@ -271,13 +271,13 @@ def test_a_layer_that_cannot_be_held_is_named(
 def test_networks_that_are_no_chain_of_layers_are_refused() -> None:
     import keras
 
-    with pytest.raises(InputError, match=r"a network of Keras layers expected, got the operation Tanh"):
+    with pytest.raises(InputError, match=r"expected a network of Keras layers, got the operation Tanh"):
         flatten(with_layer(keras.ops.tanh))
     twice = keras.layers.Activation("relu", name="twice")
-    with pytest.raises(InputError, match=r"twice \(Activation\): a layer that is called once expected"):
+    with pytest.raises(InputError, match=r"twice \(Activation\): expected a layer that is called once"):
         flatten(with_layer(lambda tensor: twice(twice(tensor))))
     pixels = keras.Input((8, 8, 1))
-    with pytest.raises(InputError, match="one input and one output expected, got 1 and 2"):
+    with pytest.raises(InputError, match="expected one input and one output, got 1 and 2"):
         flatten(keras.Model(pixels, [keras.layers.Flatten()(pixels), keras.layers.ReLU()(pixels)]))
 
 
@@ -392,10 +392,10 @@ def test_the_twin_and_its_rewrites_compute_what_keras_computes(tmp_path: Path, n
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--prune", "0"), "prune: a share of zero weights between 0 and 1 expected, such as 0.8, got 0"),
+        (("--prune", "0"), "prune: expected a share of zero weights between 0 and 1, such as 0.8, got 0"),
         (("--prune", "80"), "got 80"),
-        (("--cluster", "1"), "cluster: 2…1024 distinct weights a layer expected, got 1"),
-        (("--qat", "--optimize-epochs", "0"), "optimize-epochs: 1 or more expected, got 0"),
+        (("--cluster", "1"), "cluster: expected 2…1024 distinct weights a layer, got 1"),
+        (("--qat", "--optimize-epochs", "0"), "optimize-epochs: expected 1 or more, got 0"),
     ],
 )
 def test_impossible_options_are_refused(trained_run: RunFolder, arguments: tuple[str, ...], message: str) -> None:
@@ -421,7 +421,7 @@ def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> N
     assert portions(with_valid)[1].split is small_digits.split("test")
     train = small_digits.split("train")
     few = replace(small_digits, splits={"train": Split(train.images[:2], train.labels[:2], train.files[:2])})
-    with pytest.raises(DataError, match="enough images to keep 10% for validation expected, got 2"):
+    with pytest.raises(DataError, match="expected enough images to keep 10% for validation, got 2"):
         portions(few)
 
 

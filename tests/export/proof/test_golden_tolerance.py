@@ -52,7 +52,7 @@ def test_the_tolerance_follows_the_kernels(
 
 def test_a_network_that_the_reference_does_not_run_has_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(path: Path, images: NDArray[np.uint8], *, reference: bool) -> None:
-        raise ModelError("an operator that the reference has expected")
+        raise ModelError("expected an operator that the reference has")
 
     monkeypatch.setattr(derived, "infer_apart", refuse)
     assert golden_tolerance(Path("m.tflite"), Scheme.DYNAMIC, IMAGES, HALF) == 2e-2

@@ -43,15 +43,15 @@ def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
     names = ["CUDAExecutionProvider", "CPUExecutionProvider"]
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: names)
     path = small_onnx(tmp_path / "m.onnx")
-    with pytest.raises(InputError, match="CUDAExecutionProvider expected to take the model, got CPUExecutionProvider"):
+    with pytest.raises(InputError, match="expected CUDAExecutionProvider to take the model, got CPUExecutionProvider"):
         Classifier.open(path, provider="cuda")
     assert Classifier.open(path, provider="cuda", allow_fallback=True).labels == ("dark", "bright")
 
 
 def test_providers_and_delegates_belong_to_their_formats(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"an \.onnx file expected"):
+    with pytest.raises(InputError, match=r"expected an \.onnx file"):
         Classifier.open(write_tflite(tmp_path / "m.tflite", Stranger()), provider="cuda", trusted=True)
-    with pytest.raises(InputError, match=r"a \.tflite file expected"):
+    with pytest.raises(InputError, match=r"expected a \.tflite file"):
         Classifier.open(write_onnx(tmp_path / "m.onnx", Stranger()), delegates=["x.so"], trusted=True)
 
 

@@ -52,7 +52,7 @@ def test_a_place_lists_and_reads_what_a_folder_would(address: tuple[str, str], r
         assert found == [str(path) for path in expand_sources([tmp_path], recursive=recursive)]
     one = open_place(f"{address[0]}/notes.txt{address[1]}")
     assert stored_images(one) == [f"{place.path}/notes.txt"]  # named outright
-    with pytest.raises(ImageError, match=r"/gone\.png: an image file expected, no such file"):
+    with pytest.raises(ImageError, match=r"/gone\.png: expected an image file, no such file"):
         read_stored(place, f"{place.path}/gone.png")
     with pytest.raises(InputError, match="there is none of this name"):
         stored_images(open_place(f"{address[0]}/nowhere{address[1]}"))
@@ -90,7 +90,7 @@ def test_results_are_files_of_so_many_rows(
     none: object = None if form is ResultsFormat.PARQUET else ""
     rows = [{name: value for name, value in row.items() if value not in (None, none)} for row in table.to_pylist()]
     assert rows == [good, bad, good]
-    with pytest.raises(InputError, match="a new or empty folder for the results expected"), new_results(output, form):
+    with pytest.raises(InputError, match="expected a new or empty folder for the results"), new_results(output, form):
         pass
 
 

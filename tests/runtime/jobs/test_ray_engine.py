@@ -237,11 +237,11 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray: an --output folder for the results expected"),
-        (("--output", "used"), "a new or empty folder for the results expected"),
+        ((), "--engine ray: expected an --output folder for the results"),
+        (("--output", "used"), "expected a new or empty folder for the results"),
         (("--output", "new", "--json"), "leave --json and --resume out"),
         (("--output", "new", "--threads", "2"), "leave --mode and --threads out"),
-        (("--output", "new", "--address", "127.0.0.1:1"), "a Ray cluster that runs expected"),
+        (("--output", "new", "--address", "127.0.0.1:1"), "expected a Ray cluster that runs"),
     ],
 )
 def test_wrong_use_is_told_before_ray_starts(

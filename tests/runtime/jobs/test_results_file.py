@@ -37,7 +37,7 @@ def items(names: Sequence[str] = NAMES) -> list[Item]:
     found = []
     for number, name in enumerate(names):
         if number % 3 == 2:
-            found.append(Item(name, error=ImageError(f'{name}: a whole "JPEG" expected;\nit ends early, alas')))
+            found.append(Item(name, error=ImageError(f'{name}: expected a whole "JPEG";\nit ends early, alas')))
         else:
             row = np.roll(np.array([0.7, 0.2, 0.1], np.float32), number)
             found.append(Item(name, Prediction.of(row, LABELS)))
@@ -80,7 +80,7 @@ def test_csv_is_read_by_anybody(tmp_path: Path, model: Path) -> None:
     assert list(rows[0]) == ["image", "label", "probability", "error", "label_2", "probability_2"]
     assert [row["image"] for row in rows] == [name.replace("\udce9", "\\xe9") for name in NAMES]
     assert [bool(row["error"]) for row in rows] == [number % 3 == 2 for number in range(len(NAMES))]
-    assert rows[2]["error"] == 'a whole "JPEG" expected;\nit ends early, alas'
+    assert rows[2]["error"] == 'expected a whole "JPEG";\nit ends early, alas'
     assert (rows[1]["label"], rows[1]["probability"]) == (LABELS[1], "0.7")
     assert (rows[1]["label_2"], rows[1]["probability_2"]) == (LABELS[2], "0.2")
 
@@ -181,7 +181,7 @@ def test_without_its_header_nothing_is_resumed(tmp_path: Path, model: Path, head
     side.unlink()
     if header is not None:
         side.write_bytes(header)
-    with pytest.raises(InputError, match=r"the header of results\.csv\.partial expected, none there or damaged"):
+    with pytest.raises(InputError, match=r"expected the header of results\.csv\.partial, none there or damaged"):
         opened(path, model, resume=True)
 
 
@@ -215,11 +215,11 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path, model: Path) -> Non
 
 @pytest.mark.parametrize("name", ["results.txt", "results", "results.parquet"])
 def test_another_suffix_is_refused(tmp_path: Path, model: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"ending in \.csv or \.jsonl expected"):
+    with pytest.raises(InputError, match=r"expected ending in \.csv or \.jsonl"):
         opened(tmp_path / name, model)
 
 
 def test_a_folder_of_that_name_is_refused(tmp_path: Path, model: Path) -> None:
     (tmp_path / "results.csv").mkdir()
-    with pytest.raises(InputError, match="a file to write expected, got a folder"):
+    with pytest.raises(InputError, match="expected a file to write, got a folder"):
         opened(tmp_path / "results.csv", model)

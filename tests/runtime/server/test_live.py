@@ -103,7 +103,7 @@ def test_what_no_frame_is_newer_than(watched: Address, camera: FakeCamera, monke
     monkeypatch.setattr("edgecnn_runtime.server.app._FRAME_WAIT", 0.1)
     answer = watched.ask("/v1/frame.jpg")
     assert answer.status == 503
-    assert answer.document["detail"] == "a newer frame within 0.1 s expected; the camera is starting"
+    assert answer.document["detail"] == "expected a newer frame within 0.1 s; the camera is starting"
     assert watched.ask("/v1/frame.jpg?after=x").status == 400
 
 
@@ -118,7 +118,7 @@ def test_a_camera_that_is_unplugged_is_told_everywhere(camera: FakeCamera, watch
     assert "the camera gives no picture any more" in event["text"]
     assert "label" not in event
     answer = watched.ask("/healthz")
-    assert (answer.status, answer.document["detail"]) == (503, "a live camera expected, this one is lost")
+    assert (answer.status, answer.document["detail"]) == (503, "expected a live camera, this one is lost")
     assert "no picture any more" in watched.ask("/v1/model").document["camera"]["text"]
     metrics = watched.ask("/metrics").body.decode()
     assert "edgecnn_camera_up 0\n" in metrics

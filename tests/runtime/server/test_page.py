@@ -84,7 +84,7 @@ def test_what_is_no_picture_is_said_and_the_next_goes_on(browser: Browser, addre
     tab.drop(tmp_path / "notes.txt")
     assert tab.wait_for(problem).startswith("notes.txt: image: ")
     tab.drop(tmp_path / "huge.png")
-    assert tab.wait_for(f"{problem}.startsWith('huge') && {problem}") == "huge.png: at most 1 MB expected, got 1.0 MB"
+    assert tab.wait_for(f"{problem}.startsWith('huge') && {problem}") == "huge.png: expected at most 1 MB, got 1.0 MB"
     tab.drop(*files(tmp_path, fine=250))
     tab.wait_for(f"{LABEL} === 'white'")
     assert tab.evaluate(problem) == ""

@@ -141,12 +141,12 @@ FIELD = b'--line\r\nContent-Disposition: form-data; name="image"\r\n\r\nhello\r\
 REFUSED = [
     Case("no body", post(b"", "image/png"), 400, "the body is empty"),
     Case("no file in the form", post(b"--line--\r\n", FORM_TYPE), 400, "with curl use -F image=@photo.jpg"),
-    Case("a field instead of a file", post(FIELD, FORM_TYPE), 400, "only files expected in the form, got a field"),
+    Case("a field instead of a file", post(FIELD, FORM_TYPE), 400, "expected only files in the form, got a field"),
     Case("no boundary", post(form(("a", png(1))), "multipart/form-data"), 400, "a whole multipart form"),
     Case("another boundary", post(form(("a", png(1))), FORM_TYPE + "s"), 400, "a whole multipart form"),
-    Case("top_k 0", lambda a: a.classify(png(1), "?top_k=0"), 400, "top_k: a whole number from 1 on expected, got '0'"),
+    Case("top_k 0", lambda a: a.classify(png(1), "?top_k=0"), 400, "top_k: expected a whole number from 1 on, got '0'"),
     Case("top_k all", lambda a: a.classify(png(1), "?top_k=all"), 400, "top_k"),
-    Case("too many bytes", post(b"x" * 4001, "image/png"), 413, "at most 4,000 bytes expected"),
+    Case("too many bytes", post(b"x" * 4001, "image/png"), 413, "expected at most 4,000 bytes"),
     Case(
         "too many bytes, of unknown length",
         lambda a: a.ask("/v1/classify", "POST", body=iter([b"x" * 1000] * 5)),
@@ -160,13 +160,13 @@ REFUSED = [
     Case("another form", post(b"{}", "multipart/mixed"), 415, "got multipart/mixed"),
     Case("no image", post(b"GIF99a?", "image/gif"), 422, "image: "),
     Case("half an image", lambda a: a.classify(png(9, (60, 60))[:60]), 422, "image: a whole"),
-    Case("too many pixels", lambda a: a.classify(png(9, (200, 100))), 422, "10,000 pixels expected, got 200x100"),
-    Case("a decompression bomb", lambda a: a.classify(bomb()), 422, "at most 10,000 pixels expected"),
+    Case("too many pixels", lambda a: a.classify(png(9, (200, 100))), 422, "expected 10,000 pixels, got 200x100"),
+    Case("a decompression bomb", lambda a: a.classify(bomb()), 422, "expected at most 10,000 pixels"),
     Case("PostScript", lambda a: a.classify(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), 422, "PNG"),
-    Case("no such path", get("/v2/classify"), 404, "one of the paths of /openapi.json expected, got /v2/classify"),
+    Case("no such path", get("/v2/classify"), 404, "expected one of the paths of /openapi.json, got /v2/classify"),
     Case("no camera to stream", get("/v1/stream"), 404, "--source 0"),
     Case("no camera to show", get("/v1/frame.jpg"), 404, "--source 0"),
-    Case("GET of what is to be posted", get("/v1/classify"), 405, "POST expected"),
+    Case("GET of what is to be posted", get("/v1/classify"), 405, "expected POST"),
     Case("another method", get("/healthz", "DELETE"), 405, "GET"),
     Case("another host", get("/", Host="evil.example"), 421, "--allow-host"),
     Case("a host that only begins like ours", get("/", Host="localhost.evil.example"), 421, "--allow-host"),
@@ -286,7 +286,7 @@ def test_the_bytes_of_all_requests_together_are_limited() -> None:
         refused = address.classify(picture)
         backend.gate.set()
         assert first.result().status == 200
-        check_problem(refused, 429, f"at most {2 * len(picture) - 1:,} bytes under way expected")
+        check_problem(refused, 429, f"expected at most {2 * len(picture) - 1:,} bytes under way")
         assert [address.classify(picture).status for _ in range(3)] == [200] * 3
 
 
@@ -296,7 +296,7 @@ def test_an_answer_that_takes_too_long() -> None:
         backend.gate.clear()
         answer = address.classify(png(200))
         backend.gate.set()
-        check_problem(answer, 503, "an answer within 0.2 s expected")
+        check_problem(answer, 503, "expected an answer within 0.2 s")
         assert "retry-after" in answer.headers
         assert b"edgecnn_classify_under_way 0\n" in address.ask("/metrics").body
 
@@ -306,7 +306,7 @@ def test_a_body_that_never_comes() -> None:
         connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
         said = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server closes
         assert said.startswith(b"HTTP/1.1 408 ")
-        assert b"the whole request within 0.2 s expected" in said
+        assert b"expected the whole request within 0.2 s" in said
         assert b"edgecnn_classify_under_way 0\n" in address.ask("/metrics").body
 
 

@@ -119,7 +119,7 @@ def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
     if message is None:
         trial.try_opening(path, Opening())
     else:
-        with pytest.raises(ModelError, match=f"a model that runs expected.*{message}"):
+        with pytest.raises(ModelError, match=f"expected a model that runs.*{message}"):
             trial.try_opening(path, Opening())
     # It is not remembered as one that works.
     assert not (tmp_path / "home" / "tried-models.txt").exists()

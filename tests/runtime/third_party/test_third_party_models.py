@@ -280,7 +280,7 @@ def test_everything_assumed_is_told(tmp_path: Path) -> None:
 
 
 REFUSED = [
-    ({"labels": "a,b"}, {}, "labels: 3 expected, one for each output, got 2"),
+    ({"labels": "a,b"}, {}, "labels: expected 3, one for each output, got 2"),
     ({"labels": ("a", "", "c")}, {}, "names that can be printed"),
     ({"labels": "missing.txt"}, {}, "no such file"),
     ({"std": 0}, {}, "--std: numbers above 0"),
@@ -294,16 +294,16 @@ REFUSED = [
     ({"layout": "hwcn"}, {}, "--layout: nhwc, nchw"),
     ({"layout": "nchw"}, {}, "--layout nchw: 1 or 3 channels"),
     ({"resize": "zoom"}, {}, "--resize: squash, crop, pad"),
-    ({"imgsz": 7}, {}, "--imgsz: height 5 expected"),
+    ({"imgsz": 7}, {}, "--imgsz: expected height 5"),
     ({"imgsz": 0}, {}, "--imgsz: 1 or more"),
     ({"output_is": "labels"}, {}, "--output-is: logits, probabilities"),
-    ({"colour": "rgb"}, {"channels": 1}, "--colour: grey expected"),
+    ({"colour": "rgb"}, {"channels": 1}, "--colour: expected grey"),
     ({"mean": (1, 2, 3)}, {"channels": 1}, "one number for a grey image"),
     ({"provider": "cuda"}, {}, "--provider cuda"),
     ({"provider": "gpu"}, {}, "--provider: cpu, cuda, tensorrt"),
     ({"mode": "fast"}, {}, "mode: throughput or latency"),
-    ({}, {"channels": 4}, "1 channel .grey. or 3 expected"),
-    ({}, {"channels": 2}, "1 channel .grey. or 3 expected"),
+    ({}, {"channels": 4}, "expected 1 channel .grey. or 3"),
+    ({}, {"channels": 2}, "expected 1 channel .grey. or 3"),
 ]
 
 

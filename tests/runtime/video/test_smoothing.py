@@ -70,7 +70,7 @@ def test_not_a_number_votes_for_nothing() -> None:
     ("options", "message"),
     [
         ({"window": 0, "min_count": 0}, "window: at least 1"),
-        ({"window": 3, "min_count": 4}, r"min_count: 1 … 3 \(the window\) expected, got 4"),
+        ({"window": 3, "min_count": 4}, r"min_count: expected 1 … 3 \(the window\), got 4"),
         ({"min_count": 0}, "min_count: 1 … 5"),
         ({"threshold": 1.5}, "threshold: a probability"),
         ({"threshold": float("nan")}, "threshold: a probability"),

@@ -77,7 +77,7 @@ def _pickled(folder: Path) -> None:
         (lambda folder: (folder / "dataset.json").write_text("{}"), "cannot be read"),
         (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "cannot be read"),
         (lambda folder: np.save(folder / "test.labels.npy", np.array([1])), "2 images, 1 labels, 2 names"),
-        (lambda folder: np.save(folder / "test.labels.npy", np.array([1, 2])), "class numbers 0…1 expected, got 2"),
+        (lambda folder: np.save(folder / "test.labels.npy", np.array([1, 2])), "expected class numbers 0…1, got 2"),
         (_pickled, "cannot be read"),
     ],
 )
@@ -88,7 +88,7 @@ def test_a_damaged_set_is_a_data_error(folder: Path, damage: Callable[[Path], No
 
 
 def test_an_unknown_split_is_named(folder: Path) -> None:
-    with pytest.raises(DataError, match="a split 'valid' expected, got only train, test"):
+    with pytest.raises(DataError, match="expected a split 'valid', got only train, test"):
         open_prepared(folder).split("valid")
 
 

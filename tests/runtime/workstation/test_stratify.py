@@ -33,5 +33,5 @@ def test_the_seed_decides_and_nothing_else() -> None:
 
 
 def test_more_than_there_are_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"0…2 images expected, got 3"):
+    with pytest.raises(ValueError, match=r"expected 0…2 images, got 3"):
         stratified_sample(np.array([0, 1]), 3, seed=0)

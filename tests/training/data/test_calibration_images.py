@@ -100,13 +100,13 @@ def _unreadable(path: Path) -> None:
     [
         (
             _empty,
-            "a folder of images, or one with a sub-folder of images for each class, expected, got an empty folder",
+            "expected a folder of images, or one with a sub-folder of images for each class, got an empty folder",
         ),
-        (lambda path: None, "expected, got no such folder"),
-        (lambda path: path.write_text("x"), "expected, got another file"),
-        (_few, "at least 10 images expected, better some hundred, got 9"),
-        (_strange, r"named after the labels expected \(3 \(red, green, blue\)\), got 1 \(violet\); rename them"),
-        (_unreadable, "at least 10 images that can be read expected, got 8"),
+        (lambda path: None, "got no such folder"),
+        (lambda path: path.write_text("x"), "got another file"),
+        (_few, "expected at least 10 images, better some hundred, got 9"),
+        (_strange, r"expected named after the labels \(3 \(red, green, blue\)\), got 1 \(violet\); rename them"),
+        (_unreadable, "expected at least 10 images that can be read, got 8"),
     ],
 )
 def test_what_cannot_be_used_is_refused(make, message: str, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

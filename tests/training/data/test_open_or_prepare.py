@@ -106,7 +106,7 @@ MISTAKES = {
     "unknown name": ("cifar", RGB_8, "the name of a known set (mnist, mnist-5000"),
     "a path that is no known set": ("./mnist", RGB_8, "the name of a known set"),
     "class folders without a size": ("pets", None, "add --imgsz 96"),
-    "a set of another shape": ("set", InputSpec(9, 9, Colour.RGB), "(9, 9, 3) expected, got (8, 8, 3)"),
+    "a set of another shape": ("set", InputSpec(9, 9, Colour.RGB), "expected (9, 9, 3), got (8, 8, 3)"),
     "a folder without anything": ("empty", RGB_8, "edgecnn data prepare"),
     "a set to be fetched": ("casting", None, "fetch it (Kaggle"),
 }
@@ -130,7 +130,7 @@ def test_a_name_that_cannot_be_given(name, pets):
 
 
 def test_a_known_set_with_other_classes_is_refused(pets):
-    with pytest.raises(DataError, match=r"the classes of casting expected \(def_front, ok_front\), got cat, dog"):
+    with pytest.raises(DataError, match=r"expected the classes of casting \(def_front, ok_front\), got cat, dog"):
         prepare(KNOWN_SETS["casting"], origin=pets)
 
 

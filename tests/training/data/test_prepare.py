@@ -138,7 +138,7 @@ def test_output_that_holds_something_else_is_refused(kind, tmp_path):
         (output / "holiday.jpg").write_bytes(b"precious")
     else:
         output.write_bytes(b"precious")
-    with pytest.raises(DataError, match=rf"photos: .* expected, got a {kind}.* choose another --output"):
+    with pytest.raises(DataError, match=rf"photos: expected .*, got a {kind}.* choose another --output"):
         prepare(small_set(), origin=None, output=output)
     assert b"precious" in tree(tmp_path).values()
 
@@ -173,7 +173,7 @@ def test_every_place_below_edgecnn_data_is_looked_at(tmp_path, home, monkeypatch
 
 
 def test_a_path_for_a_set_that_reads_none(tmp_path):
-    with pytest.raises(DataError, match="no --from expected, got photos: nothing is read"):
+    with pytest.raises(DataError, match="expected no --from, got photos: nothing is read"):
         prepare(small_set(), origin=Path("photos"), output=tmp_path / "set")
 
 

@@ -46,7 +46,7 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(kind, tmp_path):
 
 
 def test_no_image_that_can_be_read(tmp_path):
-    with pytest.raises(DataError, match=r"train: images that Pillow reads expected, got none among 2 \(0.png, 1.png\)"):
+    with pytest.raises(DataError, match=r"train: expected images that Pillow reads, got none among 2 \(0.png, 1.png\)"):
         write(tmp_path / "set", [b"", b"x"])
     assert list(tmp_path.iterdir()) == []
 

@@ -16,7 +16,7 @@ def test_a_running_thread_count_can_be_asked_for_again_but_not_changed() -> None
     keras.ops.convert_to_tensor([1.0])
     running = prepare_devices(device=None, threads=None, deterministic=False).threads
     assert running >= 1
-    with pytest.raises(InputError, match=rf"expected, got {running + 1}; train in a fresh process"):
+    with pytest.raises(InputError, match=rf"got {running + 1}; train in a fresh process"):
         prepare_devices(device=None, threads=running + 1, deterministic=False)
 
 
@@ -25,7 +25,7 @@ def test_another_backend_promises_nothing_it_cannot_keep(
     asked: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(InputError, match="the Keras backend tensorflow expected, got jax"):
+    with pytest.raises(InputError, match="expected the Keras backend tensorflow, got jax"):
         prepare_devices(**{"device": None, "threads": None, "deterministic": False, **asked})  # type: ignore[arg-type]
 
 
@@ -56,9 +56,9 @@ def test_gpus_are_chosen_by_number(device: str | None, there: int, numbers: list
 @pytest.mark.parametrize(
     ("device", "there", "message"),
     [
-        ("gpu", 0, r"device: one that TensorFlow sees \(cpu\) expected, got gpu; give another"),
-        ("gpu:0", 0, r"device: one that TensorFlow sees \(cpu\) expected, got gpu:0; give another"),
-        ("gpu:0,2", 2, r"device: one that TensorFlow sees \(gpu:0, gpu:1, cpu\) expected, got gpu:0,2; give another"),
+        ("gpu", 0, r"device: expected one that TensorFlow sees \(cpu\), got gpu; give another"),
+        ("gpu:0", 0, r"device: expected one that TensorFlow sees \(cpu\), got gpu:0; give another"),
+        ("gpu:0,2", 2, r"device: expected one that TensorFlow sees \(gpu:0, gpu:1, cpu\), got gpu:0,2; give another"),
     ],
 )
 def test_a_gpu_that_is_not_there_is_refused(device: str, there: int, message: str) -> None:

@@ -133,7 +133,7 @@ def test_an_exported_file_knows_its_run(run: RunFolder, small_set: ImageSet) -> 
     [
         ({"data": None}, "name them with --data"),
         ({"data": "nowhere"}, "nowhere: a folder or zip with one sub-folder a class"),
-        ({"split": "valid"}, "a split 'valid' expected, got only train"),
+        ({"split": "valid"}, "expected a split 'valid', got only train"),
     ],
 )
 def test_data_that_are_not_there(
@@ -146,15 +146,15 @@ def test_data_that_are_not_there(
 
 
 def test_other_labels(tmp_path: Path, class_folders: Path, run: RunFolder) -> None:
-    with pytest.raises(DataError, match=r"the labels of .* expected .*, got bright, dark too"):
+    with pytest.raises(DataError, match=r"expected the labels of .* .*, got bright, dark too"):
         opened(run.path, class_folders)
 
 
 @pytest.mark.parametrize(
     ("labels", "size", "message"),
     [
-        ("1023456789", 28, "the labels of .* expected .*the order counts too"),
-        ("0123456789", 20, r"\(28, 28, 1\) expected, got \(20, 20, 1\)"),
+        ("1023456789", 28, "expected the labels of .* .*the order counts too"),
+        ("0123456789", 20, r"expected \(28, 28, 1\), got \(20, 20, 1\)"),
     ],
 )
 def test_a_set_that_does_not_fit(
@@ -167,19 +167,19 @@ def test_a_set_that_does_not_fit(
 
 
 def test_an_unfinished_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"run\.json expected"):
+    with pytest.raises(InputError, match=r"expected run\.json"):
         open_model(tmp_path)
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="a run folder or a model file expected, no such"):
+    with pytest.raises(InputError, match="expected a run folder or a model file, no such"):
         open_model(tmp_path / "typo.tflite")
 
 
 def test_a_damaged_model(tmp_path: Path, run: RunFolder) -> None:
     shutil.copytree(run.path, tmp_path / "damaged")
     (tmp_path / "damaged" / "model.keras").write_bytes(b"PK not a zip")
-    with pytest.raises(InputError, match="a whole Keras model expected"):
+    with pytest.raises(InputError, match="expected a whole Keras model"):
         open_model(tmp_path / "damaged")
 
 

@@ -38,7 +38,7 @@ def test_every_layer_is_recorded_and_left_as_it_was(network: Any) -> None:
 
 
 def test_a_layer_that_is_not_there(network: Any) -> None:
-    with pytest.raises(InputError, match=r"layer: one of scaling, conv_a, .* expected, got 'core'"):
+    with pytest.raises(InputError, match=r"layer: expected one of scaling, conv_a, .*, got 'core'"):
         find_call(record_layers(network, PIXELS), "core")
 
 

@@ -61,5 +61,5 @@ def test_what_is_no_kernel(text: str) -> None:
 
 @pytest.mark.parametrize("field", ["stride", "pool", "pool_stride"])
 def test_a_window_that_does_not_slide(field: str) -> None:
-    with pytest.raises(InputError, match="at least 1 expected, got 0"):
+    with pytest.raises(InputError, match="expected at least 1, got 0"):
         Window(**{field: 0})

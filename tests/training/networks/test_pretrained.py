@@ -100,5 +100,5 @@ def test_a_file_that_is_not_there() -> None:
 def test_weights_of_another_architecture(tmp_path: Path) -> None:
     other = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4)])
     other.save_weights(tmp_path / "other.weights.h5")
-    with pytest.raises(InputError, match=r"other\.weights\.h5: Keras weights for vgg16 .* expected, got others"):
+    with pytest.raises(InputError, match=r"other\.weights\.h5: expected Keras weights for vgg16 .*, got others"):
         load_base_weights(build_network(keras, VGG16, 3), VGG16, str(tmp_path / "other.weights.h5"))

@@ -219,7 +219,7 @@ def test_one_sigmoid_unit_is_trained_with_the_binary_cross_entropy() -> None:
 def test_one_sigmoid_unit_knows_two_classes() -> None:
     import keras
 
-    with pytest.raises(InputError, match="casting-binary: two classes expected, got 3"):
+    with pytest.raises(InputError, match="casting-binary: expected two classes, got 3"):
         get_recipe("casting-binary").build(keras, (300, 300, 3), 3)
 
 
@@ -242,14 +242,14 @@ def test_documented_recipes_are_all_and_no_others() -> None:
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"recipe: one of .*, mnist, .* expected, got 'minst'"):
+    with pytest.raises(InputError, match=r"recipe: expected one of .*, mnist, .*, got 'minst'"):
         get_recipe("minst")
 
 
 def test_a_base_is_told_by_the_name() -> None:
     recipe = get_recipe("transfer:ResNet50")
     assert (recipe.base, recipe.scaling) == ("ResNet50", "caffe")
-    with pytest.raises(InputError, match=r"backbone: one of VGG16, .* expected, got 'ResNet51'"):
+    with pytest.raises(InputError, match=r"backbone: expected one of VGG16, .*, got 'ResNet51'"):
         get_recipe("transfer:ResNet51")
 
 

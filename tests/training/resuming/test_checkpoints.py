@@ -93,9 +93,9 @@ def test_another_network_is_refused() -> None:
     model = network(Optimizer.SGD)
     model.optimizer.build(model.trainable_variables)
     checkpoint = Checkpoint.of(model, origin=ORIGIN, history=HISTORY)
-    with pytest.raises(InputError, match="the variables of this mnist network expected"):
+    with pytest.raises(InputError, match="expected the variables of this mnist network"):
         checkpoint.restore(network(Optimizer.SGD, units=5))
-    with pytest.raises(InputError, match="the variables of this mnist network expected"):
+    with pytest.raises(InputError, match="expected the variables of this mnist network"):
         checkpoint.restore(network(Optimizer.ADAM))
 
 
@@ -106,7 +106,7 @@ def test_a_damaged_file_is_named(keep: int, tmp_path: Path) -> None:
     Checkpoint.of(model, origin=ORIGIN, history=HISTORY).write(folder)
     whole = folder.last_checkpoint.read_bytes()
     folder.last_checkpoint.write_bytes(whole[:keep])
-    with pytest.raises(InputError, match=r"last\.npz: a whole checkpoint expected.*--overwrite"):
+    with pytest.raises(InputError, match=r"last\.npz: expected a whole checkpoint.*--overwrite"):
         Checkpoint.read(folder)
 
 

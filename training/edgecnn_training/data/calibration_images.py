@@ -56,7 +56,7 @@ class CalibrationImages:
         chosen[np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64)] = True
         read = [pixels for pixels in map_images(_reader(spec), split.chosen(chosen).images) if pixels is not None]
         if not read:
-            raise DataError(f"{self.whence}: images that Pillow reads expected, got none among {int(chosen.sum())}")
+            raise DataError(f"{self.whence}: expected images that Pillow reads, got none among {int(chosen.sum())}")
         return np.stack(read)
 
     def write(
@@ -101,7 +101,7 @@ def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> Calibrati
     else:
         found = _labelled(data, labels)
     if len(found.source) < _FEWEST:
-        raise DataError(f"{data}: at least {_FEWEST} images expected, better some hundred, got {len(found.source)}")
+        raise DataError(f"{data}: expected at least {_FEWEST} images, better some hundred, got {len(found.source)}")
     return found
 
 
@@ -121,12 +121,12 @@ def _labelled(data: Path, labels: tuple[str, ...]) -> CalibrationImages:
     images = OwnImages.at(str(data))
     if images is None or (data.is_dir() and not any(data.iterdir())):
         found = "an empty folder" if data.is_dir() else "another file" if data.exists() else "no such folder"
-        raise DataError(f"{data}: {LAYOUT}, expected, got {found}")
+        raise DataError(f"{data}: expected {LAYOUT}, got {found}")
     source = images.read()
     unknown = [label for label in source.labels if label not in labels]
     if unknown:
         raise DataError(
-            f"{data}: class folders named after the labels expected ({listed(labels)}), got {listed(unknown)}; "
+            f"{data}: expected class folders named after the labels ({listed(labels)}), got {listed(unknown)}; "
             "rename them, or give the images in one folder without labels"
         )
     numbers = np.array([labels.index(label) for label in source.labels], np.int64)
@@ -167,7 +167,7 @@ def _halved(source: Source, whence: str, seed: int) -> Source:
     """Take half of the images, stratified, to calibrate on; the others are checked on."""
     (split,) = source.splits.values()
     if len(split) < _FEWEST:
-        raise DataError(f"{whence}: at least {_FEWEST} images that can be read expected, got {len(split)}")
+        raise DataError(f"{whence}: expected at least {_FEWEST} images that can be read, got {len(split)}")
     chosen = np.zeros(len(split), bool)
     chosen[stratified_sample(split.labels, len(split) // 2, seed=seed)] = True
     return dataclasses.replace(source, splits={TRAIN: split.chosen(chosen), TEST: split.chosen(~chosen)})

@@ -24,7 +24,7 @@ class Holdout:
 
     def __post_init__(self) -> None:
         if not 0 < self.fraction < 1:
-            raise DataError(f"test fraction: a value between 0 and 1 expected, got {self.fraction:g}")
+            raise DataError(f"test fraction: expected a value between 0 and 1, got {self.fraction:g}")
 
 
 DEFAULT_HOLDOUT = Holdout()
@@ -58,10 +58,10 @@ def with_test_split(source: Source, holdout: Holdout = DEFAULT_HOLDOUT, *, name:
 def _check_classes(source: Source, name: str) -> None:
     for label in source.labels:
         if not label.isprintable():
-            raise DataError(f"{name}: classes with printable names expected, got {label!r}; rename it")
+            raise DataError(f"{name}: expected classes with printable names, got {label!r}; rename it")
     if len(source.labels) < 2:
         raise DataError(
-            f"{name}: at least two classes expected, got only {source.labels[0]}; "
+            f"{name}: expected at least two classes, got only {source.labels[0]}; "
             "name the folder that holds one sub-folder a class, or prepare it with 'edgecnn data prepare --labels CSV'"
         )
     numbers = source.splits[TRAIN].labels if TRAIN in source.splits else np.empty(0, np.int64)
@@ -69,7 +69,7 @@ def _check_classes(source: Source, name: str) -> None:
     empty = [label for label, count in zip(source.labels, counts, strict=True) if not count]
     if empty:
         raise DataError(
-            f"{name}: images of every class to train on expected, got classes without: {listed(empty)}; "
+            f"{name}: expected images of every class to train on, got classes without: {listed(empty)}; "
             "add images, or remove the class"
         )
 
@@ -85,7 +85,7 @@ def _divided(source: Source, holdout: Holdout, name: str) -> Source:
     in_test[test] = True
     if not len(test) or set(split.labels[~in_test]) != set(split.labels):
         raise DataError(
-            f"{name}: enough images to keep {holdout.fraction:.0%} of each class for testing expected, "
+            f"{name}: expected enough images to keep {holdout.fraction:.0%} of each class for testing, "
             f"got {len(split)} in all; add images, or give the test images apart"
         )
     splits = {**source.splits, TRAIN: split.chosen(~in_test), TEST: split.chosen(in_test)}

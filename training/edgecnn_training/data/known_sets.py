@@ -55,7 +55,7 @@ class KnownSet:
             MissingExtraError: a package is needed to read or obtain the set.
         """
         if self.read is None and path is not None:
-            raise DataError(f"{self.name}: no --from expected, got {path}: {self.layout}")
+            raise DataError(f"{self.name}: expected no --from, got {path}: {self.layout}")
         path = path or self.find()
         if path is not None and self.read is not None:
             source, whence = self.read(path), f"{self.origin}; read from {path.resolve()}"
@@ -63,12 +63,12 @@ class KnownSet:
             source, whence = self.obtain(), self.origin
         else:
             raise DataError(
-                f"{self.name}: {self.layout} expected, got none; fetch it ({self.origin}) and name it with "
+                f"{self.name}: expected {self.layout}, got none; fetch it ({self.origin}) and name it with "
                 f"--from PATH, or put it into the folder $EDGECNN_DATA as {self.places[0]}"
             )
         if source.labels != self.labels:
             raise DataError(
-                f"{path or self.name}: the classes of {self.name} expected ({', '.join(self.labels)}), "
+                f"{path or self.name}: expected the classes of {self.name} ({', '.join(self.labels)}), "
                 f"got {', '.join(source.labels)}"
             )
         return with_test_split(source, holdout or self.holdout, name=str(path or self.name)), whence
@@ -167,7 +167,7 @@ def known_set(name: str) -> KnownSet:
     """
     if name not in KNOWN_SETS:
         raise DataError(
-            f"{name}: the name of a known image set ({', '.join(KNOWN_SETS)}), "
-            f"or {class_folders.LAYOUT}, expected, got neither"
+            f"{name}: expected the name of a known image set ({', '.join(KNOWN_SETS)}), "
+            f"or {class_folders.LAYOUT}, got neither"
         )
     return KNOWN_SETS[name]

@@ -36,7 +36,7 @@ class NpyWriter:
     def append(self, item: NDArray[np.uint8]) -> None:
         """Write one item, uint8 of the item's shape."""
         if item.shape != self._item_shape or item.dtype != np.uint8:
-            raise ValueError(f"item: uint8 {self._item_shape} expected, got {item.dtype} {item.shape}")
+            raise ValueError(f"item: expected uint8 {self._item_shape}, got {item.dtype} {item.shape}")
         self._file.write(np.ascontiguousarray(item).data)
         self.count += 1
 

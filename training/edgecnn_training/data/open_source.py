@@ -50,15 +50,15 @@ def open_source(
         source, whence = known.open(origin)
         return OpenedSource(known.name, source, known.input, whence)
     if origin is not None:
-        raise DataError(f"{data}: --from only beside the name of a known set expected ({', '.join(KNOWN_SETS)})")
+        raise DataError(f"{data}: expected --from only beside the name of a known set ({', '.join(KNOWN_SETS)})")
     path = prepared or Path(data)
     if (path / DATASET_FILE).exists():
         return _of_prepared(open_prepared(path))
     images = OwnImages.at(data, labels=labels, columns=columns)
     if images is None:
         raise DataError(
-            f"{data}: the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or {LAYOUT}, "
-            "expected; see 'edgecnn data list'"
+            f"{data}: expected the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or "
+            f"{LAYOUT}; see 'edgecnn data list'"
         )
     source = with_test_split(images.read(), name=data)
     return OpenedSource(images.name, source, _SHOWN, images.whence)

@@ -119,11 +119,11 @@ def open_or_prepare(
     images = OwnImages.at(data)
     if images is None:
         raise DataError(
-            f"{data}: the folder of a prepared image set, {LAYOUT}, or the name of a known set "
-            f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
+            f"{data}: expected the folder of a prepared image set, {LAYOUT}, or the name of a known set "
+            f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
         )
     if spec is None:
-        raise DataError(f"{data}: the size of the input expected beside images of one's own; add --imgsz 96, say")
+        raise DataError(f"{data}: expected the size of the input beside images of one's own; add --imgsz 96, say")
     source = with_test_split(images.read(), name=data)
     folder = _own_folder(images, source, spec)
     if (folder / DATASET_FILE).exists():
@@ -160,7 +160,7 @@ def _input_name(spec: InputSpec) -> str:
 def _of_shape(image_set: ImageSet, spec: InputSpec | None) -> ImageSet:
     if spec is not None and image_set.input.shape != spec.shape:
         raise DataError(
-            f"{image_set.folder}: a set prepared with images of (height, width, channels) {spec.shape} expected, "
+            f"{image_set.folder}: expected a set prepared with images of (height, width, channels) {spec.shape}, "
             f"got {image_set.input.shape}; prepare it again from its source with 'edgecnn data prepare'"
         )
     return image_set
@@ -169,6 +169,6 @@ def _of_shape(image_set: ImageSet, spec: InputSpec | None) -> ImageSet:
 def _check_free(name: str) -> None:
     """Check the name of a prepared set, which becomes a folder's."""
     if name in KNOWN_SETS:
-        raise DataError(f"--name {name}: a name that no known set has expected; add something to it")
+        raise DataError(f"--name {name}: expected a name that no known set has; add something to it")
     if not name or Path(name).name != name or name.startswith("."):
-        raise DataError(f"--name {name}: one name without folders, not hidden, expected")
+        raise DataError(f"--name {name}: expected one name without folders, not hidden")

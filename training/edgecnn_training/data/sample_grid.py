@@ -32,7 +32,7 @@ def sample_grid(
         DataError: fewer than one column.
     """
     if columns < 1:
-        raise DataError(f"--per-class: at least 1 expected, got {columns}")
+        raise DataError(f"--per-class: expected at least 1, got {columns}")
     shown = labels[:_MAX_CLASSES]
     chosen = [_drawn(split.labels, number, columns, seed) for number in range(len(shown))]
     pixels = _read_chosen(split, {position for row in chosen for position in row}, spec)

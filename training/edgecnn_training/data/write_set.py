@@ -74,8 +74,7 @@ def check_replaceable(folder: Path) -> None:
         found = "a file" if folder.exists() else ""
     if found:
         raise DataError(
-            f"{folder}: a new folder, or a prepared image set to replace, expected, got {found}; "
-            "choose another --output"
+            f"{folder}: expected a new folder, or a prepared image set to replace, got {found}; choose another --output"
         )
 
 
@@ -112,7 +111,7 @@ def _write_files(
             unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
             if not read.any():
                 raise DataError(
-                    f"{name}: {split_name}: images that Pillow reads expected, got none among {listed(unreadable)}"
+                    f"{name}: {split_name}: expected images that Pillow reads, got none among {listed(unreadable)}"
                 )
             warnings.append(f"{split_name}: images that cannot be read are left out: {listed(unreadable)}")
         labels = split.labels[read]

@@ -51,7 +51,7 @@ def cluster_of_environment(environment: Mapping[str, str]) -> Cluster:
             raise ValueError(f"index {index!r} for {len(hosts)} workers")
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
-            'TF_CONFIG: {"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0…}} expected, '
+            'TF_CONFIG: expected {"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0…}}, '
             f"got {text[:200]!r} ({type(error).__name__}: {error}); set it so, or unset it to train on this machine"
         ) from error
     return Cluster(worker=index, workers=len(hosts))

@@ -95,7 +95,7 @@ def chosen_gpus(device: str | None, there: int) -> list[int]:
     if device is not None and not (wanted and max(wanted) < there):
         expected = ", ".join(_names(list(range(there))))
         raise InputError(
-            f"device: one that TensorFlow sees ({expected}{', cpu' if there else ''}) expected, got {device}; "
+            f"device: expected one that TensorFlow sees ({expected}{', cpu' if there else ''}), got {device}; "
             "give another --device, or none; 'edgecnn doctor' shows what is wrong with a GPU"
         )
     return wanted
@@ -151,14 +151,14 @@ def prepare_devices(*, device: str | None, threads: int | None, deterministic: b
         # TensorFlow fixes its devices and thread pools when it first computes.
         if tf.config.get_visible_devices("GPU") != gpus:
             raise InputError(
-                "device: the one on which TensorFlow already runs in this process expected, "
+                "device: expected the one on which TensorFlow already runs in this process, "
                 f"got {', '.join(_names(numbers))}; train in a fresh process"
             ) from None
         running = tf.config.threading.get_intra_op_parallelism_threads()
         if threads not in (None, running):
             raise InputError(
-                f"threads: {running or 'as many as processors'}, with which TensorFlow already runs in this "
-                f"process, expected, got {threads}; train in a fresh process"
+                f"threads: expected {running or 'as many as processors'}, with which TensorFlow already runs in this "
+                f"process, got {threads}; train in a fresh process"
             ) from None
         count = running or count
     if deterministic:
@@ -173,7 +173,7 @@ def _names(gpus: list[int]) -> list[str]:
 def _refuse_other_backends(needed: bool) -> None:
     if needed and keras.backend.backend() != "tensorflow":
         raise InputError(
-            "a device, a thread count, determinism and several workers: the Keras backend tensorflow expected, "
+            "a device, a thread count, determinism and several workers: expected the Keras backend tensorflow, "
             f"got {keras.backend.backend()}; set KERAS_BACKEND=tensorflow or leave these options out"
         )
 

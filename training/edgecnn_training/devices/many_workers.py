@@ -63,12 +63,12 @@ def agree(strategy: Any, origin: Origin, checkpoint: Checkpoint | None) -> None:
     digests, finished = strategy.gather(mine, axis=0).numpy().T.tolist()
     if len(set(digests)) > 1:
         raise InputError(
-            "several workers: one recipe, one image set and the same options on all expected, got others on some; "
+            "several workers: expected one recipe, one image set and the same options on all, got others on some; "
             "start each worker with the same command, on the same images"
         )
     if len(set(finished)) > 1:
         raise InputError(
-            f"resume: one checkpoint that all workers see expected, got {sorted(set(finished))} finished epochs; "
+            f"resume: expected one checkpoint that all workers see, got {sorted(set(finished))} finished epochs; "
             "give all an --output folder on a file system that they share"
         )
 
@@ -115,6 +115,6 @@ def lost_workers_told() -> Iterator[None]:
         yield
     except tf.errors.OpError as error:
         raise GateError(
-            f"several workers: all to the end expected, got {type(error).__name__}, as when one is gone; "
+            f"several workers: expected all to the end, got {type(error).__name__}, as when one is gone; "
             "what was trained is kept: start all of them again with --resume"
         ) from error

@@ -53,7 +53,7 @@ def open_labelled_images(
     """
     if data is None:
         if model.record is None:
-            raise DataError(f"{model.path}: labelled images expected, got none; name them with --data")
+            raise DataError(f"{model.path}: expected labelled images, got none; name them with --data")
         opened = _of_set(model, open_run_data(model.record), split or TEST)
     elif data in KNOWN_SETS or data in prepared_sets() or (Path(data) / DATASET_FILE).exists():
         opened = _of_set(model, open_or_prepare(data, say=say, spec=model.input), split or TEST)
@@ -61,29 +61,29 @@ def open_labelled_images(
         opened = _of_own(model, images, split)
     else:
         raise DataError(
-            f"{data}: {LAYOUT}, a prepared image set, or the name of a known one "
-            f"({', '.join(KNOWN_SETS)}), expected; see 'edgecnn data list'"
+            f"{data}: expected {LAYOUT}, a prepared image set, or the name of a known one "
+            f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
         )
     if not len(opened.images):
-        raise DataError(f"{opened.data}: images in the split {opened.split!r} expected, got none")
+        raise DataError(f"{opened.data}: expected images in the split {opened.split!r}, got none")
     return opened
 
 
 def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImages:
     if image_set.labelled_by_model:
         raise DataError(
-            f"{image_set.name}: images that somebody has labelled expected, got such that have the model's own answers "
+            f"{image_set.name}: expected images that somebody has labelled, got such that have the model's own answers "
             "for labels; give class folders with --data"
         )
     if image_set.labels != model.labels:
         raise DataError(
-            f"{image_set.name}: the labels of {model.path} expected ({_listed(model.labels)}), "
+            f"{image_set.name}: expected the labels of {model.path} ({_listed(model.labels)}), "
             f"got {_listed(image_set.labels)}; the order counts too: give the class folders themselves, or another set"
         )
     fits = image_set.input.shape == model.input.shape if model.stranger else image_set.input == model.input
     if not fits:
         raise DataError(
-            f"{image_set.name}: images prepared as {model.path} takes them expected ({model.input}), "
+            f"{image_set.name}: expected images prepared as {model.path} takes them ({model.input}), "
             f"got {image_set.input}; give the class folders themselves, or prepare the set again"
         )
     return LabelledImages(
@@ -96,13 +96,13 @@ def _of_own(model: OpenedModel, images: OwnImages, split: str | None) -> Labelle
     unknown = tuple(label for label in source.labels if label not in model.labels)
     if unknown:
         raise DataError(
-            f"{images.path}: the labels of {model.path} expected ({_listed(model.labels)}), got {_listed(unknown)} too"
+            f"{images.path}: expected the labels of {model.path} ({_listed(model.labels)}), got {_listed(unknown)} too"
         )
     # Without a level of splits, a reader calls all images `train`.
     name = split or (ALL if set(source.splits) == {TRAIN} else TEST)
     part = source.splits.get(TRAIN if name == ALL else name)
     if part is None:
-        raise DataError(f"{images.path}: a split {name!r} expected, got only {', '.join(source.splits)}")
+        raise DataError(f"{images.path}: expected a split {name!r}, got only {', '.join(source.splits)}")
     numbers = np.array([model.labels.index(label) for label in source.labels], np.int64)
     read = Split(_pixels(images, part, model.input), numbers[part.labels], tuple(part.files))
     return LabelledImages(images.name, name, read, fingerprint(model.labels, {name: read}))

@@ -56,7 +56,7 @@ def explain_prediction(model: OpenedModel, image: Path, *, layer: str | None = N
     pixels = read_image(image, model.input)
     if layer is not None and model.network is None:
         raise InputError(
-            f"{model.path}: a run folder expected beside --layer, got a model file, whose layers are fused"
+            f"{model.path}: expected a run folder beside --layer, got a model file, whose layers are fused"
         )
     prediction = Prediction.of(model.probabilities(pixels[np.newaxis])[0], model.labels)
     names: tuple[str, ...] = ()

@@ -55,7 +55,7 @@ def find_call(calls: tuple[LayerCall, ...], name: str) -> LayerCall:
         if call.layer.name == name:
             return call
     raise InputError(
-        f"layer: one of {', '.join(dict.fromkeys(call.layer.name for call in calls))} expected, got {name!r}"
+        f"layer: expected one of {', '.join(dict.fromkeys(call.layer.name for call in calls))}, got {name!r}"
     )
 
 

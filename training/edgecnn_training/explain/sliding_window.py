@@ -58,7 +58,7 @@ def _windows(
         image = np.pad(image, around, constant_values=border)
     if any(window > length for window, length in zip(size, image.shape, strict=True)):
         raise InputError(
-            f"{what}: at most {image.shape[0]}x{image.shape[1]}, as large as what it slides over, expected, "
+            f"{what}: expected at most {image.shape[0]}x{image.shape[1]}, as large as what it slides over, "
             f"got {size[0]}x{size[1]}; take a smaller one, smaller strides, or padding same"
         )
     return np.lib.stride_tricks.sliding_window_view(image, size)[::stride, ::stride]
@@ -85,7 +85,7 @@ def parse_kernel(text: str) -> NDArray[np.float64]:
         kernel = np.array([])
     if kernel.ndim != 2 or not np.isfinite(kernel).all():
         raise InputError(
-            f"kernel: rows of equal length such as '1,0,-1;2,0,-2;1,0,-1' expected, got {text!r}; "
+            f"kernel: expected rows of equal length such as '1,0,-1;2,0,-2;1,0,-1', got {text!r}; "
             "numbers are separated by commas, rows by semicolons"
         )
     return kernel

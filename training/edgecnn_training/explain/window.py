@@ -26,4 +26,4 @@ class Window:
     def __post_init__(self) -> None:
         for name, value in (("stride", self.stride), ("pool", self.pool), ("pool stride", self.pool_stride)):
             if value is not None and value < 1:
-                raise InputError(f"{name}: at least 1 expected, got {value}")
+                raise InputError(f"{name}: expected at least 1, got {value}")

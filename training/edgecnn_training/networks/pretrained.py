@@ -78,7 +78,7 @@ def _load_file(network: Any, path: Path, *, include_top: bool) -> None:
     what = f"{network.name} {'with' if include_top else 'without'} its top"
     if not path.is_file():
         raise InputError(
-            f"weights: {IMAGENET}, {NO_WEIGHTS}, or a file of Keras weights for {what} expected, "
+            f"weights: expected {IMAGENET}, {NO_WEIGHTS}, or a file of Keras weights for {what}, "
             f"got {path}, which does not exist"
         )
     try:
@@ -86,7 +86,7 @@ def _load_file(network: Any, path: Path, *, include_top: bool) -> None:
     # Keras passes on whatever HDF5 raises, and a ValueError of many lines for another architecture.
     except Exception as error:
         raise InputError(
-            f"{path}: Keras weights for {what} expected, got others "
+            f"{path}: expected Keras weights for {what}, got others "
             f"({type(error).__name__}: {str(error).splitlines()[0]})"
         ) from error
 
@@ -105,14 +105,14 @@ def _load_imagenet(network: Any, name: str, *, include_top: bool) -> None:
             raise
         home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
         raise InputError(
-            f"{name}: its ImageNet weights expected, but {address[1]} is neither cached nor to be downloaded "
+            f"{name}: expected its ImageNet weights, but {address[1]} is neither cached nor to be downloaded "
             f"from here; put that file into {home / 'models'}, or give --weights FILE or --weights {NO_WEIGHTS}"
         ) from error
     try:
         network.set_weights(trained.get_weights())
     except ValueError as error:
         raise InputError(
-            f"{name}: --imgsz {trained.input_shape[1]}, which its ImageNet weights were trained on, expected, "
+            f"{name}: expected --imgsz {trained.input_shape[1]}, which its ImageNet weights were trained on, "
             f"got {network.input_shape[1]}: its top depends on the size"
         ) from error
 

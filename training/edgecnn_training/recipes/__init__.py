@@ -47,7 +47,7 @@ def get_recipe(name: str) -> Recipe:
     if name.startswith(transfer.PREFIX):
         return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
     if name not in registry:
-        raise InputError(f"recipe: one of {', '.join(registry)} expected, got {name!r}")
+        raise InputError(f"recipe: expected one of {', '.join(registry)}, got {name!r}")
     return registry[name]
 
 

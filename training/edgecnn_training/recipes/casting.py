@@ -39,7 +39,7 @@ def build_binary(keras: Any, shape: Shape, classes: int) -> Any:
         InputError: not two classes.
     """
     if classes != 2:
-        raise InputError(f"casting-binary: two classes expected, got {classes}; train casting on them")
+        raise InputError(f"casting-binary: expected two classes, got {classes}; train casting on them")
     return _network(keras, shape, keras.layers.Dense(1, activation="sigmoid", dtype="float32"))
 
 

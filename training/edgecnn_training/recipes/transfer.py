@@ -39,7 +39,7 @@ def transfer_to(base: str) -> Recipe:
     'transfer:ResNet50'
     """
     if base not in SCALING_OF_BASE:
-        raise InputError(f"backbone: one of {', '.join(SCALING_OF_BASE)} expected, got {base!r}")
+        raise InputError(f"backbone: expected one of {', '.join(SCALING_OF_BASE)}, got {base!r}")
     return _recipe(f"{PREFIX}{base}", base)
 
 

@@ -78,7 +78,7 @@ class Checkpoint:
         if [tuple(variable.shape) for variable in variables] != [value.shape for value in values]:
             # Another version, or tf_keras instead of Keras, or float16, whose loss is scaled.
             raise InputError(
-                f"checkpoint: the variables of this {self.origin.recipe} network expected, got others; "
+                f"checkpoint: expected the variables of this {self.origin.recipe} network, got others; "
                 "go on in one process or several, on a CPU or a GPU, as it was written, or give --overwrite"
             )
         for variable, value in zip(variables, values, strict=True):
@@ -127,7 +127,7 @@ class Checkpoint:
         # A damaged zip raises BadZipFile, zlib.error, EOFError, NotImplementedError and more.
         except Exception as error:
             raise InputError(
-                f"{path}: a whole checkpoint expected, got one that cannot be read "
+                f"{path}: expected a whole checkpoint, got one that cannot be read "
                 f"({type(error).__name__}: {error}); train again with --overwrite"
             ) from error
 

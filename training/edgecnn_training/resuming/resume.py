@@ -19,7 +19,7 @@ def started_with(folder: RunFolder) -> Origin | None:
             return Origin.from_record(folder.read_record())
         except (KeyError, TypeError) as error:
             raise InputError(
-                f"{folder.record}: the record of a run with its complete recipe expected, got one without "
+                f"{folder.record}: expected the record of a run with its complete recipe, got one without "
                 f"({type(error).__name__}: {error}); train again with --overwrite"
             ) from error
     checkpoint = Checkpoint.read(folder)
@@ -41,7 +41,7 @@ def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> Origin
     if earlier is not None and not resume:
         choice = "--output for another folder" if folder.record.exists() else "--resume to go on with it"
         raise InputError(
-            f"{folder.path}: a folder without a run expected, got {_kind(folder)}; give {choice}, "
+            f"{folder.path}: expected a folder without a run, got {_kind(folder)}; give {choice}, "
             "or --overwrite to delete it and start again"
         )
     return earlier
@@ -67,7 +67,7 @@ def claim(
         _remove_run(folder)
     if earlier is not None and (different := earlier.differences(origin)):
         raise InputError(
-            f"{folder.path}: what {_kind(folder)} was started with expected, got {', '.join(different)}; "
+            f"{folder.path}: expected what {_kind(folder)} was started with, got {', '.join(different)}; "
             "leave these options out to resume, or give --overwrite to start again"
         )
     return Checkpoint.read(folder)

@@ -45,7 +45,7 @@ def compare(
 
     console = Console(json=json, quiet=quiet)
     if fail_if_less_accurate is not None and not 0 <= fail_if_less_accurate <= 100:
-        raise InputError(f"--fail-if-less-accurate: points between 0 and 100 expected, got {fail_if_less_accurate:g}")
+        raise InputError(f"--fail-if-less-accurate: expected points between 0 and 100, got {fail_if_less_accurate:g}")
     gates = Gates(
         slower=None if fail_if_slower is None else parse_percent(fail_if_slower, option="--fail-if-slower"),
         less_accurate=None if fail_if_less_accurate is None else fail_if_less_accurate / 100,
@@ -89,13 +89,13 @@ def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
 
     if not comparison.changes:
         raise InputError(
-            "files that both benchmarks measured expected, got "
+            "expected files that both benchmarks measured, got "
             f"{', '.join(comparison.only_first)} and {', '.join(comparison.only_second)}"
         )
     if gates.slower is not None and all(change.finding is Finding.TOO_FEW_ROUNDS for change in comparison.changes):
-        raise InputError("--fail-if-slower: at least 5 rounds in each benchmark expected; measure with --rounds 12")
+        raise InputError("--fail-if-slower: expected at least 5 rounds in each benchmark; measure with --rounds 12")
     if gates.less_accurate is not None and all(change.accuracy is None for change in comparison.changes):
-        raise InputError("--fail-if-less-accurate: accuracies in both benchmarks expected; measure both with --data")
+        raise InputError("--fail-if-less-accurate: expected accuracies in both benchmarks; measure both with --data")
 
 
 def _wrapped(text: str) -> str:

@@ -162,4 +162,4 @@ def _share(option: str, text: str) -> float:
     try:
         return float(text.removesuffix("%")) / 100
     except ValueError:
-        raise InputError(f"--{option}: a percentage such as 2% expected, got {text!r}") from None
+        raise InputError(f"--{option}: expected a percentage such as 2%, got {text!r}") from None

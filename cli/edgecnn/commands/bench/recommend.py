@@ -48,7 +48,7 @@ def recommend(
 
     console = Console(json=json, quiet=quiet)
     if not 0 <= max_drop <= 100:
-        raise InputError(f"--max-drop: points between 0 and 100 expected, got {max_drop:g}")
+        raise InputError(f"--max-drop: expected points between 0 and 100, got {max_drop:g}")
     max_latency_us = None if max_latency is None else parse_duration(max_latency, option="--max-latency")
     max_size_bytes = None if max_size is None else parse_size(max_size, option="--max-size")
     result = read_result(find_result(run))

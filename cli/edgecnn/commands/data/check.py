@@ -85,7 +85,7 @@ def check(
     )
     if strict and result.findings:
         kinds = ", ".join(dict.fromkeys(finding.kind.value for finding in result.findings))
-        raise GateError(f"{opened.name}: no finding expected with --strict, got {len(result.findings)} ({kinds})")
+        raise GateError(f"{opened.name}: expected no finding with --strict, got {len(result.findings)} ({kinds})")
 
 
 def _shares(counts: Mapping[str, int]) -> str:

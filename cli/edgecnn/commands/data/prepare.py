@@ -83,7 +83,7 @@ def prepare(
         if images is None:
             known = known_set(name_or_folder)
             if labels is not None or columns != Columns():
-                raise DataError(f"{known.name}: --labels only beside images of one's own expected")
+                raise DataError(f"{known.name}: expected --labels only beside images of one's own")
             spec = _input_spec(known.input, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
             holdout = _holdout(known.holdout, test_fraction, seed, group_near_duplicates)
             image_set = prepare_known(
@@ -91,10 +91,10 @@ def prepare(
             )
         else:
             if source is not None:
-                raise DataError(f"{name_or_folder}: no --from expected beside images of one's own, got {source}")
+                raise DataError(f"{name_or_folder}: expected no --from beside images of one's own, got {source}")
             if imgsz is None:
                 raise DataError(
-                    f"{name_or_folder}: --imgsz expected beside images of one's own, got none; try --imgsz 96"
+                    f"{name_or_folder}: expected --imgsz beside images of one's own, got none; try --imgsz 96"
                 )
             own = InputSpec(imgsz, imgsz, Colour.RGB, decode=Decode.SCALED)
             spec = _input_spec(own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
@@ -139,6 +139,6 @@ def _input_spec(
         )
     except ValueError as error:
         raise InputError(
-            f"--imgsz at least 1, --colour {' or '.join(Colour)}, --resize {', '.join(Resize)}, "
-            f"--decode {' or '.join(Decode)} expected, got {error}"
+            f"expected --imgsz at least 1, --colour {' or '.join(Colour)}, --resize {', '.join(Resize)}, "
+            f"--decode {' or '.join(Decode)}, got {error}"
         ) from error

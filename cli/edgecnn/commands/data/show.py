@@ -49,7 +49,7 @@ def show(
     opened = open_source(name_or_folder, origin=source, labels=labels, columns=columns)
     splits = opened.source.splits
     if split not in splits:
-        raise DataError(f"{opened.name}: --split {', '.join(splits)} expected, got {split}")
+        raise DataError(f"{opened.name}: expected --split {', '.join(splits)}, got {split}")
     path = output or Path(f"{opened.name}_{split}.png")
     names = drawable(opened.source.labels)
     with names.in_use():

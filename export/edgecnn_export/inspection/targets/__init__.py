@@ -25,7 +25,7 @@ def check_targets(names: Sequence[str]) -> None:
     unknown = [name for name in names if name not in TARGETS and find_board(name) is None]
     if unknown:
         raise InputError(
-            f"target: {', '.join((*TARGETS, *SHORT_NAMES))} or a board of your own such as flash=1M,ram=256K expected, "
+            f"target: expected {', '.join((*TARGETS, *SHORT_NAMES))} or a board of your own such as flash=1M,ram=256K, "
             f"got {', '.join(unknown)}"
         )
 

@@ -183,12 +183,12 @@ def own_board(text: str) -> Board | None:
         return None
     match = _OWN_BOARD.fullmatch(text)
     if match is None:
-        raise InputError(f"target: a board such as flash=1M,ram=256K expected (K or M), got {text}")
+        raise InputError(f"target: expected a board such as flash=1M,ram=256K (K or M), got {text}")
     unit = {"K": KIB, "M": MIB}
     flash, flash_unit, ram, ram_unit = match.groups()
     sizes = int(flash) * unit[flash_unit.upper()], int(ram) * unit[ram_unit.upper()]
     if min(sizes) == 0:
-        raise InputError(f"target: flash and ram of more than 0 expected, got {text}")
+        raise InputError(f"target: expected flash and ram of more than 0, got {text}")
     return Board(text, "a board of your own", *sizes, source="the command line")
 
 

@@ -141,7 +141,7 @@ class _Batches(tf_keras.utils.Sequence):  # type: ignore[misc]
 def _report(batch: int, batches: int, epoch: int, plan: Plan, step: str, logs: dict[str, float]) -> None:
     """Tell the other process how far the step is: one JSON line on stdout."""
     if not np.isfinite(logs["loss"]):
-        raise GateError(f"{step}: a finite loss expected, got {logs['loss']} in epoch {epoch}; nothing was exported")
+        raise GateError(f"{step}: expected a finite loss, got {logs['loss']} in epoch {epoch}; nothing was exported")
     if batch == batches or batch % max(1, batches // _REPORTS_AN_EPOCH) == 0:
         progress = {"step": step, "epoch": epoch, "epochs": plan.epochs, "batch": batch, "batches": batches}
         print(json.dumps(progress), file=sys.__stdout__, flush=True)

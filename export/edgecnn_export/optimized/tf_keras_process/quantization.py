@@ -71,7 +71,7 @@ def _quantized(network: FlatNetwork, scheme: Any) -> Any:
             layer.kind == "BatchNormalization" and behind_kernel
         ):
             raise InputError(
-                f"{layer.name} ({layer.kind}): layers that tensorflow-model-optimization can quantize expected, got "
+                f"{layer.name} ({layer.kind}): expected layers that tensorflow-model-optimization can quantize, got "
                 "one that it cannot; export this model without --qat"
             )
     with warnings.catch_warnings(), tfmot.quantization.keras.quantize_scope():

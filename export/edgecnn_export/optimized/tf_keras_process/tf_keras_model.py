@@ -58,7 +58,7 @@ def require_equal(twin: Any, images: NDArray[np.float32], expected: NDArray[np.f
     difference = float(np.abs(twin.predict_on_batch(images) - expected).max())
     if not difference <= _EQUAL_WITHIN:
         raise InputError(
-            f"model: layers that compute the same in tf_keras as in Keras expected, got probabilities that differ by "
+            f"model: expected layers that compute the same in tf_keras as in Keras, got probabilities that differ by "
             f"{difference:.2g}; this model cannot be optimized"
         )
 
@@ -85,6 +85,6 @@ def _make(layer: FlatLayer) -> Any:
 def _unknown(layer: FlatLayer, error: Exception | None = None) -> InputError:
     said = f"; tf_keras says: {' '.join(str(error).split())[:200]}" if error else ""
     return InputError(
-        f"{layer.name} ({layer.kind}): layers that tf_keras has too expected, got one that it cannot hold{said}; "
+        f"{layer.name} ({layer.kind}): expected layers that tf_keras has too, got one that it cannot hold{said}; "
         "export this model without --qat, --prune and --cluster"
     )

@@ -34,7 +34,7 @@ class FakeCamera:
         """
         self.opened += 1
         if not self.plugged:
-            raise SourceError("fake camera: a camera expected, it is unplugged")
+            raise SourceError("fake camera: expected a camera, it is unplugged")
         return self
 
     def show(self, pixels: NDArray[np.uint8], *, position: float | None = None) -> None:

@@ -94,11 +94,11 @@ def _open(cv2: Any, source: Source) -> Any:
 def _message(source: Source, *, opened: bool) -> str:
     match source.kind:
         case Kind.CAMERA if opened:
-            return f"{source.name}: pictures expected, it opens and gives none; does another program use it?"
+            return f"{source.name}: expected pictures, it opens and gives none; does another program use it?"
         case Kind.CAMERA:
             look = "; 'ls /dev/video*' shows what is" if sys.platform == "linux" else "; is it plugged in and allowed?"
-            return f"{source.name}: a camera expected, none there or no permission{look}"
+            return f"{source.name}: expected a camera, none there or no permission{look}"
         case Kind.ADDRESS:
-            return f"{source.name}: a stream of pictures expected, none came; is the address right and the camera on?"
+            return f"{source.name}: expected a stream of pictures, none came; is the address right and the camera on?"
         case _:
-            return f"{source.name}: a video that FFmpeg reads expected, no picture in it"
+            return f"{source.name}: expected a video that FFmpeg reads, no picture in it"

@@ -22,7 +22,7 @@ class PiCameraDevice:
             from picamera2 import Picamera2
         except ImportError as error:
             raise SourceError(
-                "picamera: the package picamera2 expected, not installed; on Raspberry Pi OS run: "
+                "picamera: expected the package picamera2, not installed; on Raspberry Pi OS run: "
                 "sudo apt install python3-picamera2 (and make the environment with --system-site-packages)"
             ) from error
         try:
@@ -32,7 +32,7 @@ class PiCameraDevice:
             self._camera.start()
         # picamera2 raises IndexError for a camera that is not there and RuntimeError for most else.
         except Exception as error:
-            raise SourceError(f"picamera:{number}: a camera expected; picamera2 says: {error}") from error
+            raise SourceError(f"picamera:{number}: expected a camera; picamera2 says: {error}") from error
 
     def read(self) -> Picture | None:
         """Wait for the next picture; None: the camera is gone."""

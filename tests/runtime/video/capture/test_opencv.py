@@ -121,7 +121,7 @@ def test_an_address_that_answers_no_pictures_is_told_without_its_password() -> N
     with server.running():
         address = server.address.replace("//", "//admin:secret@")
         server.down = True
-        with pytest.raises(SourceError, match=r"a stream of pictures expected, none came") as caught:
+        with pytest.raises(SourceError, match=r"expected a stream of pictures, none came") as caught:
             open_capture(address)
     assert "secret" not in str(caught.value)
     assert "admin:***@127.0.0.1" in str(caught.value)
@@ -134,7 +134,7 @@ def test_what_is_no_video_is_told(tmp_path: Path) -> None:
         ("cut.avi", b"RIFF\x00\x00\x00\x00AVI "),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(SourceError, match="a video that FFmpeg reads expected"):
+        with pytest.raises(SourceError, match="expected a video that FFmpeg reads"):
             open_capture(tmp_path / name)
 
 
@@ -151,7 +151,7 @@ def test_a_video_cut_short_gives_what_it_holds(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="camera numbers beyond the last are told so on Linux")
 def test_a_camera_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SourceError, match="camera 97: a camera expected, none there"):
+    with pytest.raises(SourceError, match="camera 97: expected a camera, none there"):
         open_capture(97)
     assert capfd.readouterr().err == ""
 

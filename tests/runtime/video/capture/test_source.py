@@ -93,7 +93,7 @@ def test_picamera2_is_read_where_it_is_installed(monkeypatch: pytest.MonkeyPatch
         assert frame is not None
         assert frame.pixels.shape == (480, 640, 3)
         assert capture.live
-    with pytest.raises(SourceError, match="picamera:5: a camera expected; picamera2 says: tuple index out of range"):
+    with pytest.raises(SourceError, match="picamera:5: expected a camera; picamera2 says: tuple index out of range"):
         open_capture("picamera:5")
 
 

@@ -150,7 +150,7 @@ def test_command(photos, tmp_path):
     (finding,) = json.loads(edgecnn("data", "check", photos, "--json", env=environment))["findings"]
     assert (finding["kind"], finding["count"]) == ("identical", 1)
     strict = edgecnn("data", "check", photos, "--strict", env=environment, code=1)
-    assert "no finding expected with --strict, got 1 (identical)" in strict
+    assert "expected no finding with --strict, got 1 (identical)" in strict
 
 
 def test_a_prepared_set_is_checked_as_it_stands(photos, tmp_path):

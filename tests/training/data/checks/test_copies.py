@@ -64,5 +64,5 @@ def test_a_set_prepared_before_knows_of_none(leaking, tmp_path):
     path.write_text(json.dumps(document))
     assert open_prepared(folder).copies == {}
     path.write_text(json.dumps(document | {"copies": {"test": [6]}}))
-    with pytest.raises(DataError, match="positions 0…5 expected, got 6"):
+    with pytest.raises(DataError, match="expected positions 0…5, got 6"):
         open_prepared(folder)

@@ -22,7 +22,7 @@ CASES = {
         [0, 1],
         "cd",
         {"train": 60_000, "test": 2},
-        ["train: 60,000 images expected in the whole set, got 2"],
+        ["train: expected 60,000 images in the whole set, got 2"],
     ),
     "slightly unbalanced": ([0, 0, 0, 1, 1], "abcde", [0, 1], "xy", {}, []),
     "unbalanced": (

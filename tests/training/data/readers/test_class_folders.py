@@ -128,12 +128,12 @@ UNUSABLE = {
     "empty folder": ((), "got no sub-folder"),
     "images without class folders": (("1.png", "2.png"), "got no sub-folder; put the images of each class into"),
     "no image": (("cat/", "dog/a.txt"), "got none; an image is told by its suffix"),
-    "one class": (images("cat", 5), "at least two classes expected, got only cat"),
+    "one class": (images("cat", 5), "expected at least two classes, got only cat"),
     "an empty class": ((*images("cat", 5), "dog/"), "classes without: 1 (dog); add images, or remove the class"),
     "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got classes without: 1 (cow)"),
-    "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "one valid folder expected"),
+    "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "expected one valid folder"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
-    "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "printable names expected, got 'd\\nog'"),
+    "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "expected printable names, got 'd\\nog'"),
 }
 
 

@@ -177,8 +177,8 @@ def test_a_name_that_fits_several_images(tmp_path):
 UNUSABLE = {
     "no image column": (table(*ROWS, header="picture,label"), None, "a column of the image (filename, file"),
     "no label column": (table(*ROWS, header="file,species"), None, "--label-column"),
-    "no such column": (table(*ROWS), Columns(label="kind"), "a column 'kind' expected, got file, label"),
-    "no such split column": (table(*ROWS), Columns(split="part"), "a column 'part' expected"),
+    "no such column": (table(*ROWS), Columns(label="kind"), "expected a column 'kind', got file, label"),
+    "no such split column": (table(*ROWS), Columns(split="part"), "expected a column 'part'"),
     "empty": (b"", None, "got none; name it with 'edgecnn data prepare --image-column'"),
     "no row": (table(), None, "6 images and 0 rows that do not fit"),
     "other images": (table("x.png,cat"), None, "(the first names x.png) that do not fit"),
@@ -201,7 +201,7 @@ def test_what_does_not_go_together(tmp_path):
     write(tmp_path, {"labels.csv": table(*ROWS)})
     with pytest.raises(DataError, match="a folder or zip with images before it"):
         OwnImages.at(str(tmp_path / "labels.csv"), labels=tmp_path / "labels.csv")
-    with pytest.raises(DataError, match="--labels CSV expected beside the name of a column"):
+    with pytest.raises(DataError, match="expected --labels CSV beside the name of a column"):
         OwnImages.at(str(tmp_path), columns=Columns(image="x"))
     with pytest.raises(DataError, match="no such file, nor one in"):
         OwnImages.at(str(tmp_path), labels=Path("other.csv")).read()

@@ -169,7 +169,7 @@ DAMAGED = {
     ),
     "images of 32x32": (
         damaged_idx("x_train", lambda _: idx(np.zeros((30, 32, 32), np.uint8))),
-        [IDX_NAMES["x_train"], "28x28 expected", "got 32x32"],
+        [IDX_NAMES["x_train"], "expected 28x28", "got 32x32"],
     ),
     "fewer labels than images": (
         damaged_idx("y_train", lambda _: idx(digits()["y_train"][:29])),
@@ -177,7 +177,7 @@ DAMAGED = {
     ),
     "label 10": (
         damaged_idx("y_train", lambda c: c[:-1] + b"\x0a"),
-        [IDX_NAMES["y_train"], "0…9 expected", "got 10 at position 29"],
+        [IDX_NAMES["y_train"], "expected 0…9", "got 10 at position 29"],
     ),
     "no image": (
         damaged_idx("x_test", lambda _: idx(np.zeros((0, 28, 28), np.uint8)))
@@ -201,31 +201,31 @@ DAMAGED = {
         ["mnist.npz", "damaged", "not a zip file"],
     ),
     "npz that is text": ({"mnist.npz": b"<html>404"}, ["mnist.npz", "damaged", "not a zip file"]),
-    "npz without x_test": (damaged_npz(x_test=None), ["mnist.npz", "x_test expected", "y_train"]),
+    "npz without x_test": (damaged_npz(x_test=None), ["mnist.npz", "expected x_test", "y_train"]),
     "npz with float images": (
         damaged_npz(x_train=digits()["x_train"] / np.float32(255)),
-        ["mnist.npz x_train", "uint8 pixels expected", "got float32"],
+        ["mnist.npz x_train", "expected uint8 pixels", "got float32"],
     ),
     "npz with float labels": (
         damaged_npz(y_train=digits()["y_train"].astype(float)),
-        ["mnist.npz y_train", "integers expected", "got float64"],
+        ["mnist.npz y_train", "expected integers", "got float64"],
     ),
     "npz with pickled labels": (
         damaged_npz(y_train=digits()["y_train"].astype(object)),
-        ["mnist.npz y_train", "integers expected", "got object"],
+        ["mnist.npz y_train", "expected integers", "got object"],
     ),
     "npz with flat images": (
         damaged_npz(x_train=digits()["x_train"].reshape(30, 784)),
-        ["mnist.npz x_train", "(N, 28, 28) expected", "got (30, 784)"],
+        ["mnist.npz x_train", "expected (N, 28, 28)", "got (30, 784)"],
     ),
     "npz with Fortran order": (
         npz_with_member("x_train", npy_header("(30, 28, 28)", fortran=True)),
-        ["mnist.npz x_train", "C order expected"],
+        ["mnist.npz x_train", "expected C order"],
     ),
     "npz with a scalar": (npz_with_member("y_test", npy_header("()")), ["mnist.npz y_test", "got ()"]),
     "npz with a negative label": (
         damaged_npz(y_test=np.array([0, -1, *range(2, 10)], np.int8)),
-        ["mnist.npz y_test", "0…9 expected", "got -1 at position 1"],
+        ["mnist.npz y_test", "expected 0…9", "got -1 at position 1"],
     ),
     "npz with mismatched counts": (
         damaged_npz(y_test=digits()["y_test"][:9]),
@@ -261,7 +261,7 @@ def test_damage_is_told_with_file_expectation_and_finding(packing, damage, tmp_p
 def test_zip_cut_short(tmp_path):
     path = write_zip(tmp_path / "a.zip", idx_files(digits()))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"a\.zip: a whole file expected, got a damaged one"):
+    with pytest.raises(DataError, match=r"a\.zip: expected a whole file, got a damaged one"):
         read_mnist(path)
 
 
@@ -277,14 +277,14 @@ def test_zip_with_flipped_bits(tmp_path):
 
 def test_bomb_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr("edgecnn_training.data.readers.members.MAX_BYTES", 1000)
-    with pytest.raises(DataError, match="at most 1,000 bytes expected, got more"):
+    with pytest.raises(DataError, match="expected at most 1,000 bytes, got more"):
         read_mnist(write_zip(tmp_path / "a.zip", idx_files(digits())))
 
 
 @pytest.mark.parametrize("name", ["train-images-idx3-ubyte.gz", "mnist.pkl", "mnist"])
 def test_a_single_file_of_another_kind(name, tmp_path):
     (tmp_path / name).write_bytes(b"hello")
-    with pytest.raises(DataError, match=rf"{name}: mnist\.npz, .* expected, got a file named {name}"):
+    with pytest.raises(DataError, match=rf"{name}: expected mnist\.npz, .*, got a file named {name}"):
         read_mnist(tmp_path / name)
 
 

@@ -46,7 +46,7 @@ def check(source: Source, *, report: Report | None = None) -> CheckResult:
     """
     examined = examine(source, report=report)
     if not any(part.files for part in examined.values()):
-        raise DataError(f"{len(source):,} images expected, of which Pillow reads some, got none that it reads")
+        raise DataError(f"expected {len(source):,} images, of which Pillow reads some, got none that it reads")
     return CheckResult(
         labels=source.labels,
         classes={

@@ -35,7 +35,7 @@ def inspect(
     for split, count in counts.items():
         found = len(numbers.get(split, ()))
         if found != count:
-            warnings.append(f"{split}: {count:,} images expected in the whole set, got {found:,}")
+            warnings.append(f"{split}: expected {count:,} images in the whole set, got {found:,}")
     for split in numbers:
         warnings += class_warnings(split, labels, numbers[split])
         repeated = len(digests[split]) - len(set(digests[split]))

@@ -59,7 +59,7 @@ def read_chinese_mnist(path: Path) -> Source:
     with opened_members(path, layout=LAYOUT) as members:
         table = members.find((_CSV,))
         if table is None:
-            raise DataError(f"{path}: {LAYOUT} expected, got no {_CSV}")
+            raise DataError(f"{path}: expected {LAYOUT}, got no {_CSV}")
         name = members.describe(table)
         with members.open(table) as file, damage_as_data_error(name):
             text = file.read().decode("utf-8-sig")
@@ -74,7 +74,7 @@ def _read_rows(text: str, *, name: str) -> tuple[list[Row], list[Finding]]:
     missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
     if missing:
         raise DataError(
-            f"{name}: the columns {', '.join(_COLUMNS)} expected, got {', '.join(reader.fieldnames or ()) or 'none'}; "
+            f"{name}: expected the columns {', '.join(_COLUMNS)}, got {', '.join(reader.fieldnames or ()) or 'none'}; "
             f"{', '.join(missing)} missing"
         )
     rows, unreadable, unlike = [], [], []

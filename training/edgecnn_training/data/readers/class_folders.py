@@ -92,7 +92,7 @@ def _split_folders(root: FolderTree, path: Path) -> dict[str, FolderTree]:
     for split, folder in named:
         if split in folders:
             raise DataError(
-                f"{path}: one {split} folder expected, got {folders[split].name} and {folder.name}; rename one"
+                f"{path}: expected one {split} folder, got {folders[split].name} and {folder.name}; rename one"
             )
         folders[split] = folder
     return folders
@@ -103,11 +103,11 @@ def _check_images(members: Members, labels: tuple[str, ...], found: Mapping[str,
     hint = f", or name its labels with --labels {tables[0]}" if tables else ""
     if not labels:
         raise DataError(
-            f"{members.path}: {LAYOUT} expected, got no sub-folder; put the images of each class into a folder{hint}"
+            f"{members.path}: expected {LAYOUT}, got no sub-folder; put the images of each class into a folder{hint}"
         )
     if not any(images for part in found.values() for images in part.images.values()):
         raise DataError(
-            f"{members.path}: image files in the class folders expected, got none; "
+            f"{members.path}: expected image files in the class folders, got none; "
             f"an image is told by its suffix ({', '.join(sorted(IMAGE_SUFFIXES))}){hint}"
         )
 

@@ -35,10 +35,10 @@ def read_idx(file: BinaryIO, *, name: str, item_shape: tuple[int, ...]) -> NDArr
     magic = int.from_bytes(read_exactly(file, 4, name=name))
     expected = _UINT8 << 8 | dimensions
     if magic != expected:
-        raise DataError(f"{name}: IDX magic number {expected} (uint8, {dimensions} dimensions) expected, got {magic}")
+        raise DataError(f"{name}: expected IDX magic number {expected} (uint8, {dimensions} dimensions), got {magic}")
     count, *shape = struct.unpack(f">{dimensions}I", read_exactly(file, 4 * dimensions, name=name))
     if tuple(shape) != item_shape:
-        raise DataError(f"{name}: items of {_size(item_shape)} expected, got {_size(tuple(shape))}")
+        raise DataError(f"{name}: expected items of {_size(item_shape)}, got {_size(tuple(shape))}")
     content = read_exactly(file, count * math.prod(item_shape), name=name)
     refuse_rest(file, name=name)
     return np.frombuffer(content, np.uint8).reshape(count, *item_shape)

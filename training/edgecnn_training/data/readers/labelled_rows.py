@@ -65,7 +65,7 @@ def source_of_rows(
         repeated += [f"line {row.line}" for row in named[1:]]
     if not usable:
         raise DataError(
-            f"{members.path}: image files as the rows of {table} name them expected, got {len(images):,} images and "
+            f"{members.path}: expected image files as the rows of {table} name them, got {len(images):,} images and "
             f"{len(rows):,} rows{f' (the first names {rows[0].image})' if rows else ''} that do not fit together"
         )
     labels = labels or tuple(sorted({row.label for row in usable.values()}, key=natural_order))

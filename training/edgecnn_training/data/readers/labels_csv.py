@@ -77,12 +77,12 @@ def _images_beside(table: Path) -> Path:
 def _text(table: Path, members: Members) -> str:
     if table.is_file():
         if table.stat().st_size > MAX_BYTES:
-            raise DataError(f"{table}: at most {MAX_BYTES:,} bytes expected, got more")
+            raise DataError(f"{table}: expected at most {MAX_BYTES:,} bytes, got more")
         content, name = table.read_bytes(), str(table)
     else:
         member = table.as_posix() if table.as_posix() in members.files() else members.find((table.name,))
         if member is None:
-            raise DataError(f"{table}: a CSV of labels expected, no such file, nor one in {members.path}")
+            raise DataError(f"{table}: expected a CSV of labels, no such file, nor one in {members.path}")
         name = members.describe(member)
         with members.open(member) as file:
             content = file.read()
@@ -90,7 +90,7 @@ def _text(table: Path, members: Members) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{name}: text in UTF-8 expected, got other bytes at position {error.start:,}; save it as UTF-8"
+            f"{name}: expected text in UTF-8, got other bytes at position {error.start:,}; save it as UTF-8"
         ) from error
 
 
@@ -141,7 +141,7 @@ def _column(columns: Sequence[str], given: str | None, usual: Sequence[str], *, 
     if not found:
         expected = f"a column {given!r}" if given is not None else f"a column of the {what} ({', '.join(usual)})"
         raise DataError(
-            f"{table}: {expected} expected, got {', '.join(columns) or 'none'}; "
+            f"{table}: expected {expected}, got {', '.join(columns) or 'none'}; "
             f"name it with 'edgecnn data prepare --{what}-column'"
         )
     return found[0]

@@ -163,7 +163,7 @@ class ZipMembers:
             # In memory, because an archive within the archive seeks back and forth.
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
-            raise DataError(f"{name}: at most {MAX_BYTES:,} bytes expected, got more")
+            raise DataError(f"{name}: expected at most {MAX_BYTES:,} bytes, got more")
         with _decompressed(io.BytesIO(content)) as decompressed:
             yield decompressed
 
@@ -203,7 +203,7 @@ def opened_members(path: Path, *, layout: str) -> Iterator[Members]:
             yield members
     else:
         found = "another file" if path.exists() else "no such file or folder"
-        raise DataError(f"{path}: {layout} expected, got {found}")
+        raise DataError(f"{path}: expected {layout}, got {found}")
 
 
 def _raise(error: OSError) -> None:

@@ -46,14 +46,14 @@ def read_mnist(path: Path) -> Source:
     if path.is_dir():
         return _read_members(FolderMembers(path))
     if not path.exists():
-        raise DataError(f"{path}: {LAYOUT} expected, no such file or folder")
+        raise DataError(f"{path}: expected {LAYOUT}, no such file or folder")
     if path.suffix.lower() == ".zip":
         with ZipMembers(path) as members:
             return _read_members(members)
     if path.suffix.lower() == ".npz":
         with path.open("rb") as file, NpzReader(file, name=str(path)) as npz:
             return _read_npz(npz)
-    raise DataError(f"{path}: {LAYOUT} expected, got a file named {path.name}")
+    raise DataError(f"{path}: expected {LAYOUT}, got a file named {path.name}")
 
 
 def read_mnist_5000() -> Source:
@@ -104,7 +104,7 @@ def download_mnist() -> Source:
     # Keras raises a bare Exception where the address cannot be reached.
     except Exception as error:
         raise DataError(
-            f"mnist: a download expected, which failed ({error}); fetch mnist.npz on a machine with a network "
+            f"mnist: expected a download, which failed ({error}); fetch mnist.npz on a machine with a network "
             "and name it with --from PATH, or put it into the folder $EDGECNN_DATA; "
             "the smaller set mnist-5000 needs no network"
         ) from error
@@ -124,10 +124,10 @@ def _read_members(members: Members) -> Source:
     found = {name: members.find(_spellings(name)) for names in _IDX_FILES.values() for name in names}
     present = {name: member for name, member in found.items() if member is not None}
     if not present:
-        raise DataError(f"{members.path}: {LAYOUT} expected, got none of these files")
+        raise DataError(f"{members.path}: expected {LAYOUT}, got none of these files")
     if len(present) < len(found):
         missing = " and no ".join(name for name in found if name not in present)
-        raise DataError(f"{members.path}: four IDX files (plain or .gz) expected, got no {missing}")
+        raise DataError(f"{members.path}: expected four IDX files (plain or .gz), got no {missing}")
     splits = {
         split: _read_idx_split(members, present[images], present[labels])
         for split, (images, labels) in _IDX_FILES.items()
@@ -173,15 +173,15 @@ def _checked_split(
     """Check images `(N, 28, 28)` against labels `(N,)`; `positions` number the images in their file."""
     if len(images) != len(labels):
         raise DataError(
-            f"{labels_name}: as many labels as images expected, "
+            f"{labels_name}: expected as many labels as images, "
             f"got {len(labels):,} labels for {len(images):,} images in {images_name}"
         )
     if not len(images):
-        raise DataError(f"{images_name}: at least one image expected, got none")
+        raise DataError(f"{images_name}: expected at least one image, got none")
     outside = (labels < 0) | (labels > 9)
     if outside.any():
         index = int(outside.argmax())
-        raise DataError(f"{labels_name}: labels 0…9 expected, got {labels[index]} at position {index:,}")
+        raise DataError(f"{labels_name}: expected labels 0…9, got {labels[index]} at position {index:,}")
     numbers = range(len(images)) if positions is None else positions.tolist()
     return SourceSplit(
         images=images[..., np.newaxis],

@@ -48,14 +48,14 @@ class NpzReader:
         name = self.describe(key)
         if f"{key}.npy" not in self._archive.namelist():
             held = ", ".join(member.removesuffix(".npy") for member in self._archive.namelist()[:8])
-            raise DataError(f"{self._name}: an array {key} expected, got only {held or 'an empty archive'}")
+            raise DataError(f"{self._name}: expected an array {key}, got only {held or 'an empty archive'}")
         with damage_as_data_error(name), self._archive.open(f"{key}.npy") as file:
             shape, dtype = _read_header(file, name=name)
             if not shape or shape[0] < 0 or shape[1:] != item_shape:
                 expected = ", ".join(["N", *map(str, item_shape)])
-                raise DataError(f"{name}: shape ({expected}) expected, got {shape}")
+                raise DataError(f"{name}: expected shape ({expected}), got {shape}")
             if dtype != np.uint8 if item_shape else dtype.kind not in "iu":
-                raise DataError(f"{name}: {'uint8 pixels' if item_shape else 'integers'} expected, got {dtype}")
+                raise DataError(f"{name}: expected {'uint8 pixels' if item_shape else 'integers'}, got {dtype}")
             content = read_exactly(file, math.prod(shape) * dtype.itemsize, name=name)
             refuse_rest(file, name=name)
         return np.frombuffer(content, dtype).reshape(shape)
@@ -66,5 +66,5 @@ def _read_header(file: Any, *, name: str) -> tuple[tuple[int, ...], np.dtype[Any
     read = npy_format.read_array_header_1_0 if version == (1, 0) else npy_format.read_array_header_2_0
     shape, fortran_order, dtype = read(file)
     if fortran_order:
-        raise DataError(f"{name}: an array in C order expected, got one in Fortran order; save it again")
+        raise DataError(f"{name}: expected an array in C order, got one in Fortran order; save it again")
     return shape, dtype

@@ -41,10 +41,10 @@ class OwnImages:
         if not is_table and not path.is_dir() and not (path.is_file() and path.suffix.lower() == ".zip"):
             return None
         if is_table and labels is not None:
-            raise DataError(f"--labels {labels}: a folder or zip with images before it expected, got {path}")
+            raise DataError(f"--labels {labels}: expected a folder or zip with images before it, got {path}")
         table = path if is_table else labels
         if table is None and columns not in (None, Columns()):
-            raise DataError(f"{path}: --labels CSV expected beside the name of a column, got none")
+            raise DataError(f"{path}: expected --labels CSV beside the name of a column, got none")
         return cls(path, LabelsCsv(table, columns or Columns()) if table else None)
 
     @property

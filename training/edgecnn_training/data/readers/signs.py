@@ -33,7 +33,7 @@ def read_signs(path: Path) -> Source:
         for split, name in _FILES.items():
             member = members.find((name,))
             if member is None:
-                raise DataError(f"{path}: {LAYOUT} expected, got no {name}")
+                raise DataError(f"{path}: expected {LAYOUT}, got no {name}")
             with members.open(member) as file:
                 splits[split] = _read_split(file, split, described=members.describe(member), name=name)
     return Source(LABELS, splits)
@@ -51,28 +51,28 @@ def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> Sou
             missing = [key for key in keys if key not in content]
             if missing:
                 raise DataError(
-                    f"{described}: the keys {', '.join(keys)} expected, got {', '.join(sorted(content)[:8]) or 'none'}"
+                    f"{described}: expected the keys {', '.join(keys)}, got {', '.join(sorted(content)[:8]) or 'none'}"
                 )
             images, labels, classes = (_array(content[key], name=f"{described} {key}") for key in keys)
     except KeyError as error:
-        raise DataError(f"{described}: a whole HDF5 file expected, got a damaged one ({error})") from error
+        raise DataError(f"{described}: expected a whole HDF5 file, got a damaged one ({error})") from error
     labels = labels[0] if labels.ndim == 2 and len(labels) == 1 else labels
     if images.dtype != np.uint8 or images.shape[1:] != (SIZE, SIZE, 3):
         raise DataError(
-            f"{described} {images_key}: uint8 images (N, {SIZE}, {SIZE}, 3) expected, got {images.dtype} {images.shape}"
+            f"{described} {images_key}: expected uint8 images (N, {SIZE}, {SIZE}, 3), got {images.dtype} {images.shape}"
         )
     if labels.dtype.kind not in "iu" or labels.shape != (len(images),) or not len(images):
         raise DataError(
-            f"{described} {labels_key}: an integer for each of {len(images):,} images expected, "
+            f"{described} {labels_key}: expected an integer for each of {len(images):,} images, "
             f"got {labels.dtype} {labels.shape}"
         )
     if classes.tolist() != list(range(len(LABELS))):
-        raise DataError(f"{described} {_CLASSES}: the digits {', '.join(LABELS)} expected, got {classes.tolist()[:10]}")
+        raise DataError(f"{described} {_CLASSES}: expected the digits {', '.join(LABELS)}, got {classes.tolist()[:10]}")
     outside = (labels < 0) | (labels >= len(LABELS))
     if outside.any():
         index = int(outside.argmax())
         raise DataError(
-            f"{described} {labels_key}: labels 0…{len(LABELS) - 1} expected, got {labels[index]} at position {index:,}"
+            f"{described} {labels_key}: expected labels 0…{len(LABELS) - 1}, got {labels[index]} at position {index:,}"
         )
     return SourceSplit(images, labels.astype(np.int64), [f"{name} {position}" for position in range(len(images))])
 
@@ -81,7 +81,7 @@ def _array(dataset: Any, *, name: str) -> NDArray[Any]:
     """Read an HDF5 array whose size, as its header claims it, is checked first."""
     shape, dtype = getattr(dataset, "shape", None), getattr(dataset, "dtype", None)
     if not shape or dtype is None or dtype.kind not in "iu":
-        raise DataError(f"{name}: an array of integers expected, got {'a group' if dtype is None else dtype}")
+        raise DataError(f"{name}: expected an array of integers, got {'a group' if dtype is None else dtype}")
     if dataset.nbytes > MAX_BYTES:
-        raise DataError(f"{name}: at most {MAX_BYTES:,} bytes expected, its header claims {dataset.nbytes:,}")
+        raise DataError(f"{name}: expected at most {MAX_BYTES:,} bytes, its header claims {dataset.nbytes:,}")
     return np.asarray(dataset[()])

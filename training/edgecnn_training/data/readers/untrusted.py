@@ -21,12 +21,12 @@ def read_exactly(file: IO[bytes], size: int, *, name: str) -> bytes:
         DataError: `size` is above `MAX_BYTES`, the file ends earlier, or its compression is damaged.
     """
     if size > MAX_BYTES:
-        raise DataError(f"{name}: at most {MAX_BYTES:,} bytes expected, its header claims {size:,}")
+        raise DataError(f"{name}: expected at most {MAX_BYTES:,} bytes, its header claims {size:,}")
     with damage_as_data_error(name):
         content = file.read(size)
     if len(content) != size:
         raise DataError(
-            f"{name}: a whole file expected, got one that is cut short ({size:,} bytes expected here, "
+            f"{name}: expected a whole file, got one that is cut short ({size:,} bytes here, "
             f"{len(content):,} came); fetch it again"
         )
     return content
@@ -41,7 +41,7 @@ def refuse_rest(file: IO[bytes], *, name: str) -> None:
     with damage_as_data_error(name):
         more = file.read(1)
     if more:
-        raise DataError(f"{name}: as many bytes as its header says expected, got more; fetch it again")
+        raise DataError(f"{name}: expected as many bytes as its header says, got more; fetch it again")
 
 
 @contextlib.contextmanager
@@ -63,4 +63,4 @@ def damage_as_data_error(name: str) -> Iterator[None]:
         lzma.LZMAError,
         csv.Error,
     ) as error:
-        raise DataError(f"{name}: a whole file expected, got a damaged one ({error}); fetch it again") from error
+        raise DataError(f"{name}: expected a whole file, got a damaged one ({error}); fetch it again") from error
