@@ -9,11 +9,11 @@ from PIL import Image
 
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.state import MachineState
-from edgecnn_benchmarks.measuring.answers import Answers, Predictions, compare, confusion
+from edgecnn_benchmarks.measuring.answers import FileAnswers, Predictions, compare, confusion
 from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
-from edgecnn_benchmarks.measuring.result import BenchResult, Latency, Row, TestData, Trap
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, Pitfall, RowLatency, TestData
 from edgecnn_benchmarks.measuring.rounds import Round, speedup
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime.accuracy import Accuracy
 
@@ -57,7 +57,7 @@ def made_result(
     }
     names = [f"digit-{number:05d}.png" for number in range(IMAGES)]
     answers = tuple(
-        Answers(
+        FileAnswers(
             file=name,
             labels=tuple(labels),
             confusion=confusion(labels, truth, own.classes),
@@ -84,7 +84,7 @@ def made_result(
         created="2026-11-21T20:00:00+00:00",
         seconds=93.0,
         command="edgecnn bench runs/mnist",
-        settings=Settings(rounds=rounds),
+        settings=BenchSettings(rounds=rounds),
         machine=_machine(),
         start=state,
         end=state,
@@ -96,8 +96,8 @@ def made_result(
         reference=reference_name,
         recommended="mnist_int8.tflite",
         verdict="Ship mnist_int8.tflite: 3.01× as fast as mnist_float32.tflite, 3.97× smaller and 99.10 % accurate.",
-        traps=(
-            Trap(
+        pitfalls=(
+            Pitfall(
                 "int16x8-reference-kernels",
                 "int16x8 runs on reference kernels on this processor: it is for microcontrollers and NPUs.",
                 ("mnist_int16x8.tflite",),
@@ -173,12 +173,12 @@ def _row(
     reference: list[Round] | None,
     own: Predictions,
     truth: np.ndarray,
-) -> Row:
+) -> BenchRow:
     name, scheme, backend, size, _, per_mille = file
     middle = median_estimate([measured.p50_us for measured in rounds])
     ratio = None if reference is None else speedup(rounds, reference)
     tail = np.concatenate([np.linspace(0.93, 1.0, 51), 1 + np.linspace(0, 1, 50) ** 4 * 0.9 + np.linspace(0, 0.05, 50)])
-    return Row(
+    return BenchRow(
         name=name,
         label=name.removeprefix("mnist_"),
         file=name,
@@ -189,7 +189,7 @@ def _row(
         batch=1,
         size_bytes=size,
         gzip_bytes=int(size * 0.8),
-        latency_us=Latency(
+        latency_us=RowLatency(
             p50=middle,
             p90=median_estimate([measured.p90_us for measured in rounds]),
             p95=median_estimate([measured.p95_us for measured in rounds]),

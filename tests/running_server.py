@@ -24,7 +24,7 @@ from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.server.access import Access
 from edgecnn_runtime.server.app import Service
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.live import Live
 from edgecnn_runtime.server.openapi import openapi_document
 from edgecnn_runtime.server.pool import InterpreterPool
@@ -73,7 +73,7 @@ def a_service(
     workers: int = 2,
     capture: NewestFrames | None = None,
     reopen: Callable[[], NewestFrames] | None = None,
-    limits: Limits | None = None,
+    limits: RequestLimits | None = None,
     token: str | None = None,
     hosts: Sequence[str] = (),
     manifest: Manifest = MANIFEST,
@@ -176,5 +176,5 @@ def running(service: Service) -> Iterator[Address]:
 def check_schema(document: object, name: str) -> None:
     """Compare an answer with the description's schema of that name, where jsonschema is installed."""
     if jsonschema is not None:
-        whole = {"$ref": f"#/components/schemas/{name}", "components": openapi_document(Limits())["components"]}
+        whole = {"$ref": f"#/components/schemas/{name}", "components": openapi_document(RequestLimits())["components"]}
         jsonschema.Draft202012Validator(whole).validate(document)

@@ -7,7 +7,7 @@ from typing import Any
 from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.recipe import Shape
 from edgecnn_training.recipes import get_recipe
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 MNIST = get_recipe("mnist")
 
@@ -32,5 +32,5 @@ TINY = dataclasses.replace(
     AUGMENTED,
     name="tiny",
     build=functools.partial(on_a_small_base, dropout=0.0),
-    settings=Settings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.01, seed=3),
+    settings=TrainingSettings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.01, seed=3),
 )

@@ -10,14 +10,14 @@ from tiny_runs import tiny_record
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.result import BenchResult
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.workstation.image_set import ImageSet, Split, describe, fingerprint
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 LABELS = ("dark", "bright")
 # As quick as a benchmark can be: the tests look at what is measured, never at how long it took.
-QUICK = Settings(runs=3, warmup=1, rounds=2, starts=2)
+QUICK = BenchSettings(runs=3, warmup=1, rounds=2, starts=2)
 
 
 def write_prepared_set(folder: Path, *, labels: tuple[str, ...] = LABELS) -> ImageSet:

@@ -1,6 +1,6 @@
 """Rows of a benchmark that nobody measured, with the latencies a test wants."""
 
-from edgecnn_benchmarks.measuring.result import Latency, Row
+from edgecnn_benchmarks.measuring.result import BenchRow, RowLatency
 from edgecnn_benchmarks.measuring.rounds import Round, speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate, tells_apart
 from edgecnn_runtime.accuracy import Accuracy
@@ -11,14 +11,20 @@ _OWN = {"even": (0, 0, 0, 0, 0, 0, 0, 0), "odd": (1, -1, 1, -1, 1, -1, 1, -1)}
 
 
 def row(
-    name: str, *, us: float, correct: int | None, size: int = 1000, jitter: str = "even", reference: Row | None = None
-) -> Row:
+    name: str,
+    *,
+    us: float,
+    correct: int | None,
+    size: int = 1000,
+    jitter: str = "even",
+    reference: BenchRow | None = None,
+) -> BenchRow:
     """A row with eight rounds around a latency."""
     rounds = tuple(
         Round(us + shared + own, us, us, us, 1e6 / us, 50) for shared, own in zip(_SHARED, _OWN[jitter], strict=True)
     )
     p50 = median_estimate([measured.p50_us for measured in rounds])
-    return Row(
+    return BenchRow(
         name=name,
         label=name,
         file=name,
@@ -35,7 +41,7 @@ def row(
         scheme="float32",
         backend="litert",
         size_bytes=size,
-        latency_us=Latency(p50, p50, p50, p50),
+        latency_us=RowLatency(p50, p50, p50, p50),
         images_per_s=Estimate(1e6 / us, 1e6 / us, 1e6 / us),
         speedup=None if reference is None else speedup(rounds, reference.rounds),
         rounds=rounds,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.image_set import ImageSet, Split, describe, fingerprint, open_prepared
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 @pytest.fixture(scope="session")
@@ -59,6 +59,6 @@ def small_set(
 
 
 @pytest.fixture
-def quick() -> Settings:
+def quick() -> TrainingSettings:
     """Two epochs that learn something from 180 digits."""
-    return Settings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
+    return TrainingSettings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from edgecnn_benchmarks.judging.pitfalls import find_traps
+from edgecnn_benchmarks.judging.pitfalls import find_pitfalls
 from edgecnn_benchmarks.judging.undecided import find_undecided
 from edgecnn_benchmarks.judging.verdict import notes, recommend, verdict
 from edgecnn_benchmarks.machine.description import describe_machine
 from edgecnn_benchmarks.machine.state import read_state
 from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
 from edgecnn_benchmarks.measuring.device_estimates import Estimator, no_estimates
-from edgecnn_benchmarks.measuring.measurement import Measurement, Progress
-from edgecnn_benchmarks.measuring.result import BenchResult, Row, TestData
+from edgecnn_benchmarks.measuring.measurement import Measurement, ReportMeasuring
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, TestData
 from edgecnn_benchmarks.process import energy
 from edgecnn_benchmarks.report.page import write_report
 from edgecnn_benchmarks.report.pictures import pictures_of
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.system import atomic_files
@@ -29,11 +29,11 @@ def bench(
     *,
     data: Path | None = None,
     output: Path | None = None,
-    settings: Settings = Settings(),  # noqa: B008, frozen
+    settings: BenchSettings = BenchSettings(),  # noqa: B008, frozen
     command: str | None = None,
     host: str | None = None,
     estimate: Estimator = no_estimates,
-    progress: Progress | None = None,
+    progress: ReportMeasuring | None = None,
 ) -> BenchResult:
     """Measure models side by side and write `bench.json`, `bench.csv` and `report.html`.
 
@@ -100,7 +100,7 @@ def bench(
         reference=reference.name,
         recommended=recommended.name,
         verdict=verdict(rows, recommended, reference),
-        traps=find_traps(rows, reference, machine=machine, start=start, end=end),
+        pitfalls=find_pitfalls(rows, reference, machine=machine, start=start, end=end),
         undecided=find_undecided(rows),
         energy_absent=energy.why_absent() if reference.energy_mj is None else None,
         partial=partial,
@@ -132,7 +132,7 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def _test_data(subject: Subject, rows: Sequence[Row]) -> TestData | None:
+def _test_data(subject: Subject, rows: Sequence[BenchRow]) -> TestData | None:
     images = max((row.accuracy.total for row in rows if row.accuracy is not None), default=None)
     if images is None:
         return None

@@ -7,7 +7,7 @@ from edgecnn_runtime.third_party.opening import Opening
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class BenchSettings:
     """What a user can set; the same settings on the same machine give comparable figures."""
 
     # Threads within one inference; several are a sweep. The first is also that of accuracy, start and memory.
@@ -35,7 +35,7 @@ class Settings:
     # Of the order in which the rows take their turns.
     seed: int = 0
     # How the files are opened: where they run, and what the user says about those that others made.
-    opening: Opening = field(default_factory=lambda: Opening(only_strangers=True))
+    opening: Opening = field(default_factory=lambda: Opening(third_party_only=True))
 
     def __post_init__(self) -> None:
         for name, value, least in (

@@ -21,7 +21,7 @@ import numpy as np
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.process.worker import Worker
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.statistics.quantities import figure, span
 from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -29,8 +29,8 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 REPEATS = 5
 AA_RUNS = 20
 # Rounds and timed calls of all benchmarks, in place of the defaults; the tests make them quick.
-ROUNDS: int | None = Settings.rounds
-RUNS = Settings.runs
+ROUNDS: int | None = BenchSettings.rounds
+RUNS = BenchSettings.runs
 _LOOPS = 40
 _CALLS = 20_000
 
@@ -104,7 +104,7 @@ def measure_repeats(float32: Path, int8: Path) -> Repeats:
     ratios, rounds = [], []
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         for number in range(REPEATS):
-            settings = Settings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS)
+            settings = BenchSettings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS)
             row = bench([float32, int8], output=Path(scratch), settings=settings).row(int8.name)
             assert row.speedup is not None  # the reference is the other
             ratios.append(row.speedup)
@@ -120,7 +120,7 @@ def measure_sameness(model: Path) -> Sameness:
         for copy in copies:
             shutil.copyfile(model, copy)
         for number in range(AA_RUNS):
-            settings = Settings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS, reference=copies[0].name)
+            settings = BenchSettings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS, reference=copies[0].name)
             row = bench(copies, output=Path(scratch) / "out", settings=settings).row(copies[1].name)
             assert row.speedup is not None  # the reference is the other
             ratios.append(row.speedup)
@@ -170,7 +170,7 @@ def measure_whole(run: Path) -> WholeBench:
         models = sorted(path for path in copy.export.iterdir() if path.suffix in (".tflite", ".onnx"))
         for model in models[: 9 - len(models)]:
             shutil.copyfile(model, model.with_stem(f"{model.stem}-again"))
-        result = bench([copy.path], output=Path(scratch) / "out", settings=Settings(rounds=ROUNDS, runs=RUNS))
+        result = bench([copy.path], output=Path(scratch) / "out", settings=BenchSettings(rounds=ROUNDS, runs=RUNS))
         assert result.data is not None  # the run's own
     ratios = [row.speedup.half_width for row in result.rows if row.speedup is not None]
     return WholeBench(len(result.rows), result.data.images, result.seconds, len(result.rows[0].rounds), max(ratios))

@@ -34,7 +34,7 @@ from edgecnn_runtime.video.capture.newest import NewestFrames
 RATE = 30.0  # frames a second
 HOUR = 108_000  # frames
 SPEED = 10.0  # of the hour
-_FRAMES_AN_ANSWER = 2.2
+_FRAMES_PER_ANSWER = 2.2
 _QUEUE = 4  # pictures that a V4L2 driver keeps
 _ROUNDS = 9
 _ROUND = 2.0  # seconds
@@ -190,7 +190,7 @@ def _answered_oldest_first(classifier: Classifier, camera: _Camera) -> object:
 def _slower_than(model: Path, rate: float) -> Classifier:
     """Open a model that takes more than the time of two frames for an answer."""
     classifier = Classifier.open(model)
-    return Classifier(_Slow(classifier.backend, _FRAMES_AN_ANSWER / rate), classifier.manifest)
+    return Classifier(_Slow(classifier.backend, _FRAMES_PER_ANSWER / rate), classifier.manifest)
 
 
 def sentence(age: CameraAge) -> str:

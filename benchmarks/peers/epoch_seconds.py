@@ -28,7 +28,7 @@ from edgecnn_training.devices.devices import feed, prepare_devices
 from edgecnn_training.fit import compile_network
 from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipes import get_recipe
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 
 _ROUNDS = 9
 # A share of MNIST's epoch is enough to compare: 313 steps.
@@ -121,7 +121,7 @@ def measure_mnist_epochs() -> MnistEpochs:
     )
 
 
-def compiled(image_set: ImageSet, recipe: str, settings: Settings, *, scaled: bool = True) -> Any:
+def compiled(image_set: ImageSet, recipe: str, settings: TrainingSettings, *, scaled: bool = True) -> Any:
     """Return a recipe's network as `edgecnn train` compiles it; not `scaled`, it takes pixels 0…1."""
     network = build_network(keras, get_recipe(recipe), len(image_set.labels))
     model = network if scaled else core(network)

@@ -31,7 +31,7 @@ from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.statistics.quantities import figure
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 
 CLIENTS = (1, 8, 64)
 _ROUNDS = 9
@@ -111,7 +111,7 @@ def measure_server(model: Path, images: NDArray[np.uint8]) -> ServerLoad:
         ),
         overload=Overload(
             clients=max(CLIENTS),
-            limit=Limits().concurrency,
+            limit=RequestLimits().concurrency,
             answered=overload.statuses[200],
             told_to_wait=overload.statuses[429],
             other=overload.statuses.total() - overload.statuses[200] - overload.statuses[429],

@@ -1,4 +1,4 @@
-"""The content of one format, without its manifest: converted, and for int8 quantized as the ladder finds best."""
+"""The content of one format, without its manifest: converted, for int8 by the accuracy search."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import Quantizer, Rung, Skipped, climb
+from edgecnn_export.int8.accuracy_search import Quantizer, SearchCandidate, Skipped, search
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod
 from edgecnn_export.int8.quantizable import names
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
-from edgecnn_export.source import Source
+from edgecnn_export.source import ExportSource
 from edgecnn_runtime.manifest import Calibration, Scheme
 
 # Called after each way of quantizing a format that was tried.
-Climbing = Callable[[Format, Rung], object]
+SearchReport = Callable[[Format, SearchCandidate], object]
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,13 @@ class Made:
 
     content: bytes
     calibration: Calibration | None = None
-    rungs: tuple[Rung, ...] = ()
+    candidates: tuple[SearchCandidate, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     warning: str | None = None
     in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
 
 
-def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> Made:
+def convert(source: ExportSource, fmt: Format, settings: ExportSettings, searching: SearchReport) -> Made:
     """Convert to one format.
 
     Raises:
@@ -49,16 +49,16 @@ def convert(source: Source, fmt: Format, settings: ExportSettings, climbing: Cli
         if fmt.suffix == ".tflite"
         else OnnxQuantizer(source.converted, settings.reduce_range, learning, biases_learnt)
     )
-    climbed = climb(
+    found = search(
         quantizer,
         source.material,
         method=settings.calibration,
         seed=settings.seed,
         max_drop=settings.max_drop,
-        report=lambda rung: climbing(fmt, rung),
+        report=lambda candidate: searching(fmt, candidate),
     )
-    taken = climbed.taken
-    return Made(climbed.content, taken.calibration, climbed.rungs, climbed.skipped, climbed.warning, taken.in_float)
+    taken = found.taken
+    return Made(found.content, taken.calibration, found.candidates, found.skipped, found.warning, taken.in_float)
 
 
 def _int16x8(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import Rung, Skipped
+from edgecnn_export.int8.accuracy_search import SearchCandidate, Skipped
 from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity
@@ -37,7 +37,7 @@ class ExportedFile:
     calibration: Calibration | None = None
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
-    rungs: tuple[Rung, ...] = ()  # what was tried to quantize it, the one that was taken last
+    candidates: tuple[SearchCandidate, ...] = ()  # what was tried to quantize it, the one that was taken last
     skipped: tuple[Skipped, ...] = ()  # what could not be tried
     warning: str | None = None
     in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
@@ -75,7 +75,7 @@ class ExportedFile:
             "arena_bytes": self.arena_bytes,
             "warning": self.warning,
             **({"in_float": list(self.in_float)} if self.in_float else {}),
-            **({"ladder": [rung.to_document() for rung in self.rungs]} if self.rungs else {}),
+            **({"ladder": [candidate.to_document() for candidate in self.candidates]} if self.candidates else {}),
             **({"not_tried": [way.to_document() for way in self.skipped]} if self.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),

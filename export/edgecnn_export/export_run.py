@@ -5,17 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from edgecnn_export import export_index
-from edgecnn_export.conversion import Climbing, convert
+from edgecnn_export.conversion import SearchReport, convert
 from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.export_settings import ExportSettings
 from edgecnn_export.finished_file import finish_file
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import Rung
+from edgecnn_export.int8.accuracy_search import SearchCandidate
 from edgecnn_export.int8.calibration import CalibrationImages, choose_calibration
-from edgecnn_export.optimized.optimize import Report, ignored, optimize
+from edgecnn_export.optimized.optimize import ReportEpoch, ignored, optimize
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.source import PREDICTED_AT_ONCE, Source, open_source
+from edgecnn_export.source import PREDICTED_AT_ONCE, ExportSource, open_source
 from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.system import atomic_files
@@ -24,8 +24,8 @@ from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
-def _unheard(fmt: Format, rung: Rung) -> None:
-    del fmt, rung
+def _unheard(fmt: Format, candidate: SearchCandidate) -> None:
+    del fmt, candidate
 
 
 def export_run(
@@ -34,8 +34,8 @@ def export_run(
     settings: ExportSettings,
     *,
     report: Callable[[ExportedFile], object],
-    optimizing: Report = ignored,
-    climbing: Climbing = _unheard,
+    optimizing: ReportEpoch = ignored,
+    searching: SearchReport = _unheard,
 ) -> list[ExportedFile]:
     """Export the model of a run in every format asked for; write `export.json` and `labels.txt` beside the files.
 
@@ -45,7 +45,7 @@ def export_run(
         settings: formats, calibration and the accuracy budget.
         report: called after each file.
         optimizing: told the progress of the plan's steps.
-        climbing: told each way of quantizing that was tried.
+        searching: told each way of quantizing that was tried.
 
     Returns:
         One entry a format, in order. A file that lost more than `max_drop` points, or that could not be made because a
@@ -67,14 +67,14 @@ def export_run(
     atomic_files.write_text(run.export / "labels.txt", "\n".join(source.record.labels) + "\n")
     files: list[ExportedFile] = []
     for fmt in settings.formats:
-        files.append(_export_file(source, fmt, settings, climbing))
+        files.append(_export_file(source, fmt, settings, searching))
         # After each file, so that an index stands beside what was finished before a full disk or a Ctrl-C.
         export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
     return files
 
 
-def _optimized(source: Source, plan: Plan, report: Report) -> Source:
+def _optimized(source: ExportSource, plan: Plan, report: ReportEpoch) -> ExportSource:
     """Let the plan's steps change the weights; what is compared with stays the model as trained."""
     done = optimize(source.as_trained, source.trained_on, source.validated_on, plan, report=report)
     with native_output_kept():  # TensorFlow warns of a second model's tracing
@@ -98,11 +98,11 @@ def require_all_kept(files: list[ExportedFile]) -> None:
         raise GateError("; ".join(failures))
 
 
-def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing: Climbing) -> ExportedFile:
+def _export_file(source: ExportSource, fmt: Format, settings: ExportSettings, searching: SearchReport) -> ExportedFile:
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
     try:
-        made = convert(source, fmt, settings, climbing)
+        made = convert(source, fmt, settings, searching)
         return finish_file(source, fmt, made, max_drop=settings.max_drop, started=started)
     except (GateError, ModelError) as error:
         # An operator that the converter or the interpreter does not have.
@@ -112,7 +112,7 @@ def _export_file(source: Source, fmt: Format, settings: ExportSettings, climbing
         return ExportedFile(fmt, path, time.perf_counter() - started, failure=f"{error}; file not made")
 
 
-def _calibration(source: Source, settings: ExportSettings) -> CalibrationImages:
+def _calibration(source: ExportSource, settings: ExportSettings) -> CalibrationImages:
     trained_on = source.trained_on
     return choose_calibration(
         trained_on.split, trained_on.positions, images=settings.calibration_images, seed=settings.seed

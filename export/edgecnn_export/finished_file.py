@@ -15,8 +15,8 @@ from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.proof.golden_tolerance import golden_tolerance
 from edgecnn_export.proof.inference import infer_on_all_cores
 from edgecnn_export.proof.parity import Parity, compare
-from edgecnn_export.proof.subprocess_inference import infer_apart
-from edgecnn_export.source import Source
+from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
+from edgecnn_export.source import ExportSource
 from edgecnn_export.tool_versions import tool_versions
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
@@ -26,7 +26,7 @@ from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.native_output import native_output_kept
 
 
-def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
+def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
     """Measure, embed and verify the content of one file, and give it its name.
 
     Args:
@@ -48,8 +48,8 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
         content = made.content
         arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
         draft.write_bytes(content)
-        if not made.rungs:  # else it has run
-            infer_apart(draft, np.asarray(source.test.images[:1]))
+        if not made.candidates:  # else it has run
+            infer_in_subprocess(draft, np.asarray(source.test.images[:1]))
         with native_output_kept():
             backend = open_backend(draft)
         probabilities = infer_on_all_cores(backend, np.asarray(source.test.images))
@@ -88,7 +88,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
     failure = None
     if parity.drop > max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=max_drop)
-        if made.rungs:
+        if made.candidates:
             failure += "; a smaller --max-drop climbs further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
@@ -111,7 +111,7 @@ def finish_file(source: Source, fmt: Format, made: Made, *, max_drop: float, sta
         calibration=made.calibration,
         failure=failure,
         arena_bytes=arena_bytes,
-        rungs=made.rungs,
+        candidates=made.candidates,
         skipped=made.skipped,
         warning=made.warning,
         in_float=made.in_float,

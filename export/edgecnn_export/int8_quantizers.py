@@ -1,4 +1,4 @@
-"""How each container is quantized to int8, as the ladder wants it."""
+"""How each container is quantized to int8, as the accuracy search wants it."""
 
 import contextlib
 import dataclasses
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from edgecnn_export.converted import Converted, told_by_converter
 from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics, only_in_float
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import Operator
-from edgecnn_export.proof.subprocess_inference import infer_apart
+from edgecnn_export.int8.quantizable import FloatOperator
+from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_runtime.backends import Backend, open_backend
 from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -47,7 +47,7 @@ class TFLiteQuantizer:
         """The float32 TFLite file."""
         return self.converted.tflite
 
-    def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
+    def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
         from edgecnn_export.tflite.quantize import without_integer_form
 
@@ -57,7 +57,7 @@ class TFLiteQuantizer:
         with told_by_converter():
             return without_integer_form(self.graph, statistics)
 
-    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+    def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
         """Quantize it, but for some operators."""
         from edgecnn_export.tflite.quantize import quantize
 
@@ -89,11 +89,11 @@ class OnnxQuantizer:
         """The float32 ONNX model."""
         return self.converted.quantizable_onnx
 
-    def without_integer_form(self, statistics: Statistics) -> tuple[Operator, ...]:
+    def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what only float32 can show; where ONNX Runtime has no integer form, it leaves an operator alone."""
         return only_in_float(self.graph, statistics)
 
-    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+    def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
         """Quantize it, but for some operators."""
         from edgecnn_export.onnx.convert import checked
         from edgecnn_export.onnx.quantize import quantize
@@ -142,7 +142,7 @@ def opened(content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = 
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
         if tried_on is not None:
-            infer_apart(path, tried_on)
+            infer_in_subprocess(path, tried_on)
         with native_output_kept():
             backend = open_backend(path)
         yield backend

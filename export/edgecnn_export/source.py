@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.converted import Converted
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import Material
+from edgecnn_export.int8.accuracy_search import SearchImages
 from edgecnn_export.int8.calibration import CalibrationImages
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
@@ -31,7 +31,7 @@ PREDICTED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Source:
+class ExportSource:
     """What every format of one export starts from.
 
     Whatever is converted, the files are compared with the model as trained: by its `reference` on the test split, by
@@ -56,8 +56,8 @@ class Source:
         return self.run.exported(fmt.form + ("-mixed" if mixed else ""), fmt.suffix, variant=variant)
 
     @cached_property
-    def material(self) -> Material:
-        """The images for the ladder; there has to be a `calibration`."""
+    def material(self) -> SearchImages:
+        """The images for the accuracy search; there has to be a `calibration`."""
         if self.calibration is None:
             raise ValueError("expected calibration images, got none")
         validated, trained = self.validated_on, self.trained_on
@@ -69,7 +69,7 @@ class Source:
             changed = None
             if self.optimized is not None:
                 changed = self.optimized.model.predict(images, batch_size=PREDICTED_AT_ONCE, verbose=0)
-        return Material(
+        return SearchImages(
             trained.split,
             trained.positions,
             self.calibration,
@@ -109,7 +109,7 @@ class Source:
             return error
 
 
-def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> Source:
+def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> ExportSource:
     """Load the model of a run, and let it answer the test images.
 
     Raises:
@@ -127,7 +127,7 @@ def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> Source:
     model = load_trained(import_keras(), run.model)
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=PREDICTED_AT_ONCE, verbose=0)
-    return Source(
+    return ExportSource(
         run,
         record,
         model,

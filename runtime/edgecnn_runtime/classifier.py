@@ -108,7 +108,7 @@ class Classifier:
             resize: how images get the size of the input: "squash", "crop" or "pad".
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
-            trusted: open a stranger's file at once. Otherwise it is first tried in a process of its own, since a
+            trusted: open a third-party file at once. Otherwise it is first tried in a process of its own, since a
                 damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
@@ -150,7 +150,7 @@ class Classifier:
             adapt=adapter,
         )
         if backend.manifest_json is not None:
-            if opening.given.options and not opening.only_strangers:
+            if opening.given.options and not opening.third_party_only:
                 raise InputError(
                     f"{path}: its manifest tells {', '.join(opening.given.options)}; leave out what is for models that "
                     "others made"
@@ -164,7 +164,7 @@ class Classifier:
         return classifier
 
     @property
-    def is_stranger(self) -> bool:
+    def is_third_party(self) -> bool:
         """Whether others made the file, so that its labels, resizing and background are only what was said of it."""
         return self.backend.manifest_json is None
 
@@ -233,9 +233,9 @@ class Classifier:
 
 
 def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
-    """Return what adapts a stranger's file, once that was tried; None for a file of edgecnn, which is whole.
+    """Return what adapts a third-party file, once that was tried; None for a file of edgecnn, which is whole.
 
-    Only strangers' files load what they need: on a device that is 20 ms of a cold start.
+    Only third-party files load what they need: on a device that is 20 ms of a cold start.
     """
     from edgecnn_runtime.model_files.whole import read_whole_manifest
 

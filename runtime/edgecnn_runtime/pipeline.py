@@ -29,7 +29,7 @@ from edgecnn_runtime.system.cpu import available_cpus
 # so that a short list is spread over all workers and the first answer comes after one file.
 _CHUNK = 32
 # Chunks under way for each worker: one in work, the others waiting for their turn to be handed on.
-_CHUNKS_A_WORKER = 3
+_CHUNKS_PER_WORKER = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ def _run(backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike
     sizes = _chunk_sizes(workers)
     try:
         while True:
-            while len(under_way) < workers * _CHUNKS_A_WORKER:
+            while len(under_way) < workers * _CHUNKS_PER_WORKER:
                 chunk = tuple(itertools.islice(paths, next(sizes)))
                 if not chunk:
                     break

@@ -12,12 +12,12 @@ from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
 from edgecnn_benchmarks.measuring.result_file import read_result
 from edgecnn_benchmarks.report.text_table import terminal_table
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-QUICK = Settings(runs=3, warmup=1, rounds=1, starts=1)
+QUICK = BenchSettings(runs=3, warmup=1, rounds=1, starts=1)
 
 
 def test_every_file_of_a_run_is_measured(tiny_result: BenchResult, tiny_run: RunFolder) -> None:
@@ -131,7 +131,7 @@ def test_model_that_fails_is_a_reason_and_the_others_are_measured(
     monkeypatch.setenv("PYTHONPATH", str(package.parent), prepend=os.pathsep)
     good, bad = tiny_onnx(tmp_path / "good.onnx"), tmp_path / "bad.tflite"
     bad.write_bytes(b"TFL3")
-    settings = Settings(runs=3, warmup=1, rounds=1, starts=1, timeout=5)
+    settings = BenchSettings(runs=3, warmup=1, rounds=1, starts=1, timeout=5)
     result = bench([bad, good], output=tmp_path / "out", settings=settings)
     assert [row.name for row in result.rows] == ["good.onnx"]
     (failure,) = result.failures
@@ -157,15 +157,17 @@ def test_output_that_cannot_be_written_is_found_first(tmp_path: Path) -> None:
 def test_reference_by_name_and_an_unknown_one(tmp_path: Path) -> None:
     models = [tiny_onnx(tmp_path / name, spec=GREY_8) for name in ("a.onnx", "b.onnx")]
     result = bench(
-        models, output=tmp_path / "out", settings=Settings(runs=1, warmup=0, rounds=1, starts=1, reference="b.onnx")
+        models,
+        output=tmp_path / "out",
+        settings=BenchSettings(runs=1, warmup=0, rounds=1, starts=1, reference="b.onnx"),
     )
     assert result.reference == "b.onnx"
     with pytest.raises(InputError, match=r"expected one of a\.onnx, b\.onnx or a scheme among theirs, got 'int4'"):
-        bench(models, output=tmp_path / "out", settings=Settings(reference="int4"))
+        bench(models, output=tmp_path / "out", settings=BenchSettings(reference="int4"))
 
 
 def test_time_limit_leaves_three_rounds(tmp_path: Path) -> None:
-    settings = Settings(runs=1, warmup=0, rounds=50, starts=1, max_secs=0.01)
+    settings = BenchSettings(runs=1, warmup=0, rounds=50, starts=1, max_secs=0.01)
     result = bench([tiny_onnx(tmp_path / "a.onnx")], output=tmp_path / "out", settings=settings)
     assert len(result.rows[0].rounds) == 3
     assert any("Only 3 of 50 rounds" in note for note in result.notes)
@@ -186,7 +188,7 @@ def test_time_limit_leaves_three_rounds(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range(wrong: dict[str, int]) -> None:
     with pytest.raises(InputError, match=r"expected .*, got"):
-        Settings(**wrong)
+        BenchSettings(**wrong)
 
 
 @pytest.mark.parametrize("stage", ["round 2", "cold start", "memory"])
@@ -197,7 +199,7 @@ def test_interrupt_writes_what_has_been_measured(stage: str, tmp_path: Path) -> 
             raise KeyboardInterrupt
 
     models = [tiny_onnx(tmp_path / name) for name in ("a.onnx", "b.onnx")]
-    settings = Settings(runs=3, warmup=1, rounds=2, starts=1)
+    settings = BenchSettings(runs=3, warmup=1, rounds=2, starts=1)
     result = bench(models, output=tmp_path / "out", settings=settings, progress=interrupt)
     assert {row.name for row in result.rows} == {"a.onnx", "b.onnx"}
     assert {len(row.rounds) for row in result.rows} == {1 if stage == "round 2" else 2}
@@ -225,7 +227,9 @@ def test_one_file_under_two_names_is_no_difference(tmp_path: Path) -> None:
     first = tiny_onnx(tmp_path / "a.onnx")
     second = tmp_path / "b.onnx"
     second.write_bytes(first.read_bytes())
-    result = bench([first, second], output=tmp_path / "out", settings=Settings(runs=20, warmup=1, rounds=4, starts=1))
+    result = bench(
+        [first, second], output=tmp_path / "out", settings=BenchSettings(runs=20, warmup=1, rounds=4, starts=1)
+    )
     # Four rounds of a tiny model may differ by chance; what is said must follow from what was measured.
     told_apart = next(row.told_apart for row in result.rows if row.told_apart is not None)
     assert len(result.undecided) == (0 if told_apart else 1)

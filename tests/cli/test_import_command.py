@@ -1,4 +1,4 @@
-"""A stranger's model through the real command line: a run folder, exported files, and what may be said of them."""
+"""A third-party model through the real command line: a run folder, exported files, and what may be said of them."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from conftest import edgecnn, edgecnn_here
 from PIL import Image
-from tiny_foreign import SIDE, probabilities_by_hand
+from tiny_imported import SIDE, probabilities_by_hand
 from typer.testing import CliRunner
 
 from edgecnn.app import app

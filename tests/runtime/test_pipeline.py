@@ -60,7 +60,7 @@ def test_an_endless_list_is_read_only_as_far_as_its_results_are_taken(
     items = classifier.predict_many(endless(), workers=2)
     for _ in range(500):
         assert next(items).prediction is not None
-    assert taken <= 500 + 2 * pipeline._CHUNKS_A_WORKER * pipeline._CHUNK
+    assert taken <= 500 + 2 * pipeline._CHUNKS_PER_WORKER * pipeline._CHUNK
     items.close()  # type: ignore[attr-defined]
     assert threading.active_count() == before
 

@@ -11,7 +11,7 @@ from edgecnn_training.config import Config, read_config
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def read(text: str, folder: Path) -> Config:
@@ -46,8 +46,8 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
     """
     config = read(text, tmp_path)
     assert (config.recipe, config.data, config.imgsz) == ("small-cnn", "my images", 64)
-    assert set(config.settings) == {field.name for field in dataclasses.fields(Settings)}
-    assert get_recipe("mnist").settings.overridden(**config.settings) == Settings(
+    assert set(config.settings) == {field.name for field in dataclasses.fields(TrainingSettings)}
+    assert get_recipe("mnist").settings.overridden(**config.settings) == TrainingSettings(
         epochs=7,
         batch_size=16,
         optimizer=Optimizer.SGD,

@@ -20,11 +20,11 @@ from edgecnn_training.history import Epoch
 from edgecnn_training.networks.frozen_base import base_of, unfreeze_top
 from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipe import Recipe
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 from edgecnn_training.train import train
 
 # The base has three layers: a convolution, a batch norm, a ReLU.
-TUNED = Settings(
+TUNED = TrainingSettings(
     epochs=3,
     batch_size=32,
     optimizer=Optimizer.ADAM,
@@ -65,7 +65,7 @@ def test_the_top_layers_learn_but_for_batch_norm(count: int, learning: list[str]
 @pytest.fixture(scope="module", params=[FROZEN, AUGMENTED], ids=["features", "augmented"])
 def uninterrupted(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet
-) -> tuple[Recipe, Settings, RunFolder]:
+) -> tuple[Recipe, TrainingSettings, RunFolder]:
     recipe: Recipe = request.param
     settings = dataclasses.replace(TUNED, augment=recipe is AUGMENTED)
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "whole")
@@ -75,13 +75,13 @@ def uninterrupted(
     return recipe, settings, folder
 
 
-def test_epochs_are_numbered_through(uninterrupted: tuple[Recipe, Settings, RunFolder]) -> None:
+def test_epochs_are_numbered_through(uninterrupted: tuple[Recipe, TrainingSettings, RunFolder]) -> None:
     _, _, folder = uninterrupted
     assert [(row["epoch"], row["stage"]) for row in rows(folder)] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)]
     assert [row["learning_rate"] for row in rows(folder)] == pytest.approx([0.003] * 3 + [0.001] * 2)
 
 
-def test_the_saved_network_has_a_tuned_base(uninterrupted: tuple[Recipe, Settings, RunFolder]) -> None:
+def test_the_saved_network_has_a_tuned_base(uninterrupted: tuple[Recipe, TrainingSettings, RunFolder]) -> None:
     recipe, settings, folder = uninterrupted
     keras.utils.set_random_seed(settings.seed)
     before = base_weights(build_network(keras, recipe, 10))
@@ -118,7 +118,7 @@ def after(*, stage: int, epoch: int) -> Callable[[Progress], None]:
 )
 def test_a_stopped_run_ends_as_an_uninterrupted_one(
     stop: Callable[[Progress], None],
-    uninterrupted: tuple[Recipe, Settings, RunFolder],
+    uninterrupted: tuple[Recipe, TrainingSettings, RunFolder],
     tmp_path: Path,
     small_set: ImageSet,
 ) -> None:

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.settings import USUAL_LEARNING_RATES, Optimizer, Settings
+from edgecnn_training.settings import USUAL_LEARNING_RATES, Optimizer, TrainingSettings
 
-DEFAULT = Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
+DEFAULT = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_the_same_optimizer_keeps_the_learning_rate() -> None:
 
 def test_json_gives_the_same_settings_back() -> None:
     settings = DEFAULT.overridden(seed=7, deterministic=True, threads=2)
-    assert Settings.from_document(json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
+    assert TrainingSettings.from_document(json.loads(json.dumps(dataclasses.asdict(settings)))) == settings

@@ -4,10 +4,10 @@ import pytest
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.history import Epoch
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 from edgecnn_training.stage import stages_of
 
-ONE = Settings(epochs=9, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003)
+ONE = TrainingSettings(epochs=9, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003)
 TWO = dataclasses.replace(ONE, unfreeze=3, fine_tune_epochs=4)
 
 

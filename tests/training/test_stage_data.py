@@ -20,12 +20,12 @@ from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 from edgecnn_training.stage import stages_of
-from edgecnn_training.stage_data import prepare_lesson
+from edgecnn_training.stage_data import prepare_stage_data
 from edgecnn_training.train import train
 
-QUICK = Settings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
+QUICK = TrainingSettings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
 
 
 @pytest.fixture(autouse=True)
@@ -44,9 +44,9 @@ def with_valid(
     return write_set(tmp_path_factory.mktemp("sets") / "with valid", splits)
 
 
-def lesson(recipe: Recipe, image_set: ImageSet, settings: Settings = QUICK) -> tuple[Any, Any]:
+def stage_data(recipe: Recipe, image_set: ImageSet, settings: TrainingSettings = QUICK) -> tuple[Any, Any]:
     network = build_network(keras, recipe, 10)
-    return network, prepare_lesson(network, recipe, settings, image_set, stages_of(settings)[0])
+    return network, prepare_stage_data(network, recipe, settings, image_set, stages_of(settings)[0])
 
 
 def images_of(batches: Any) -> np.ndarray:
@@ -54,14 +54,14 @@ def images_of(batches: Any) -> np.ndarray:
 
 
 def test_without_a_base_the_network_is_trained_on_the_images(small_set: ImageSet) -> None:
-    network, made = lesson(MNIST, small_set)
+    network, made = stage_data(MNIST, small_set)
     assert made.model is network
     assert images_of(made.training).shape == (180, 28, 28, 1)
     assert images_of(made.validation).shape == (20, 28, 28, 1)
 
 
 def test_a_split_for_validation_is_used(with_valid: ImageSet) -> None:
-    _, made = lesson(MNIST, with_valid)
+    _, made = stage_data(MNIST, with_valid)
     assert len(images_of(made.training)) == 100
     np.testing.assert_array_equal(images_of(made.validation), with_valid.split("valid").images)
 
@@ -69,8 +69,8 @@ def test_a_split_for_validation_is_used(with_valid: ImageSet) -> None:
 @pytest.mark.parametrize("which", ["small_set", "with_valid"])
 def test_the_head_on_features_is_the_network_on_images(which: str, request: pytest.FixtureRequest) -> None:
     image_set: ImageSet = request.getfixturevalue(which)
-    network, made = lesson(FROZEN, image_set)
-    _, plain = lesson(MNIST, image_set)
+    network, made = stage_data(FROZEN, image_set)
+    _, plain = stage_data(MNIST, image_set)
     assert len(made.model.trainable_weights) == 2
     for features, images in ((made.training, plain.training), (made.validation, plain.validation)):
         assert images_of(features).shape[1:] == (8,)
@@ -80,7 +80,7 @@ def test_the_head_on_features_is_the_network_on_images(which: str, request: pyte
 
 
 def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
-    network, made = lesson(AUGMENTED, small_set, dataclasses.replace(QUICK, augment=True))
+    network, made = stage_data(AUGMENTED, small_set, dataclasses.replace(QUICK, augment=True))
     assert images_of(made.training).shape == (180, 28, 28, 1)
     assert {id(weight) for weight in made.model.trainable_weights} == {
         id(weight) for weight in network.trainable_weights
@@ -96,7 +96,7 @@ def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
     ids=["head", "augmented"],
 )
 def test_a_stopped_run_ends_as_an_uninterrupted_one(
-    recipe: Recipe, settings: Settings, tmp_path: Path, small_set: ImageSet
+    recipe: Recipe, settings: TrainingSettings, tmp_path: Path, small_set: ImageSet
 ) -> None:
     """Random images, features, rates and the part of the network that is trained all survive a stop."""
 
@@ -149,7 +149,7 @@ def test_the_rate_follows_the_schedule(tmp_path: Path, small_set: ImageSet) -> N
     ],
 )
 def test_settings_that_a_recipe_can_make_nothing_of(
-    settings: Settings, message: str, tmp_path: Path, small_set: ImageSet
+    settings: TrainingSettings, message: str, tmp_path: Path, small_set: ImageSet
 ) -> None:
     with pytest.raises(InputError, match=message):
         train(MNIST, small_set, RunFolder(tmp_path / "run"), settings)

@@ -15,7 +15,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 from edgecnn_training.train import train
 
 
@@ -36,7 +36,7 @@ def stop_in_epoch_2(progress: Progress) -> None:
 
 
 def test_a_resumed_run_has_each_epoch_once(
-    tmp_path: Path, small_set: ImageSet, quick: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_set: ImageSet, quick: TrainingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
     settings = dataclasses.replace(quick, unfreeze=3, fine_tune_epochs=1)
@@ -66,7 +66,7 @@ def test_a_resumed_run_has_each_epoch_once(
 
 
 def test_another_backend_is_refused_before_anything_is_written(
-    tmp_path: Path, small_set: ImageSet, quick: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_set: ImageSet, quick: TrainingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(InputError, match="tensorboard: expected the Keras backend tensorflow, got jax"):

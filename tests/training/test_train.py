@@ -17,7 +17,7 @@ from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
 from edgecnn_training.recipes import get_recipe
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 from edgecnn_training.stage_data import split_positions
 from edgecnn_training.train import train
 
@@ -29,7 +29,7 @@ class Trained:
     """A finished run, and what was reported while it ran."""
 
     folder: RunFolder
-    settings: Settings
+    settings: TrainingSettings
     reports: tuple[Progress, ...]
 
 
@@ -58,7 +58,7 @@ def test_a_run_leaves_these_files_and_no_others(trained: Trained) -> None:
 def test_the_record_repeats_the_run(trained: Trained, small_set: ImageSet) -> None:
     record = trained.folder.read_record()
     assert record.name == "digits"
-    assert Settings.from_document(record.recipe) == dataclasses.replace(
+    assert TrainingSettings.from_document(record.recipe) == dataclasses.replace(
         trained.settings, threads=record.recipe["threads"]
     )
     assert (record.recipe["name"], record.seed, record.command) == ("mnist", 3, "edgecnn train mnist")
@@ -139,7 +139,7 @@ class DiskFullAfter:
 
 
 def test_what_was_trained_before_the_disk_was_full_is_kept(
-    tmp_path: Path, small_set: ImageSet, quick: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_set: ImageSet, quick: TrainingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = RunFolder(tmp_path / "run")
     with monkeypatch.context() as patched:
@@ -156,7 +156,7 @@ def test_what_was_trained_before_the_disk_was_full_is_kept(
 
 
 def test_a_run_stopped_after_its_epochs_is_only_evaluated(
-    tmp_path: Path, small_set: ImageSet, quick: Settings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, small_set: ImageSet, quick: TrainingSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, once = RunFolder(tmp_path / "run"), quick.overridden(epochs=1)
     with monkeypatch.context() as patched:
@@ -177,7 +177,7 @@ def _interrupted(*arguments: object, **options: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_training_that_diverges_says_so(tmp_path: Path, small_set: ImageSet, quick: Settings) -> None:
+def test_a_training_that_diverges_says_so(tmp_path: Path, small_set: ImageSet, quick: TrainingSettings) -> None:
     wild = quick.overridden(optimizer="sgd", learning_rate=1e38)
     with pytest.raises(GateError, match=r"loss: expected a finite number, got .* lower --learning-rate"):
         train(MNIST, small_set, RunFolder(tmp_path / "run"), wild)
@@ -222,7 +222,7 @@ def test_data_that_do_not_fit(
     tmp_path: Path,
     small_set: ImageSet,
     write_set: Callable[..., ImageSet],
-    quick: Settings,
+    quick: TrainingSettings,
 ) -> None:
     with pytest.raises(error, match=message):
         train(MNIST, made(write_set, small_set, tmp_path / "set"), RunFolder(tmp_path / "run"), quick)

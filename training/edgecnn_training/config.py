@@ -11,9 +11,9 @@ from typing import Any
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import started_with
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Config:
     imgsz: int | None = None
     # Of the data of a run to repeat.
     data_fingerprint: str | None = None
-    # By the names of the fields of `Settings`, of their types.
+    # By the names of the fields of `TrainingSettings`, of their types.
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -49,7 +49,7 @@ def read_config(path: Path) -> Config:
 
 def _of_run(path: Path) -> Config:
     folder = RunFolder(path.parent)
-    origin: Origin | None = started_with(folder) if path.name == folder.record.name else None
+    origin: RunOrigin | None = started_with(folder) if path.name == folder.record.name else None
     if origin is None:
         raise InputError(f"config: expected a TOML file or the run.json of a run, got {path}")
     return Config(
@@ -66,7 +66,7 @@ def _of_toml(path: Path) -> Config:
     except ValueError as error:
         raise InputError(f"{path}: expected TOML; {error}") from error
     own: dict[str, Any] = {"recipe": str, "data": str, "imgsz": int}
-    known = own | typing.get_type_hints(Settings)
+    known = own | typing.get_type_hints(TrainingSettings)
     for name, value in document.items():
         if name not in known:
             raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}")

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn_runtime.errors import GateError
-from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.devices.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.schedule import rate_at
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 from edgecnn_training.stage import Stage, stages_of
-from edgecnn_training.stage_data import Lesson
+from edgecnn_training.stage_data import StageData
 
-# The optimizers of `Settings`, as Keras names them.
+# The optimizers of `TrainingSettings`, as Keras names them.
 _OPTIMIZERS = {Optimizer.SGD: "SGD", Optimizer.ADAM: "Adam", Optimizer.ADADELTA: "Adadelta"}
 
 
@@ -36,10 +36,10 @@ class Progress:
     finished: Epoch | None = None  # the scores, once the epoch is finished and its checkpoint written
 
 
-Report = Callable[[Progress], None]
+ReportProgress = Callable[[Progress], None]
 
 
-def compile_network(keras: Any, model: Any, settings: Settings) -> None:
+def compile_network(keras: Any, model: Any, settings: TrainingSettings) -> None:
     """Compile a network of the module `keras` that gives probabilities, for class numbers as labels."""
     model.compile(
         optimizer=getattr(keras.optimizers, _OPTIMIZERS[settings.optimizer])(settings.learning_rate),
@@ -52,13 +52,13 @@ def compile_network(keras: Any, model: Any, settings: Settings) -> None:
 
 def fit(
     network: Any,
-    prepare: Callable[[Stage], Lesson],
+    prepare: Callable[[Stage], StageData],
     *,
-    origin: Origin,
+    origin: RunOrigin,
     devices: Devices,
     folder: RunFolder,
     checkpoint: Checkpoint | None,
-    report: Report,
+    report: ReportProgress,
 ) -> tuple[Epoch, ...]:
     """Train a network through all stages to its last epoch, from a checkpoint where there is one.
 
@@ -87,20 +87,20 @@ def fit(
     for stage in stages_of(settings)[begun - 1 :]:
         if stage.number > begun:
             network.load_weights(folder.best_weights)
-        lesson = prepare(stage)
+        stage_data = prepare(stage)
         with devices.scope():
-            compile_network(devices.keras, lesson.model, settings)
+            compile_network(devices.keras, stage_data.model, settings)
             if checkpoint is not None and stage.number == begun:
-                checkpoint.restore(lesson.model)
+                checkpoint.restore(stage_data.model)
         if checkpoint is not None and stage.number == begun:
             write_history(folder.history, history)
         if not stage.is_over(history, settings):
-            keeper = _Keeper(lesson, stage, history, checkpoint, origin=origin, folder=folder, report=report)
+            keeper = _Keeper(stage_data, stage, history, checkpoint, origin=origin, folder=folder, report=report)
             epochs = range(len(history), keeper.first + stage.epochs)
-            lesson.model.fit(
-                feed(lesson.training, shares=devices.shares, epochs=epochs),
-                validation_data=feed(lesson.validation, shares=devices.shares),
-                steps_per_epoch=len(lesson.training),
+            stage_data.model.fit(
+                feed(stage_data.training, shares=devices.shares, epochs=epochs),
+                validation_data=feed(stage_data.validation, shares=devices.shares),
+                steps_per_epoch=len(stage_data.training),
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
                 callbacks=[
@@ -119,9 +119,9 @@ def fit(
             # Once a stage, not whenever an epoch is the best so far: Keras takes half a second to write MobileNetV2,
             # three times as long as an epoch of its head.
             with devices.scope():
-                checkpoint.restore_best(lesson.model)
-            lesson.hand_over()
-            with written_whole(folder.best_weights) as partial:
+                checkpoint.restore_best(stage_data.model)
+            stage_data.hand_over()
+            with atomic_write(folder.best_weights) as partial:
                 network.save_weights(partial)
     return history
 
@@ -131,19 +131,19 @@ class _Keeper:
 
     def __init__(
         self,
-        lesson: Lesson,
+        stage_data: StageData,
         stage: Stage,
         history: tuple[Epoch, ...],
         checkpoint: Checkpoint | None,
         *,
-        origin: Origin,
+        origin: RunOrigin,
         folder: RunFolder,
-        report: Report,
+        report: ReportProgress,
     ) -> None:
         self.history, self.checkpoint = history, checkpoint
         # The first epoch of the stage, counted from 0 over all stages, as Keras does here.
         self.first = sum(epoch.stage < stage.number for epoch in history)
-        self._lesson, self._stage = lesson, stage
+        self._stage_data, self._stage = stage_data, stage
         self._origin, self._folder, self._report = origin, folder, report
         self._epochs = self.first + sum(each.epochs for each in stages_of(origin.settings)[stage.number - 1 :])
         self._epoch, self._rate, self._started = 0, 0.0, 0.0
@@ -157,9 +157,9 @@ class _Keeper:
             epochs=self._stage.epochs,
             base=self._stage.learning_rate,
         )
-        self._lesson.model.optimizer.learning_rate = self._rate
+        self._stage_data.model.optimizer.learning_rate = self._rate
         self._epoch, self._started = epoch, time.perf_counter()
-        self._lesson.training.start_epoch(epoch)
+        self._stage_data.training.start_epoch(epoch)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         """Report the step."""
@@ -184,13 +184,13 @@ class _Keeper:
         )
         self.history = (*self.history, finished)
         self.checkpoint = Checkpoint.of(
-            self._lesson.model, origin=self._origin, history=self.history, before=self.checkpoint
+            self._stage_data.model, origin=self._origin, history=self.history, before=self.checkpoint
         )
         self.checkpoint.write(self._folder)
         write_history(self._folder.history, self.history)
         if self._stage.is_over(self.history, self._origin.settings):
-            self._lesson.model.stop_training = True
-        self._report(self._progress(len(self._lesson.training), logs, finished))
+            self._stage_data.model.stop_training = True
+        self._report(self._progress(len(self._stage_data.training), logs, finished))
 
     def _progress(self, step: int, logs: dict[str, float], finished: Epoch | None = None) -> Progress:
         return Progress(
@@ -198,7 +198,7 @@ class _Keeper:
             epoch=self._epoch + 1,
             epochs=self._epochs,
             step=step,
-            steps=len(self._lesson.training),
+            steps=len(self._stage_data.training),
             loss=float(logs["loss"]),
             accuracy=float(logs["accuracy"]),
             finished=finished,

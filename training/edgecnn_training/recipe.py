@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 
 Shape: TypeAlias = tuple[int, int, int]  # (height, width, channels)
 
@@ -26,7 +26,7 @@ class Recipe:
     # The known data set it is trained on unless another is given; None where it is made for the user's own.
     data: str | None
     input_shape: Shape
-    settings: Settings
+    settings: TrainingSettings
     build: Build
     scaling: Scaling = Scaling.UNIT
     # Whether the network takes images of any size, and `input_shape` is only the default.

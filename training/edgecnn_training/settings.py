@@ -35,7 +35,7 @@ IMAGENET, NO_WEIGHTS = "imagenet", "none"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class TrainingSettings:
     """How to train: a recipe holds its defaults, the command line overrides them."""
 
     epochs: int

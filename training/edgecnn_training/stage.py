@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn_training.history import Epoch, best_epoch
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Stage:
         """The option of the command line that sets the learning rate."""
         return "--learning-rate" if self.number == 1 else "--fine-tune-rate"
 
-    def is_over(self, history: Sequence[Epoch], settings: Settings) -> bool:
+    def is_over(self, history: Sequence[Epoch], settings: TrainingSettings) -> bool:
         """Whether all epochs are done, or the best one of this stage lies so far back that it ends early."""
         done = [epoch for epoch in history if epoch.stage == self.number]
         if len(done) >= self.epochs:
@@ -31,7 +31,7 @@ class Stage:
         return done[-1].epoch - best_epoch(done, settings.monitor).epoch >= settings.patience
 
 
-def stages_of(settings: Settings) -> tuple[Stage, ...]:
+def stages_of(settings: TrainingSettings) -> tuple[Stage, ...]:
     """Return the stages of a run, in order.
 
     >>> from edgecnn_training.settings import Optimizer

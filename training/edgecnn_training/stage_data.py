@@ -17,7 +17,7 @@ from edgecnn_training.networks.augmentation_layers import augmented
 from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfreeze_top
 from edgecnn_training.networks.network import core
 from edgecnn_training.recipe import Recipe, Shape
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 from edgecnn_training.stage import Stage
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
@@ -25,7 +25,7 @@ _PREDICTED_VALUES = 2**22
 
 
 @dataclass(frozen=True)
-class Lesson:
+class StageData:
     """A model that shares its layers with the network, and the batches that it is trained and validated on."""
 
     model: Any
@@ -40,16 +40,16 @@ class Lesson:
             self.shared.set_weights(self.model.get_weights())
 
 
-def prepare_lesson(
+def prepare_stage_data(
     network: Any,
     recipe: Recipe,
-    settings: Settings,
+    settings: TrainingSettings,
     image_set: ImageSet,
     stage: Stage,
     report: FeatureReport | None = None,
     *,
     shares: int = 1,
-) -> Lesson:
+) -> StageData:
     """Decide what is trained.
 
     A base that is frozen as a whole and whose images never change runs once, here. Else the images go through the
@@ -81,7 +81,7 @@ def prepare_lesson(
     elif recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
         splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
-    return Lesson(
+    return StageData(
         model,
         Batches(splits[TRAIN], trained_on, batch_size=settings.batch_size, shuffle_seed=settings.seed),
         Batches(splits.get(VALID, splits[TRAIN]), validated_on, batch_size=batch_size + -batch_size % shares),
@@ -97,7 +97,9 @@ def predict_batch(shape: Shape) -> int:
     return max(8, min(256, _PREDICTED_VALUES // int(np.prod(shape))))
 
 
-def split_positions(numbers: NDArray[np.int64], settings: Settings) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def split_positions(
+    numbers: NDArray[np.int64], settings: TrainingSettings
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Divide the training split into images to train on and images to validate on, the latter stratified.
 
     Args:

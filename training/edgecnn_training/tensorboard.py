@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.fit import Progress, Report
+from edgecnn_training.fit import Progress, ReportProgress
 from edgecnn_training.history import Epoch
 
 
@@ -30,7 +30,7 @@ def check_event_writer() -> None:
         )
 
 
-def event_writer(folder: Path, network: Any, history: Sequence[Epoch]) -> Report:
+def event_writer(folder: Path, network: Any, history: Sequence[Epoch]) -> ReportProgress:
     """Start the event files of a run, in place of those that are there.
 
     The step of a score is the number of its epoch, from 1. The runs `train` and `validation` both have `epoch_loss` and

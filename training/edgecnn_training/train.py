@@ -12,27 +12,27 @@ import keras
 import numpy as np
 
 from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
-from edgecnn_runtime.system.atomic_files import write_json, write_text, written_whole
+from edgecnn_runtime.system.atomic_files import atomic_write, write_json, write_text
 from edgecnn_runtime.version import __version__
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.batches import Batches
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.devices.devices import Devices, inference, prepare_devices
-from edgecnn_training.devices.many_workers import folder_of_worker, twin_of
+from edgecnn_training.devices.many_workers import folder_of_worker, tf_keras_model_of
 from edgecnn_training.evaluation.scores import evaluate
 from edgecnn_training.features import FeatureReport
-from edgecnn_training.fit import Progress, Report, fit
+from edgecnn_training.fit import Progress, ReportProgress, fit
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.networks.frozen_base import base_of
 from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.networks.pretrained import load_base_weights
 from edgecnn_training.recipe import Recipe
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import claim
-from edgecnn_training.settings import NO_WEIGHTS, Settings
+from edgecnn_training.settings import NO_WEIGHTS, TrainingSettings
 from edgecnn_training.stage import Stage
-from edgecnn_training.stage_data import Lesson, predict_batch, prepare_lesson
+from edgecnn_training.stage_data import StageData, predict_batch, prepare_stage_data
 from edgecnn_training.stopwatch import Stopwatch
 from edgecnn_training.tensorboard import check_event_writer, event_writer
 
@@ -41,14 +41,14 @@ def train(
     recipe: Recipe,
     image_set: ImageSet,
     folder: RunFolder,
-    settings: Settings,
+    settings: TrainingSettings,
     *,
     resume: bool = False,
     overwrite: bool = False,
     tensorboard: bool = False,
     command: str | None = None,
     watch: Stopwatch | None = None,
-    report: Report | None = None,
+    report: ReportProgress | None = None,
     report_features: FeatureReport | None = None,
 ) -> RunRecord | None:
     """Train a recipe and leave a run folder behind.
@@ -93,7 +93,7 @@ def train(
     devices = prepare_devices(device=settings.device, threads=settings.threads, deterministic=settings.deterministic)
     _check_devices(devices, settings)
     settings = dataclasses.replace(settings, threads=devices.threads)
-    origin = Origin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
+    origin = RunOrigin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
     if folder.record.exists() and not overwrite:
         claim(folder, origin, resume=resume, overwrite=False)
         return folder.read_record()
@@ -112,13 +112,15 @@ def train(
     if report is not None:
         reports.append(report)
 
-    def prepare(stage: Stage) -> Lesson:
+    def prepare(stage: Stage) -> StageData:
         with watch.timing("preparation"), devices.building(keras, mixed=settings.mixed_precision):
-            lesson = prepare_lesson(network, recipe, settings, image_set, stage, report_features, shares=devices.shares)
+            stage_data = prepare_stage_data(
+                network, recipe, settings, image_set, stage, report_features, shares=devices.shares
+            )
         if devices.cluster.workers == 1:
-            return lesson
+            return stage_data
         with devices.building(devices.keras, mixed=settings.mixed_precision):
-            return twin_of(lesson, network, recipe, stage, keras=devices.keras)
+            return tf_keras_model_of(stage_data, network, recipe, stage, keras=devices.keras)
 
     with folder_of_worker(folder, devices, origin, checkpoint) as written:
         history = fit(
@@ -174,26 +176,26 @@ def _finish(
         forward = inference(model)
         probabilities = np.concatenate([forward(batches[index][0]) for index in range(len(batches))])
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
-    with written_whole(folder.test_probabilities) as partial:
+    with atomic_write(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
     scores = {"split": "test", "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
     write_json(folder.metrics, scores | evaluation.document())
     write_text(folder.classification_report, evaluation.report)
-    with written_whole(folder.model) as partial:
+    with atomic_write(folder.model) as partial:
         model.save(partial)
     # Last: a figure that cannot be drawn must not stand between a training and its model.
     with watch.timing("figures"):
         figures.draw_all(folder, history, best, evaluation, test, probabilities, image_set.labels, model=model)
 
 
-def _resolved(recipe: Recipe, settings: Settings) -> dict[str, Any]:
+def _resolved(recipe: Recipe, settings: TrainingSettings) -> dict[str, Any]:
     """Return the recipe as `run.json` holds it: every value that was used."""
     used = {"name": recipe.name, "data": recipe.data, "base": recipe.base, "scaling": recipe.scaling}
     augmentation = dataclasses.asdict(recipe.augmentation) if settings.augment else None
     return {**used, "augmentation": augmentation, **dataclasses.asdict(settings)}
 
 
-def _check_settings(recipe: Recipe, settings: Settings) -> None:
+def _check_settings(recipe: Recipe, settings: TrainingSettings) -> None:
     """Refuse settings that the recipe can make nothing of."""
     if settings.augment and not recipe.augmentation:
         raise InputError(f"augment: expected a recipe with augmentation, got {recipe.name}; leave --augment out")
@@ -203,7 +205,7 @@ def _check_settings(recipe: Recipe, settings: Settings) -> None:
         raise InputError(f"unfreeze: expected a recipe on a pretrained base, got {recipe.name}; leave --unfreeze out")
 
 
-def _check_devices(devices: Devices, settings: Settings) -> None:
+def _check_devices(devices: Devices, settings: TrainingSettings) -> None:
     """Refuse settings that these devices can make nothing of."""
     if settings.batch_size % devices.shares:
         raise InputError(
@@ -252,7 +254,7 @@ def _check_extra() -> None:
             raise MissingExtraError("training", package=package, extra="train")
 
 
-def _first_step_noted(watch: Stopwatch) -> Report:
+def _first_step_noted(watch: Stopwatch) -> ReportProgress:
     def note(progress: Progress) -> None:
         del progress
         watch.seconds.setdefault("to_first_step", watch.elapsed)
@@ -260,7 +262,7 @@ def _first_step_noted(watch: Stopwatch) -> Report:
     return note
 
 
-def _told_to_all(reports: Sequence[Report]) -> Report:
+def _told_to_all(reports: Sequence[ReportProgress]) -> ReportProgress:
     def tell(progress: Progress) -> None:
         for report in reports:
             report(progress)

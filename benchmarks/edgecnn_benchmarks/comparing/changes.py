@@ -4,13 +4,13 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.statistics.differences import differ, paired_difference, ratio, tells, unpaired_difference
 from edgecnn_benchmarks.statistics.intervals import Estimate
 from edgecnn_runtime.accuracy import Accuracy, mcnemar
 
 
-class Finding(enum.StrEnum):
+class ChangeVerdict(enum.StrEnum):
     """What the measurements say about a difference in latency."""
 
     FASTER = "faster"
@@ -40,15 +40,15 @@ class Change:
     """One file in both benchmarks."""
 
     label: str
-    first: Row
-    second: Row
+    first: BenchRow
+    second: BenchRow
     # How many times as long an image takes in the second.
     latency_ratio: Estimate
-    finding: Finding
+    finding: ChangeVerdict
     accuracy: AccuracyChange | None
 
 
-def change_of(first: Row, second: Row, before: BenchResult, after: BenchResult) -> Change:
+def change_of(first: BenchRow, second: BenchRow, before: BenchResult, after: BenchResult) -> Change:
     """Compare a row of the benchmark `before` with its counterpart in `after`."""
     own, theirs = _image_latencies(first), _image_latencies(second)
     return Change(
@@ -61,19 +61,21 @@ def change_of(first: Row, second: Row, before: BenchResult, after: BenchResult) 
     )
 
 
-def _image_latencies(row: Row) -> list[float]:
+def _image_latencies(row: BenchRow) -> list[float]:
     return [measured.p50_us / row.batch for measured in row.rounds]
 
 
-def _finding(first: Sequence[float], second: Sequence[float]) -> Finding:
+def _finding(first: Sequence[float], second: Sequence[float]) -> ChangeVerdict:
     if not tells(len(first), len(second)):
-        return Finding.TOO_FEW_ROUNDS
+        return ChangeVerdict.TOO_FEW_ROUNDS
     if not differ(first, second):
-        return Finding.NO_DIFFERENCE
-    return Finding.SLOWER if ratio(first, second).value > 1 else Finding.FASTER
+        return ChangeVerdict.NO_DIFFERENCE
+    return ChangeVerdict.SLOWER if ratio(first, second).value > 1 else ChangeVerdict.FASTER
 
 
-def _accuracy_change(first: Row, second: Row, before: BenchResult, after: BenchResult) -> AccuracyChange | None:
+def _accuracy_change(
+    first: BenchRow, second: BenchRow, before: BenchResult, after: BenchResult
+) -> AccuracyChange | None:
     if first.accuracy is None or second.accuracy is None:
         return None
     wrong, wrong_later = _wrong(before, first), _wrong(after, second)
@@ -92,7 +94,7 @@ def same_images(first: BenchResult, second: BenchResult) -> bool:
     return (first.data.fingerprint, first.data.images) == (second.data.fingerprint, second.data.images)
 
 
-def _wrong(result: BenchResult, row: Row) -> set[int] | None:
+def _wrong(result: BenchResult, row: BenchRow) -> set[int] | None:
     """Return the numbers of the images that a file gets wrong, where they are known."""
     answers = next((answers for answers in result.answers if answers.file == row.file), None)
     if answers is None or row.accuracy is None or len(answers.wrong) != row.accuracy.total - row.accuracy.correct:

@@ -7,7 +7,7 @@ from typing import Any
 
 from edgecnn_benchmarks.comparing.changes import Change, change_of
 from edgecnn_benchmarks.comparing.notes import notes
-from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 
 
 @dataclass(frozen=True)
@@ -50,15 +50,15 @@ def compare(first: BenchResult, second: BenchResult) -> Comparison:
     )
 
 
-def pairs(first: Sequence[Row], second: Sequence[Row]) -> list[tuple[Row, Row]]:
+def pairs(first: Sequence[BenchRow], second: Sequence[BenchRow]) -> list[tuple[BenchRow, BenchRow]]:
     """Match rows by name, then by the name without the run's, then by format and scheme where that leaves no choice."""
-    keys: tuple[Callable[[Row], object], ...] = (
+    keys: tuple[Callable[[BenchRow], object], ...] = (
         lambda row: row.name,
         lambda row: row.label,
         lambda row: (row.backend, row.scheme, row.threads, row.batch),
         lambda row: (row.backend, row.scheme),
     )
-    found: dict[str, Row] = {}
+    found: dict[str, BenchRow] = {}
     for key in keys:
         taken = {row.name for row in found.values()}
         left = [row for row in first if row.name not in found]
@@ -103,5 +103,5 @@ def _document(change: Change) -> dict[str, Any]:
     }
 
 
-def _both(change: Change, read: Callable[[Row], Any]) -> dict[str, Any]:
+def _both(change: Change, read: Callable[[BenchRow], Any]) -> dict[str, Any]:
     return {"first": read(change.first), "second": read(change.second)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from edgecnn_benchmarks.comparing.changes import Change, Finding, same_images
+from edgecnn_benchmarks.comparing.changes import Change, ChangeVerdict, same_images
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.statistics.quantities import times
 
@@ -70,7 +70,7 @@ def _settings_notes(changes: Sequence[Change]) -> Iterator[str]:
         yield f"Not the same number of threads: {', '.join(threads)}. Their ratios tell of the threads as well."
     if batches:
         yield f"Not the same batch: {', '.join(batches)}. Their ratios are of the time an image, which batches shorten."
-    if any(change.finding is Finding.TOO_FEW_ROUNDS for change in changes):
+    if any(change.finding is ChangeVerdict.TOO_FEW_ROUNDS for change in changes):
         yield (
             "Too few rounds to tell a difference from chance: at least 5 in each benchmark are needed, better 12 "
             "(--rounds 12)."
@@ -93,7 +93,11 @@ def _data_notes(first: BenchResult, second: BenchResult) -> Iterator[str]:
 def _shift_notes(first: BenchResult, second: BenchResult, changes: Sequence[Change]) -> Iterator[str]:
     if first.machine.cpu != second.machine.cpu:
         return
-    ratios = [change.latency_ratio.value for change in changes if change.finding in (Finding.FASTER, Finding.SLOWER)]
+    ratios = [
+        change.latency_ratio.value
+        for change in changes
+        if change.finding in (ChangeVerdict.FASTER, ChangeVerdict.SLOWER)
+    ]
     if len(ratios) == len(changes) >= _MANY and max(ratios) / min(ratios) <= _CLOSE:
         yield (
             f"All {len(ratios)} files moved together, to {times(min(ratios))} to {times(max(ratios))} the latency: "

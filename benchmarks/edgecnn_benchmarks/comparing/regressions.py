@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.comparing.changes import Change, Finding
+from edgecnn_benchmarks.comparing.changes import Change, ChangeVerdict
 from edgecnn_benchmarks.comparing.comparison import Comparison
 
 
@@ -49,7 +49,7 @@ def _slower(change: Change, limit: float | None) -> Iterator[tuple[str, bool]]:
     if limit is not None and latency.value > 1 + limit:
         interval = f"95 %: {(latency.low - 1) * 100:+.1f} to {(latency.high - 1) * 100:+.1f} %"
         sentence = f"{change.label}: {(latency.value - 1) * 100:.1f} % slower ({interval}), {limit * 100:g} % allowed"
-        yield sentence, change.finding is Finding.SLOWER
+        yield sentence, change.finding is ChangeVerdict.SLOWER
 
 
 def _less_accurate(change: Change, limit: float | None) -> Iterator[tuple[str, bool]]:

@@ -2,15 +2,15 @@
 
 from edgecnn_benchmarks.comparing.changes import AccuracyChange, Change
 from edgecnn_benchmarks.comparing.comparison import Comparison
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.statistics.quantities import microseconds, percent, shorten, size, span, times
 
 _NAME = 26
 
-Table = tuple[list[str], list[list[str]]]
+TextTable = tuple[list[str], list[list[str]]]
 
 
-def latency_table(comparison: Comparison) -> Table:
+def latency_table(comparison: Comparison) -> TextTable:
     """Return heads and rows of the median latencies of one image."""
     heads = ["file", "p50 A", "p50 B", "B:A", "95 %", "latency of B"]
     return heads, [_latency_cells(change) for change in comparison.changes]
@@ -26,7 +26,7 @@ def _latency_cells(change: Change) -> list[str]:
     ]
 
 
-def other_table(comparison: Comparison) -> Table:
+def other_table(comparison: Comparison) -> TextTable:
     """Return heads and rows of accuracy, size and memory."""
     heads = ["file", "correct A", "correct B", "points", "95 %", "p", "size A", "size B", "peak A", "peak B"]
     return heads, [_other_cells(change) for change in comparison.changes]
@@ -55,5 +55,5 @@ def _accuracy_cells(change: AccuracyChange | None) -> list[str]:
     ]
 
 
-def _peak(row: Row) -> str:
+def _peak(row: BenchRow) -> str:
     return "-" if row.peak_memory_bytes is None else size(row.peak_memory_bytes)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.diagnosis import DIRECT_INT8
 from edgecnn_benchmarks.machine.state import MachineState
-from edgecnn_benchmarks.measuring.result import Row, Trap
+from edgecnn_benchmarks.measuring.result import BenchRow, Pitfall
 from edgecnn_benchmarks.statistics.quantities import microseconds, times
 
 # A first call that takes so many times as long as a steady one is worth a sentence.
@@ -21,26 +21,26 @@ _SCALING = ("ondemand", "conservative", "powersave", "schedutil", "interactive")
 class Figures:
     """What the traps are looked for in."""
 
-    rows: Sequence[Row]
-    reference: Row
+    rows: Sequence[BenchRow]
+    reference: BenchRow
     machine: Machine
     start: MachineState
     end: MachineState
 
 
-def find_traps(
-    rows: Sequence[Row], reference: Row, *, machine: Machine, start: MachineState, end: MachineState
-) -> tuple[Trap, ...]:
+def find_pitfalls(
+    rows: Sequence[BenchRow], reference: BenchRow, *, machine: Machine, start: MachineState, end: MachineState
+) -> tuple[Pitfall, ...]:
     """Look for every known trap."""
     figures = Figures(rows, reference, machine, start, end)
-    return tuple(trap for find in _TRAPS for trap in find(figures))
+    return tuple(pitfall for find in _PITFALLS for pitfall in find(figures))
 
 
-def _int16x8(figures: Figures) -> Iterator[Trap]:
+def _int16x8(figures: Figures) -> Iterator[Pitfall]:
     rows = [row for row in figures.rows if row.scheme == "int16x8" and row.provider == "built-in kernels"]
     if rows:
         slowest = max(rows, key=lambda row: row.latency_us.p50.value)
-        yield Trap(
+        yield Pitfall(
             "int16x8-reference-kernels",
             f"{slowest.name} takes {microseconds(slowest.latency_us.p50.value)} because LiteRT runs int16x8 on its "
             "reference kernels on a CPU, not on XNNPACK; the format is for NPUs and DSPs that have 16-bit kernels.",
@@ -48,7 +48,7 @@ def _int16x8(figures: Figures) -> Iterator[Trap]:
         )
 
 
-def _float16(figures: Figures) -> Iterator[Trap]:
+def _float16(figures: Figures) -> Iterator[Pitfall]:
     pairs = [
         (row, other)
         for row in figures.rows
@@ -61,7 +61,7 @@ def _float16(figures: Figures) -> Iterator[Trap]:
     # Some ARM processors multiply float16 directly; there it is no trap.
     slow = [row for row, other in pairs if row.latency_us.p50.value > 0.9 * other.latency_us.p50.value]
     if slow:
-        yield Trap(
+        yield Pitfall(
             "float16-on-cpu",
             f"{_listed(slow)}: float16 halves the file and is no faster on this CPU, which turns the weights back into "
             "float32 when it loads them; it is for GPUs, and for small downloads.",
@@ -69,11 +69,11 @@ def _float16(figures: Figures) -> Iterator[Trap]:
         )
 
 
-def _int8_onnx(figures: Figures) -> Iterator[Trap]:
+def _int8_onnx(figures: Figures) -> Iterator[Pitfall]:
     features = figures.machine.cpu_features
     rows = [row for row in figures.rows if row.scheme.startswith("int8") and row.provider == "CPUExecutionProvider"]
     if rows and features is not None and not set(features) & set(DIRECT_INT8):
-        yield Trap(
+        yield Pitfall(
             "int8-onnx-without-dot-product",
             f"{_listed(rows)}: this processor has no instruction that multiplies int8 directly (VNNI on x86, dot "
             "product on ARM), and ONNX Runtime's int8 is then often slower than its float32.",
@@ -81,7 +81,7 @@ def _int8_onnx(figures: Figures) -> Iterator[Trap]:
         )
 
 
-def _threads(figures: Figures) -> Iterator[Trap]:
+def _threads(figures: Figures) -> Iterator[Pitfall]:
     machine = figures.machine
     rows = [row for row in figures.rows if row.threads > machine.available_cpus]
     if rows:
@@ -89,19 +89,19 @@ def _threads(figures: Figures) -> Iterator[Trap]:
         if machine.quota_cpus is not None and machine.quota_cpus <= machine.available_cpus:
             limit += f" (this container may use {machine.quota_cpus:g})"
         most = max(row.threads for row in rows)
-        yield Trap(
+        yield Pitfall(
             "threads-over-cores",
             f"{most} threads on {limit}: threads that wait for one another make an inference slower, not faster.",
             _names(rows),
         )
 
 
-def _first_run(figures: Figures) -> Iterator[Trap]:
+def _first_run(figures: Figures) -> Iterator[Pitfall]:
     ratios = {row.name: row.first_us.value / row.latency_us.p50.value for row in figures.rows}
     slow = {name: ratio for name, ratio in ratios.items() if ratio >= _SLOW_FIRST}
     if slow:
         least, most = times(min(slow.values())), times(max(slow.values()))
-        yield Trap(
+        yield Pitfall(
             "first-run",
             f"The first call takes {least if least == most else f'{least} to {most}'} as long as a steady one; it is "
             "reported by itself, and a program that classifies one image and ends pays it.",
@@ -109,10 +109,10 @@ def _first_run(figures: Figures) -> Iterator[Trap]:
         )
 
 
-def _unstable(figures: Figures) -> Iterator[Trap]:
+def _unstable(figures: Figures) -> Iterator[Pitfall]:
     rows = [row for row in figures.rows if sum(not measured.stable for measured in row.rounds) > len(row.rounds) / 2]
     if rows:
-        yield Trap(
+        yield Pitfall(
             "not-settled",
             f"{_listed(rows)}: the latency had not settled when the warm-up ended, in most rounds; the figures may "
             "hold some of it. A larger --warmup gives it longer.",
@@ -120,23 +120,23 @@ def _unstable(figures: Figures) -> Iterator[Trap]:
         )
 
 
-def _governor(figures: Figures) -> Iterator[Trap]:
+def _governor(figures: Figures) -> Iterator[Pitfall]:
     governor = figures.machine.governor
     if governor in _SCALING:
-        yield Trap(
+        yield Pitfall(
             "frequency-scaling",
             f"The frequency governor is {governor}, which changes the clock with the load: ratios can be trusted, bare "
             "latencies less. For steady ones: 'sudo cpupower frequency-set -g performance'.",
         )
 
 
-def _throttling(figures: Figures) -> Iterator[Trap]:
+def _throttling(figures: Figures) -> Iterator[Pitfall]:
     start, end = figures.start, figures.end
     if start.throttle_count is not None and end.throttle_count is not None:
         count = end.throttle_count - start.throttle_count
         if count > 0:
             heat = "" if end.temperature_c is None else f", {end.temperature_c:.0f} °C at the end"
-            yield Trap(
+            yield Pitfall(
                 "throttled",
                 f"The processor was slowed down for heat or power {count} times while it was measured{heat}: cool it, "
                 "or read these figures as those of a hot device.",
@@ -144,7 +144,7 @@ def _throttling(figures: Figures) -> Iterator[Trap]:
     if start.frequencies_mhz and end.frequencies_mhz:
         before, after = (sum(state) / len(state) for state in (start.frequencies_mhz, end.frequencies_mhz))
         if after < (1 - _SLOWER_CLOCK) * before:
-            yield Trap(
+            yield Pitfall(
                 "slower-clock",
                 f"The clock fell from {before:,.0f} to {after:,.0f} MHz between the start and the end: ratios can be "
                 "trusted, bare latencies less.",
@@ -153,24 +153,24 @@ def _throttling(figures: Figures) -> Iterator[Trap]:
         count = end.quota_throttled_count - start.quota_throttled_count
         if count > 0:
             seconds = (end.quota_throttled_s or 0.0) - (start.quota_throttled_s or 0.0)
-            yield Trap(
+            yield Pitfall(
                 "quota",
                 f"The container's CPU quota held its processes back {count} times, {seconds:.1f} s in all, while they "
                 "were measured: the higher percentiles are the quota's, not the models'.",
             )
 
 
-def _names(rows: Sequence[Row]) -> tuple[str, ...]:
+def _names(rows: Sequence[BenchRow]) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
-def _listed(rows: Sequence[Row]) -> str:
+def _listed(rows: Sequence[BenchRow]) -> str:
     *most, last = (row.name for row in rows)
     return f"{', '.join(most)} and {last}" if most else last
 
 
 # In the order in which they are said.
-_TRAPS: tuple[Callable[[Figures], Iterator[Trap]], ...] = (
+_PITFALLS: tuple[Callable[[Figures], Iterator[Pitfall]], ...] = (
     _int16x8,
     _float16,
     _int8_onnx,

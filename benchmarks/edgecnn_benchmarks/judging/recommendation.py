@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgecnn_benchmarks.judging.verdict import choose
-from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.measuring.rounds import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import interval_name, tells_apart
 from edgecnn_benchmarks.statistics.quantities import microseconds, microseconds_span, percent, size, times
@@ -15,7 +15,7 @@ _ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
-class Limits:
+class ShipLimits:
     """What a file must keep to; None where anything goes."""
 
     # Accuracy below the best of the files and the Keras model, as a share.
@@ -59,7 +59,7 @@ class _Excess:
     amount: float
 
 
-def recommend_within(result: BenchResult, limits: Limits) -> Recommendation:
+def recommend_within(result: BenchResult, limits: ShipLimits) -> Recommendation:
     """Choose the fastest file within all limits, the smaller where two are equally fast."""
     rows = [row for row in result.rows if row.is_file]
     best = _best_accuracy(result, rows)
@@ -92,29 +92,29 @@ def recommend_within(result: BenchResult, limits: Limits) -> Recommendation:
     )
 
 
-def undominated(rows: Sequence[Row]) -> list[Row]:
+def undominated(rows: Sequence[BenchRow]) -> list[BenchRow]:
     """Return the rows that no other beats: at least as fast, as accurate and as small, and better in one of them."""
     return [row for row in rows if not any(_beats(other, row) for other in rows)]
 
 
-def _beats(first: Row, second: Row) -> bool:
+def _beats(first: BenchRow, second: BenchRow) -> bool:
     own, theirs = _costs(first), _costs(second)
     return own != theirs and all(mine <= others for mine, others in zip(own, theirs, strict=True))
 
 
-def _costs(row: Row) -> tuple[float, float, float]:
+def _costs(row: BenchRow) -> tuple[float, float, float]:
     """Return latency, size and inaccuracy: the less of each, the better."""
     return row.latency_us.p50.value, row.size_bytes, -row.accuracy.value if row.accuracy is not None else math.inf
 
 
-def _best_accuracy(result: BenchResult, rows: Sequence[Row]) -> float | None:
+def _best_accuracy(result: BenchResult, rows: Sequence[BenchRow]) -> float | None:
     known = [row.accuracy.value for row in rows if row.accuracy is not None]
     if not known:
         return None
     return max(known if result.keras_accuracy is None else [*known, result.keras_accuracy.value])
 
 
-def _excesses(row: Row, limits: Limits, best: float | None) -> list[_Excess]:
+def _excesses(row: BenchRow, limits: ShipLimits, best: float | None) -> list[_Excess]:
     found = []
     if row.file in limits.unfit:
         found.append(_Excess(limits.unfit[row.file], 10.0))
@@ -135,7 +135,7 @@ def _excesses(row: Row, limits: Limits, best: float | None) -> list[_Excess]:
     return found
 
 
-def _why_not(row: Row, ship: Row) -> str:
+def _why_not(row: BenchRow, ship: BenchRow) -> str:
     """Say what a file that fits lacks, beside the one to ship."""
     parts = [_speed(row, ship), _bulk(row, ship)]
     if row.accuracy is not None and ship.accuracy is not None:
@@ -145,21 +145,21 @@ def _why_not(row: Row, ship: Row) -> str:
     return begin + ", ".join(parts)
 
 
-def _speed(row: Row, ship: Row) -> str:
+def _speed(row: BenchRow, ship: BenchRow) -> str:
     if not tells_apart(speedups(row.rounds, ship.rounds)):
         return "as fast"
     ratio = speedup(row.rounds, ship.rounds)
     return f"{times(ratio.value)} as fast" if ratio.value > 1 else f"{times(1 / ratio.value)} the latency"
 
 
-def _bulk(row: Row, ship: Row) -> str:
+def _bulk(row: BenchRow, ship: BenchRow) -> str:
     ratio = row.size_bytes / ship.size_bytes
     if abs(ratio - 1) < 0.01:
         return "as large"
     return f"{times(ratio)} as large" if ratio > 1 else f"{times(1 / ratio)} smaller"
 
 
-def _sentence(ship: Row, runner_up: Row | None, best: float | None, limits: Limits) -> str:
+def _sentence(ship: BenchRow, runner_up: BenchRow | None, best: float | None, limits: ShipLimits) -> str:
     latency = ship.latency_us.p50
     interval = f"{interval_name(len(ship.rounds))}: {microseconds_span(latency)}"
     reasons = [f"{microseconds(latency.value)} an image ({interval})", size(ship.size_bytes)]
@@ -172,7 +172,7 @@ def _sentence(ship: Row, runner_up: Row | None, best: float | None, limits: Limi
     return f"Ship {ship.name}, {rival}{' within the limits' if limited else ''}: {'; '.join(reasons)}."
 
 
-def _cautions(result: BenchResult, ship: Row, limits: Limits, best: float | None) -> list[str]:
+def _cautions(result: BenchResult, ship: BenchRow, limits: ShipLimits, best: float | None) -> list[str]:
     found = []
     latency = ship.latency_us
     if limits.max_latency_us is not None:
@@ -195,7 +195,9 @@ def _cautions(result: BenchResult, ship: Row, limits: Limits, best: float | None
     return found
 
 
-def _nothing_fits(rows: Sequence[Row], excesses: Mapping[str, Sequence[_Excess]], front: set[str]) -> Recommendation:
+def _nothing_fits(
+    rows: Sequence[BenchRow], excesses: Mapping[str, Sequence[_Excess]], front: set[str]
+) -> Recommendation:
     nearest = min(rows, key=lambda row: sum(excess.amount for excess in excesses[row.name]))
     reasons = {row.name: "; ".join(excess.reason for excess in excesses[row.name]) for row in rows}
     return Recommendation(

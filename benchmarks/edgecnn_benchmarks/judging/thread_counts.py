@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.measuring.rounds import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import Estimate, tells_apart
 from edgecnn_benchmarks.statistics.quantities import span, times
@@ -45,7 +45,7 @@ def read_counts(option: str, text: str) -> tuple[int, ...]:
     return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-def choose_threads(rows: Sequence[Row]) -> tuple[ThreadChoice, ...]:
+def choose_threads(rows: Sequence[BenchRow]) -> tuple[ThreadChoice, ...]:
     """Choose for each file the fastest number of threads, or the smallest that cannot be told from it.
 
     Args:
@@ -55,7 +55,7 @@ def choose_threads(rows: Sequence[Row]) -> tuple[ThreadChoice, ...]:
     return tuple(_choose(sweep) for sweep in files.values() if len(sweep) > 1)
 
 
-def _choose(sweep: Sequence[Row]) -> ThreadChoice:
+def _choose(sweep: Sequence[BenchRow]) -> ThreadChoice:
     fastest = min(sweep, key=lambda row: row.latency_us.p50.value)
     as_fast = [row for row in sweep if row is fastest or not tells_apart(speedups(row.rounds, fastest.rounds))]
     best = min(as_fast, key=lambda row: row.threads)

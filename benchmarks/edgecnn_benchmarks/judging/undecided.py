@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from itertools import combinations
 
-from edgecnn_benchmarks.measuring.result import Row, Undecided
+from edgecnn_benchmarks.measuring.result import BenchRow, Undecided
 from edgecnn_benchmarks.measuring.rounds import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import tells_apart
 from edgecnn_benchmarks.statistics.quantities import span, times
@@ -15,7 +15,7 @@ _PAIRS = 3
 _NOISE = "this machine was too noisy, measure again when it is idle or with a larger --max-secs"
 
 
-def find_undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
+def find_undecided(rows: Sequence[BenchRow]) -> tuple[Undecided, ...]:
     """Look at every two files, at the first number of threads and the first batch."""
     shipped = [row for row in rows if row.name == row.file]
     return tuple(
@@ -25,7 +25,7 @@ def find_undecided(rows: Sequence[Row]) -> tuple[Undecided, ...]:
     )
 
 
-def _undecided(first: Row, second: Row) -> Undecided:
+def _undecided(first: BenchRow, second: BenchRow) -> Undecided:
     ratio = speedup(first.rounds, second.rounds)
     sentence = (
         f"{first.name} and {second.name} cannot be told apart by speed: the one is {times(ratio.value)} "

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from edgecnn_benchmarks.judging.thread_counts import choose_threads
 from edgecnn_benchmarks.machine.description import Machine
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.measuring.rounds import speedups
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, tells_apart
 from edgecnn_benchmarks.statistics.quantities import microseconds, percent, size, times
 
@@ -16,7 +16,7 @@ MAX_DROP = 0.01
 _BUSY = 0.75
 
 
-def recommend(rows: Sequence[Row]) -> Row:
+def recommend(rows: Sequence[BenchRow]) -> BenchRow:
     """Choose the fastest file whose accuracy is within one point of the best.
 
     Where another of these cannot be told from the fastest, the smallest of them is chosen. Files without an
@@ -25,14 +25,14 @@ def recommend(rows: Sequence[Row]) -> Row:
     return choose(_accurate_enough([row for row in rows if row.is_file] or rows))
 
 
-def choose(rows: Sequence[Row]) -> Row:
+def choose(rows: Sequence[BenchRow]) -> BenchRow:
     """Choose the fastest of these rows, and the smallest of those that cannot be told from it."""
     fastest = min(rows, key=lambda row: row.latency_us.p50.value)
     as_fast = [row for row in rows if not tells_apart(speedups(row.rounds, fastest.rounds))]
     return min(as_fast, key=lambda row: row.size_bytes)
 
 
-def _accurate_enough(rows: Sequence[Row]) -> list[Row]:
+def _accurate_enough(rows: Sequence[BenchRow]) -> list[BenchRow]:
     known = [(row, row.accuracy.value) for row in rows if row.accuracy is not None]
     if not known:
         return list(rows)
@@ -41,7 +41,7 @@ def _accurate_enough(rows: Sequence[Row]) -> list[Row]:
     return [row for row, accuracy in known if best - accuracy <= MAX_DROP + 1e-6]
 
 
-def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
+def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow) -> str:
     """Say in one sentence which file to ship and why."""
     latency = microseconds(recommended.latency_us.p50.value)
     if recommended is reference or recommended.speedup is None:
@@ -54,13 +54,13 @@ def verdict(rows: Sequence[Row], recommended: Row, reference: Row) -> str:
     return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."
 
 
-def _size_reason(row: Row, reference: Row) -> str:
+def _size_reason(row: BenchRow, reference: BenchRow) -> str:
     if row.size_bytes <= reference.size_bytes:
         return f"{times(reference.size_bytes / row.size_bytes)} smaller ({size(row.size_bytes)})"
     return f"{times(row.size_bytes / reference.size_bytes)} larger ({size(row.size_bytes)})"
 
 
-def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
+def _accuracy_reason(rows: Sequence[BenchRow], row: BenchRow) -> str:
     if row.accuracy is None:
         return "of unknown accuracy, for want of labelled images"
     best = max(other.accuracy.value for other in rows if other.accuracy is not None)
@@ -70,7 +70,7 @@ def _accuracy_reason(rows: Sequence[Row], row: Row) -> str:
 
 
 def notes(
-    rows: Sequence[Row], *, settings: Settings, machine: Machine, has_labels: bool, whole: bool = True
+    rows: Sequence[BenchRow], *, settings: BenchSettings, machine: Machine, has_labels: bool, whole: bool = True
 ) -> tuple[str, ...]:
     """Say in plain sentences what a reader of the figures must know; `whole` unless it was interrupted."""
     said = []
@@ -104,6 +104,6 @@ def notes(
     return tuple(said)
 
 
-def _widest(row: Row) -> float:
+def _widest(row: BenchRow) -> float:
     """Return half the wider of the two intervals that `--precision` is about, as a share."""
     return max(estimate.half_width for estimate in (row.latency_us.p50, row.speedup) if estimate is not None)

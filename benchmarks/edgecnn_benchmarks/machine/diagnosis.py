@@ -42,7 +42,7 @@ class Severity(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Problem:
+class Diagnosis:
     """What is wrong, and what to do about it: a command line where one mends it."""
 
     severity: Severity
@@ -91,7 +91,7 @@ def look(places: Places, *, delegates: Sequence[str] = ()) -> Situation:
     )
 
 
-def find_problems(situation: Situation) -> tuple[Problem, ...]:
+def find_problems(situation: Situation) -> tuple[Diagnosis, ...]:
     """Judge a situation: what is broken first, then the warnings."""
     problems = [
         *_package_problems(situation.extras),
@@ -117,13 +117,13 @@ def int8_outlook(features: tuple[str, ...] | None) -> str:
     )
 
 
-def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
+def _package_problems(extras: tuple[Extra, ...]) -> list[Diagnosis]:
     if not extras:
         what = "edgecnn runs from its source folder and is not installed, so its extras are not known"
-        return [Problem(Severity.WARNING, what, "pip install -e . in that folder")]
+        return [Diagnosis(Severity.WARNING, what, "pip install -e . in that folder")]
     needed = {requirement for extra in extras for requirement in extra.requirements}
     too_old = [
-        Problem(
+        Diagnosis(
             Severity.BROKEN,
             f"expected {requirement.package} {requirement.minimum} or later, got {requirement.installed}",
             f'pip install --upgrade "{requirement.package}>={requirement.minimum}"',
@@ -132,7 +132,7 @@ def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
         if requirement.too_old
     ]
     missing = [
-        Problem(
+        Diagnosis(
             Severity.BROKEN,
             f"edgecnn cannot do without {', '.join(extra.missing)}, not installed",
             f"pip install {' '.join(extra.missing)}",
@@ -143,7 +143,7 @@ def _package_problems(extras: tuple[Extra, ...]) -> list[Problem]:
     return too_old + missing
 
 
-def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Problem]:
+def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Diagnosis]:
     problems = []
     for backend in backends:
         # The packages of LiteRT live side by side; those of ONNX Runtime have one import name.
@@ -151,7 +151,7 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Prob
             # Removing one of them also removes files of the other, so both go and one comes back.
             kept = backend.packages[-1] if gpu.devices else backend.packages[0]
             problems.append(
-                Problem(
+                Diagnosis(
                     Severity.BROKEN,
                     f"{' and '.join(backend.packages)} are both installed and overwrite each other's files",
                     f"pip uninstall -y {' '.join(backend.packages)} && pip install {kept}",
@@ -159,7 +159,7 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Prob
             )
         elif backend.error is not None:
             problems.append(
-                Problem(
+                Diagnosis(
                     Severity.BROKEN,
                     f"{backend.packages[0]} is installed and does not load: {backend.error}",
                     f"pip install --force-reinstall --no-cache-dir {backend.packages[0]}",
@@ -167,7 +167,7 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Prob
             )
     if not any(backend.packages for backend in backends):
         problems.append(
-            Problem(
+            Diagnosis(
                 Severity.BROKEN,
                 "no interpreter is installed, so no model can be run",
                 'pip install "edgecnn[litert]"',
@@ -176,9 +176,9 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Prob
     return problems
 
 
-def _delegate_problems(delegates: tuple[DelegateProbe, ...]) -> list[Problem]:
+def _delegate_problems(delegates: tuple[DelegateProbe, ...]) -> list[Diagnosis]:
     return [
-        Problem(
+        Diagnosis(
             Severity.BROKEN,
             f"the delegate {delegate.text} does not load: {delegate.error}",
             "install its maker's library for this processor, connect its hardware, and name the library by its path",
@@ -188,11 +188,11 @@ def _delegate_problems(delegates: tuple[DelegateProbe, ...]) -> list[Problem]:
     ]
 
 
-def _environment_problems(situation: Situation) -> list[Problem]:
+def _environment_problems(situation: Situation) -> list[Diagnosis]:
     problems = []
     if situation.legacy_keras:
         problems.append(
-            Problem(
+            Diagnosis(
                 Severity.BROKEN,
                 "TF_USE_LEGACY_KERAS is set: TensorFlow then brings Keras 2, and edgecnn trains with Keras 3",
                 "unset TF_USE_LEGACY_KERAS",
@@ -200,7 +200,7 @@ def _environment_problems(situation: Situation) -> list[Problem]:
         )
     if not situation.home_writable:
         problems.append(
-            Problem(
+            Diagnosis(
                 Severity.BROKEN,
                 f"prepared image sets cannot be written: no permission for {situation.places.home}",
                 "export EDGECNN_HOME=FOLDER, a folder that you may write",
@@ -208,7 +208,7 @@ def _environment_problems(situation: Situation) -> list[Problem]:
         )
     if situation.places.data is not None and not situation.data_exists:
         problems.append(
-            Problem(
+            Diagnosis(
                 Severity.WARNING,
                 f"EDGECNN_DATA names {situation.places.data}, and there is no such folder",
                 "export EDGECNN_DATA=FOLDER, the folder that holds your image sets, or unset EDGECNN_DATA",
@@ -217,10 +217,10 @@ def _environment_problems(situation: Situation) -> list[Problem]:
     return problems
 
 
-def _gpu_problems(gpu: Gpu) -> list[Problem]:
+def _gpu_problems(gpu: Gpu) -> list[Diagnosis]:
     if gpu.devices and gpu.tensorflow == ():
         return [
-            Problem(
+            Diagnosis(
                 Severity.WARNING,
                 f"TensorFlow does not see the GPU ({gpu.devices[0]}) and trains on the CPU",
                 'pip install "tensorflow[and-cuda]"',
@@ -229,11 +229,11 @@ def _gpu_problems(gpu: Gpu) -> list[Problem]:
     return []
 
 
-def _cpu_problems(machine: Machine) -> list[Problem]:
+def _cpu_problems(machine: Machine) -> list[Diagnosis]:
     problems = []
     if machine.cpu_features is not None and not set(machine.cpu_features) & set(DIRECT_INT8):
         problems.append(
-            Problem(
+            Diagnosis(
                 Severity.WARNING,
                 int8_outlook(machine.cpu_features),
                 "compare the formats with 'edgecnn bench' on this machine before choosing int8 for its speed",

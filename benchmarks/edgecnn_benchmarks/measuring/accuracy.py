@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_benchmarks.measuring.answers import Answers, Predictions, compare, confusion
+from edgecnn_benchmarks.measuring.answers import FileAnswers, Predictions, compare, confusion
 from edgecnn_benchmarks.measuring.candidates import Candidate, Subject
-from edgecnn_benchmarks.measuring.labelled_images import ImageShelf, LabelledImages
+from edgecnn_benchmarks.measuring.labelled_images import BenchImages, ImageShelf
 from edgecnn_benchmarks.measuring.result import Failure
-from edgecnn_benchmarks.measuring.rounds import Report
+from edgecnn_benchmarks.measuring.rounds import ReportRound
 from edgecnn_benchmarks.process.worker_process import ModelFacts, WorkerError, WorkerProcess
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.system.cpu import available_cpus
 
 # What a worker classifies before it reports back, so that a slow model is not taken for a hanging one.
-_SECS_A_REQUEST = 2.0
+_SECS_PER_REQUEST = 2.0
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ class Opened:
     # Share of the images, 0…1, on which it agrees with the Keras model.
     agreement: float | None = None
     # The labelled images, and what it answered to them.
-    images: LabelledImages | None = None
+    images: BenchImages | None = None
     predictions: Predictions | None = None
 
 
 def measure_accuracy(
-    subject: Subject, *, shelf: ImageShelf, settings: Settings, scratch: Path, report: Report
+    subject: Subject, *, shelf: ImageShelf, settings: BenchSettings, scratch: Path, report: ReportRound
 ) -> tuple[list[Opened], list[Failure]]:
     """Open every model and let it classify all labelled images.
 
@@ -97,7 +97,7 @@ def measure_accuracy(
 def _score(
     candidate: Candidate,
     facts: ModelFacts,
-    images: LabelledImages,
+    images: BenchImages,
     sample: Path,
     predictions: Predictions,
     subject: Subject,
@@ -121,7 +121,7 @@ class _Classification:
     """One model's answers to all images: by one process, and by one a processor where that takes long."""
 
     def __init__(
-        self, start_worker: Callable[[], WorkerProcess], images: LabelledImages, report_share: Callable[[float], None]
+        self, start_worker: Callable[[], WorkerProcess], images: BenchImages, report_share: Callable[[float], None]
     ) -> None:
         self._start_worker, self._images, self._report_share = start_worker, images, report_share
         self._classes = np.zeros(len(images.classes), np.int64)
@@ -156,7 +156,7 @@ class _Classification:
 
     def _ask(self, worker: WorkerProcess, start: int, end: int) -> int:
         """Let a worker classify for a while; return how many images it did."""
-        answer = worker.ask("classify", images=str(self._images.path), start=start, end=end, secs=_SECS_A_REQUEST)
+        answer = worker.ask("classify", images=str(self._images.path), start=start, end=end, secs=_SECS_PER_REQUEST)
         done = len(answer["classes"])
         self._classes[start : start + done] = answer["classes"]
         self._probabilities[start : start + done] = answer["probabilities"]
@@ -166,13 +166,13 @@ class _Classification:
         return done
 
 
-def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[Answers, ...]:
+def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[FileAnswers, ...]:
     """Set what each model answered against what the reference did, which comes first."""
     others = [model for model in opened if model is not reference]
     return tuple(_answers(model, reference) for model in (reference, *others) if model.predictions is not None)
 
 
-def _answers(model: Opened, reference: Opened) -> Answers:
+def _answers(model: Opened, reference: Opened) -> FileAnswers:
     assert model.images is not None  # both are set together
     assert model.predictions is not None
     labels, images = model.facts.labels, model.images
@@ -180,7 +180,7 @@ def _answers(model: Opened, reference: Opened) -> Answers:
     if model is not reference and reference.predictions is not None and reference.images is images:
         against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
     classes = model.predictions.classes
-    return Answers(
+    return FileAnswers(
         file=model.candidate.name,
         labels=labels,
         confusion=confusion(labels, images.classes, classes),

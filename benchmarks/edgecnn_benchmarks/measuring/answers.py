@@ -59,7 +59,7 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Answers:
+class FileAnswers:
     """One file's answers to all labelled images."""
 
     file: str

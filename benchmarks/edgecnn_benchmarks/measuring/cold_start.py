@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_benchmarks.measuring.rounds import Job, Report
+from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.system.process_end import describe_end
 
 # The smallest program that classifies an image file.
@@ -41,7 +41,7 @@ _KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.pr
 
 
 # The same for a model that does not say everything about itself.
-STRANGER = """\
+THIRD_PARTY = """\
 import json, pathlib, sys
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.third_party.opening import Opening
@@ -51,14 +51,14 @@ print(classifier.predict(sys.argv[3]).label, flush=True)
 """
 
 
-def command(job: Job, *, picture: Path, settings: Settings) -> list[str]:
+def command(job: Job, *, picture: Path, settings: BenchSettings) -> list[str]:
     """Return the command line of a row's cold start."""
     arguments = [str(job.candidate.path.resolve()), str(job.threads), str(picture)]
     way, program = job.candidate.keras_way, PROGRAM
     if way is not None:
         program = KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
-    elif settings.opening != Settings().opening:
-        program = STRANGER
+    elif settings.opening != BenchSettings().opening:
+        program = THIRD_PARTY
         arguments.append(json.dumps(settings.opening.to_document()))
     return [sys.executable, "-c", program, *arguments]
 
@@ -66,7 +66,7 @@ def command(job: Job, *, picture: Path, settings: Settings) -> list[str]:
 class ColdStarts:
     """Starts every model in random order; what was measured stands in it at any time, also after an interrupt."""
 
-    def __init__(self, jobs: Sequence[Job], *, settings: Settings, scratch: Path) -> None:
+    def __init__(self, jobs: Sequence[Job], *, settings: BenchSettings, scratch: Path) -> None:
         self._jobs, self._settings, self._scratch = jobs, settings, scratch
         # The seconds of each start by the model's name, and why the others were not measured.
         self._seconds: dict[str, list[float]] = {job.name: [] for job in jobs}
@@ -77,7 +77,7 @@ class ColdStarts:
         """The seconds of each start of the models that started, by name."""
         return {name: took for name, took in self._seconds.items() if took and name not in self.failures}
 
-    def measure(self, report: Report) -> None:
+    def measure(self, report: ReportRound) -> None:
         """Start every model `settings.starts` times, each in a process that classifies one PNG file.
 
         One more start goes before and is not counted: it fills the file cache.

@@ -19,7 +19,7 @@ SAMPLE = 64
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class BenchImages:
     """Images in a file that a worker can map, with their class numbers."""
 
     path: Path  # .npy, uint8 (N, height, width, channels)
@@ -32,11 +32,11 @@ class ImageShelf:
 
     def __init__(self, subject: Subject, scratch: Path) -> None:
         self._subject, self._scratch = subject, scratch
-        self._prepared: LabelledImages | None = None
-        self._labelled: dict[tuple[tuple[str, ...], InputSpec], LabelledImages] = {}
+        self._prepared: BenchImages | None = None
+        self._labelled: dict[tuple[tuple[str, ...], InputSpec], BenchImages] = {}
         self._samples: dict[Path | InputSpec, Path] = {}
 
-    def labelled(self, facts: ModelFacts) -> LabelledImages:
+    def labelled(self, facts: ModelFacts) -> BenchImages:
         """Return the labelled images as this model takes them.
 
         Raises:
@@ -48,7 +48,7 @@ class ImageShelf:
                 ("labels", prepared.labels, facts.labels),
                 # A stranger does not say how its images were resized.
                 ("input", prepared.input.shape, facts.input.shape)
-                if facts.stranger
+                if facts.third_party
                 else ("input", prepared.input, facts.input),
             ):
                 if expected != got:
@@ -56,7 +56,7 @@ class ImageShelf:
             assert prepared.folder is not None  # `open_prepared` sets it
             if self._prepared is None:
                 split = prepared.split(SPLIT)
-                self._prepared = LabelledImages(prepared.folder / f"{SPLIT}.images.npy", split.labels, split.files)
+                self._prepared = BenchImages(prepared.folder / f"{SPLIT}.images.npy", split.labels, split.files)
             return self._prepared
         folder = self._subject.labelled_folder
         if folder is None:
@@ -64,10 +64,10 @@ class ImageShelf:
         key = (facts.labels, facts.input)
         if key not in self._labelled:
             split = open_labelled_folder(folder, labels=facts.labels, spec=facts.input)
-            self._labelled[key] = LabelledImages(self._save(split.images), split.labels, split.files)
+            self._labelled[key] = BenchImages(self._save(split.images), split.labels, split.files)
         return self._labelled[key]
 
-    def sample(self, images: LabelledImages) -> Path:
+    def sample(self, images: BenchImages) -> Path:
         """Return a .npy file with `SAMPLE` of the images, spread evenly over all classes' ranges."""
         if images.path not in self._samples:
             pixels = np.load(images.path, mmap_mode="r", allow_pickle=False)

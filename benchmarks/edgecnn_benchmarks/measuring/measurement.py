@@ -7,20 +7,20 @@ from pathlib import Path
 import numpy as np
 
 from edgecnn_benchmarks.measuring.accuracy import Opened, answers_of, measure_accuracy
-from edgecnn_benchmarks.measuring.answers import Answers
+from edgecnn_benchmarks.measuring.answers import FileAnswers
 from edgecnn_benchmarks.measuring.candidates import Subject
 from edgecnn_benchmarks.measuring.cold_start import ColdStarts
-from edgecnn_benchmarks.measuring.labelled_images import ImageShelf, LabelledImages
+from edgecnn_benchmarks.measuring.labelled_images import BenchImages, ImageShelf
 from edgecnn_benchmarks.measuring.memory import Memories, gzip_bytes
-from edgecnn_benchmarks.measuring.result import Failure, Latency, Row
-from edgecnn_benchmarks.measuring.rounds import Job, Report, Round, Rounds, Turn, speedup, speedups, sweep
+from edgecnn_benchmarks.measuring.result import BenchRow, Failure, RowLatency
+from edgecnn_benchmarks.measuring.rounds import Job, ReportRound, Round, Rounds, Turn, speedup, speedups, sweep
 from edgecnn_benchmarks.process.worker_process import WorkerError
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate, tells_apart
 from edgecnn_runtime.errors import InputError
 
 # Called with the percentage done and a short text such as "round 3, int8.tflite".
-Progress = Callable[[int, str], None]
+ReportMeasuring = Callable[[int, str], None]
 
 # Where each stage begins, in percent of a typical benchmark's time.
 _ACCURACY, _ROUNDS, _COLD_STARTS, _MEMORY, _END = 0, 20, 78, 96, 100
@@ -29,7 +29,7 @@ _ACCURACY, _ROUNDS, _COLD_STARTS, _MEMORY, _END = 0, 20, 78, 96, 100
 class Measurement:
     """One benchmark under way."""
 
-    def __init__(self, subject: Subject, *, settings: Settings, scratch: Path) -> None:
+    def __init__(self, subject: Subject, *, settings: BenchSettings, scratch: Path) -> None:
         self._subject, self._settings, self._scratch = subject, settings, scratch
         self._opened: list[Opened] = []
         self._failures: list[Failure] = []
@@ -38,7 +38,7 @@ class Measurement:
         self._cold_starts: ColdStarts | None = None
         self._memories: Memories | None = None
 
-    def run(self, progress: Progress) -> None:
+    def run(self, progress: ReportMeasuring) -> None:
         """Measure everything.
 
         Raises:
@@ -89,7 +89,7 @@ class Measurement:
             failures += _failures(stage, {} if work is None else work.failures)
         return failures
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BenchRow]:
         """Make rows of what was measured, the fastest first; none before the first round is over."""
         turns = {} if self._rounds is None else self._rounds.turns
         measured = [model for model in self._opened if model.candidate.name in turns]
@@ -105,7 +105,7 @@ class Measurement:
         return sorted(rows, key=lambda row: row.latency_us.p50.value / row.batch)
 
     @property
-    def images(self) -> LabelledImages | None:
+    def images(self) -> BenchImages | None:
         """The labelled images of the models, where there are any."""
         return next((model.images for model in self._opened if model.images is not None), None)
 
@@ -118,17 +118,17 @@ class Measurement:
             if model.facts.assumed
         )
 
-    def answers(self, reference: str) -> tuple[Answers, ...]:
+    def answers(self, reference: str) -> tuple[FileAnswers, ...]:
         """Set what each file answered against what the reference, the name of one, did."""
         model = next(model for model in self._opened if model.candidate.name == reference)
         return answers_of(self._opened, model)
 
-    def _file_row(self, model: Opened) -> Row:
+    def _file_row(self, model: Opened) -> BenchRow:
         """Make a row of what does not depend on threads and batch; the rest is still to come."""
         name, nothing = model.candidate.name, Estimate(0, 0, 0)
         starts = {} if self._cold_starts is None else self._cold_starts.seconds
         memory = None if self._memories is None else self._memories.memories.get(name)
-        return Row(
+        return BenchRow(
             name=name,
             label=model.candidate.label,
             file=name,
@@ -139,7 +139,7 @@ class Measurement:
             batch=0,
             size_bytes=model.candidate.size_bytes,
             gzip_bytes=gzip_bytes(model.candidate.path),
-            latency_us=Latency(nothing, nothing, nothing, nothing),
+            latency_us=RowLatency(nothing, nothing, nothing, nothing),
             quantiles_us=(),
             images_per_s=nothing,
             speedup=None,
@@ -169,7 +169,7 @@ def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True
         if wanted in (model.candidate.name, model.candidate.label)
         or (wanted == model.facts.scheme and not model.candidate.is_keras)
     ]
-    if not found and strict and wanted != Settings.reference:
+    if not found and strict and wanted != BenchSettings.reference:
         raise InputError(
             f"reference: expected one of {', '.join(model.candidate.name for model in opened)} or a scheme among "
             f"theirs, got {wanted!r}"
@@ -181,7 +181,7 @@ def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True
     )
 
 
-def _stage(progress: Progress, start: int, end: int) -> Report:
+def _stage(progress: ReportMeasuring, start: int, end: int) -> ReportRound:
     return lambda share, text: progress(start + int(share * (end - start)), text)
 
 
@@ -189,7 +189,7 @@ def _failures(stage: str, reasons: dict[str, WorkerError]) -> list[Failure]:
     return [Failure(name, stage, str(error)) for name, error in reasons.items()]
 
 
-def _timed(row: Row, job: Job, turns: Sequence[Turn], reference: Sequence[Turn] | None) -> Row:
+def _timed(row: BenchRow, job: Job, turns: Sequence[Turn], reference: Sequence[Turn] | None) -> BenchRow:
     """Add to a file's row what was timed."""
     rounds = [turn.round for turn in turns]
     theirs = None if reference is None else [turn.round for turn in reference]
@@ -205,7 +205,7 @@ def _timed(row: Row, job: Job, turns: Sequence[Turn], reference: Sequence[Turn] 
         label=job.label,
         threads=job.threads,
         batch=job.batch,
-        latency_us=Latency(
+        latency_us=RowLatency(
             p50=over_rounds(lambda measured: measured.p50_us),
             p90=over_rounds(lambda measured: measured.p90_us),
             p95=over_rounds(lambda measured: measured.p95_us),

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgecnn_benchmarks.measuring.rounds import Job, Report
+from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.model_files.parts import model_parts
 
 # Single predictions before the memory is read.
@@ -26,12 +26,12 @@ class Memory:
 class Memories:
     """Reads the memory of a fresh process of each model; what was measured stands in it at any time."""
 
-    def __init__(self, jobs: Sequence[Job], *, settings: Settings, scratch: Path) -> None:
+    def __init__(self, jobs: Sequence[Job], *, settings: BenchSettings, scratch: Path) -> None:
         self._jobs, self._settings, self._scratch = jobs, settings, scratch
         self.memories: dict[str, Memory] = {}
         self.failures: dict[str, WorkerError] = {}
 
-    def measure(self, report: Report) -> None:
+    def measure(self, report: ReportRound) -> None:
         """Let each model classify `PREDICTIONS` images, one at a time, and read its memory."""
         for index, job in enumerate(self._jobs):
             report(index / len(self._jobs), f"memory, {job.label}")

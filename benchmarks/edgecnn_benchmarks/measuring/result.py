@@ -10,10 +10,10 @@ from typing import Any
 
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.state import MachineState
-from edgecnn_benchmarks.measuring.answers import Answers
+from edgecnn_benchmarks.measuring.answers import FileAnswers
 from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
 from edgecnn_benchmarks.measuring.rounds import Round
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
 from edgecnn_runtime.accuracy import Accuracy
 
@@ -22,7 +22,7 @@ SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
-class Latency:
+class RowLatency:
     """Of one call on `batch` images, in microseconds: medians over the rounds, with their intervals."""
 
     p50: Estimate
@@ -32,7 +32,7 @@ class Latency:
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchRow:
     """One model file, or the Keras model, at one number of threads and one batch; None where it was not measured.
 
     A sweep makes several rows of one file; what does not depend on threads and batch is the same in all of them.
@@ -55,7 +55,7 @@ class Row:
     size_bytes: int
     gzip_bytes: int | None
     # The steady state: after the warm-up.
-    latency_us: Latency
+    latency_us: RowLatency
     # 101 percentiles, 0 to 100, of all timed calls of all rounds together, in microseconds.
     quantiles_us: tuple[float, ...]
     images_per_s: Estimate
@@ -101,7 +101,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Trap:
+class Pitfall:
     """A known way to misread figures that these figures hold, said in a sentence."""
 
     # For example "int16x8-reference-kernels"; `traps` lists them.
@@ -142,21 +142,21 @@ class BenchResult:
     # How long all of it took.
     seconds: float
     command: str | None
-    settings: Settings
+    settings: BenchSettings
     machine: Machine
     start: MachineState
     end: MachineState
     data: TestData | None
     # What the Keras model, which the files were exported from, reaches on the same images.
     keras_accuracy: Accuracy | None
-    rows: tuple[Row, ...]  # the fastest first, by the time of one image
+    rows: tuple[BenchRow, ...]  # the fastest first, by the time of one image
     # What each file answered; none without labelled images. The reference's own stands first.
-    answers: tuple[Answers, ...]
+    answers: tuple[FileAnswers, ...]
     failures: tuple[Failure, ...]
     reference: str  # the name of a row
     recommended: str  # the name of a row
     verdict: str
-    traps: tuple[Trap, ...]
+    pitfalls: tuple[Pitfall, ...]
     undecided: tuple[Undecided, ...]
     # Why there is no energy in the rows; None where there is.
     energy_absent: str | None
@@ -172,7 +172,7 @@ class BenchResult:
     # What the files would need on microcontrollers and NPUs; nothing of it was measured.
     device_estimates: tuple[FileEstimate, ...] = ()
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> BenchRow:
         """Return the row of one name."""
         return next(row for row in self.rows if row.name == name)
 
@@ -202,7 +202,7 @@ def _accuracy_document(accuracy: Accuracy | None) -> Mapping[str, float] | None:
     return {**dataclasses.asdict(accuracy), "value": accuracy.value, "low": low, "high": high}
 
 
-def _flat(row: Row) -> dict[str, Any]:
+def _flat(row: BenchRow) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "name": row.name,
         "file": row.file,

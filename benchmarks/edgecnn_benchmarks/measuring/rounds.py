@@ -21,7 +21,7 @@ import numpy as np
 
 from edgecnn_benchmarks.measuring.candidates import Candidate
 from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, Estimate, median_estimate
 
 # A round lasts so long at least: enough runs for its 99th percentile where an inference takes a millisecond.
@@ -32,7 +32,7 @@ WARMUP_SECS = 0.05
 MIN_ROUNDS = 3
 
 # Called with the share done, 0…1, and what is being done.
-Report = Callable[[float, str], None]
+ReportRound = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -137,7 +137,7 @@ class Job:
         return self.candidate.label + self.variant
 
 
-def sweep(candidate: Candidate, images: Path, settings: Settings) -> list[Job]:
+def sweep(candidate: Candidate, images: Path, settings: BenchSettings) -> list[Job]:
     """Make the rows of one model: each number of threads with each batch, the first of both first.
 
     The Keras model has one row: starting TensorFlow takes seconds, a round.
@@ -161,7 +161,7 @@ def sweep(candidate: Candidate, images: Path, settings: Settings) -> list[Job]:
 class Rounds:
     """Times all jobs, round by round; what was measured stands in it at any time, also after an interrupt."""
 
-    def __init__(self, jobs: Sequence[Job], *, reference: str, settings: Settings, scratch: Path) -> None:
+    def __init__(self, jobs: Sequence[Job], *, reference: str, settings: BenchSettings, scratch: Path) -> None:
         """Get ready.
 
         Args:
@@ -195,7 +195,7 @@ class Rounds:
             estimates += [speedup(mine, reference) for mine in rounds.values()]
         return all(estimate.half_width <= self._settings.precision for estimate in estimates)
 
-    def measure(self, report: Report) -> None:
+    def measure(self, report: ReportRound) -> None:
         """Time all jobs, `settings.rounds` rounds or until they are `precise`, or as `settings.max_secs` allows."""
         settings, order = self._settings, random.Random(self._settings.seed)
         started, number = time.monotonic(), 0

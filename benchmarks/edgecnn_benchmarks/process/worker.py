@@ -68,7 +68,7 @@ class ModelFile:
             "scheme": manifest.scheme,
             "backend": backend.name,
             "provider": backend.provider,
-            "stranger": self._classifier.is_stranger,
+            "third_party": self._classifier.is_third_party,
             "assumed": self._classifier.contract.assumed,
         }
 

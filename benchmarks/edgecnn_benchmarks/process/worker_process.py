@@ -41,7 +41,7 @@ class ModelFacts:
     # Seconds the worker took to open it.
     load_s: float = 0.0
     # Whether others made the file, and what nobody said about it.
-    stranger: bool = False
+    third_party: bool = False
     assumed: tuple[str, ...] = ()
 
 
@@ -97,7 +97,7 @@ class WorkerProcess:
             backend=facts["backend"],
             provider=facts["provider"],
             load_s=facts["load_s"],
-            stranger=bool(facts.get("stranger")),
+            third_party=bool(facts.get("third_party")),
             assumed=tuple(facts.get("assumed", ())),
         )
 

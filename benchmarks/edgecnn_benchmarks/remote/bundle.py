@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.model_files.parts import model_parts
@@ -23,7 +23,7 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Bundle:
     """What is sent, and the benchmark that is asked for."""
 
     subject: Subject
@@ -33,7 +33,7 @@ class Parcel:
     # What `edgecnn bench` is given there, as paths within the job's folder.
     targets: tuple[str, ...]
     data: str | None
-    settings: Settings
+    settings: BenchSettings
 
     @property
     def extras(self) -> tuple[str, ...]:
@@ -52,7 +52,7 @@ class Parcel:
     def _settings_document(self) -> dict[str, Any]:
         return {**dataclasses.asdict(self.settings), "opening": self.settings.opening.to_document()}
 
-    def adding(self, files: Mapping[str, Path]) -> "Parcel":
+    def adding(self, files: Mapping[str, Path]) -> "Bundle":
         """Return the same with other files that the machine there needs, by the path that they have there."""
         return dataclasses.replace(self, files={**self.files, **files}, sha256={**self.sha256, **_hashes(files)})
 
@@ -69,7 +69,7 @@ class Parcel:
         }
 
 
-def pack(targets: Sequence[Path], *, data: Path | None, settings: Settings, scratch: Path) -> Parcel:
+def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings, scratch: Path) -> Bundle:
     """Find out what to measure, and lay out what is sent.
 
     Args:
@@ -115,7 +115,7 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: Settings, scra
             if folder.is_dir()
             for path in image_files(folder)
         }
-    return Parcel(subject, files, _hashes(files), there, data_there, settings)
+    return Bundle(subject, files, _hashes(files), there, data_there, settings)
 
 
 def _measured_split(prepared: ImageSet, scratch: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from typing import Any
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
 from edgecnn_benchmarks.measuring.result_file import decode
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.third_party.opening import Opening
 
@@ -35,7 +35,7 @@ def measure(folder: Path) -> None:
             [folder / target for target in job["targets"]],
             data=None if job["data"] is None else folder / job["data"],
             output=folder / "out",
-            settings=Settings(**settings),
+            settings=BenchSettings(**settings),
             command=job["command"],
             host=job["host"],
             estimate=lambda _: estimates,

@@ -13,15 +13,15 @@ from typing import Any, TypeVar
 
 from edgecnn_benchmarks.bench import check_writable
 from edgecnn_benchmarks.measuring.device_estimates import Estimator, no_estimates
-from edgecnn_benchmarks.measuring.measurement import Progress
+from edgecnn_benchmarks.measuring.measurement import ReportMeasuring
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.measuring.result_file import read_result
-from edgecnn_benchmarks.remote.bundle import Parcel, pack
+from edgecnn_benchmarks.remote.bundle import Bundle, pack
 from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.own_wheel import write_wheel
 from edgecnn_benchmarks.remote.ssh import ConnectionLostError, Ssh, far_side_script
 from edgecnn_benchmarks.remote.wheels import download_wheels
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError
 from edgecnn_runtime.system import atomic_files
 
@@ -94,12 +94,12 @@ def bench_on_host(
     *,
     data: Path | None = None,
     output: Path | None = None,
-    settings: Settings,
+    settings: BenchSettings,
     options: HostOptions,
     cache: Path,
     estimate: Estimator = no_estimates,
     command: str | None = None,
-    progress: Progress,
+    progress: ReportMeasuring,
     say: Callable[[str], None],
 ) -> BenchResult:
     """Run a benchmark on another machine and fetch its files.
@@ -136,21 +136,21 @@ def bench_on_host(
         scratch = Path(temporary)
         wheel = write_wheel(scratch)
         progress(0, f"connecting to {destination.name}")
-        parcel = pack(targets, data=data, settings=settings, scratch=scratch)
-        folder = parcel.subject.folder / destination.folder_name if output is None else output
+        bundle = pack(targets, data=data, settings=settings, scratch=scratch)
+        folder = bundle.subject.folder / destination.folder_name if output is None else output
         check_writable(folder)
         there = _probe(ssh, options)
-        wheels = _wheels(options, there=there, wheel=wheel, extras=parcel.extras, cache=cache)
-        parcel = parcel.adding({f"wheel/{wheel.name}": wheel, **{f"wheels/{path.name}": path for path in wheels}})
-        errand = _Errand(ssh, there, parcel, progress, say)
-        job = parcel.job(
+        wheels = _wheels(options, there=there, wheel=wheel, extras=bundle.extras, cache=cache)
+        bundle = bundle.adding({f"wheel/{wheel.name}": wheel, **{f"wheels/{path.name}": path for path in wheels}})
+        errand = _Errand(ssh, there, bundle, progress, say)
+        job = bundle.job(
             wheel=f"wheel/{wheel.name}",
             wheels=bool(wheels),
             see_packages=options.see_packages,
             limit_secs=options.limit_secs,
             command=command,
             host=destination.name,
-            device_estimates=[dataclasses.asdict(item) for item in estimate(parcel.subject.candidates)],
+            device_estimates=[dataclasses.asdict(item) for item in estimate(bundle.subject.candidates)],
         )
         errand.run(job)
         return errand.fetch(folder)
@@ -178,9 +178,9 @@ class _Errand:
     """One benchmark on a machine that has our program, whatever becomes of the connection."""
 
     def __init__(
-        self, ssh: Ssh, there: Mapping[str, Any], parcel: Parcel, progress: Progress, say: Callable[[str], None]
+        self, ssh: Ssh, there: Mapping[str, Any], bundle: Bundle, progress: ReportMeasuring, say: Callable[[str], None]
     ) -> None:
-        self._ssh, self._there, self._parcel, self._progress, self._say = ssh, there, parcel, progress, say
+        self._ssh, self._there, self._bundle, self._progress, self._say = ssh, there, bundle, progress, say
         self._name = ssh.destination.name
         self._program = (str(there["python"]), f"{there['root']}/far_side.py")
 
@@ -200,7 +200,7 @@ class _Errand:
                 raise
             return  # with what has been measured
         if ended["kind"] != "measured":
-            self._ask("forget", self._parcel.name)
+            self._ask("forget", self._bundle.name)
             where = f"{self._there['machine']}, Python {'.'.join(map(str, self._there['version'][:2]))}"
             libc = " ".join(self._there["libc"]).strip()
             platform = f"{where}, {libc}" if libc else where
@@ -213,7 +213,7 @@ class _Errand:
         """Fetch the files of the result into a folder, then remove the benchmark there."""
 
         def receive() -> dict[str, bytes]:
-            with self._ssh.running(*self._program, "fetch", self._parcel.name) as talk:
+            with self._ssh.running(*self._program, "fetch", self._bundle.name) as talk:
                 return {Path(item["file"]).name: base64.b64decode(item["content"]) for item in talk.answers()}
 
         files = self._again(receive)
@@ -222,7 +222,7 @@ class _Errand:
         for name, content in files.items():
             atomic_files.write_bytes(folder / name, content)
         result = read_result(folder / "bench.json")
-        self._again(lambda: self._ask("forget", self._parcel.name))
+        self._again(lambda: self._ask("forget", self._bundle.name))
         return result
 
     def _ask(self, *words: str, content: bytes = b"") -> Mapping[str, Any]:
@@ -245,7 +245,7 @@ class _Errand:
 
     def _send(self) -> None:
         """Send what is not there yet, each file from where it was cut off."""
-        paths = {self._parcel.sha256[name]: path for name, path in self._parcel.files.items()}
+        paths = {self._bundle.sha256[name]: path for name, path in self._bundle.files.items()}
         sizes = {name: path.stat().st_size for name, path in paths.items()}
         wanted = [{"sha256": name, "size": size} for name, size in sizes.items()]
         with self._ssh.running(*self._program, "receive") as talk:
@@ -264,7 +264,7 @@ class _Errand:
 
     def _watch(self) -> Mapping[str, Any]:
         ended: Mapping[str, Any] | None = None
-        with self._ssh.running(*self._program, "attach", self._parcel.name) as talk:
+        with self._ssh.running(*self._program, "attach", self._bundle.name) as talk:
             for answer in talk.answers():
                 if "progress" in answer:
                     percent, text = answer["progress"]["percent"], answer["progress"]["text"]
@@ -277,9 +277,9 @@ class _Errand:
     def _stop(self) -> bool:
         """End the benchmark there; tell whether it has left a result."""
         try:
-            if self._ask("stop", self._parcel.name)["measured"]:
+            if self._ask("stop", self._bundle.name)["measured"]:
                 return True
-            self._ask("forget", self._parcel.name)
+            self._ask("forget", self._bundle.name)
         except EdgecnnError as error:
             self._say(f"It could not be stopped ({error}); it ends at its time limit.")
         return False

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from edgecnn_benchmarks.measuring.answers import Against, Answers
+from edgecnn_benchmarks.measuring.answers import Against, FileAnswers
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.report.class_changes import class_changes
 from edgecnn_benchmarks.report.confusion_matrix import MOST_CLASSES, confusion_matrix, most_confused
@@ -25,7 +25,7 @@ def answers_sections(result: BenchResult) -> Iterator[str]:
         yield _flips_section(reference, other, result)
 
 
-def _pair(result: BenchResult) -> tuple[Answers, Answers | None]:
+def _pair(result: BenchResult) -> tuple[FileAnswers, FileAnswers | None]:
     """Choose whose answers are shown: the reference's, and beside them the recommended file's, else an int8 one's."""
     reference, *others = result.answers
     compared = [answers for answers in others if answers.against is not None]
@@ -39,7 +39,7 @@ def _label(file: str, result: BenchResult) -> str:
     return next((row.label for row in result.rows if row.file == file and row.is_file), file)
 
 
-def _confusion_section(shown: Sequence[Answers], result: BenchResult) -> str:
+def _confusion_section(shown: Sequence[FileAnswers], result: BenchResult) -> str:
     figures = "".join(_confusion_figure(answers, result) for answers in shown)
     return (
         '<section><h2>Confusion matrices</h2><p class="lead">Rows are the labelled classes, columns the answers; '
@@ -48,7 +48,7 @@ def _confusion_section(shown: Sequence[Answers], result: BenchResult) -> str:
     )
 
 
-def _confusion_figure(answers: Answers, result: BenchResult) -> str:
+def _confusion_figure(answers: FileAnswers, result: BenchResult) -> str:
     label = _label(answers.file, result)
     if len(answers.labels) <= MOST_CLASSES:
         drawn = confusion_matrix(answers.labels, answers.confusion, name=answers.file)
@@ -59,7 +59,7 @@ def _confusion_figure(answers: Answers, result: BenchResult) -> str:
     return f'<figure class="bars"><figcaption>{escape(caption)}</figcaption>{drawn}</figure>'
 
 
-def _confused_table(answers: Answers) -> str:
+def _confused_table(answers: FileAnswers) -> str:
     """Write the commonest mistakes, where there are too many classes for a matrix."""
     rows = "".join(
         f'<tr><th scope="row">{escape(shorten(label, 28))}</th><td>{escape(shorten(answer, 28))}</td>'
@@ -70,7 +70,7 @@ def _confused_table(answers: Answers) -> str:
     return f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def _against_section(reference: Answers, result: BenchResult) -> str:
+def _against_section(reference: FileAnswers, result: BenchResult) -> str:
     """Write a table of what every file gets right and wrong that the reference does not."""
     lines = ""
     for answers in result.answers:
@@ -103,7 +103,7 @@ def _test(against: Against) -> str:
     return f"{'less' if against.only_reference_right > against.only_this_right else 'more'} accurate {p}"
 
 
-def _flips_section(reference: Answers, other: Answers, result: BenchResult) -> str:
+def _flips_section(reference: FileAnswers, other: FileAnswers, result: BenchResult) -> str:
     against = other.against
     assert against is not None  # `_pair` chooses such
     name, base = _label(other.file, result), _label(reference.file, result)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.report import svg
 from edgecnn_benchmarks.report.scale import Scale, scale_around
 from edgecnn_benchmarks.statistics.intervals import interval_name
@@ -28,7 +28,7 @@ class _Place:
     anchor: str
 
 
-def distribution(rows: Sequence[Row], *, recommended: str, width: int) -> str:
+def distribution(rows: Sequence[BenchRow], *, recommended: str, width: int) -> str:
     """Draw the percentiles 1 to 99 of every row, its median and its first call, on one axis.
 
     Args:
@@ -71,7 +71,7 @@ def _axis(across: Scale, bottom: float) -> list[str]:
     return parts
 
 
-def _row(row: Row, across: Scale, place: _Place, *, recommended: bool) -> str:
+def _row(row: BenchRow, across: Scale, place: _Place, *, recommended: bool) -> str:
     quantiles, middle = row.quantiles_us, place.middle
     ends = across(quantiles[1]), across(quantiles[99])
     median, first = across(quantiles[50]), across(row.first_us.value)

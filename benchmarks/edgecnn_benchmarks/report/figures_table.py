@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from edgecnn_benchmarks.measuring.result import BenchResult, Row, Trap
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, Pitfall
 from edgecnn_benchmarks.statistics.intervals import Estimate, interval_in_words, interval_name
 from edgecnn_benchmarks.statistics.quantities import (
     microseconds,
@@ -37,7 +37,7 @@ class _Column:
 
     head: str
     detail: str
-    cell: Callable[[Row], _Cell]
+    cell: Callable[[BenchRow], _Cell]
 
 
 def figures_table(result: BenchResult) -> str:
@@ -53,13 +53,13 @@ def figures_table(result: BenchResult) -> str:
     return f'<table class="sortable"><thead><tr>{name}{heads}</tr></thead><tbody>{body}</tbody></table>'
 
 
-def _line(row: Row, columns: Sequence[_Column], result: BenchResult) -> str:
+def _line(row: BenchRow, columns: Sequence[_Column], result: BenchResult) -> str:
     ship = row.name == result.recommended
     marks = "".join(
-        _mark(number, trap)
-        for number, trap in enumerate(result.traps, start=1)
+        _mark(number, pitfall)
+        for number, pitfall in enumerate(result.pitfalls, start=1)
         # One that concerns most of the rows tells none of them apart.
-        if row.name in trap.rows and len(trap.rows) <= len(result.rows) / 2
+        if row.name in pitfall.rows and len(pitfall.rows) <= len(result.rows) / 2
     )
     head = (
         f'<th scope="row" data-key="{escape(row.name)}"><i class="{row.format}">{GLYPHS[row.format]}</i>&nbsp;'
@@ -69,8 +69,8 @@ def _line(row: Row, columns: Sequence[_Column], result: BenchResult) -> str:
     return f'<tr class="{"ship" if ship else "other"}">{head}{cells}</tr>'
 
 
-def _mark(number: int, trap: Trap) -> str:
-    return f' <a class="trap" href="#trap-{number}" title="{escape(trap.sentence)}">⚠{number}</a>'
+def _mark(number: int, pitfall: Pitfall) -> str:
+    return f' <a class="trap" href="#trap-{number}" title="{escape(pitfall.sentence)}">⚠{number}</a>'
 
 
 def _cell(cell: _Cell) -> str:
@@ -108,7 +108,7 @@ def _plain(estimate: Estimate, unit: str) -> _Cell:
     return _Cell(f"{three_digits(estimate.value)} {unit}", f"{span(estimate)} {unit}", estimate.value)
 
 
-def _speedup(row: Row) -> _Cell:
+def _speedup(row: BenchRow) -> _Cell:
     if row.speedup is None:
         return _Cell("reference", "", 1.0)
     # Whether it may be chance stands with the figure, not only in a note.
@@ -116,29 +116,29 @@ def _speedup(row: Row) -> _Cell:
     return _Cell(times(row.speedup.value), f"{span(row.speedup)}×{chance}", row.speedup.value)
 
 
-def _accuracy(row: Row) -> _Cell:
+def _accuracy(row: BenchRow) -> _Cell:
     if row.accuracy is None:
         return _Cell()
     return _Cell(percent(row.accuracy.value), percent_span(*row.accuracy.interval), row.accuracy.value)
 
 
-def _agreement(row: Row) -> _Cell:
+def _agreement(row: BenchRow) -> _Cell:
     return _Cell() if row.agreement is None else _Cell(percent(row.agreement), "", row.agreement)
 
 
-def _cold_start(row: Row) -> _Cell:
+def _cold_start(row: BenchRow) -> _Cell:
     start = row.cold_start_s
     return _Cell() if start is None else _Cell(seconds(start.value), seconds_span(start), start.value)
 
 
-def _memory(row: Row) -> _Cell:
+def _memory(row: BenchRow) -> _Cell:
     if row.peak_memory_bytes is None:
         return _Cell()
     steady = "" if row.steady_memory_bytes is None else f"{size(row.steady_memory_bytes)} steady"
     return _Cell(size(row.peak_memory_bytes), steady, row.peak_memory_bytes)
 
 
-def _size(row: Row) -> _Cell:
+def _size(row: BenchRow) -> _Cell:
     zipped = "" if row.gzip_bytes is None else f"{size(row.gzip_bytes)} gzip"
     return _Cell(size(row.size_bytes), zipped, row.size_bytes)
 

@@ -29,7 +29,7 @@ class Box:
 
 
 @dataclass(frozen=True)
-class Obstacle:
+class TakenSpace:
     """What a label should not cover, and how much that matters."""
 
     box: Box
@@ -37,14 +37,16 @@ class Obstacle:
 
 
 @dataclass(frozen=True)
-class Place:
+class LabelPlace:
     """A box for a label, and how far from its point it was sought."""
 
     box: Box
     distance: float
 
 
-def find_place(x: float, y: float, *, width: float, height: float, frame: Box, obstacles: Sequence[Obstacle]) -> Place:
+def find_place(
+    x: float, y: float, *, width: float, height: float, frame: Box, obstacles: Sequence[TakenSpace]
+) -> LabelPlace:
     """Find the place within `frame` that covers least of the obstacles; between equal ones the nearest."""
     return min(
         _places(x, y, width, height, frame),
@@ -55,11 +57,11 @@ def find_place(x: float, y: float, *, width: float, height: float, frame: Box, o
     )
 
 
-def _places(x: float, y: float, width: float, height: float, frame: Box) -> Iterator[Place]:
+def _places(x: float, y: float, width: float, height: float, frame: Box) -> Iterator[LabelPlace]:
     for distance in _DISTANCES:
         for degrees in _DEGREES:
             across, down = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
             left = x + distance * across - width * (1 - across) / 2
             left = min(max(left, frame.left), frame.right - width)
             top = min(max(y + distance * down - height / 2, frame.top), frame.bottom - height)
-            yield Place(Box(left, top, left + width, top + height), distance)
+            yield LabelPlace(Box(left, top, left + width, top + height), distance)

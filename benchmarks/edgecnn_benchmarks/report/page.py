@@ -11,7 +11,7 @@ from pathlib import Path
 from string import Template
 
 from edgecnn_benchmarks.judging import undecided
-from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.report.answers_section import answers_sections
 from edgecnn_benchmarks.report.bars import Bar, bars
 from edgecnn_benchmarks.report.devices_section import devices_section
@@ -92,7 +92,7 @@ def _subtitle(result: BenchResult) -> str:
     return f"{files} files · {images} · {threads} · {machine} · {day}"
 
 
-def _tiles(result: BenchResult, row: Row) -> Iterator[str]:
+def _tiles(result: BenchResult, row: BenchRow) -> Iterator[str]:
     """Say the verdict again in large figures."""
     reference = result.row(result.reference)
     latency, interval = row.latency_us.p50, interval_name(len(row.rounds))
@@ -117,7 +117,7 @@ def _tile(figure: str, what: str, detail: str) -> str:
     return f'<div class="tile"><b>{escape(figure)}</b><span>{escape(what)}</span><small>{escape(detail)}</small></div>'
 
 
-def _base_rows(result: BenchResult) -> list[Row]:
+def _base_rows(result: BenchResult) -> list[BenchRow]:
     """Return one row a file: of a sweep the first, whose charts would be of one file many times otherwise."""
     return [row for row in result.rows if row.name == row.file]
 
@@ -144,7 +144,7 @@ def _scatter_section(result: BenchResult) -> str:
     )
 
 
-def _formats(rows: list[Row]) -> str:
+def _formats(rows: list[BenchRow]) -> str:
     meanings = (("tflite", "● TFLite, LiteRT"), ("onnx", "◆ ONNX, ONNX Runtime"), ("keras", "■ Keras"))
     present = {row.format for row in rows}
     return "".join(
@@ -173,7 +173,7 @@ def _bar_figures(result: BenchResult) -> Iterator[str]:
         caption = f"<figcaption>{escape(title)}</figcaption>"
         return f'<figure class="bars">{caption}{bars(drawn, title=title)}</figure>' if drawn else ""
 
-    def bar(row: Row, value: float, text: str, interval: Estimate | None = None, span: str = "") -> Bar:
+    def bar(row: BenchRow, value: float, text: str, interval: Estimate | None = None, span: str = "") -> Bar:
         return Bar(
             label=row.label,
             kind=row.format,
@@ -197,11 +197,15 @@ def _bar_figures(result: BenchResult) -> Iterator[str]:
 
 def _warnings_section(result: BenchResult) -> str:
     labels = {row.name: row.label for row in result.rows}
-    traps = "".join(
-        f'<li id="trap-{number}"><b>⚠{number}</b> {escape(trap.sentence)}'
-        + (f"<small>{escape(', '.join(labels.get(name, name) for name in trap.rows))}</small>" if trap.rows else "")
+    pitfalls = "".join(
+        f'<li id="trap-{number}"><b>⚠{number}</b> {escape(pitfall.sentence)}'
+        + (
+            f"<small>{escape(', '.join(labels.get(name, name) for name in pitfall.rows))}</small>"
+            if pitfall.rows
+            else ""
+        )
         + "</li>"
-        for number, trap in enumerate(result.traps, start=1)
+        for number, pitfall in enumerate(result.pitfalls, start=1)
     )
     failures = "".join(
         f"<li><b>✗ {escape(failure.name)}</b>, {escape(failure.stage)}: {escape(failure.reason)}</li>"
@@ -209,7 +213,7 @@ def _warnings_section(result: BenchResult) -> str:
     )
     plain = "".join(f"<li>{escape(text)}</li>" for text in (*undecided.sentences(result.undecided), *result.notes))
     parts = (
-        ("Known traps in these figures", "traps", traps),
+        ("Known traps in these figures", "traps", pitfalls),
         ("Not measured", "failures", failures),
         ("Notes", "notes", plain),
     )

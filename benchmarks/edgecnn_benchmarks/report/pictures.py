@@ -5,14 +5,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgecnn_benchmarks.measuring.answers import Answers
-from edgecnn_benchmarks.measuring.labelled_images import LabelledImages
+from edgecnn_benchmarks.measuring.answers import FileAnswers
+from edgecnn_benchmarks.measuring.labelled_images import BenchImages
 
 # Pixels of the longer side, at most.
 _LONGEST = 112
 
 
-def pictures_of(answers: Sequence[Answers], images: LabelledImages | None) -> dict[int, bytes]:
+def pictures_of(answers: Sequence[FileAnswers], images: BenchImages | None) -> dict[int, bytes]:
     """Return the flipped images that are listed, by their number in the test data."""
     from PIL import Image
 

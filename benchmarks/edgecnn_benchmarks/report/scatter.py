@@ -4,9 +4,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.report import svg
-from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
+from edgecnn_benchmarks.report.label_places import Box, TakenSpace, find_place
 from edgecnn_benchmarks.report.scale import Scale, scale_around
 from edgecnn_benchmarks.statistics.intervals import interval_name
 from edgecnn_benchmarks.statistics.quantities import (
@@ -34,7 +34,7 @@ _LETTERS, _LINES = 10.0, 1.0
 class Point:
     """A model in the chart: its figures, and where it and the ends of its intervals stand, in px."""
 
-    row: Row
+    row: BenchRow
     accuracy: Accuracy
     x: float
     y: float
@@ -43,9 +43,9 @@ class Point:
     y_interval: tuple[float, float]
 
 
-def pareto_front(rows: Sequence[Row]) -> list[Row]:
+def pareto_front(rows: Sequence[BenchRow]) -> list[BenchRow]:
     """Return the models that no other beats in both latency and accuracy, the fastest first."""
-    front: list[Row] = []
+    front: list[BenchRow] = []
     best = -1.0
     measured = [(row, row.accuracy.value) for row in rows if row.accuracy is not None]
     for row, accuracy in sorted(measured, key=lambda pair: (pair[0].latency_us.p50.value, -pair[1])):
@@ -55,7 +55,7 @@ def pareto_front(rows: Sequence[Row]) -> list[Row]:
     return front
 
 
-def scatter(rows: Sequence[Row], *, recommended: str, width: int, height: int) -> str:
+def scatter(rows: Sequence[BenchRow], *, recommended: str, width: int, height: int) -> str:
     """Draw the models that have an accuracy; the recommended one stands out.
 
     Args:
@@ -81,7 +81,7 @@ def scatter(rows: Sequence[Row], *, recommended: str, width: int, height: int) -
     )
 
 
-def _scales(rows: Sequence[Row], frame: Box) -> tuple[Scale, Scale]:
+def _scales(rows: Sequence[BenchRow], frame: Box) -> tuple[Scale, Scale]:
     latencies = [row.latency_us.p50 for row in rows if row.accuracy is not None]
     across = scale_around(
         min(latency.low for latency in latencies),
@@ -94,7 +94,7 @@ def _scales(rows: Sequence[Row], frame: Box) -> tuple[Scale, Scale]:
     return across, Scale(min(bounds) - margin, max(bounds) + margin, frame.bottom, frame.top)
 
 
-def _point(row: Row, accuracy: Accuracy, across: Scale, up: Scale, largest: int) -> Point:
+def _point(row: BenchRow, accuracy: Accuracy, across: Scale, up: Scale, largest: int) -> Point:
     latency, (low, high) = row.latency_us.p50, accuracy.interval
     return Point(
         row=row,
@@ -187,7 +187,7 @@ def _labels(points: Sequence[Point], frame: Box, recommended: str) -> Iterator[s
             point.x, point.y, width=len(content) * _LETTER, height=_LINE, frame=frame, obstacles=obstacles
         )
         box = place.box
-        obstacles.append(Obstacle(box, _LETTERS))
+        obstacles.append(TakenSpace(box, _LETTERS))
         if place.distance > _NEAR:
             nearest_x = min(max(point.x, box.left), box.right)
             nearest_y = min(max(point.y, box.top), box.bottom)
@@ -198,17 +198,17 @@ def _labels(points: Sequence[Point], frame: Box, recommended: str) -> Iterator[s
         )
 
 
-def _obstacles(points: Sequence[Point], recommended: str) -> Iterator[Obstacle]:
+def _obstacles(points: Sequence[Point], recommended: str) -> Iterator[TakenSpace]:
     for point in points:
         reach = point.radius + (_RING if point.row.name == recommended else 0) + 2
         x, y, (left, right), (low, high) = point.x, point.y, point.x_interval, point.y_interval
-        yield Obstacle(Box(x - reach, y - reach, x + reach, y + reach), _LETTERS)
-        yield Obstacle(Box(x - 3, high, x + 3, low), _LINES)
-        yield Obstacle(Box(left - 2, y - 3, right + 2, y + 3), _LINES)
+        yield TakenSpace(Box(x - reach, y - reach, x + reach, y + reach), _LETTERS)
+        yield TakenSpace(Box(x - 3, high, x + 3, low), _LINES)
+        yield TakenSpace(Box(left - 2, y - 3, right + 2, y + 3), _LINES)
 
 
-def _front_obstacles(points: Sequence[Point], frame: Box) -> Iterator[Obstacle]:
+def _front_obstacles(points: Sequence[Point], frame: Box) -> Iterator[TakenSpace]:
     corners = _front_points(points)
     for point, after in zip(corners, [*corners[1:], None], strict=True):
         end = frame.right if after is None else after.x
-        yield Obstacle(Box(point.x, point.y - 2, end, point.y + 2), _LINES)
+        yield TakenSpace(Box(point.x, point.y - 2, end, point.y + 2), _LINES)

@@ -1,6 +1,6 @@
 """The figures as a table of text, for a terminal."""
 
-from edgecnn_benchmarks.measuring.result import BenchResult, Row
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.statistics.intervals import interval_name
 from edgecnn_benchmarks.statistics.quantities import percent, shorten, size, three_digits, times
 
@@ -32,7 +32,7 @@ def terminal_table(result: BenchResult) -> tuple[list[str], list[list[str]]]:
     return heads, [_cells(row, factor) for row in result.rows] + missing
 
 
-def _cells(row: Row, factor: float) -> list[str]:
+def _cells(row: BenchRow, factor: float) -> list[str]:
     latency = row.latency_us
     return [
         shorten(row.label, _NAME),

@@ -8,7 +8,7 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
-    from edgecnn_benchmarks.machine.diagnosis import Places, Problem, Situation
+    from edgecnn_benchmarks.machine.diagnosis import Diagnosis, Places, Situation
     from edgecnn_benchmarks.machine.probes import BackendProbe
     from edgecnn_training.devices.convolution_speed import ConvolutionSpeed
 
@@ -125,14 +125,14 @@ def _state(backend: "BackendProbe") -> str:
     return f"loads, {backend.packages[0]}{'; providers ' + ', '.join(backend.providers) if backend.providers else ''}"
 
 
-def _show_problems(console: Console, problems: "tuple[Problem, ...]") -> None:
+def _show_problems(console: Console, problems: "tuple[Diagnosis, ...]") -> None:
     console.say("\nProblems" if problems else "\nNo problems found.")
     for problem in problems:
         console.say(f"  {problem.severity}: {problem.what}")
         console.say(f"    -> {problem.mend}")
 
 
-def _document(situation: "Situation", problems: "tuple[Problem, ...]") -> dict[str, Any]:
+def _document(situation: "Situation", problems: "tuple[Diagnosis, ...]") -> dict[str, Any]:
     """Return the situation as it is printed with `--json`."""
     document = dataclasses.asdict(situation)
     document["places"]["home"] = str(situation.places.home)

@@ -31,7 +31,7 @@ from edgecnn.workflows.import_model import (
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
     from edgecnn_export.formats import Format
-    from edgecnn_export.int8.accuracy_search import Rung
+    from edgecnn_export.int8.accuracy_search import SearchCandidate
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20
@@ -188,10 +188,10 @@ def export(
         def optimizing(step: str, share: float) -> None:
             advance(round(_PARTS_OF_A_STEP * (steps.index(step) + share)), step)
 
-        def climbing(fmt: "Format", rung: "Rung") -> None:
-            advance(parts + done, f"{fmt.name}: {rung.name}")
+        def searching(fmt: "Format", candidate: "SearchCandidate") -> None:
+            advance(parts + done, f"{fmt.name}: {candidate.name}")
 
-        files = export_run(folder, image_set, settings, report=count, optimizing=optimizing, climbing=climbing)
+        files = export_run(folder, image_set, settings, report=count, optimizing=optimizing, searching=searching)
     source = None
     if c_source:
         # Here, since it loads TensorFlow, whose absence the export itself has told by now.

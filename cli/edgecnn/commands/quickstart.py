@@ -103,6 +103,6 @@ def _write_examples(run: "RunFolder") -> Path:
     folder = run.path / "examples"
     for number in stratified_sample(test.labels, _EXAMPLES, seed=0):
         label = image_set.labels[test.labels[number]]
-        with atomic_files.written_whole(folder / f"{number:03}_{label}.png") as partial:
+        with atomic_files.atomic_write(folder / f"{number:03}_{label}.png") as partial:
             Image.fromarray(test.images[number].squeeze()).save(partial)
     return folder

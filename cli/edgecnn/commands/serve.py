@@ -69,7 +69,7 @@ def serve(
     from PIL import Image
 
     from edgecnn_runtime.server.access import Access, is_loopback
-    from edgecnn_runtime.server.limits import MEBIBYTE, Limits
+    from edgecnn_runtime.server.limits import MEBIBYTE, RequestLimits
 
     # The client is told of it, with 422.
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -83,7 +83,7 @@ def serve(
     access = Access.of(token=token, hosts=allow_host or ())
     if token is not None and len(token) < _TOKEN_LENGTH:
         console.warn(f"the token has {len(token)} characters and can be guessed; {_TOKEN_LENGTH} or more are safe")
-    limits = Limits(
+    limits = RequestLimits(
         body_bytes=max_body * MEBIBYTE,
         pixels=round(max_pixels * 1e6),
         images=max_images,

@@ -63,8 +63,8 @@ class ModelOptions:
         _option("A TFLite delegate such as libedgetpu.so.1; may be repeated.", "LIBRARY[,key=value…]"),
     ] = dataclasses.field(default_factory=list)
 
-    def opening(self, *, only_strangers: bool = False) -> "Opening":
-        """Return what the options say; `only_strangers` passes them over for files that have a manifest.
+    def opening(self, *, third_party_only: bool = False) -> "Opening":
+        """Return what the options say; `third_party_only` passes them over for files that have a manifest.
 
         Raises:
             InputError: an option is not what it must be.
@@ -93,7 +93,7 @@ class ModelOptions:
             provider=Provider(self.provider),
             allow_fallback=self.allow_fallback,
             delegates=tuple(Delegate.read(text) for text in self.delegate),
-            only_strangers=only_strangers,
+            third_party_only=third_party_only,
         )
 
     def open(self, console: Console, path: Path, *, threads: int) -> "Classifier":

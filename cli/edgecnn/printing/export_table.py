@@ -17,8 +17,8 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
     for file in files:
         if file.warning:
             console.warn(f"{file.path.name}: {file.warning}")
-        if len(file.rungs) > 1 or file.skipped:
-            _print_ladder(console, file)
+        if len(file.candidates) > 1 or file.skipped:
+            _print_search(console, file)
         elif file.in_float:
             console.say(f"{file.path.name}: {_in_float32(file)}, which has no integer form or only a slow one.\n")
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
@@ -102,25 +102,25 @@ def _packed(file: "ExportedFile") -> tuple[str, ...]:
     return f"{packed.gzip_bytes / 1000:,.1f}", f"{100 * packed.sparsity:.1f}", f"{packed.distinct_in_channel}"
 
 
-def _print_ladder(console: Console, file: "ExportedFile") -> None:
+def _print_search(console: Console, file: "ExportedFile") -> None:
     """Print what was tried to quantize a file; the last line is what it holds."""
-    images = file.rungs[0].parity.accuracy.total
+    images = file.candidates[0].parity.accuracy.total
     console.say(
         f"{file.path.name}: plain int8 may lose too much; what was tried, and what it loses on {images:,} validation "
         "and training images, at most (95 %):"
     )
     rows: list[tuple[str, ...]] = []
-    for rung in file.rungs:
-        accuracy = rung.validation.accuracy
+    for candidate in file.candidates:
+        accuracy = candidate.validation.accuracy
         low, high = accuracy.interval
         rows.append(
             (
-                rung.name,
+                candidate.name,
                 f"{100 * accuracy.value:.2f} ({100 * low:.1f} … {100 * high:.1f})",
-                f"{0 - rung.parity.drop:+.2f}",
-                f"{0 - rung.parity.drop_at_most:+.2f}",
-                f"{rung.size / 1000:,.1f}",
-                f"{rung.microseconds:,.0f}",
+                f"{0 - candidate.parity.drop:+.2f}",
+                f"{0 - candidate.parity.drop_at_most:+.2f}",
+                f"{candidate.size / 1000:,.1f}",
+                f"{candidate.microseconds:,.0f}",
             )
         )
     console.table(("", "validation %", _against(file), "at most", "kB", "µs an image"), rows)

@@ -12,7 +12,7 @@ from edgecnn.printing.image_progress import shown_preparing
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
-    from edgecnn_export.imported.imported_model import ForeignModel
+    from edgecnn_export.imported.original_model import OriginalModel
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Images on which it is looked at whether logits or probabilities come out.
@@ -110,7 +110,7 @@ def adopt(
     Raises:
         InputError: something does not fit; nothing is written then.
     """
-    from edgecnn_export.imported.import_model import adopted_model, check_folder, clear, write_run
+    from edgecnn_export.imported.import_model import check_folder, clear, import_model, write_run
     from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_export.tool_versions import tool_versions
     from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -127,20 +127,20 @@ def adopt(
         )
     # First of all, where the start-up messages of TensorFlow are caught.
     import_keras()
-    foreign = _opened(target, options)
-    if foreign.scaling.largest > 255:
+    original = _opened(target, options)
+    if original.scaling.largest > 255:
         console.warn(
-            f"pixels are scaled up to {foreign.scaling.largest:.0f}; a --mean and --std for pixels 0…1 want "
+            f"pixels are scaled up to {original.scaling.largest:.0f}; a --mean and --std for pixels 0…1 want "
             "--scale 1/255 beside them"
         )
-    folder = RunFolder(options.output or Path("runs") / foreign.name)
+    folder = RunFolder(options.output or Path("runs") / original.name)
     check_folder(folder, overwrite=options.overwrite)
     if options.calibration_data is None:
-        images = generated_images(foreign.input, foreign.labels)
+        images = generated_images(original.input, original.labels)
     else:
-        images = find_calibration_images(options.calibration_data, labels=foreign.labels)
-    adopted = adopted_model(foreign, images.sample(foreign.input, _LOOKED_AT), output_is=options.output_is)
-    for sentence in adopted.assumed:
+        images = find_calibration_images(options.calibration_data, labels=original.labels)
+    imported = import_model(original, images.sample(original.input, _LOOKED_AT), output_is=options.output_is)
+    for sentence in imported.assumed:
         print(f"assumed: {sentence}", file=sys.stderr)
     if not images.calibrates:
         console.warn(
@@ -149,23 +149,23 @@ def adopt(
         )
     clear(folder)
     with shown_preparing(console, images.name) as report:
-        image_set = images.write(folder.images, spec=foreign.input, predict=adopted.predict, seed=seed, report=report)
+        image_set = images.write(folder.images, spec=original.input, predict=imported.predict, seed=seed, report=report)
     for warning in image_set.warnings:
         console.warn(f"{image_set.name}: {warning}")
-    write_run(folder, adopted, image_set, seed=seed, command=command, versions=tool_versions())
-    console.say(f"Adopted {foreign.origin} as {folder.path}, {len(foreign.labels)} classes, {foreign.input.shape}.")
+    write_run(folder, imported, image_set, seed=seed, command=command, versions=tool_versions())
+    console.say(f"Adopted {original.origin} as {folder.path}, {len(original.labels)} classes, {original.input.shape}.")
     return folder
 
 
-def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
+def _opened(target: Path | None, options: Adoption) -> "OriginalModel":
     from edgecnn_runtime.labels import read_labels
     from edgecnn_runtime.pixel_scaling import scaling_of_options
 
     labels = None if options.labels is None else read_labels(options.labels)
     if options.application is not None:
         return _application(target, options, labels)
-    from edgecnn_export.imported.imported_model import foreign_model
     from edgecnn_export.imported.model_file import open_model
+    from edgecnn_export.imported.original_model import original_model
 
     assert target is not None  # both checked by now
     assert labels is not None
@@ -173,13 +173,13 @@ def _opened(target: Path | None, options: Adoption) -> "ForeignModel":
         raise InputError(f"--weights: expected --application beside it, got {target}")
     scaling = scaling_of_options(scale=options.scale, mean=options.mean, std=options.std, preprocess=options.preprocess)
     network = open_model(target, imgsz=options.imgsz)
-    return foreign_model(
+    return original_model(
         network, path=target, labels=labels, scaling=scaling, imgsz=options.imgsz, resize=options.resize
     )
 
 
-def _application(target: Path | None, options: Adoption, labels: tuple[str, ...] | None) -> "ForeignModel":
-    from edgecnn_export.imported.application import build_application, foreign_application
+def _application(target: Path | None, options: Adoption, labels: tuple[str, ...] | None) -> "OriginalModel":
+    from edgecnn_export.imported.application import application_model, build_application
     from edgecnn_training.networks.pretrained import load_application_weights
     from edgecnn_training.settings import IMAGENET
 
@@ -191,4 +191,4 @@ def _application(target: Path | None, options: Adoption, labels: tuple[str, ...]
             raise InputError(f"--{option.replace('_', '-')}: expected none beside --application, which has its own")
     network = build_application(name, labels=labels, imgsz=options.imgsz)
     whence = load_application_weights(network, name, options.weights or IMAGENET, include_top=True)
-    return foreign_application(network, name, labels=labels, weights=whence, resize=options.resize)
+    return application_model(network, name, labels=labels, weights=whence, resize=options.resize)

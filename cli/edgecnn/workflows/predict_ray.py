@@ -55,7 +55,7 @@ def predict_on_ray(
             processes = stack.enter_context(ray_started(workers=workers, address=address))
         console.say(f"{len(images):,} images on {processes} process{'es' * (processes > 1)}")
         advance = stack.enter_context(console.progress("classifying", len(images)))
-        # A stranger's file was tried here, in a process of its own, and need not be in each.
+        # A third-party file was tried here, in a process of its own, and need not be in each.
         opener = partial(Classifier.open_as, opening=replace(model_options.opening(), tried=True))
         items = classify_on_ray(model, classifier.labels, images, workers=processes, opener=opener)
         for item in _stepping(items, advance):

@@ -47,14 +47,14 @@ def _estimate(name: str, model: "InspectedModel") -> "FileEstimate":
     from edgecnn_export.inspection.targets import USUAL_NPU, judge
     from edgecnn_export.inspection.targets.boards import BOARDS
     from edgecnn_export.inspection.targets.ethos_u import vela_command
-    from edgecnn_export.inspection.verdict import Answer, Verdict
+    from edgecnn_export.inspection.verdict import Fit, Verdict
 
     boards = [board.name for board in BOARDS.values() if board.flash is not None]
     npu = [USUAL_NPU] if vela_command() is not None else []
     verdicts = judge(model, ["tflite-micro", "edgetpu", *npu, *boards])
     if not npu:
         install = 'Arm\'s compiler Vela is not installed: pip install "edgecnn[ethos-u]"'
-        verdicts.insert(2, Verdict(USUAL_NPU, Answer.OPEN, install))
+        verdicts.insert(2, Verdict(USUAL_NPU, Fit.OPEN, install))
     arena = model.manifest.arena_bytes if model.manifest else None
     live = model.peak.size if model.peak else None
     return FileEstimate(

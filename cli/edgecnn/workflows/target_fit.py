@@ -37,7 +37,7 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
     """
     from edgecnn_export.inspection.model import inspect_model
     from edgecnn_export.inspection.targets import check_targets, judge
-    from edgecnn_export.inspection.verdict import Answer
+    from edgecnn_export.inspection.verdict import Fit
     from edgecnn_runtime.system.native_output import native_output_kept
 
     check_targets([target])
@@ -54,7 +54,7 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
             )
         with native_output_kept():
             (verdict,) = judge(inspect_model(path), [target])
-        if verdict.answer is Answer.NO:
+        if verdict.answer is Fit.NO:
             unfit[name] = "; ".join(obstacle.why for obstacle in verdict.obstacles) or verdict.summary
         else:
             remarks[name] = f"{target}: {verdict.answer}, {verdict.summary}."

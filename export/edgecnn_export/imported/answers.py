@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import keras
 
 
-class Answers(enum.StrEnum):
+class OutputKind(enum.StrEnum):
     """The form of a network's output."""
 
     LOGITS = "logits"
@@ -26,7 +26,7 @@ _SOFTMAX, _SIGMOID = "softmax", "sigmoid"
 _PASSING = frozenset({"Dropout", "Flatten", "Reshape", "InputLayer"})
 
 
-def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[Answers, str]:
+def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[OutputKind, str]:
     """Find out what a network answers: by its last activation or, where that does not tell, by what comes out.
 
     Args:
@@ -42,21 +42,21 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[An
     layer, activation = _last_activation(network)
     units = outcome.shape[1]
     if activation == _SOFTMAX and units > 1:
-        return Answers.PROBABILITIES, f"the last layer, {layer}, is a softmax"
+        return OutputKind.PROBABILITIES, f"the last layer, {layer}, is a softmax"
     if activation == _SIGMOID:
         if units == 1:
-            return Answers.PROBABILITIES, f"the last layer, {layer}, is a sigmoid"
+            return OutputKind.PROBABILITIES, f"the last layer, {layer}, is a sigmoid"
         raise InputError(
             f"output: expected classes that exclude one another, got {units} sigmoid units ({layer}), as for several "
             "labels an image; --output-is probabilities takes the largest as the class all the same"
         )
     if activation == "linear":
-        return Answers.LOGITS, f"the last layer, {layer}, has no activation"
+        return OutputKind.LOGITS, f"the last layer, {layer}, has no activation"
     within = bool((outcome >= 0).all() and (outcome <= 1).all())
     if not within:
-        return Answers.LOGITS, f"on real images it gives values from {outcome.min():.3g} to {outcome.max():.3g}"
+        return OutputKind.LOGITS, f"on real images it gives values from {outcome.min():.3g} to {outcome.max():.3g}"
     if units > 1 and np.abs(outcome.sum(axis=1) - 1).max() <= _TOLERANCE:
-        return Answers.PROBABILITIES, "on real images its outputs are in 0…1 and sum up to 1"
+        return OutputKind.PROBABILITIES, "on real images its outputs are in 0…1 and sum up to 1"
     raise InputError(
         f"output: expected a softmax, a sigmoid or no activation at the end, got {layer} with values from "
         f"{outcome.min():.3g} to {outcome.max():.3g}, which may be either; say --output-is logits or "
@@ -64,7 +64,7 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[An
     )
 
 
-def probabilities(outcome: Any, answers: Answers) -> Any:
+def probabilities(outcome: Any, answers: OutputKind) -> Any:
     """Make probabilities `(N, classes)` of a network's Keras tensor, named `probabilities`.
 
     One unit is that of the second of two classes: `[1 - p, p]`.
@@ -72,7 +72,7 @@ def probabilities(outcome: Any, answers: Answers) -> Any:
     from keras import layers
 
     single = outcome.shape[-1] == 1
-    if answers is Answers.LOGITS:
+    if answers is OutputKind.LOGITS:
         kind = _SIGMOID if single else _SOFTMAX
         outcome = layers.Activation(kind, name=kind, dtype="float32")(outcome)
     if single:

@@ -5,8 +5,8 @@ import sys
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from edgecnn_export.imported.imported_model import ForeignModel, count_classes, image_input
 from edgecnn_export.imported.labels import check_count
+from edgecnn_export.imported.original_model import OriginalModel, count_classes, image_input
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.errors import InputError
@@ -78,9 +78,9 @@ def build_application(name: str, *, labels: tuple[str, ...] | None, imgsz: int |
 _DEFAULT_SIDE = 224
 
 
-def foreign_application(
+def application_model(
     network: "keras.Model", name: str, *, labels: tuple[str, ...] | None, weights: str, resize: str | None
-) -> ForeignModel:
+) -> OriginalModel:
     """Join a built network with its labels and with the scaling that its `preprocess_input` does.
 
     Args:
@@ -95,7 +95,7 @@ def foreign_application(
     """
     names = labels or imagenet_labels()
     check_count(names, count_classes(network, whence=name), whence="--labels")
-    return ForeignModel(
+    return OriginalModel(
         network=network,
         name=name.lower(),
         origin=f"keras.applications.{name}, weights: {weights}",

@@ -1,4 +1,4 @@
-"""Make a run of a foreign model: contract 1 around it, and the folder that export, bench and evaluate read."""
+"""Make a run of a third-party model: contract 1 around it, and the folder that export, bench and evaluate read."""
 
 import shutil
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.imported.answers import Answers, answers_of, probabilities
-from edgecnn_export.imported.imported_model import ForeignModel
+from edgecnn_export.imported.answers import OutputKind, answers_of, probabilities
+from edgecnn_export.imported.original_model import OriginalModel
 from edgecnn_export.imported.pixel_scaling import exchange_of_channels, scaled, turned_to_rgb
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 
@@ -24,12 +24,12 @@ _BATCH = 64
 
 
 @dataclass(frozen=True, eq=False)
-class AdoptedModel:
-    """A foreign model inside the contract: pixels 0…255 in, probabilities out."""
+class ImportedModel:
+    """A third-party model inside the contract: pixels 0…255 in, probabilities out."""
 
-    foreign: ForeignModel
+    original: OriginalModel
     network: "keras.Model"
-    answers: Answers
+    answers: OutputKind
     assumed: tuple[str, ...]  # what nobody said, in sentences
 
     def predict(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -41,11 +41,11 @@ class AdoptedModel:
         return np.concatenate(outcome)
 
 
-def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is: str | None = None) -> AdoptedModel:
-    """Put the scaling in front of a foreign network, and probabilities behind it.
+def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_is: str | None = None) -> ImportedModel:
+    """Put the scaling in front of a third-party network, and probabilities behind it.
 
     Args:
-        foreign: the network; its weights may be changed, so that it takes RGB.
+        original: the network; its weights may be changed, so that it takes RGB.
         images: some real ones, uint8 `(N, height, width, channels)`, to look at what comes out.
         output_is: logits or probabilities; None finds it out.
 
@@ -54,30 +54,32 @@ def adopted_model(foreign: ForeignModel, images: NDArray[np.uint8], *, output_is
     """
     import keras
 
-    if output_is is not None and output_is not in list(Answers):
-        raise InputError(f"--output-is: expected {' or '.join(Answers)}, got {output_is!r}")
+    if output_is is not None and output_is not in list(OutputKind):
+        raise InputError(f"--output-is: expected {' or '.join(OutputKind)}, got {output_is!r}")
     # A name of its own, since that of a stranger may be one of those used here.
-    network = keras.Model(foreign.network.inputs[0], foreign.network.outputs[0], name="network")
+    network = keras.Model(original.network.inputs[0], original.network.outputs[0], name="network")
     network = _on_float32(network)
-    channels = foreign.input.channels
-    pixels = keras.Input(foreign.input.shape, name="pixels")
-    x = scaled(pixels, foreign.scaling, channels=channels)
-    if foreign.scaling.bgr and not turned_to_rgb(network):
+    channels = original.input.channels
+    pixels = keras.Input(original.input.shape, name="pixels")
+    x = scaled(pixels, original.scaling, channels=channels)
+    if original.scaling.bgr and not turned_to_rgb(network):
         x = exchange_of_channels()(x)
     outcome = network(x)
     seen = np.asarray(keras.Model(pixels, outcome)(images.astype(np.float32), training=False))
     if not np.isfinite(seen).all():
-        raise InputError(f"{foreign.origin}: expected numbers from real images, got NaN or infinity; check its scaling")
-    assumed = list(foreign.assumed)
+        raise InputError(
+            f"{original.origin}: expected numbers, got NaN or infinity from real images; check its scaling"
+        )
+    assumed = list(original.assumed)
     if output_is is None:
         answers, reason = answers_of(network, seen)
         assumed.append(f"its outputs are {answers} ({reason})")
     else:
-        answers = Answers(output_is)
+        answers = OutputKind(output_is)
     if seen.shape[1] == 1:
-        assumed.append(f"its one output is the probability of {foreign.labels[1]!r}, the second label")
-    adopted = keras.Model(pixels, probabilities(outcome, answers), name="adopted")
-    return AdoptedModel(foreign, adopted, answers, tuple(assumed))
+        assumed.append(f"its one output is the probability of {original.labels[1]!r}, the second label")
+    imported = keras.Model(pixels, probabilities(outcome, answers), name="adopted")
+    return ImportedModel(original, imported, answers, tuple(assumed))
 
 
 def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
@@ -94,8 +96,8 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
         return
     left = {path for path in folder.path.iterdir() if not path.name.startswith(".")}
     # What an adoption that was stopped has left, and what was made of the one before it.
-    adopted = {folder.model, folder.images, folder.test_probabilities}
-    if left - adopted - {folder.export, folder.bench, folder.evaluation, folder.explain}:
+    imported = {folder.model, folder.images, folder.test_probabilities}
+    if left - imported - {folder.export, folder.bench, folder.evaluation, folder.explain}:
         raise InputError(
             f"{folder.path}: expected a new folder, or one of an adopted model, got another run or other files; "
             "give another --output, or --overwrite to delete it"
@@ -103,43 +105,43 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
 
 
 def write_run(
-    folder: RunFolder, adopted: AdoptedModel, image_set: ImageSet, *, seed: int, command: str | None, versions: Any
+    folder: RunFolder, imported: ImportedModel, image_set: ImageSet, *, seed: int, command: str | None, versions: Any
 ) -> RunRecord:
     """Write `model.keras`, `test.probabilities.npy` and, last, `run.json`.
 
     Args:
         folder: where the run goes.
-        adopted: the model.
+        imported: the model.
         image_set: its images, prepared in `folder.images`.
         seed: of the choice of calibration images.
         command: the command line, for the record.
         versions: of the packages.
     """
     test = image_set.split("test")
-    with written_whole(folder.test_probabilities) as partial:
-        np.save(partial, adopted.predict(np.asarray(test.images)), allow_pickle=False)
-    with written_whole(folder.model) as partial:
-        adopted.network.save(partial)
-    foreign = adopted.foreign
+    with atomic_write(folder.test_probabilities) as partial:
+        np.save(partial, imported.predict(np.asarray(test.images)), allow_pickle=False)
+    with atomic_write(folder.model) as partial:
+        imported.network.save(partial)
+    original = imported.original
     record = RunRecord(
         name=folder.name,
         recipe={
             "name": RECIPE,
-            "origin": foreign.origin,
-            "sha256": foreign.sha256,
-            "scale": list(foreign.scaling.scale),
-            "offset": list(foreign.scaling.offset),
-            "bgr": foreign.scaling.bgr,
-            "output": str(adopted.answers),
-            "assumed": list(adopted.assumed),
+            "origin": original.origin,
+            "sha256": original.sha256,
+            "scale": list(original.scaling.scale),
+            "offset": list(original.scaling.offset),
+            "bgr": original.scaling.bgr,
+            "output": str(imported.answers),
+            "assumed": list(imported.assumed),
         },
-        labels=foreign.labels,
-        input=foreign.input,
+        labels=original.labels,
+        input=original.input,
         data_name=image_set.name,
         data_folder=str(image_set.folder),
         data_fingerprint=image_set.fingerprint,
         seed=seed,
-        licence=foreign.licence,
+        licence=original.licence,
         command=command,
         versions=versions,
     )

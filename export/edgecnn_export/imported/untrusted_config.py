@@ -98,14 +98,14 @@ def _parts(config: Any) -> Iterator[_Part]:
 def _part(value: dict[str, Any], name: str) -> _Part:
     # Where Keras registered a class for a user, `registered_name` is "package>class", whatever the module says.
     registered = value.get("registered_name")
-    foreign = registered.partition(">")[0] if isinstance(registered, str) and ">" in registered else ""
-    foreign = "" if foreign in ("keras", "Keras", "tf_keras") else foreign
+    package = registered.partition(">")[0] if isinstance(registered, str) and ">" in registered else ""
+    package = "" if package in ("keras", "Keras", "tf_keras") else package
     module = value.get("module")
     inner = value.get("config")
     function = inner.get("function") if isinstance(inner, dict) else None
     return _Part(
         kind=value["class_name"],
-        module=foreign or (module if isinstance(module, str) else "keras"),
+        module=package or (module if isinstance(module, str) else "keras"),
         name=name or value["class_name"],
         function=function if isinstance(function, str) else "",
     )

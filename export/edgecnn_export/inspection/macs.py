@@ -6,10 +6,10 @@ whose figures these are compared with.
 
 import math
 
-Shape = tuple[int, ...] | None
+TensorShape = tuple[int, ...] | None
 
 
-def convolution(output: Shape, *, kernel: Shape) -> int | None:
+def convolution(output: TensorShape, *, kernel: TensorShape) -> int | None:
     """Every output value sums over `kernel`: the window and the input channels of one filter.
 
     >>> convolution((1, 26, 26, 32), kernel=(3, 3, 1))
@@ -18,12 +18,12 @@ def convolution(output: Shape, *, kernel: Shape) -> int | None:
     return None if output is None or kernel is None else math.prod(output) * math.prod(kernel)
 
 
-def transposed_convolution(source: Shape, *, kernel: Shape) -> int | None:
+def transposed_convolution(source: TensorShape, *, kernel: TensorShape) -> int | None:
     """Every input value is spread over `kernel`: the window and the output channels."""
     return convolution(source, kernel=kernel)
 
 
-def matrix_product(output: Shape, *, inner: int | None) -> int | None:
+def matrix_product(output: TensorShape, *, inner: int | None) -> int | None:
     """Every output value sums over the inner dimension.
 
     >>> matrix_product((1, 128), inner=9216)
@@ -32,7 +32,7 @@ def matrix_product(output: Shape, *, inner: int | None) -> int | None:
     return None if output is None or inner is None else math.prod(output) * inner
 
 
-def inner_size(left: Shape, *, transposed: bool = False) -> int | None:
+def inner_size(left: TensorShape, *, transposed: bool = False) -> int | None:
     """Return the dimension of the left matrix that a product sums over."""
     if not left:
         return None

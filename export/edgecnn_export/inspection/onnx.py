@@ -158,7 +158,7 @@ class _Reader:
         return _DTYPE_NAMES.get(name, "float8" if name.startswith("float8") else name)
 
 
-def _macs(kind: str, attributes: Any, shapes: Sequence[macs.Shape], output: macs.Shape) -> int | None:
+def _macs(kind: str, attributes: Any, shapes: Sequence[macs.TensorShape], output: macs.TensorShape) -> int | None:
     """Count by ONNX's layouts: filters are (out, in / group, …), transposed ones (in, out / group, …)."""
     # Quantized operators of the QLinear kind have scale and zero point between their operands.
     right = 3 if kind.startswith("QLinear") else 1

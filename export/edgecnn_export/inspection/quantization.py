@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.int8.activation_statistics import Statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
-from edgecnn_export.int8.quantizable import Operator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, tail
 from edgecnn_export.int8_quantizers import opened
 from edgecnn_export.proof.parity import Parity, compare
 from edgecnn_export.tflite.graph import TFLiteGraph
@@ -32,7 +32,7 @@ _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
 class OperatorLoss:
     """What rounding does to the output of one operator, on the images looked at."""
 
-    operator: Operator
+    operator: FloatOperator
     bits: int  # 8 or 16; 32: it has no integer form and stays float32
     scale: float  # of the output: one step of its 8 bits, or 16; 0 where it has none
     low: float  # of the range that these steps cover

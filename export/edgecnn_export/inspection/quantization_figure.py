@@ -42,5 +42,5 @@ def draw_quantization(loss: QuantizationLoss, path: Path, *, title: str) -> None
         axes.grid(axis="x", linewidth=0.3)
         axes.set_axisbelow(True)
     figure.suptitle(title, fontsize=10)
-    with atomic_files.written_whole(path) as draft:
+    with atomic_files.atomic_write(path) as draft:
         figure.savefig(draft, format="png", dpi=150)

@@ -178,7 +178,7 @@ def _quantization(parameters: Any) -> Quantization | None:
 
 
 def _macs(
-    kind: str, options: Any, inputs: list[macs.Shape], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
+    kind: str, options: Any, inputs: list[macs.TensorShape], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
 ) -> int | None:
     """Count by the layouts of the schema: filters are (out, height, width, in), depthwise (1, height, width, out)."""
     output = tensors[outputs[0]].shape if outputs else None

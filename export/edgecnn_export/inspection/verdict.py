@@ -9,7 +9,7 @@ from edgecnn_export.inspection.graph import Operator
 from edgecnn_export.inspection.model import InspectedModel
 
 
-class Answer(enum.StrEnum):
+class Fit(enum.StrEnum):
     """How much of the model runs on a target."""
 
     YES = "yes"
@@ -52,7 +52,7 @@ class Verdict:
     """The answer for one target."""
 
     target: str
-    answer: Answer
+    answer: Fit
     summary: str
     obstacles: tuple[Obstacle, ...] = ()
     estimate: NpuEstimate | None = None
@@ -96,4 +96,4 @@ def takes_only(container: str, target: str, model: InspectedModel, *, int8: bool
         name = name if name in FORMATS else f"{container}-float32"
         remedy = f"use the .{container} file of the same run ('edgecnn export RUN --format {name}')"
     obstacle = Obstacle((), f"it takes {title} files", remedy)
-    return Verdict(target, Answer.NO, f"not {'an' if container == 'onnx' else 'a'} {title} file", (obstacle,))
+    return Verdict(target, Fit.NO, f"not {'an' if container == 'onnx' else 'a'} {title} file", (obstacle,))

@@ -1,9 +1,9 @@
 """From plain int8 to what it takes: the cheapest way of quantizing that keeps the accuracy.
 
-Each rung is measured on the validation images, which were neither trained nor calibrated on, and where these are few
-on training images as well: of 84 images one is 1.2 points, and a file that lost 3.8 points on test had gained one
-there. The first rung that by these images loses no more than the budget is taken. The test images see only the file
-that comes out.
+Each candidate is measured on the validation images, which were neither trained nor calibrated on, and where these are
+few on training images as well: one of 84 images is 1.2 points, and a file that lost 3.8 points on test had gained one
+there. The first candidate that loses no more than the budget on these images is taken. The test images are shown only
+to the file that comes out.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import Operator, QuantizableGraph, names, tail
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, names, tail
 from edgecnn_export.proof.inference import infer_on_all_cores
 from edgecnn_export.proof.parity import Parity, compare
 from edgecnn_runtime.backends import Backend
@@ -44,10 +44,10 @@ class Quantizer(Protocol):
     def graph(self) -> QuantizableGraph:
         """The float32 graph."""
 
-    def without_integer_form(self, statistics: Statistics) -> Sequence[Operator]:
+    def without_integer_form(self, statistics: Statistics) -> Sequence[FloatOperator]:
         """Return the operators that stay float32 in every file."""
 
-    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+    def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
         """Quantize it, but for the operators named."""
 
     def opened(self, content: bytes, *, first: bool = False) -> contextlib.AbstractContextManager[Backend]:
@@ -68,16 +68,16 @@ class Quantizer(Protocol):
 
 
 @dataclass(frozen=True)
-class Material:
-    """The images that a ladder needs, and what the Keras model makes of them."""
+class SearchImages:
+    """The images that an accuracy search needs, and what the Keras model makes of them."""
 
     train: Split
     trained_on: NDArray[np.int64]  # positions in `train`
-    chosen: CalibrationImages  # of them, for the first rung
-    images: NDArray[np.uint8]  # to measure each rung on, the validation images first
+    chosen: CalibrationImages  # of them, for the first candidate
+    images: NDArray[np.uint8]  # to measure each candidate on, the validation images first
     validated: int  # how many of them are validation images
     labels: NDArray[np.int64]
-    # Of the model as trained, (N, classes): what each rung is compared with.
+    # Of the model as trained, (N, classes): what each candidate is compared with.
     keras: NDArray[np.float32]
     # Of the weights that are quantized, where --prune, --cluster or --qat changed them since, the same.
     changed: NDArray[np.float32] | None = None
@@ -94,12 +94,12 @@ class Material:
 
 
 @dataclass(frozen=True)
-class Rung:
+class SearchCandidate:
     """One way of quantizing, and what it gave."""
 
     name: str
     validation: Parity
-    parity: Parity  # on all images that rungs are measured on
+    parity: Parity  # on all images that candidates are measured on
     size: int  # bytes
     microseconds: float  # an image, one thread; a first impression, not a benchmark
     calibration: Calibration | None
@@ -137,45 +137,45 @@ class Skipped:
 
 
 @dataclass(frozen=True)
-class Climbed:
-    """The file that was taken, and the rungs up to it."""
+class SearchResult:
+    """The file that was taken, and the candidates up to it."""
 
     content: bytes
-    rungs: tuple[Rung, ...]
+    candidates: tuple[SearchCandidate, ...]
     skipped: tuple[Skipped, ...] = ()
     warning: str | None = None  # of the calibration
 
     @property
-    def taken(self) -> Rung:
-        """The rung of the file: the last that was tried if it fits, else the one that loses least."""
-        return self.rungs[-1]
+    def taken(self) -> SearchCandidate:
+        """The candidate of the file: the last that was tried if it fits, else the one that loses least."""
+        return self.candidates[-1]
 
 
-def climb(
+def search(
     quantizer: Quantizer,
-    material: Material,
+    material: SearchImages,
     *,
     method: CalibrationMethod,
     seed: int,
     max_drop: float,
-    report: Callable[[Rung], object],
-) -> Climbed:
+    report: Callable[[SearchCandidate], object],
+) -> SearchResult:
     """Try one way after the other until one fits.
 
     Args:
         quantizer: of the container.
         material: images.
-        method: of the first rung.
+        method: of the first candidate.
         seed: of the choice of more images.
         max_drop: points of accuracy that the file may lose.
-        report: called after each rung.
+        report: called after each candidate.
 
     Raises:
         GateError: an operator must be an integer one and has no such form, or the interpreter takes none of the files;
-            one that it refuses is no rung.
+            one that it refuses is no candidate.
         MissingExtraError: the quantizer, or what `method` needs, is not installed.
     """
-    tried: list[tuple[Rung, bytes]] = []
+    tried: list[tuple[SearchCandidate, bytes]] = []
     skipped: list[Skipped] = []
     warning = None
     for way in _ways(quantizer, material, method, seed, max_drop):
@@ -184,21 +184,21 @@ def climb(
             continue
         try:
             with quantizer.opened(way.content, first=not tried) as backend:
-                rung = _measure(way, backend, material, names(quantizer.graph, way.in_float))
+                candidate = _measure(way, backend, material, names(quantizer.graph, way.in_float))
         except ModelError as error:
             skipped.append(Skipped(way.name, str(error)))
             continue
         warning = warning or way.warning
-        tried.append((rung, way.content))
-        report(rung)
-        if fits(rung.parity, max_drop):
+        tried.append((candidate, way.content))
+        report(candidate)
+        if fits(candidate.parity, max_drop):
             break
     else:
         if not tried:
             raise GateError(f"int8: expected a file that its interpreter takes; {skipped[0].reason}")
         # The best of those that do not fit comes last.
         tried.sort(key=lambda one: (one[0].parity.drop_at_most, one[0].parity.expected_loss), reverse=True)
-    return Climbed(tried[-1][1], tuple(rung for rung, _ in tried), tuple(skipped), warning)
+    return SearchResult(tried[-1][1], tuple(candidate for candidate, _ in tried), tuple(skipped), warning)
 
 
 def fits(parity: Parity, max_drop: float) -> bool:
@@ -213,17 +213,17 @@ class _Way:
     name: str
     content: bytes
     calibration: Calibration | None
-    in_float: Sequence[Operator] = ()
+    in_float: Sequence[FloatOperator] = ()
     warning: str | None = None
 
 
-def _measure(way: _Way, backend: Backend, material: Material, in_float: tuple[str, ...]) -> Rung:
+def _measure(way: _Way, backend: Backend, material: SearchImages, in_float: tuple[str, ...]) -> SearchCandidate:
     probabilities = infer_on_all_cores(backend, material.images)
     timed = material.images[:_TIMED]
     started = time.perf_counter()
     backend.infer(timed)
     microseconds = 1e6 * (time.perf_counter() - started) / len(timed)
-    return Rung(
+    return SearchCandidate(
         way.name,
         material.compare(probabilities, material.validated),
         material.compare(probabilities),
@@ -235,7 +235,7 @@ def _measure(way: _Way, backend: Backend, material: Material, in_float: tuple[st
 
 
 def _ways(
-    quantizer: Quantizer, material: Material, method: CalibrationMethod, seed: int, max_drop: float
+    quantizer: Quantizer, material: SearchImages, method: CalibrationMethod, seed: int, max_drop: float
 ) -> Iterator[_Way | Skipped]:
     """Make the files, cheapest for the device first, each only when it is asked for."""
     graph = quantizer.graph
@@ -281,16 +281,16 @@ def _ways(
 
 
 def _left_in_float(
-    quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8], floats: Collection[Operator]
-) -> Iterator[list[Operator]]:
+    quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8], floats: Collection[FloatOperator]
+) -> Iterator[list[FloatOperator]]:
     """Choose operators to stay float32, beside `floats`, which must: the group that helps most, then one more."""
     graph = quantizer.graph
     reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
 
-    def together(groups: Sequence[tuple[Operator, ...]]) -> list[Operator]:
+    def together(groups: Sequence[tuple[FloatOperator, ...]]) -> list[FloatOperator]:
         return list(dict.fromkeys([*floats, *(operator for group in groups for operator in group)]))
 
-    def error(groups: Sequence[tuple[Operator, ...]]) -> float:
+    def error(groups: Sequence[tuple[FloatOperator, ...]]) -> float:
         content = quantizer.file(statistics, together(groups))
         try:
             with quantizer.opened(content) as backend:
@@ -316,7 +316,7 @@ def _left_in_float(
         yield together([groups[number] for number in sorted(chosen)])
 
 
-def neighbours(graph: QuantizableGraph, groups: int) -> list[tuple[Operator, ...]]:
+def neighbours(graph: QuantizableGraph, groups: int) -> list[tuple[FloatOperator, ...]]:
     """Divide the operators in front of the tail into runs of neighbours with about as many weighted ones each."""
     front = graph.operators[: -len(tail(graph))]
     if not front:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import Operator, QuantizableGraph
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph
 from edgecnn_runtime.errors import GateError, MissingExtraError
 
 # Of a tensor's name: lowest and highest value.
@@ -64,7 +64,7 @@ def _difference(first: tuple[float, float], second: tuple[float, float]) -> floa
     return 1 - widths[0] / widths[1] if 0 < widths[1] < math.inf else 0.0
 
 
-def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[Operator, ...]:
+def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[FloatOperator, ...]:
     """Return the operators that meet numbers on the images that are not finite, as the exponential inside a SELU may.
 
     Raises:

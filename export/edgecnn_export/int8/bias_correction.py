@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.activation_statistics import Statistics
-from edgecnn_export.int8.quantizable import Operator, QuantizableGraph
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph
 
 G = TypeVar("G", bound=QuantizableGraph)
 
@@ -27,7 +27,7 @@ def correct_biases(
     graph: G,
     statistics: Statistics,
     *,
-    in_float: Collection[Operator] = (),
+    in_float: Collection[FloatOperator] = (),
     steps: int = _STEPS,
     biases_learnt: bool = False,
 ) -> G:
@@ -44,8 +44,8 @@ def correct_biases(
         The graph with corrected biases. Channels whose weights are all but zero get one that is just large enough
         for the bias to be stored in the channel's steps; without it the bias overflows.
     """
-    weights: dict[Operator, NDArray[np.float32]] = {}
-    biases: dict[Operator, NDArray[np.float32]] = {}
+    weights: dict[FloatOperator, NDArray[np.float32]] = {}
+    biases: dict[FloatOperator, NDArray[np.float32]] = {}
     for operator in graph.operators:
         if not operator.weighted or operator in in_float:
             continue

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class Operator:
+class FloatOperator:
     """One operator of a graph; its tensors are known by name."""
 
     kind: str  # as the format calls it: CONV_2D, Conv
@@ -33,7 +33,7 @@ class QuantizableGraph(Protocol):
         """The name of the input."""
 
     @property
-    def operators(self) -> tuple[Operator, ...]:
+    def operators(self) -> tuple[FloatOperator, ...]:
         """In the order in which they run."""
 
     def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
@@ -44,19 +44,19 @@ class QuantizableGraph(Protocol):
             next image.
         """
 
-    def weights(self, operator: Operator) -> NDArray[np.float32]:
+    def weights(self, operator: FloatOperator) -> NDArray[np.float32]:
         """The weights of a weighted operator, `(output channels, positions, input channels)`."""
 
-    def bias(self, operator: Operator) -> NDArray[np.float32] | None:
+    def bias(self, operator: FloatOperator) -> NDArray[np.float32] | None:
         """The biases of a weighted operator, `(output channels,)`; None where it has none."""
 
     def changed(
-        self, weights: Mapping[Operator, NDArray[np.float32]], biases: Mapping[Operator, NDArray[np.float32]]
+        self, weights: Mapping[FloatOperator, NDArray[np.float32]], biases: Mapping[FloatOperator, NDArray[np.float32]]
     ) -> Self:
         """The same graph with other constants, in the shapes of `weights` and `bias`."""
 
 
-def names(graph: QuantizableGraph, operators: Collection[Operator]) -> tuple[str, ...]:
+def names(graph: QuantizableGraph, operators: Collection[FloatOperator]) -> tuple[str, ...]:
     """Name some operators by their layers, with the kinds where the weights of the layer are not among them."""
     others = {operator.label for operator in graph.operators if operator.weighted and operator not in operators}
     kinds: dict[str, dict[str, None]] = {}
@@ -65,7 +65,7 @@ def names(graph: QuantizableGraph, operators: Collection[Operator]) -> tuple[str
     return tuple(f"{label} ({', '.join(those)})" if label in others else label for label, those in kinds.items())
 
 
-def tail(graph: QuantizableGraph) -> tuple[Operator, ...]:
+def tail(graph: QuantizableGraph) -> tuple[FloatOperator, ...]:
     """Return the last operator with weights and what follows it: from features to probabilities."""
     last = max((index for index, operator in enumerate(graph.operators) if operator.weighted), default=0)
     return graph.operators[last:]

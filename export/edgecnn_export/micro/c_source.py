@@ -22,7 +22,7 @@ from edgecnn_export.export_index import ExportedFile, record_c_source
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
-from edgecnn_export.proof.subprocess_inference import infer_apart
+from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends.litert import pixel_values, read_associated_file
 from edgecnn_runtime.errors import GateError, ModelError
@@ -113,7 +113,7 @@ def write_c_source(model: Path) -> CSource:
         "data_size": str(len(network)),
         "data": _bytes(network),
     }
-    with atomic_files.written_whole(header) as header_draft, atomic_files.written_whole(source) as source_draft:
+    with atomic_files.atomic_write(header) as header_draft, atomic_files.atomic_write(source) as source_draft:
         header_draft.write_text(_template("c_model_data.h.template").substitute(values), encoding="utf-8")
         source_draft.write_text(_template("c_model_data.cc.template").substitute(values), encoding="utf-8")
     return CSource(model, header, source, len(network), manifest.arena_bytes, operators)
@@ -157,7 +157,7 @@ def _golden_probabilities(model: Path, network: bytes, manifest: Manifest) -> ND
         draft = Path(folder) / "bare.tflite"
         draft.write_bytes(network)
         try:
-            expected, found = (infer_apart(path, images, reference=True) for path in (model, draft))
+            expected, found = (infer_in_subprocess(path, images, reference=True) for path in (model, draft))
         except ModelError as error:
             # XNNPACK runs networks with scales so small that an integer multiplier cannot hold their ratio.
             raise GateError(

@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.onnx.names import layer_of
 
 
@@ -25,11 +25,11 @@ class OnnxGraph:
         return str(self.model.graph.input[0].name)
 
     @cached_property
-    def operators(self) -> tuple[Operator, ...]:
+    def operators(self) -> tuple[FloatOperator, ...]:
         """The nodes in the order in which they run."""
         return tuple(self._nodes)
 
-    def node_name(self, operator: Operator) -> str:
+    def node_name(self, operator: FloatOperator) -> str:
         """The name by which ONNX Runtime's quantizer knows an operator."""
         return str(self._nodes[operator].name)
 
@@ -53,7 +53,7 @@ class OnnxGraph:
             values = dict(zip(names, session.run(names, {self.pixels: pixels}), strict=True))
             yield {self.pixels: pixels} | {name: _channels_last(array) for name, array in values.items()}
 
-    def weights(self, operator: Operator) -> NDArray[np.float32]:
+    def weights(self, operator: FloatOperator) -> NDArray[np.float32]:
         """The weights of an operator, `(output channels, positions, input channels)`."""
         node = self._nodes[operator]
         values = self._values(node.input[1])
@@ -62,13 +62,13 @@ class OnnxGraph:
             return np.moveaxis(values.reshape(*values.shape[:2], -1), 1, 2)
         return (values if _transposed(node) else values.T)[:, np.newaxis]
 
-    def bias(self, operator: Operator) -> NDArray[np.float32] | None:
+    def bias(self, operator: FloatOperator) -> NDArray[np.float32] | None:
         """The biases of an operator, `(output channels,)`."""
         node = self._nodes[operator]
         return self._values(node.input[2]) if len(node.input) > 2 and node.input[2] in self._constants else None
 
     def changed(
-        self, weights: Mapping[Operator, NDArray[np.float32]], biases: Mapping[Operator, NDArray[np.float32]]
+        self, weights: Mapping[FloatOperator, NDArray[np.float32]], biases: Mapping[FloatOperator, NDArray[np.float32]]
     ) -> "OnnxGraph":
         """The same graph with other constants."""
         model = onnx.ModelProto()
@@ -93,14 +93,14 @@ class OnnxGraph:
         return {entry.name: entry for entry in self.model.graph.initializer}
 
     @cached_property
-    def _nodes(self) -> dict[Operator, Any]:
+    def _nodes(self) -> dict[FloatOperator, Any]:
         nodes = {}
         for node in self.model.graph.node:
             weighted = node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in self._constants
             group = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
             # A grouped convolution that is not depthwise mixes the channels of a group: left uncorrected.
             depthwise = weighted and node.op_type == "Conv" and group > 1
-            operator = Operator(
+            operator = FloatOperator(
                 kind=node.op_type,
                 label=layer_of(node.output[0]),
                 inputs=tuple(name for name in node.input if name and name not in self._constants),

@@ -13,7 +13,7 @@ import onnx
 
 from edgecnn_export.int8.activation_statistics import Statistics
 from edgecnn_export.int8.bias_correction import correct_biases
-from edgecnn_export.int8.quantizable import Operator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, tail
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_runtime.errors import MissingExtraError
 
@@ -26,7 +26,7 @@ def quantize(
     statistics: Statistics,
     *,
     reduce_range: bool = False,
-    in_float: Collection[Operator] = (),
+    in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> onnx.ModelProto:
     """Quantize weights per channel and activations per tensor to int8, with corrected biases.

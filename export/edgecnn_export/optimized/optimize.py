@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _COMPARED = 16
 
 # Called with the step's name and how much of it is done, 0…1.
-Report = Callable[[str, float], object]
+ReportEpoch = Callable[[str, float], object]
 
 
 def ignored(step: str, share: float) -> None:
@@ -41,7 +41,7 @@ def ignored(step: str, share: float) -> None:
 
 
 @dataclass(frozen=True)
-class Step:
+class OptimizedStep:
     """What one step cost: accuracy on the validation images before and after."""
 
     name: str  # "prune", "cluster" or "qat"
@@ -66,7 +66,7 @@ class Outcome:
     """What was done to a model, and what it cost."""
 
     optimization: Optimization
-    steps: tuple[Step, ...]
+    steps: tuple[OptimizedStep, ...]
     # Of the Keras model with the weights that came back, on the test split, where that was measured.
     accuracy: Accuracy | None = None
 
@@ -129,7 +129,7 @@ def quantization_aware(
     epochs: int = 3,
     batch_size: int = 32,
     seed: int = 0,
-    report: Report = ignored,
+    report: ReportEpoch = ignored,
 ) -> Optimized:
     """Train a model on with the rounding of int8; `optimize` with a plan of this one step."""
     plan = Plan(Optimization(quantization_aware=True, epochs=epochs), epochs=epochs, batch_size=batch_size, seed=seed)
@@ -142,7 +142,7 @@ def optimize(
     validated_on: Portion,
     plan: Plan,
     *,
-    report: Report = ignored,
+    report: ReportEpoch = ignored,
 ) -> Optimized:
     """Prune, cluster and train quantization-aware, in this order, whatever of it the plan asks for.
 
@@ -197,7 +197,7 @@ def _array_file(images: NDArray[np.uint8], path: Path) -> Path:
     return path
 
 
-def _run(folder: Path, plan: Plan, report: Report) -> None:
+def _run(folder: Path, plan: Plan, report: ReportEpoch) -> None:
     """Run the worker to its end, passing on its progress."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, "-m", "edgecnn_export.optimized.tf_keras_process", str(folder)]
@@ -241,8 +241,8 @@ def _error(failure: Mapping[str, str]) -> EdgecnnError:
     return kinds.get(failure["kind"], InputError)(failure["message"])
 
 
-def _step(outcome: Mapping[str, Any]) -> Step:
-    return Step(
+def _step(outcome: Mapping[str, Any]) -> OptimizedStep:
+    return OptimizedStep(
         outcome["step"],
         Accuracy(**outcome["before"]),
         Accuracy(**outcome["after"]),

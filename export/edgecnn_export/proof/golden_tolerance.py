@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.proof.subprocess_inference import infer_apart
+from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Scheme
 
@@ -48,7 +48,7 @@ def golden_tolerance(
     if model.suffix != ".tflite" or scheme not in _ROUNDED:
         return least
     try:
-        reference = infer_apart(model, images, reference=True)
+        reference = infer_in_subprocess(model, images, reference=True)
     except ModelError:
         # Reference kernels have fewer operators than the optimized ones, and take fewer scales.
         return least

@@ -36,7 +36,7 @@ except Exception:
 """
 
 
-def infer_apart(model: Path, images: NDArray[np.uint8], *, reference: bool = False) -> NDArray[np.float32]:
+def infer_in_subprocess(model: Path, images: NDArray[np.uint8], *, reference: bool = False) -> NDArray[np.float32]:
     """Run some images.
 
     Args:

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.tflite.flatbuffer import operator_name, pack, unpack
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
@@ -33,7 +33,7 @@ class TFLiteGraph:
         return str(self._graph.tensors[self._graph.inputs[0]].name.decode())
 
     @cached_property
-    def operators(self) -> tuple[Operator, ...]:
+    def operators(self) -> tuple[FloatOperator, ...]:
         """The operators in the order in which they run."""
         return tuple(self._constants)
 
@@ -53,20 +53,20 @@ class TFLiteGraph:
             interpreter.invoke()
             yield {name: interpreter.get_tensor(numbers[name]) for name in names}
 
-    def weights(self, operator: Operator) -> NDArray[np.float32]:
+    def weights(self, operator: FloatOperator) -> NDArray[np.float32]:
         """The weights of an operator, `(output channels, positions, input channels)`."""
         number, _ = self._constants[operator]
         values, axis = self._values(number), _CHANNEL_AXIS[operator.kind]
         first = np.moveaxis(values, axis, 0)
         return first.reshape(len(first), -1, 1 if operator.depthwise else values.shape[-1])
 
-    def bias(self, operator: Operator) -> NDArray[np.float32] | None:
+    def bias(self, operator: FloatOperator) -> NDArray[np.float32] | None:
         """The biases of an operator, `(output channels,)`."""
         _, number = self._constants[operator]
         return None if number is None else self._values(number)
 
     def changed(
-        self, weights: Mapping[Operator, NDArray[np.float32]], biases: Mapping[Operator, NDArray[np.float32]]
+        self, weights: Mapping[FloatOperator, NDArray[np.float32]], biases: Mapping[FloatOperator, NDArray[np.float32]]
     ) -> "TFLiteGraph":
         """The same graph with other constants."""
         model = unpack(self.content)
@@ -91,7 +91,7 @@ class TFLiteGraph:
         return self._model.subgraphs[0]
 
     @cached_property
-    def _constants(self) -> dict[Operator, tuple[int, int | None]]:
+    def _constants(self) -> dict[FloatOperator, tuple[int, int | None]]:
         """Each operator with the numbers of its weights and its bias; -1 where it has no weights."""
         constants = {}
         for operator in self._graph.operators:
@@ -104,7 +104,9 @@ class TFLiteGraph:
                 for number in inputs
                 if not self._is_constant(number) and self._graph.tensors[number].type == schema.TensorType.FLOAT32
             )
-            described = Operator(kind, _label(outputs[0]), computed, outputs, weighted, kind.startswith("DEPTHWISE"))
+            described = FloatOperator(
+                kind, _label(outputs[0]), computed, outputs, weighted, kind.startswith("DEPTHWISE")
+            )
             constants[described] = (
                 inputs[1] if weighted else -1,
                 inputs[2] if weighted and len(inputs) > 2 and self._is_constant(inputs[2]) else None,

@@ -18,7 +18,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from edgecnn_export.int8.activation_statistics import Statistics, only_in_float
 from edgecnn_export.int8.bias_correction import correct_biases
-from edgecnn_export.int8.quantizable import Operator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, tail
 from edgecnn_export.tflite.flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite.graph import TFLiteGraph
 from edgecnn_export.tflite.integer_operators import make_integer
@@ -28,7 +28,7 @@ from edgecnn_runtime.errors import GateError, MissingExtraError
 _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "ADD", "CONCATENATION"}
 
 
-def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: int = 8) -> tuple[Operator, ...]:
+def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: int = 8) -> tuple[FloatOperator, ...]:
     """Return the operators that stay float32 whatever LiteRT's quantizer is told, PRELU among them.
 
     With the others that the same layer was made of: of a SELU half of which was rounded to 8 bits a network on digits
@@ -64,7 +64,7 @@ def quantize(
     statistics: Statistics,
     *,
     signed: bool = False,
-    in_float: Collection[Operator] = (),
+    in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> bytes:
     """Quantize weights per channel and activations per tensor to int8, with corrected biases.
@@ -92,7 +92,7 @@ def quantize_int16x8(
     graph: TFLiteGraph,
     statistics: Statistics,
     *,
-    in_float: Collection[Operator] = (),
+    in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> bytes:
     """Quantize weights per channel to int8 and activations per tensor to int16; float32 pixels in, probabilities out.
@@ -114,7 +114,7 @@ def quantize_int16x8(
     return _sixteen_bits(corrected, in_float).quantize(statistics, in_float)
 
 
-def _eight_bits(graph: TFLiteGraph, in_float: Collection[Operator], *, signed: bool) -> "_Recipe":
+def _eight_bits(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, signed: bool) -> "_Recipe":
     recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=8)
     for operator in _tail_of_sixteen(graph):
@@ -127,7 +127,7 @@ def _eight_bits(graph: TFLiteGraph, in_float: Collection[Operator], *, signed: b
     return recipe
 
 
-def _sixteen_bits(graph: TFLiteGraph, in_float: Collection[Operator]) -> "_Recipe":
+def _sixteen_bits(graph: TFLiteGraph, in_float: Collection[FloatOperator]) -> "_Recipe":
     recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=16)
     for operator in in_float:
@@ -173,14 +173,18 @@ class _Recipe:
             pattern, self._types.TFLOperationName.OUTPUT, algorithm_key=self._none
         )
 
-    def quantize(self, statistics: Statistics, in_float: Collection[Operator], *, integers_only: bool = False) -> bytes:
+    def quantize(
+        self, statistics: Statistics, in_float: Collection[FloatOperator], *, integers_only: bool = False
+    ) -> bytes:
         model = self.quantized(statistics, in_float, integers_only=integers_only)
         _require_integer(model, {operator.output for operator in in_float})
         _scale_freely(model)
         # With the weights inside the flatbuffer, where every interpreter looks for them.
         return pack(model)
 
-    def quantized(self, statistics: Statistics, in_float: Collection[Operator], *, integers_only: bool = False) -> Any:
+    def quantized(
+        self, statistics: Statistics, in_float: Collection[FloatOperator], *, integers_only: bool = False
+    ) -> Any:
         """Return the `ModelT` of the schema, in which an operator without an integer form is as it was."""
         limits = {
             name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
@@ -203,12 +207,12 @@ def _scale_freely(model: Any) -> None:
             operator.builtinOptions.potScaleInt16 = False
 
 
-def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[Operator, ...]:
+def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
     last = tail(graph)
     return last if {operator.kind for operator in last} <= _SIXTEEN_BITS else ()
 
 
-def _pattern(operator: Operator) -> str:
+def _pattern(operator: FloatOperator) -> str:
     """Match the outputs of one operator, as the quantizer writes them, and nothing else."""
     return f"^{re.escape(';'.join(operator.outputs))};?$"
 

@@ -29,7 +29,7 @@ class Interface:
 
 @dataclass(frozen=True, eq=False)
 class Adaptation:
-    """The way from uint8 pixels to a stranger's input, and from its output to probabilities."""
+    """The way from uint8 pixels to a third-party model's input, and from its output to probabilities."""
 
     input_shape: tuple[int, int, int]  # of the pixels: (height, width, channels)
     classes: int

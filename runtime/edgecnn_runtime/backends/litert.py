@@ -59,7 +59,7 @@ class LiteRTBackend:
         self._decode = _decoder(path, outputs[0])
 
     def _adapt(self, adapt: Adapt) -> None:
-        """Take a stranger's conventions in place of edgecnn's."""
+        """Take a third-party model's conventions in place of edgecnn's."""
         interpreter = self._interpreter
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._input = inputs[0]["index"] if inputs else 0

@@ -87,7 +87,7 @@ class OnnxBackend:
         self._dtype = _DTYPES[inputs[0].type]
 
     def _adapt(self, adapt: Adapt, inputs: list[Any], outputs: list[Any]) -> None:
-        """Take a stranger's conventions in place of edgecnn's."""
+        """Take a third-party model's conventions in place of edgecnn's."""
         self._input = inputs[0].name if inputs else ""
         names = [output.name for output in outputs]
 

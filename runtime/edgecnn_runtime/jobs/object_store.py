@@ -30,7 +30,7 @@ def is_address(source: str) -> bool:
 
 
 @dataclass(frozen=True)
-class Place:
+class StoredPlace:
     """A file or folder of a file system; it can be sent to another machine."""
 
     system: Any  # a pyarrow.fs.FileSystem
@@ -47,7 +47,7 @@ class Place:
         return f"{self.scheme}://{path}"
 
 
-def open_place(address: str) -> Place:
+def open_place(address: str) -> StoredPlace:
     """Find the file system of an address; for S3 this may ask for the bucket's region.
 
     Raises:
@@ -67,10 +67,10 @@ def open_place(address: str) -> Place:
     except (ArrowException, ValueError, OSError) as error:
         reason = _reason(error).replace(address, shown)
         raise InputError(f"{shown}: expected an address such as s3://bucket/folder; {reason}") from None
-    return Place(system, path.rstrip("/"), parts.scheme)
+    return StoredPlace(system, path.rstrip("/"), parts.scheme)
 
 
-def stored_images(place: Place, *, recursive: bool = False) -> list[str]:
+def stored_images(place: StoredPlace, *, recursive: bool = False) -> list[str]:
     """List the paths of the image files of a place, in the order of their names; a file is a list of itself.
 
     As in a folder of this machine, images are told by suffix, and hidden ones are left out.
@@ -97,7 +97,7 @@ def stored_images(place: Place, *, recursive: bool = False) -> list[str]:
     return images
 
 
-def read_stored(place: Place, path: str) -> bytes:
+def read_stored(place: StoredPlace, path: str) -> bytes:
     """Read a file whole.
 
     Raises:

@@ -28,7 +28,7 @@ import numpy as np
 
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import EdgecnnError, GateError, ImageError, InputError, MissingExtraError
-from edgecnn_runtime.jobs.object_store import Place, is_address, open_place, read_stored, stored_images
+from edgecnn_runtime.jobs.object_store import StoredPlace, is_address, open_place, read_stored, stored_images
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.sources import expand_sources
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 # Images of a chunk, at most: the milliseconds Ray takes to hand one over no longer count, and little is done again.
 _CHUNK = 128
 # Chunks a process gets, at least, so that all end at about the same time.
-_CHUNKS_A_WORKER = 8
+_CHUNKS_PER_WORKER = 8
 # How often a chunk is begun whose process dies; an image that kills every one of them must not do so for ever.
 _TRIES = 5
 # How long a cluster's head may take to answer.
@@ -52,7 +52,7 @@ _ANSWER_SECONDS = 10.0
 class Images:
     """What there is to do: names of this machine's files, and paths in object stores."""
 
-    places: tuple[Place, ...]
+    places: tuple[StoredPlace, ...]
     paths: tuple[str, ...]
     # For each path the number of its place; -1: a file of this machine.
     place_of: tuple[int, ...]
@@ -73,7 +73,7 @@ def find_images(sources: Sequence[str], *, recursive: bool = False) -> Images:
         InputError: a source that does not exist, cannot be read, or has no image.
         MissingExtraError: pyarrow is needed and not installed.
     """
-    places: list[Place] = []
+    places: list[StoredPlace] = []
     paths: list[str] = []
     place_of: list[int] = []
     for source in sources:
@@ -200,7 +200,7 @@ def _chunks(images: Images, workers: int) -> "Iterator[pa.Table]":
     """Cut the names into tables of (number, path, place); paths are bytes, because not every file name is UTF-8."""
     import pyarrow as pa
 
-    size = min(_CHUNK, max(1, len(images) // (_CHUNKS_A_WORKER * workers)))
+    size = min(_CHUNK, max(1, len(images) // (_CHUNKS_PER_WORKER * workers)))
     for start in range(0, len(images), size):
         part = slice(start, min(start + size, len(images)))
         yield pa.table(
@@ -232,7 +232,7 @@ class _Worker:
         model: list[Any],  # the reference of its bytes, in a list so that Ray passes it on as it is
         suffix: str,
         opener: Callable[[Path], Classifier],
-        places: tuple[Place, ...],
+        places: tuple[StoredPlace, ...],
         tries: Any,
         version: str,
     ) -> None:

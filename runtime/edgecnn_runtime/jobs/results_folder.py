@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import InputError, MissingExtraError
-from edgecnn_runtime.jobs.object_store import Place, is_address, open_place
+from edgecnn_runtime.jobs.object_store import StoredPlace, is_address, open_place
 from edgecnn_runtime.jobs.result_formats import CsvRows, error_text
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system.atomic_files import is_running, sync_folder
 from edgecnn_runtime.system.file_names import utf8_name
 
 # Images of one file: some megabytes of Parquet, and as much as is held in memory.
-_ROWS_A_FILE = 100_000
+_ROWS_PER_FILE = 100_000
 
 
 class ResultsFormat(enum.StrEnum):
@@ -37,7 +37,7 @@ class ResultsFormat(enum.StrEnum):
 class Results:
     """Writes rows into files of a folder; `new_results` makes one."""
 
-    def __init__(self, place: Place, form: ResultsFormat, top_k: int) -> None:
+    def __init__(self, place: StoredPlace, form: ResultsFormat, top_k: int) -> None:
         self._place, self._form, self._top_k = place, form, top_k
         self._rows: list[Item] = []
         self._files = 0
@@ -45,7 +45,7 @@ class Results:
     def add(self, item: Item) -> None:
         """Take the answer about one image."""
         self._rows.append(item)
-        if len(self._rows) == _ROWS_A_FILE:
+        if len(self._rows) == _ROWS_PER_FILE:
             self._write()
 
     def close(self) -> None:
@@ -87,7 +87,7 @@ def new_results(output: str, form: ResultsFormat, *, top_k: int = 1) -> Iterator
 
 
 @contextlib.contextmanager
-def _new_local(folder: Path) -> Iterator[Place]:
+def _new_local(folder: Path) -> Iterator[StoredPlace]:
     try:
         from pyarrow.fs import LocalFileSystem
     except ImportError as error:
@@ -103,7 +103,7 @@ def _new_local(folder: Path) -> Iterator[Place]:
     partial = folder.with_name(f".partial.{os.getpid()}.{folder.name}")
     partial.mkdir()
     try:
-        yield Place(LocalFileSystem(), str(partial), "file")
+        yield StoredPlace(LocalFileSystem(), str(partial), "file")
         for file in partial.iterdir():
             with file.open("rb") as written:
                 os.fsync(written.fileno())
@@ -115,7 +115,7 @@ def _new_local(folder: Path) -> Iterator[Place]:
 
 
 @contextlib.contextmanager
-def _new_stored(place: Place) -> Iterator[Place]:
+def _new_stored(place: StoredPlace) -> Iterator[StoredPlace]:
     from pyarrow.fs import FileSelector
 
     if place.system.get_file_info(FileSelector(place.path, allow_not_found=True)):

@@ -1,4 +1,4 @@
-"""What a classifier needs to know of a stranger's graph beyond the shapes of its tensors."""
+"""What a classifier needs to know of a third-party model's graph beyond the shapes of its tensors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -129,14 +129,14 @@ class AccessMiddleware:
                 "expected a Host header with an address, localhost or this machine's name, got another; "
                 "'edgecnn serve --allow-host NAME' allows one more"
             )
-        if _is_foreign(headers, scope["path"]):
+        if _is_cross_site(headers, scope["path"]):
             return 403, "expected a request of the server's own page or of a program, got one of another web page"
         if scope["path"] not in OPEN_PATHS and not self._access.admits(headers.get("authorization")):
             return 401, "expected the header 'Authorization: Bearer TOKEN' with this server's token"
         return None
 
 
-def _is_foreign(headers: Headers, path: str) -> bool:
+def _is_cross_site(headers: Headers, path: str) -> bool:
     """Whether a browser says that a page of another origin sent this; programs such as curl say nothing.
 
     A link on another page may lead to our page.

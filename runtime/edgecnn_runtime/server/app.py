@@ -18,13 +18,13 @@ from edgecnn_runtime.manifest import Manifest
 from edgecnn_runtime.server.access import Access, AccessMiddleware
 from edgecnn_runtime.server.classify import ClassifyRoute
 from edgecnn_runtime.server.events import EventStream
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.live import CameraState, Live
 from edgecnn_runtime.server.metrics import CONTENT_TYPE, Metrics
 from edgecnn_runtime.server.openapi import openapi_document
 from edgecnn_runtime.server.page import page
 from edgecnn_runtime.server.pool import InterpreterPool
-from edgecnn_runtime.server.problem import Problem, answer_crash, answer_http_exception
+from edgecnn_runtime.server.problem import HTTPProblem, answer_crash, answer_http_exception
 from edgecnn_runtime.version import __version__
 
 # Seconds that a viewer waits for a frame newer than the one it has.
@@ -42,7 +42,7 @@ class Service:
         *,
         assumed: Sequence[str] = (),
         live: Live | None = None,
-        limits: Limits | None = None,
+        limits: RequestLimits | None = None,
         access: Access | None = None,
     ) -> None:
         """Join the parts.
@@ -52,10 +52,10 @@ class Service:
             manifest: of their model.
             assumed: what nobody said about a model that others made.
             live: the camera.
-            limits: default: those of `Limits`.
+            limits: default: those of `RequestLimits`.
             access: default: no token, this machine's names.
         """
-        self.manifest, self.live, self.limits = manifest, live, limits or Limits()
+        self.manifest, self.live, self.limits = manifest, live, limits or RequestLimits()
         self.metrics = Metrics(manifest.name, str(manifest.scheme), __version__, workers=pool.size)
         self._backend, self._assumed = pool.name, tuple(assumed)
         self._classify = ClassifyRoute(pool, manifest, self.limits, self.metrics)
@@ -111,7 +111,7 @@ class Service:
         del request
         live = self._camera()
         if self.metrics.streams >= self.limits.streams:
-            raise Problem(
+            raise HTTPProblem(
                 429, f"expected at most {self.limits.streams} open event streams, got one more", {"Retry-After": "5"}
             )
         return EventStream(live, self.metrics)
@@ -120,13 +120,13 @@ class Service:
         live = self._camera()
         text = request.query_params.get("after", "0")
         if not (text.isascii() and text.isdigit()):
-            raise Problem(400, f"after: expected the number of an event, got {text[:20]!r}")
+            raise HTTPProblem(400, f"after: expected the number of an event, got {text[:20]!r}")
         try:
             shown = await asyncio.wait_for(live.next(int(text[:18]), framed=True), _FRAME_WAIT)
         except TimeoutError:
             shown = None
         if shown is None:
-            raise Problem(503, f"expected a newer frame within {_FRAME_WAIT:g} s; {_camera_detail(live)}")
+            raise HTTPProblem(503, f"expected a newer frame within {_FRAME_WAIT:g} s; {_camera_detail(live)}")
         return Response(await live.jpeg(shown), media_type="image/jpeg", headers={"X-Event-Id": str(shown.serial)})
 
     async def _get_health(self, request: Request) -> Response:
@@ -136,7 +136,7 @@ class Service:
         state = self.live.state
         if state in (CameraState.LOST, CameraState.FROZEN):
             # Whoever has no token learns no more than this.
-            raise Problem(503, f"expected a live camera, this one is {state}")
+            raise HTTPProblem(503, f"expected a live camera, this one is {state}")
         return _json({"status": "ok", "camera": str(state)})
 
     async def _get_metrics(self, request: Request) -> Response:
@@ -150,7 +150,7 @@ class Service:
 
     def _camera(self) -> Live:
         if self.live is None:
-            raise Problem(404, "expected a server with a camera; start it with 'edgecnn serve MODEL --source 0'")
+            raise HTTPProblem(404, "expected a server with a camera; start it with 'edgecnn serve MODEL --source 0'")
         return self.live
 
 
@@ -164,7 +164,7 @@ def _camera_detail(live: Live) -> str:
 
 
 def _model_document(
-    manifest: Manifest, backend: str, assumed: Sequence[str], limits: Limits, live: Live | None
+    manifest: Manifest, backend: str, assumed: Sequence[str], limits: RequestLimits, live: Live | None
 ) -> dict[str, Any]:
     """Return what anybody who may classify may know."""
     accuracy = manifest.accuracy

@@ -11,10 +11,10 @@ from starlette.requests import Request
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.manifest import Manifest
 from edgecnn_runtime.prediction import Prediction
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.metrics import Metrics
-from edgecnn_runtime.server.pool import Answer, InterpreterPool, classify_upload
-from edgecnn_runtime.server.problem import Problem
+from edgecnn_runtime.server.pool import InterpreterPool, PooledAnswer, classify_upload
+from edgecnn_runtime.server.problem import HTTPProblem
 from edgecnn_runtime.server.uploads import Budget, Upload, read_uploads
 
 TOP_K = 5
@@ -23,7 +23,7 @@ TOP_K = 5
 class ClassifyRoute:
     """Runs uploads through the pool, and turns away what is more than the device can take on."""
 
-    def __init__(self, pool: InterpreterPool, manifest: Manifest, limits: Limits, metrics: Metrics) -> None:
+    def __init__(self, pool: InterpreterPool, manifest: Manifest, limits: RequestLimits, metrics: Metrics) -> None:
         self._pool, self._manifest, self._limits, self._metrics = pool, manifest, limits, metrics
         self._budget = Budget(limits.bytes_under_way)
         self._threads = ThreadPoolExecutor(pool.size, thread_name_prefix="edgecnn-serve")
@@ -41,7 +41,7 @@ class ClassifyRoute:
         metrics, limits = self._metrics, self._limits
         top_k = _top_k(request, len(self._manifest.labels))
         if metrics.under_way >= limits.concurrency:
-            raise Problem(
+            raise HTTPProblem(
                 429,
                 f"expected at most {limits.concurrency} requests under way, got one more; send it again later",
                 headers={"Retry-After": str(self._seconds_to_wait())},
@@ -59,7 +59,7 @@ class ClassifyRoute:
         for outcome in outcomes:
             self._count(outcome)
         if isinstance(outcomes[0], ImageError) and not _is_form(request):
-            raise Problem(422, str(outcomes[0]))
+            raise HTTPProblem(422, str(outcomes[0]))
         metrics.request_seconds.observe(finished - started)
         return {
             "model": self._manifest.name,
@@ -70,7 +70,7 @@ class ClassifyRoute:
             },
         }
 
-    async def _classify(self, uploads: list[Upload]) -> "list[Answer | ImageError]":
+    async def _classify(self, uploads: list[Upload]) -> "list[PooledAnswer | ImageError]":
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._limits.seconds):
@@ -78,13 +78,13 @@ class ClassifyRoute:
                     *(loop.run_in_executor(self._threads, self._classify_one, upload.content) for upload in uploads)
                 )
         except TimeoutError:
-            raise Problem(
+            raise HTTPProblem(
                 503,
                 f"expected an answer within {self._limits.seconds:g} s, the device took longer; send less at once",
                 headers={"Retry-After": str(self._seconds_to_wait())},
             ) from None
 
-    def _classify_one(self, content: bytes) -> "Answer | ImageError":
+    def _classify_one(self, content: bytes) -> "PooledAnswer | ImageError":
         try:
             return classify_upload(content, self._pool, self._manifest, max_pixels=self._limits.pixels)
         except ImageError as error:
@@ -92,7 +92,7 @@ class ClassifyRoute:
         except MemoryError:
             return ImageError("image: expected one that fits into the memory of this device; scale it down first")
 
-    def _count(self, outcome: "Answer | ImageError") -> None:
+    def _count(self, outcome: "PooledAnswer | ImageError") -> None:
         if isinstance(outcome, ImageError):
             self._metrics.images["refused"] += 1
             return
@@ -118,7 +118,7 @@ def _finite(value: float) -> float | None:
     return round(value, 6) if math.isfinite(value) else None
 
 
-def _item(upload: Upload, outcome: "Answer | ImageError", k: int) -> dict[str, Any]:
+def _item(upload: Upload, outcome: "PooledAnswer | ImageError", k: int) -> dict[str, Any]:
     if isinstance(outcome, ImageError):
         return {"name": upload.name, "error": str(outcome)}
     return {
@@ -150,5 +150,5 @@ def _top_k(request: Request, classes: int) -> int:
     """
     text = request.query_params.get("top_k", str(TOP_K))
     if not (text.isascii() and text.isdigit() and int(text[:9]) >= 1):
-        raise Problem(400, f"top_k: expected a whole number from 1 on, got {text[:20]!r}")
+        raise HTTPProblem(400, f"top_k: expected a whole number from 1 on, got {text[:20]!r}")
     return min(int(text[:9]), classes)

@@ -9,7 +9,7 @@ MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
-class Limits:
+class RequestLimits:
     """The bounds of a server. What lies above one is refused with a status of its own."""
 
     # Bytes of one request's body; 413 above.

@@ -3,7 +3,7 @@
 from typing import Any
 
 from edgecnn_runtime.server.classify import TOP_K
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.problem import MEDIA_TYPE
 from edgecnn_runtime.version import __version__
 
@@ -14,7 +14,7 @@ _TEXT = {"type": "string"}
 _PROBABILITY = {"type": ["number", "null"], "minimum": 0, "maximum": 1}
 
 
-def openapi_document(limits: Limits) -> dict[str, Any]:
+def openapi_document(limits: RequestLimits) -> dict[str, Any]:
     """Describe every route of a server with these limits."""
     return {
         "openapi": "3.1.0",
@@ -113,7 +113,7 @@ def openapi_document(limits: Limits) -> dict[str, Any]:
     }
 
 
-def _classify(limits: Limits) -> dict[str, Any]:
+def _classify(limits: RequestLimits) -> dict[str, Any]:
     binary: dict[str, Any] = {}
     form = {
         "type": "object",

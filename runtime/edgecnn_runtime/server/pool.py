@@ -57,7 +57,7 @@ class InterpreterPool:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PooledAnswer:
     """What the model says about an uploaded image, and what that took."""
 
     prediction: Prediction
@@ -65,7 +65,7 @@ class Answer:
     infer_seconds: float  # with the wait for an interpreter
 
 
-def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max_pixels: int) -> Answer:
+def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max_pixels: int) -> PooledAnswer:
     """Decode and classify the bytes of an image file.
 
     Raises:
@@ -75,7 +75,7 @@ def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max
     pixels = decode_upload(content, manifest.input, max_pixels=max_pixels)
     decoded = time.perf_counter()
     row = backend.infer(pixels[np.newaxis])[0]
-    return Answer(Prediction.of(row, manifest.labels), decoded - started, time.perf_counter() - decoded)
+    return PooledAnswer(Prediction.of(row, manifest.labels), decoded - started, time.perf_counter() - decoded)
 
 
 def decode_upload(content: bytes, spec: InputSpec, *, max_pixels: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(HTTPException):
+class HTTPProblem(HTTPException):
     """A request that is refused: a status, and a sentence that says what was expected and what came."""
 
 
@@ -26,9 +26,9 @@ async def answer_http_exception(request: Request, error: Exception) -> Response:
     """Answer what a route raised, Starlette's own 404 and 405 among it."""
     assert isinstance(error, HTTPException)
     detail = error.detail
-    if error.status_code == 404 and not isinstance(error, Problem):
+    if error.status_code == 404 and not isinstance(error, HTTPProblem):
         detail = f"expected one of the paths of /openapi.json, got {request.url.path}"
-    elif error.status_code == 405 and not isinstance(error, Problem):
+    elif error.status_code == 405 and not isinstance(error, HTTPProblem):
         allowed = (error.headers or {}).get("Allow", "another method")
         detail = f"expected {allowed} for {request.url.path}, got {request.method}"
     return problem_response(error.status_code, detail, error.headers)

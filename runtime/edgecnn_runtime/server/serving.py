@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from edgecnn_runtime.server.access import Access
     from edgecnn_runtime.server.app import Service
-    from edgecnn_runtime.server.limits import Limits
+    from edgecnn_runtime.server.limits import RequestLimits
 
 # Seconds for answers under way when the server is told to end; then they are cut off.
 _GRACE = 5
@@ -47,7 +47,7 @@ def make_service(
     source: str | None = None,
     smoothing: Smoothing | None = None,
     workers: int | None = None,
-    limits: "Limits | None" = None,
+    limits: "RequestLimits | None" = None,
     access: "Access | None" = None,
 ) -> "Service":
     """Put a server together, and open its camera.

@@ -11,8 +11,8 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from edgecnn_runtime.server.limits import Limits
-from edgecnn_runtime.server.problem import Problem
+from edgecnn_runtime.server.limits import RequestLimits
+from edgecnn_runtime.server.problem import HTTPProblem
 
 _NAME_LENGTH = 255  # of a file name that is given back
 _FORM_TYPE = "multipart/form-data"
@@ -43,7 +43,7 @@ class Budget:
             nonlocal mine
             if self.taken + count > self.size:
                 detail = f"expected at most {self.size:,} bytes under way, got more; send it again later"
-                raise Problem(429, detail, headers={"Retry-After": "1"})
+                raise HTTPProblem(429, detail, headers={"Retry-After": "1"})
             self.taken += count
             mine += count
 
@@ -53,7 +53,7 @@ class Budget:
             self.taken -= mine
 
 
-async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upload]:
+async def read_uploads(request: Request, limits: RequestLimits, take: Take) -> list[Upload]:
     """Read the images of a request.
 
     Raises:
@@ -68,25 +68,25 @@ async def read_uploads(request: Request, limits: Limits, take: Take) -> list[Upl
             _check_raw_kind(kind)
             content = b"".join([chunk async for chunk in _limited(request, limits, take)])
     except TimeoutError:
-        raise Problem(
+        raise HTTPProblem(
             408, f"expected the whole request within {limits.seconds:g} s", headers={"Connection": "close"}
         ) from None
     except ClientDisconnect:
-        raise Problem(400, "expected the whole body; the connection ended before it") from None
+        raise HTTPProblem(400, "expected the whole body; the connection ended before it") from None
     if not content:
-        raise Problem(400, "expected the bytes of an image, or a multipart form with files; the body is empty")
+        raise HTTPProblem(400, "expected the bytes of an image, or a multipart form with files; the body is empty")
     return [Upload("image", content)]
 
 
 def _check_raw_kind(kind: str) -> None:
     """Refuse what is plainly something else; the second of these types is what `curl --data-binary` says by itself."""
     if kind not in ("", "application/x-www-form-urlencoded", "application/octet-stream") and kind[:6] != "image/":
-        raise Problem(415, f"expected image/*, application/octet-stream or {_FORM_TYPE}, got {kind}")
+        raise HTTPProblem(415, f"expected image/*, application/octet-stream or {_FORM_TYPE}, got {kind}")
 
 
-async def _limited(request: Request, limits: Limits, take: Take) -> AsyncGenerator[bytes, None]:
+async def _limited(request: Request, limits: RequestLimits, take: Take) -> AsyncGenerator[bytes, None]:
     """Yield the body's chunks; end with 413 where there are too many, at once where the length is told beforehand."""
-    too_large = Problem(413, f"expected a body of at most {limits.body_bytes:,} bytes, got more")
+    too_large = HTTPProblem(413, f"expected a body of at most {limits.body_bytes:,} bytes, got more")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limits.body_bytes:
         raise too_large
@@ -102,19 +102,19 @@ async def _limited(request: Request, limits: Limits, take: Take) -> AsyncGenerat
 class _InMemory(MultiPartParser):
     """Starlette's parser, which would write files above 1 MB to the disk: a device's card wears out of that."""
 
-    def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], limits: Limits) -> None:
+    def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], limits: RequestLimits) -> None:
         self.spool_max_size = limits.body_bytes + 1
         # One file more than allowed is read, so that too many can be told from a damaged form.
         super().__init__(request.headers, stream, max_files=limits.images + 1, max_fields=limits.images)
 
 
-async def _read_form(request: Request, limits: Limits, take: Take) -> list[Upload]:
+async def _read_form(request: Request, limits: RequestLimits, take: Take) -> list[Upload]:
     try:
         form = await _InMemory(request, _limited(request, limits, take), limits).parse()
     except (MultiPartException, FormParserError, KeyError) as error:
         if "Too many files" in str(error):
             raise _too_many(limits) from None
-        raise Problem(400, f"expected a whole multipart form with one file an image; {error}") from None
+        raise HTTPProblem(400, f"expected a whole multipart form with one file an image; {error}") from None
     try:
         uploads = [upload async for upload in _files([value for _, value in form.multi_items()])]
     finally:
@@ -122,16 +122,16 @@ async def _read_form(request: Request, limits: Limits, take: Take) -> list[Uploa
     if len(uploads) > limits.images:
         raise _too_many(limits)
     if not uploads:
-        raise Problem(400, "expected a form with one file an image, got none; with curl use -F image=@photo.jpg")
+        raise HTTPProblem(400, "expected a form with one file an image, got none; with curl use -F image=@photo.jpg")
     return uploads
 
 
 async def _files(values: list[UploadFile | str]) -> AsyncIterator[Upload]:
     for number, value in enumerate(values):
         if isinstance(value, str):
-            raise Problem(400, "expected only files in the form, got a field; with curl use -F image=@photo.jpg")
+            raise HTTPProblem(400, "expected only files in the form, got a field; with curl use -F image=@photo.jpg")
         yield Upload((value.filename or f"image {number}")[:_NAME_LENGTH], await value.read())
 
 
-def _too_many(limits: Limits) -> Problem:
-    return Problem(413, f"expected at most {limits.images} images a request, got more; send them in several")
+def _too_many(limits: RequestLimits) -> HTTPProblem:
+    return HTTPProblem(413, f"expected at most {limits.images} images a request, got more; send them in several")

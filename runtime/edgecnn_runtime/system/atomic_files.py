@@ -10,7 +10,7 @@ from typing import Any
 
 
 @contextlib.contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; give it its name when the block ends without an error.
 
     The temporary name ends in the whole final one, because Keras chooses its format by `.keras` and `.weights.h5`. An
@@ -34,7 +34,7 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         partial.write_bytes(content)
 
 

@@ -1,4 +1,4 @@
-"""Where height, width and channels stand in a stranger's input."""
+"""Where height, width and channels stand in a third-party model's input."""
 
 from dataclasses import dataclass
 from math import isqrt

@@ -18,8 +18,8 @@ class Opening:
     allow_fallback: bool = False
     delegates: tuple[Delegate, ...] = ()
     # Whether `given` beside a file with a manifest is passed over instead of refused: for several files at a time.
-    only_strangers: bool = False
-    # Whether a stranger's file is trusted not to crash its interpreter, so that it needs no trial (`trial.py`).
+    third_party_only: bool = False
+    # Whether a third-party file is trusted not to crash its interpreter, so that it needs no trial (`trial.py`).
     tried: bool = False
 
     def to_document(self) -> dict[str, Any]:
@@ -34,6 +34,6 @@ class Opening:
             provider=Provider(document["provider"]),
             allow_fallback=bool(document["allow_fallback"]),
             delegates=tuple(Delegate(**entry) for entry in document["delegates"]),
-            only_strangers=bool(document["only_strangers"]),
+            third_party_only=bool(document["third_party_only"]),
             tried=bool(document["tried"]),
         )

@@ -1,4 +1,4 @@
-"""From a stranger's output tensor to probabilities: which output, its classes, its integers, logits or not."""
+"""From a third-party model's output tensor to probabilities: which output, its classes, its integers, logits or not."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.third_party.given import Given, OutputForm
 
-Decode = Callable[[NDArray[Any]], NDArray[np.float32]]
+DecodeOutput = Callable[[NDArray[Any]], NDArray[np.float32]]
 
 # How far probabilities may sum up to something else than 1: a uint8 softmax of 1,000 classes has steps of 1/256.
 _TOLERANCE, _QUANTIZED_TOLERANCE = 1e-2, 0.25
@@ -29,7 +29,7 @@ class OutputDecoding:
 
     number: int  # of the output
     classes: int
-    decode: Decode
+    decode: DecodeOutput
     fact: Fact
 
 
@@ -95,7 +95,7 @@ def _is_row(raw: NDArray[Any], images: int) -> bool:
     return sum(size > 1 for size in axes) <= 1 and (images == 1 or raw.shape[0] == images)
 
 
-def _dequantizer(tensor: TensorFacts, facts: GraphFacts) -> Decode:
+def _dequantizer(tensor: TensorFacts, facts: GraphFacts) -> DecodeOutput:
     if tensor.dtype.startswith("float"):
         return lambda output: output.astype(np.float32, copy=False)
     scale, zero_point = tensor.scale, tensor.zero_point
@@ -131,7 +131,7 @@ def _form(tensor: TensorFacts, rows: NDArray[np.float32], given: Given, facts: G
     return OutputForm.LOGITS, Fact("logits", Origin.ASSUMED, why)
 
 
-def _activation(form: OutputForm, units: int, *, logarithms: bool) -> Decode:
+def _activation(form: OutputForm, units: int, *, logarithms: bool) -> DecodeOutput:
     def softmax(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         exponentials = np.exp(rows - rows.max(axis=1, keepdims=True))
         result: NDArray[np.float32] = exponentials / exponentials.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""From uint8 pixels to a stranger's input tensor: channels, scaling, quantization, layout."""
+"""From uint8 pixels to a third-party model's input tensor: channels, scaling, quantization, layout."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Try a stranger's model file in a process of its own before this one opens it.
+"""Try a third-party model file in a process of its own before this one opens it.
 
 Interpreters are written in C++ and check much, not all: of 400 damaged TFLite files, one crashed LiteRT 2.3 and one
 kept it busy for ever. A file that edgecnn exported carries a checksum and needs no trial; any other is tried once, and

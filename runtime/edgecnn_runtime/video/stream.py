@@ -24,7 +24,7 @@ _TICK = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Latency:
+class StreamLatency:
     """Where the time of one answer went, in seconds."""
 
     wait: float  # from the capture of the frame until the classifier was free for it
@@ -41,7 +41,7 @@ class StreamResult:
     changed: bool  # whether the label is another than that of the result before
     frame: "Frame | None"
     prediction: "Prediction | None"  # of this frame alone
-    latency: Latency | None
+    latency: StreamLatency | None
     age: float | None  # seconds from the capture of the frame to this answer
     dropped: int  # frames of the source so far that were replaced by newer ones
     events: tuple["Event", ...]  # what happened to the camera since the last result
@@ -127,7 +127,7 @@ def _results(classifier: "Classifier", capture: "Capture", smoother: Smoother, e
             changed=smoothed.changed,
             frame=frame,
             prediction=prediction,
-            latency=Latency(started - frame.captured, fitted - started, done - fitted),
+            latency=StreamLatency(started - frame.captured, fitted - started, done - fitted),
             age=time.monotonic() - frame.captured,
             dropped=capture.dropped,
             events=events,

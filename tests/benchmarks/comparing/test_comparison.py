@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from made_bench import IMAGES, made_result
 
-from edgecnn_benchmarks.comparing.changes import Finding
+from edgecnn_benchmarks.comparing.changes import ChangeVerdict
 from edgecnn_benchmarks.comparing.comparison import compare, pairs
 from edgecnn_benchmarks.comparing.regressions import Gates, find_regressions
 from edgecnn_benchmarks.measuring.result import BenchResult, Failure
@@ -35,7 +35,7 @@ def with_file(result: BenchResult, name: str, *, slower: float = 1.0, lost: int 
 
 def test_the_same_twice_shows_no_difference(first: BenchResult) -> None:
     comparison = compare(first, made_result(HERE, seed=1))
-    assert [change.finding for change in comparison.changes] == [Finding.NO_DIFFERENCE] * len(first.rows)
+    assert [change.finding for change in comparison.changes] == [ChangeVerdict.NO_DIFFERENCE] * len(first.rows)
     for change in comparison.changes:
         assert change.accuracy is not None
         assert (change.accuracy.difference.value, change.accuracy.p_value) == (0, 1)
@@ -47,10 +47,12 @@ def test_the_same_twice_shows_no_difference(first: BenchResult) -> None:
 def test_slower_and_less_accurate_files_are_found(first: BenchResult) -> None:
     second = with_file(made_result(HERE, seed=1), "mnist_int8.onnx", slower=1.3, lost=25)
     comparison = compare(first, second)
-    changed = {change.label: change for change in comparison.changes if change.finding is not Finding.NO_DIFFERENCE}
+    changed = {
+        change.label: change for change in comparison.changes if change.finding is not ChangeVerdict.NO_DIFFERENCE
+    }
     assert list(changed) == ["int8.onnx"]
     change = changed["int8.onnx"]
-    assert change.finding is Finding.SLOWER
+    assert change.finding is ChangeVerdict.SLOWER
     assert change.latency_ratio.low < 1.3 < change.latency_ratio.high
     assert change.accuracy is not None
     assert change.accuracy.difference.value == pytest.approx(-25 / IMAGES)
@@ -83,7 +85,7 @@ def test_a_slow_file_is_undecided_where_the_rounds_are_too_few(first: BenchResul
     found = find_regressions(comparison, Gates(slower=0.1))
     assert found.failed == ()
     assert len(found.undecided) == len(first.rows)
-    assert {change.finding for change in comparison.changes} == {Finding.TOO_FEW_ROUNDS}
+    assert {change.finding for change in comparison.changes} == {ChangeVerdict.TOO_FEW_ROUNDS}
     assert any("Too few rounds" in note for note in comparison.notes)
 
 

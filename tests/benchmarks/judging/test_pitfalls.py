@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 from tiny_rows import row
 
-from edgecnn_benchmarks.judging.pitfalls import find_traps
+from edgecnn_benchmarks.judging.pitfalls import find_pitfalls
 from edgecnn_benchmarks.machine.description import Machine, describe_machine
 from edgecnn_benchmarks.machine.state import MachineState
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.statistics.intervals import Estimate
 
 QUIET = MachineState(
@@ -27,7 +27,7 @@ def machine(**change: object) -> Machine:
     return dataclasses.replace(describe_machine(), **(calm | change))
 
 
-def model(name: str, scheme: str, provider: str, us: float = 100, **change: object) -> Row:
+def model(name: str, scheme: str, provider: str, us: float = 100, **change: object) -> BenchRow:
     """A row of a model that is warm from its first call."""
     onnx = provider == "CPUExecutionProvider"
     made = dataclasses.replace(
@@ -99,11 +99,11 @@ SPRUNG = {
 @pytest.mark.parametrize("name", SPRUNG)
 def test_trap_is_spoken(name: str) -> None:
     rows, on, change, kind, piece = SPRUNG[name]
-    (trap,) = find_traps(
+    (pitfall,) = find_pitfalls(
         [FLOAT, *rows], FLOAT, machine=machine(**on), start=QUIET, end=dataclasses.replace(QUIET, **change)
     )
-    assert (trap.kind, trap.rows) == (kind, tuple(row.name for row in rows))
-    assert piece in trap.sentence
+    assert (pitfall.kind, pitfall.rows) == (kind, tuple(row.name for row in rows))
+    assert piece in pitfall.sentence
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_trap_is_spoken(name: str) -> None:
         [model("i8", "int8", "CPUExecutionProvider")],  # this one has the dot product
     ],
 )
-def test_no_trap_where_there_is_none(rows: list[Row]) -> None:
+def test_no_trap_where_there_is_none(rows: list[BenchRow]) -> None:
     unknown = MachineState(None, None, None, None, None, None)
     for state in (QUIET, unknown):
-        assert find_traps([FLOAT, *rows], FLOAT, machine=machine(), start=state, end=state) == ()
+        assert find_pitfalls([FLOAT, *rows], FLOAT, machine=machine(), start=state, end=state) == ()

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from made_bench import made_result
 
-from edgecnn_benchmarks.judging.recommendation import Limits, recommend_within, undominated
+from edgecnn_benchmarks.judging.recommendation import ShipLimits, recommend_within, undominated
 from edgecnn_benchmarks.measuring.result import BenchResult
 
 
@@ -16,18 +16,18 @@ def result() -> BenchResult:
 @pytest.mark.parametrize(
     ("limits", "ship", "runner_up"),
     [
-        (Limits(), "int8.tflite", "dynamic.tflite"),
-        (Limits(max_drop=0.1), "int8.tflite", "qat_int8.tflite"),  # as fast, and 68 bytes larger
-        (Limits(max_drop=0.001), "dynamic.tflite", "float32.onnx"),
-        (Limits(max_drop=0), "float32.tflite", None),
-        (Limits(max_size_bytes=1_212_000), "int8.tflite", None),
-        (Limits(max_latency_us=300), "int8.tflite", None),
-        (Limits(unfit={"mnist_int8.tflite": "no"}), "dynamic.tflite", "int8.onnx"),
-        (Limits(max_drop=0, max_latency_us=300), None, None),
+        (ShipLimits(), "int8.tflite", "dynamic.tflite"),
+        (ShipLimits(max_drop=0.1), "int8.tflite", "qat_int8.tflite"),  # as fast, and 68 bytes larger
+        (ShipLimits(max_drop=0.001), "dynamic.tflite", "float32.onnx"),
+        (ShipLimits(max_drop=0), "float32.tflite", None),
+        (ShipLimits(max_size_bytes=1_212_000), "int8.tflite", None),
+        (ShipLimits(max_latency_us=300), "int8.tflite", None),
+        (ShipLimits(unfit={"mnist_int8.tflite": "no"}), "dynamic.tflite", "int8.onnx"),
+        (ShipLimits(max_drop=0, max_latency_us=300), None, None),
     ],
 )
 def test_fastest_file_within_the_limits(
-    result: BenchResult, limits: Limits, ship: str | None, runner_up: str | None
+    result: BenchResult, limits: ShipLimits, ship: str | None, runner_up: str | None
 ) -> None:
     found = recommend_within(result, limits)
     names = [None if name is None else result.row(name).label for name in (found.ship, found.runner_up)]
@@ -38,7 +38,7 @@ def test_fastest_file_within_the_limits(
 
 
 def test_what_rules_a_file_out_is_told(result: BenchResult) -> None:
-    limits = Limits(max_latency_us=600, max_size_bytes=2e6, unfit={"mnist_int8.onnx": "takes TFLite"})
+    limits = ShipLimits(max_latency_us=600, max_size_bytes=2e6, unfit={"mnist_int8.onnx": "takes TFLite"})
     found = recommend_within(result, limits)
     reasons = {result.row(other.name).label: other for other in found.others}
     assert reasons["qat_int8.tflite"].reason == "4.40 points less accurate than the best, 1 allowed"
@@ -49,27 +49,27 @@ def test_what_rules_a_file_out_is_told(result: BenchResult) -> None:
 
 
 def test_nearest_is_named_where_nothing_fits(result: BenchResult) -> None:
-    found = recommend_within(result, Limits(max_drop=0.01, max_latency_us=250))
+    found = recommend_within(result, ShipLimits(max_drop=0.01, max_latency_us=250))
     assert found.ship is None
     assert found.nearest == "mnist_int8.tflite"
     assert found.sentence == "No file is within the limits; the nearest is mnist_int8.tflite: 291 µs, 250 µs allowed."
     # A file that the target cannot run is not near, however fast it is.
-    found = recommend_within(result, Limits(max_latency_us=250, unfit={"mnist_int8.tflite": "not there"}))
+    found = recommend_within(result, ShipLimits(max_latency_us=250, unfit={"mnist_int8.tflite": "not there"}))
     assert found.nearest == "mnist_dynamic.tflite"
 
 
 def test_limits_that_only_just_hold_are_said(result: BenchResult) -> None:
     p50 = result.row("mnist_int8.tflite").latency_us.p50
-    (caution,) = recommend_within(result, Limits(max_latency_us=(p50.value + p50.high) / 2)).cautions
+    (caution,) = recommend_within(result, ShipLimits(max_latency_us=(p50.value + p50.high) / 2)).cautions
     assert "interval of its median reaches" in caution
-    (caution,) = recommend_within(result, Limits(max_latency_us=p50.high * 1.1)).cautions
+    (caution,) = recommend_within(result, ShipLimits(max_latency_us=p50.high * 1.1)).cautions
     assert "one image in a hundred" in caution
-    assert recommend_within(result, Limits(max_latency_us=1e6)).cautions == ()
+    assert recommend_within(result, ShipLimits(max_latency_us=1e6)).cautions == ()
 
 
 def test_without_accuracy_speed_and_size_decide(result: BenchResult) -> None:
     rows = tuple(dataclasses.replace(row, accuracy=None) for row in result.rows)
-    found = recommend_within(dataclasses.replace(result, rows=rows, keras_accuracy=None), Limits())
+    found = recommend_within(dataclasses.replace(result, rows=rows, keras_accuracy=None), ShipLimits())
     assert found.ship == "mnist_int8.tflite"
     assert found.cautions[0].startswith("No accuracy was measured")
 

@@ -5,10 +5,10 @@ from tiny_rows import row
 
 from edgecnn_benchmarks.judging.verdict import notes, recommend, verdict
 from edgecnn_benchmarks.machine.description import describe_machine
-from edgecnn_benchmarks.measuring.result import Row
+from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.measuring.rounds import Round, speedup
 from edgecnn_benchmarks.report.scatter import pareto_front
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
 
 FLOAT = row("float", us=300, correct=980, size=4000)
@@ -29,7 +29,7 @@ UNKNOWN = row("unknown", us=10, correct=None, reference=FLOAT)
         ([row("a", us=10, correct=969), row("b", us=20, correct=980)], "b"),
     ],
 )
-def test_fastest_within_one_point_is_recommended(rows: list[Row], expected: str) -> None:
+def test_fastest_within_one_point_is_recommended(rows: list[BenchRow], expected: str) -> None:
     assert recommend(rows).name == expected
     assert recommend(rows[::-1]).name == expected
 
@@ -52,7 +52,7 @@ def test_fastest_within_one_point_is_recommended(rows: list[Row], expected: str)
         ),
     ],
 )
-def test_verdict_names_the_file_and_the_reasons(rows: list[Row], ship: Row, expected: str) -> None:
+def test_verdict_names_the_file_and_the_reasons(rows: list[BenchRow], ship: BenchRow, expected: str) -> None:
     assert verdict(rows, ship, FLOAT) == expected
 
 
@@ -67,20 +67,20 @@ def test_verdict_of_equally_fast_and_larger() -> None:
 def test_notes_say_what_is_not_shown() -> None:
     same = row("same", us=300, correct=980, jitter="odd", reference=FLOAT)
     machine = dataclasses.replace(describe_machine(), available_cpus=2, load_average=(1.9, 1.0, 1.0))
-    said = notes([FLOAT, same, INT8], settings=Settings(rounds=12), machine=machine, has_labels=False)
+    said = notes([FLOAT, same, INT8], settings=BenchSettings(rounds=12), machine=machine, has_labels=False)
     assert [note.split(":")[0] for note in said] == [
         "Only 8 of 12 rounds fitted into 60 s; a larger --max-secs gives narrower intervals.",
         "The machine was busy when the benchmark began (load average 1.90 on 2 processors)",
         "No labelled images were given (--data), so no accuracy was measured.",
     ]
     calm = dataclasses.replace(machine, load_average=(0.1, 0.1, 0.1))
-    assert notes([FLOAT, INT8], settings=Settings(rounds=8), machine=calm, has_labels=True) == ()
+    assert notes([FLOAT, INT8], settings=BenchSettings(rounds=8), machine=calm, has_labels=True) == ()
 
 
 def test_few_rounds_are_said_to_be_few() -> None:
     few = dataclasses.replace(FLOAT, rounds=FLOAT.rounds[:3])
     calm = dataclasses.replace(describe_machine(), available_cpus=2, load_average=None)
-    (note,) = notes([few], settings=Settings(rounds=3), machine=calm, has_labels=True)
+    (note,) = notes([few], settings=BenchSettings(rounds=3), machine=calm, has_labels=True)
     assert "At least 6 are needed" in note
 
 

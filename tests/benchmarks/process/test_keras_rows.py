@@ -10,11 +10,11 @@ from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WorkerProcess
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-SETTINGS = Settings(runs=2, warmup=1, rounds=1, starts=1, with_keras=True, batch=(1, 4))
+SETTINGS = BenchSettings(runs=2, warmup=1, rounds=1, starts=1, with_keras=True, batch=(1, 4))
 
 
 @pytest.fixture(scope="module")

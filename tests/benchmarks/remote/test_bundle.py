@@ -9,27 +9,27 @@ from tiny_models import tiny_onnx
 
 from edgecnn_benchmarks.measuring.candidates import SPLIT, read_subject
 from edgecnn_benchmarks.measuring.memory import gzip_bytes
-from edgecnn_benchmarks.remote.bundle import Parcel, pack
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.remote.bundle import Bundle, pack
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-_SETTINGS = Settings()
+_SETTINGS = BenchSettings()
 
 
-def _unpack(parcel: Parcel, folder: Path) -> Path:
+def _unpack(bundle: Bundle, folder: Path) -> Path:
     """Lay the files out as the other machine does."""
-    for name, path in parcel.files.items():
+    for name, path in bundle.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, folder / name)
     return folder
 
 
 def test_a_run_reads_there_as_it_does_here(tiny_run: RunFolder, tmp_path: Path) -> None:
-    parcel = pack([tiny_run.path], data=None, settings=_SETTINGS, scratch=tmp_path)
-    there = _unpack(parcel, tmp_path / "there")
-    subject = read_subject([there / target for target in parcel.targets], data=there / (parcel.data or ""))
+    bundle = pack([tiny_run.path], data=None, settings=_SETTINGS, scratch=tmp_path)
+    there = _unpack(bundle, tmp_path / "there")
+    subject = read_subject([there / target for target in bundle.targets], data=there / (bundle.data or ""))
     here = read_subject([tiny_run.path], data=None)
     assert subject.name == here.name
     assert [item.name for item in subject.candidates] == [item.name for item in here.candidates]
@@ -39,7 +39,7 @@ def test_a_run_reads_there_as_it_does_here(tiny_run: RunFolder, tmp_path: Path) 
     assert list(subject.prepared.splits) == [SPLIT]
     assert (subject.prepared.split(SPLIT).images == here.prepared.split(SPLIT).images).all()
     assert subject.keras_probabilities is not None
-    assert parcel.extras == ("onnx",)
+    assert bundle.extras == ("onnx",)
 
 
 def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None:
@@ -51,9 +51,9 @@ def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None
         (tmp_path / "images" / label).mkdir(parents=True)
         Image.new("L", (9, 9)).save(tmp_path / "images" / label / "ü 1.png")
         (tmp_path / "images" / label / "notes.txt").write_text("not an image")
-    parcel = pack(models, data=tmp_path / "images", settings=_SETTINGS, scratch=tmp_path)
-    there = _unpack(parcel, tmp_path / "there")
-    subject = read_subject([there / target for target in parcel.targets], data=there / (parcel.data or ""))
+    bundle = pack(models, data=tmp_path / "images", settings=_SETTINGS, scratch=tmp_path)
+    there = _unpack(bundle, tmp_path / "there")
+    subject = read_subject([there / target for target in bundle.targets], data=there / (bundle.data or ""))
     assert [item.name for item in subject.candidates] == ["a/same.onnx", "b c/same.onnx"]
     assert subject.labelled_folder is not None
     sent = {path.name for path in subject.labelled_folder.rglob("*.*")}
@@ -63,9 +63,9 @@ def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None
 def test_weights_beside_a_model_go_with_it(tmp_path: Path) -> None:
     model = tiny_onnx(tmp_path / "m.onnx")
     onnx.save(onnx.load(model), model, save_as_external_data=True, location="m.onnx.data", size_threshold=64)
-    parcel = pack([model], data=None, settings=_SETTINGS, scratch=tmp_path)
-    there = _unpack(parcel, tmp_path / "there")
-    (item,) = read_subject([there / target for target in parcel.targets], data=None).candidates
+    bundle = pack([model], data=None, settings=_SETTINGS, scratch=tmp_path)
+    there = _unpack(bundle, tmp_path / "there")
+    (item,) = read_subject([there / target for target in bundle.targets], data=None).candidates
     assert item.size_bytes == model.stat().st_size + (tmp_path / "m.onnx.data").stat().st_size
     assert gzip_bytes(item.path) > gzip_bytes(tmp_path / "m.onnx.data")
     open_backend(item.path)
@@ -73,14 +73,14 @@ def test_weights_beside_a_model_go_with_it(tmp_path: Path) -> None:
 
 def test_its_name_tells_what_is_measured_and_how(tiny_run: RunFolder, tmp_path: Path) -> None:
     def name(**settings: int) -> str:
-        return pack([tiny_run.path], data=None, settings=Settings(**settings), scratch=tmp_path).name
+        return pack([tiny_run.path], data=None, settings=BenchSettings(**settings), scratch=tmp_path).name
 
     assert name() == name()
     assert name() != name(runs=51)
     (tmp_path / "wheel").write_text("code")
-    parcel = pack([tiny_run.path], data=None, settings=_SETTINGS, scratch=tmp_path)
-    assert parcel.adding({"wheel/edgecnn.whl": tmp_path / "wheel"}).name != parcel.name
-    json.dumps(parcel.job(host="pi"))
+    bundle = pack([tiny_run.path], data=None, settings=_SETTINGS, scratch=tmp_path)
+    assert bundle.adding({"wheel/edgecnn.whl": tmp_path / "wheel"}).name != bundle.name
+    json.dumps(bundle.job(host="pi"))
 
 
 def test_what_cannot_be_measured_is_found_before_anything_is_sent(tmp_path: Path) -> None:

@@ -18,13 +18,13 @@ from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEs
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.on_host import HostOptions, bench_on_host
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-_QUICK = Settings(runs=3, warmup=1, rounds=1, starts=1)
+_QUICK = BenchSettings(runs=3, warmup=1, rounds=1, starts=1)
 # As long as it is let.
-_LONG = Settings(runs=3, warmup=1, rounds=9999, max_secs=600, starts=1)
+_LONG = BenchSettings(runs=3, warmup=1, rounds=9999, max_secs=600, starts=1)
 # With the packages of this Python, so that nothing is downloaded.
 _OPTIONS = HostOptions(python=sys.executable, see_packages=True)
 
@@ -47,7 +47,7 @@ class Client:
     def bench(
         self,
         *targets: Path,
-        settings: Settings = _QUICK,
+        settings: BenchSettings = _QUICK,
         options: HostOptions = _OPTIONS,
         when: Callable[[str], None] = lambda text: None,
         destination: Destination | None = None,
@@ -190,7 +190,7 @@ def test_a_broken_connection_is_taken_up_again(client: Client, tmp_path: Path) -
 
 
 def test_the_next_call_attaches_again(client: Client, model: Path, tmp_path: Path) -> None:
-    settings = Settings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1)
+    settings = BenchSettings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1)
 
     def crash(text: str) -> None:
         if "round" in text:
@@ -264,8 +264,8 @@ def test_a_machine_that_cannot_be_used_is_refused_with_the_reason(client: Client
         folder.mkdir()
     at_port = Destination.read("127.0.0.1", port=client.far.port, config=client.far.with_host_key(keys[0]))
     assert "its host key is not the one in known_hosts" in problem(at_port)
-    stranger = Destination.read("far", config=client.far.without_key(keys[1]))
-    assert "ssh-copy-id" in problem(stranger)
+    unknown = Destination.read("far", config=client.far.without_key(keys[1]))
+    assert "ssh-copy-id" in problem(unknown)
     assert "(--host-port)" in problem(Destination.read("127.0.0.1", port=1, config=client.far.config))
     unknown = Destination.read("no-such-host.invalid", config=client.far.config)
     assert "expected a host that is known" in problem(unknown)

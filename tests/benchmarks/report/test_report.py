@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from made_bench import made_result
 
-from edgecnn_benchmarks.measuring.result import BenchResult, Failure, TestData, Trap, Undecided
+from edgecnn_benchmarks.measuring.result import BenchResult, Failure, Pitfall, TestData, Undecided
 from edgecnn_benchmarks.report.confusion_matrix import most_confused
 from edgecnn_benchmarks.report.flipped_images import MOST
 from edgecnn_benchmarks.report.page import render
@@ -125,7 +125,7 @@ def test_hostile_names_are_only_text(made: BenchResult) -> None:
         recommended=hostile + labelled.recommended,
         reference=hostile + labelled.reference,
         verdict=f"Ship {hostile}: {hostile}.",
-        traps=(Trap(hostile, hostile, (rows[0].name,)),),
+        pitfalls=(Pitfall(hostile, hostile, (rows[0].name,)),),
         failures=(Failure(hostile, hostile, hostile),),
         notes=(hostile,),
         partial=hostile,
@@ -154,7 +154,7 @@ def test_report_without_labelled_images_and_with_less_known(made: BenchResult) -
         rows=rows,
         answers=(),
         pictures={},
-        traps=(),
+        pitfalls=(),
         device_estimates=(),
         data=None,
         keras_accuracy=None,

@@ -1,6 +1,6 @@
 import pytest
 
-from edgecnn_benchmarks.report.label_places import Box, Obstacle, find_place
+from edgecnn_benchmarks.report.label_places import Box, TakenSpace, find_place
 from edgecnn_benchmarks.report.scale import Scale, scale_around
 
 _FRAME = Box(0, 0, 400, 200)
@@ -32,8 +32,8 @@ def test_label_stays_in_the_frame() -> None:
 
 
 def test_labels_of_one_point_do_not_cover_each_other() -> None:
-    obstacles: list[Obstacle] = []
+    obstacles: list[TakenSpace] = []
     for _ in range(8):
         box = find_place(200, 100, width=80, height=16, frame=_FRAME, obstacles=obstacles).box
         assert all(box.overlap(other.box) == 0 for other in obstacles)
-        obstacles.append(Obstacle(box, 1))
+        obstacles.append(TakenSpace(box, 1))

@@ -6,17 +6,17 @@ import keras
 import numpy as np
 import pytest
 from conftest import edgecnn
-from tiny_foreign import write_folder
+from tiny_imported import write_folder
 from typer.testing import CliRunner
 
 from edgecnn.app import app
 from edgecnn_export.imported.application import (
+    application_model,
     application_names,
     build_application,
-    foreign_application,
     imagenet_labels,
 )
-from edgecnn_export.imported.import_model import adopted_model
+from edgecnn_export.imported.import_model import import_model
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.pixel_scaling import PixelScaling
@@ -71,9 +71,9 @@ def test_pixels_are_prepared_as_keras_prepares_them(name: str) -> None:
     labels = ("a", "b", "c")
     network = build_application(name, labels=labels, imgsz=SIDE)
     expected = np.asarray(network(FAMILIES[name](PIXELS.astype(np.float32)), training=False))
-    foreign = foreign_application(network, name, labels=labels, weights="none", resize=None)
-    assert foreign.input.shape == (SIDE, SIDE, 3)
-    np.testing.assert_allclose(adopted_model(foreign, PIXELS).predict(PIXELS), expected, atol=1e-5)
+    original = application_model(network, name, labels=labels, weights="none", resize=None)
+    assert original.input.shape == (SIDE, SIDE, 3)
+    np.testing.assert_allclose(import_model(original, PIXELS).predict(PIXELS), expected, atol=1e-5)
 
 
 def test_impossible_networks_are_refused() -> None:

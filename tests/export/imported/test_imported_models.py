@@ -8,12 +8,12 @@ import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from tiny_foreign import BY_HAND, PIXELS, SIDE, foreign_network, probabilities_by_hand
+from tiny_imported import BY_HAND, PIXELS, SIDE, original_network, probabilities_by_hand
 
 from edgecnn_export.deployment_graph import deployment_graph
-from edgecnn_export.imported.import_model import AdoptedModel, adopted_model
-from edgecnn_export.imported.imported_model import foreign_model
+from edgecnn_export.imported.import_model import ImportedModel, import_model
 from edgecnn_export.imported.model_file import open_model
+from edgecnn_export.imported.original_model import original_model
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.tflite.convert import export_tflite
 from edgecnn_runtime.errors import InputError, ModelError
@@ -34,11 +34,11 @@ def save(network: Any, folder: Path, container: str) -> Path:
     return path
 
 
-def adopted(path: Path, *, labels: tuple[str, ...], output_is: str | None = None, **options: str) -> AdoptedModel:
-    foreign = foreign_model(
+def imported(path: Path, *, labels: tuple[str, ...], output_is: str | None = None, **options: str) -> ImportedModel:
+    original = original_model(
         open_model(path), path=path, labels=labels, scaling=scaling_of_options(**options), imgsz=None, resize=None
     )
-    return adopted_model(foreign, PIXELS, output_is=output_is)
+    return import_model(original, PIXELS, output_is=output_is)
 
 
 # Each container with each head, and the pre-processings in turn; then those that differ in front.
@@ -66,13 +66,13 @@ def test_it_says_what_the_strangers_script_says(
         library = keras
     options, by_hand = BY_HAND[preprocess]
     scaled = by_hand(PIXELS.astype(np.float64))
-    network = foreign_network(library, head, first=first, scaled=scaled)
+    network = original_network(library, head, first=first, scaled=scaled)
     path = save(network, tmp_path, container)
     expected = probabilities_by_hand(network, scaled, head)
     # Otherwise all would agree on nothing.
     assert np.ptp(expected, axis=0).max() > 0.1
 
-    model = adopted(path, labels=("a", "b", "c")[: expected.shape[1]], **options)
+    model = imported(path, labels=("a", "b", "c")[: expected.shape[1]], **options)
     np.testing.assert_allclose(model.predict(PIXELS), expected, atol=2e-5)
 
     # As a run holds it: whole in one file, of layers that Keras ships, fit for a device.
@@ -86,8 +86,8 @@ def test_it_says_what_the_strangers_script_says(
 
 def test_the_first_kernel_is_turned_where_it_can_be(tmp_path: Path) -> None:
     for first, turned in (("conv", True), ("padded conv", True), ("batch norm", False)):
-        path = save(foreign_network(keras, first=first), tmp_path, ".keras")
-        model = adopted(path, labels=("a", "b", "c"), preprocess="caffe")
+        path = save(original_network(keras, first=first), tmp_path, ".keras")
+        model = imported(path, labels=("a", "b", "c"), preprocess="caffe")
         assert ("bgr" not in [layer.name for layer in model.network.layers]) is turned
 
 
@@ -99,7 +99,7 @@ def test_pixels_of_16_bit_precision_and_of_bytes_come_to_float32(tmp_path: Path)
     x = keras.layers.GlobalAveragePooling2D(dtype="mixed_float16")(x)
     network = keras.Model(image, keras.layers.Dense(3, activation="softmax", dtype="float32")(x))
     path = save(network, tmp_path, ".keras")
-    model = adopted(path, labels=("a", "b", "c"))
+    model = imported(path, labels=("a", "b", "c"))
     assert model.network.input.dtype == "float32"
     assert {layer.compute_dtype for layer in model.network.get_layer("network").layers} == {"float32"}
     np.testing.assert_allclose(model.predict(PIXELS), np.asarray(network(PIXELS)), atol=2e-3)
@@ -111,8 +111,8 @@ def test_a_network_for_any_size_takes_the_size_it_is_given(container: str, tmp_p
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3)(image))
     path = save(keras.Model(image, keras.layers.Dense(3)(x)), tmp_path, container)
     with pytest.raises(InputError, match=r"expected the size of its images, as it takes any; add --imgsz"):
-        adopted(path, labels=("a", "b", "c"), scale="1/255")
-    foreign = foreign_model(
+        imported(path, labels=("a", "b", "c"), scale="1/255")
+    original = original_model(
         open_model(path, imgsz=SIDE),
         path=path,
         labels=("a", "b", "c"),
@@ -120,8 +120,8 @@ def test_a_network_for_any_size_takes_the_size_it_is_given(container: str, tmp_p
         imgsz=SIDE,
         resize="crop",
     )
-    assert foreign.input.shape == (SIDE, SIDE, 3)
-    assert adopted_model(foreign, PIXELS).network.output_shape == (None, 3)
+    assert original.input.shape == (SIDE, SIDE, 3)
+    assert import_model(original, PIXELS).network.output_shape == (None, 3)
 
 
 class Halved(keras.layers.Layer):
@@ -177,7 +177,7 @@ def test_operations_that_reach_outside_are_refused_in_keras_2_files(tmp_path: Pa
     path = save(network, tmp_path, ".h5")
     expected = probabilities_by_hand(network, PIXELS / 255, "logits")
     np.testing.assert_allclose(
-        adopted(path, labels=("a", "b", "c"), scale="1/255").predict(PIXELS), expected, atol=1e-5
+        imported(path, labels=("a", "b", "c"), scale="1/255").predict(PIXELS), expected, atol=1e-5
     )
     with h5py.File(path, "a") as file:
         file.attrs["model_config"] = file.attrs["model_config"].replace('"nn.relu"', '"io.read_file"')
@@ -300,7 +300,7 @@ def test_what_is_no_classifier_of_images_is_refused(case: str, tmp_path: Path) -
     build, message = BAD[case]
     path = save(build(), tmp_path, ".keras")
     with pytest.raises(InputError, match=message):
-        adopted(path, labels=("a", "b", "c"), preprocess="none")
+        imported(path, labels=("a", "b", "c"), preprocess="none")
 
 
 def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
@@ -312,7 +312,7 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=message):
             open_model(tmp_path / name)
-    network = foreign_network(keras)
+    network = original_network(keras)
     network.save_weights(tmp_path / "only.weights.h5")
     with pytest.raises(ModelError, match="got weights alone; build the network"):
         open_model(tmp_path / "only.weights.h5")
@@ -333,18 +333,18 @@ def test_what_comes_out_decides_where_the_last_layer_does_not() -> None:
     total = keras.ops.sum(positive, axis=1, keepdims=True)
     for outcome, found in ((positive / total, "probabilities"), (positive - 100, "logits")):
         network = keras.Model(image, outcome)
-        foreign = foreign_model(
+        original = original_model(
             network, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, resize=None
         )
-        assert adopted_model(foreign, PIXELS).answers == found
+        assert import_model(original, PIXELS).answers == found
     # In 0…1 without summing up to 1: may be either.
     unclear = keras.Model(image, positive / (total + 1e6))
-    foreign = foreign_model(
+    original = original_model(
         unclear, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, resize=None
     )
     with pytest.raises(InputError, match="say --output-is logits or --output-is probabilities"):
-        adopted_model(foreign, PIXELS)
-    assert adopted_model(foreign, PIXELS, output_is="logits").answers == "logits"
+        import_model(original, PIXELS)
+    assert import_model(original, PIXELS, output_is="logits").answers == "logits"
 
 
 def test_several_labels_an_image_are_refused_unless_asked_for(tmp_path: Path) -> None:
@@ -352,18 +352,18 @@ def test_several_labels_an_image_are_refused_unless_asked_for(tmp_path: Path) ->
     x = keras.layers.GlobalAveragePooling2D()(image)
     path = save(keras.Model(image, keras.layers.Dense(3, activation="sigmoid")(x)), tmp_path, ".keras")
     with pytest.raises(InputError, match="expected classes that exclude one another, got 3 sigmoid units"):
-        adopted(path, labels=("a", "b", "c"), scale="1/255")
-    assert adopted(path, labels=("a", "b", "c"), scale="1/255", output_is="probabilities").answers == "probabilities"
+        imported(path, labels=("a", "b", "c"), scale="1/255")
+    assert imported(path, labels=("a", "b", "c"), scale="1/255", output_is="probabilities").answers == "probabilities"
 
 
 def test_the_scaling_has_to_be_said_unless_the_network_brings_it(tmp_path: Path) -> None:
-    path = save(foreign_network(keras), tmp_path, ".keras")
+    path = save(original_network(keras), tmp_path, ".keras")
     with pytest.raises(InputError, match=r"expected how its pixels are scaled, got nothing; .*--scale 1/255"):
-        adopted(path, labels=("a", "b", "c"))
+        imported(path, labels=("a", "b", "c"))
     image = keras.Input((SIDE, SIDE, 3))
     x = keras.layers.Rescaling(1 / 255)(image)
     x = keras.layers.Dense(3)(keras.layers.GlobalAveragePooling2D()(x))
-    model = adopted(save(keras.Model(image, x), tmp_path, ".keras"), labels=("a", "b", "c"))
+    model = imported(save(keras.Model(image, x), tmp_path, ".keras"), labels=("a", "b", "c"))
     assert "it takes pixels 0…255, since it begins with its own scaling" in model.assumed
 
 

@@ -9,7 +9,7 @@ from tiny_tflite import TinyOperator, convolution, live, numbers, tiny_tflite
 
 from edgecnn_export.inspection.model import inspect_model
 from edgecnn_export.inspection.targets import ethos_u, judge
-from edgecnn_export.inspection.verdict import Answer
+from edgecnn_export.inspection.verdict import Fit
 from edgecnn_runtime.errors import MissingExtraError
 
 needs_vela = pytest.mark.skipif(ethos_u.vela_command() is None, reason="needs Vela: pip install ethos-u-vela")
@@ -19,7 +19,7 @@ needs_vela = pytest.mark.skipif(ethos_u.vela_command() is None, reason="needs Ve
 @pytest.mark.parametrize("name", ["ethos-u55-128", "ethos-u65-256", "ethos-u85-256"])
 def test_int8_runs_on_the_npu(name: str, tmp_path: Path) -> None:
     verdict = ethos_u.judge(inspect_model(convolution(tmp_path / "a model.tflite")), name)
-    assert (verdict.answer, verdict.obstacles) == (Answer.YES, ())
+    assert (verdict.answer, verdict.obstacles) == (Fit.YES, ())
     assert verdict.estimate is not None
     assert verdict.estimate.cycles > 0
     assert verdict.estimate.milliseconds > 0
@@ -39,7 +39,7 @@ def test_what_stays_on_the_cpu_is_named_with_velas_reason(tmp_path: Path) -> Non
         TinyOperator("RELU", (3,), (4,)),
     ]
     verdict = ethos_u.judge(inspect_model(tiny_tflite(tmp_path / "m.tflite", tensors, operators)), "ethos-u55-128")
-    assert verdict.answer is Answer.PARTLY
+    assert verdict.answer is Fit.PARTLY
     assert verdict.summary == "1 of 3 operators left on the CPU"
     (obstacle,) = verdict.obstacles
     assert obstacle.what == "RESIZE_BILINEAR (operator 1)"
@@ -52,12 +52,12 @@ def test_what_vela_cannot_compile_is_a_verdict_and_no_crash(tmp_path: Path, monk
     model = inspect_model(convolution(tmp_path / "m.tflite"))
     model.path.write_bytes(b"damaged since it was read")
     verdict = ethos_u.judge(model, "ethos-u55-128")
-    assert (verdict.answer, verdict.summary) == (Answer.NO, "Vela does not compile it")
+    assert (verdict.answer, verdict.summary) == (Fit.NO, "Vela does not compile it")
 
 
-@pytest.mark.parametrize(("dtype", "answer"), [("float32", Answer.NO), ("int8", Answer.OPEN)])
+@pytest.mark.parametrize(("dtype", "answer"), [("float32", Fit.NO), ("int8", Fit.OPEN)])
 def test_without_being_named_an_npu_costs_no_compilation(
-    dtype: str, answer: Answer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dtype: str, answer: Fit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ethos_u, "vela_command", lambda: pytest.fail("Vela was looked for"))
     verdicts = judge(inspect_model(convolution(tmp_path / "m.tflite", dtype=dtype)))
@@ -67,7 +67,7 @@ def test_without_being_named_an_npu_costs_no_compilation(
 
 def test_an_onnx_file_is_refused_before_vela_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ethos_u, "vela_command", lambda: None)
-    assert ethos_u.judge(inspect_model(tiny_onnx(tmp_path / "m.onnx")), "ethos-u55-128").answer is Answer.NO
+    assert ethos_u.judge(inspect_model(tiny_onnx(tmp_path / "m.onnx")), "ethos-u55-128").answer is Fit.NO
 
 
 def test_a_missing_vela_answers_with_its_pip_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

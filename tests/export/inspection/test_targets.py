@@ -14,7 +14,7 @@ from tiny_tflite import TinyOperator, TinyTensor, constant, convolution, live, n
 from edgecnn_export.inspection.model import InspectedModel, inspect_model
 from edgecnn_export.inspection.targets import TARGETS, boards, edge_tpu, judge, litert, onnxruntime, tflite_micro
 from edgecnn_export.inspection.targets.boards import BOARDS, KIB, MIB, own_board
-from edgecnn_export.inspection.verdict import Answer, Verdict
+from edgecnn_export.inspection.verdict import Fit, Verdict
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Manifest, Scheme
 
@@ -32,21 +32,21 @@ def _single(path: Path, kind: str, tensors: list[TinyTensor], options: object = 
 @pytest.mark.parametrize(
     ("dtype", "weights", "answer", "why"),
     [
-        ("int8", None, Answer.YES, ""),
-        ("float32", None, Answer.YES, ""),
-        ("float32", "int8", Answer.NO, "float activations with int8 weights are refused"),
-        ("uint8", None, Answer.NO, "computes on uint8"),
+        ("int8", None, Fit.YES, ""),
+        ("float32", None, Fit.YES, ""),
+        ("float32", "int8", Fit.NO, "float activations with int8 weights are refused"),
+        ("uint8", None, Fit.NO, "computes on uint8"),
     ],
 )
 def test_tflite_micro_as_its_interpreter_says(
-    dtype: str, weights: str | None, answer: Answer, why: str, tmp_path: Path
+    dtype: str, weights: str | None, answer: Fit, why: str, tmp_path: Path
 ) -> None:
     path = convolution(tmp_path / "m.tflite", dtype=dtype, weights=weights)
     verdict = tflite_micro.judge(inspect_model(path))
     assert verdict.answer is answer
     assert [why in obstacle.why for obstacle in verdict.obstacles] == ([True] if why else [])
     runtime = pytest.importorskip("tflite_micro", reason="needs pip install tflite-micro").runtime
-    if answer is Answer.YES:
+    if answer is Fit.YES:
         runtime.Interpreter.from_file(str(path), arena_size=100_000).invoke()
     else:
         with pytest.raises(RuntimeError):
@@ -88,7 +88,7 @@ def test_tflite_micro_names_what_is_not_in_its_list(tmp_path: Path) -> None:
         TinyOperator("RELU", (2,), (3,)),
     ]
     verdict = tflite_micro.judge(inspect_model(tiny_tflite(tmp_path / "m.tflite", tensors, operators)))
-    assert verdict.answer is Answer.NO
+    assert verdict.answer is Fit.NO
     assert [obstacle.what for obstacle in verdict.obstacles] == ["MyOwnOp (operator 0)", "GELU (operator 1)"]
     assert "AddCustom" in verdict.obstacles[0].remedy
 
@@ -179,7 +179,7 @@ POOL, CONV = schema.Pool2DOptionsT, schema.Conv2DOptionsT
 def test_the_published_rules_of_the_edge_tpu(kind, tensors, options, fields, why: str | None, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     model = _single(tmp_path, kind, tensors, options() if options else None, **fields)
     verdict = edge_tpu.judge(model)
-    assert verdict.answer is (Answer.YES if why is None else Answer.NO)
+    assert verdict.answer is (Fit.YES if why is None else Fit.NO)
     assert [why in obstacle.why for obstacle in verdict.obstacles if why] == ([] if why is None else [True])
 
 
@@ -187,20 +187,20 @@ def test_the_edge_tpu_takes_what_stands_before_the_first_obstacle(tmp_path: Path
     tensors = [live(1, 4) for _ in range(4)]
     operators = [TinyOperator(kind, (n,), (n + 1,)) for n, kind in enumerate(("RELU", "RELU", "HARD_SWISH"))]
     verdict = edge_tpu.judge(inspect_model(tiny_tflite(tmp_path / "m.tflite", tensors, operators)))
-    assert verdict.answer is Answer.PARTLY
+    assert verdict.answer is Fit.PARTLY
     assert verdict.summary == "the first 2 of 3 operators on the Edge TPU, the rest on the CPU"
 
 
 def test_litert_tells_which_operators_xnnpack_takes(tmp_path: Path) -> None:
     verdict = litert.judge(inspect_model(convolution(tmp_path / "m.tflite", dtype="float32")))
-    assert verdict.answer is Answer.YES
+    assert verdict.answer is Fit.YES
     assert verdict.summary.endswith("XNNPACK takes 3 of 3 operators")
     # XNNPACK has no int64 arithmetic.
     tensors = [live(1, 4, dtype="int64"), live(1, 4, dtype="int64"), live(1, 4, dtype="int64")]
     operator = TinyOperator("ADD", (0, 1), (2,), schema.AddOptionsT())
     path = tiny_tflite(tmp_path / "add.tflite", tensors, [operator], inputs=(0, 1))
     verdict = litert.judge(inspect_model(path))
-    assert verdict.answer is Answer.YES
+    assert verdict.answer is Fit.YES
     assert verdict.summary.endswith("XNNPACK takes 0 of 1 operators")
     assert [obstacle.what for obstacle in verdict.obstacles] == ["ADD (operator 0)"]
 
@@ -210,12 +210,12 @@ def test_litert_names_a_custom_operator(tmp_path: Path) -> None:
     path = tiny_tflite(tmp_path / "m.tflite", tensors, [TinyOperator("MyOwnOp", (0,), (1,))])
     verdict = litert.judge(inspect_model(path))
     (obstacle,) = verdict.obstacles
-    assert (verdict.answer, obstacle.what) == (Answer.NO, "MyOwnOp (operator 0)")
+    assert (verdict.answer, obstacle.what) == (Fit.NO, "MyOwnOp (operator 0)")
     assert "unresolved custom op: MyOwnOp" in obstacle.why
 
 
 def test_onnx_runtime_opens_a_file_or_names_the_operator(tmp_path: Path) -> None:
-    assert onnxruntime.judge(inspect_model(tiny_onnx(tmp_path / "m.onnx"))).answer is Answer.YES
+    assert onnxruntime.judge(inspect_model(tiny_onnx(tmp_path / "m.onnx"))).answer is Fit.YES
     graph = helper.make_graph(
         [helper.make_node("MyOwnOp", ["x"], ["y"], domain="my.domain")],
         "custom",
@@ -226,12 +226,12 @@ def test_onnx_runtime_opens_a_file_or_names_the_operator(tmp_path: Path) -> None
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "custom.onnx")
     verdict = onnxruntime.judge(inspect_model(tmp_path / "custom.onnx"))
     (obstacle,) = verdict.obstacles
-    assert (verdict.answer, obstacle.what) == (Answer.NO, "my.domain:MyOwnOp (operator 0)")
+    assert (verdict.answer, obstacle.what) == (Fit.NO, "my.domain:MyOwnOp (operator 0)")
     assert "MyOwnOp" in obstacle.why
 
 
-@pytest.mark.parametrize(("quantize_output", "answer"), [(True, Answer.YES), (False, Answer.PARTLY)])
-def test_onnx_runtime_tells_what_runs_on_integers(quantize_output: bool, answer: Answer, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("quantize_output", "answer"), [(True, Fit.YES), (False, Fit.PARTLY)])
+def test_onnx_runtime_tells_what_runs_on_integers(quantize_output: bool, answer: Fit, tmp_path: Path) -> None:
     """Without a quantized output a convolution stays in float, though its input and weights are quantized."""
     weights = {
         "s": np.array(0.1, np.float32),
@@ -278,10 +278,10 @@ def test_a_board_compares_flash_and_ram(tmp_path: Path) -> None:
     assert model.peak is not None
     assert model.peak.size == 288
     fits = _board_verdict(model, 10 * model.size, 2880)
-    assert (fits.answer, fits.summary) == (Answer.YES, "10 % of the flash, 10 % of the RAM (estimate)")
+    assert (fits.answer, fits.summary) == (Fit.YES, "10 % of the flash, 10 % of the RAM (estimate)")
     assert "tight" in _board_verdict(model, model.size + 10, 2880).summary
     no_flash = _board_verdict(model, model.size - 1, 2880)
-    assert no_flash.answer is Answer.NO
+    assert no_flash.answer is Fit.NO
     assert "more than the flash holds" in no_flash.obstacles[0].why
     assert "FULLY_CONNECTED (operator 2) alone is" in no_flash.obstacles[0].remedy
     no_ram = _board_verdict(model, 10 * model.size, 287)
@@ -304,7 +304,7 @@ def test_a_measured_arena_is_better_than_the_estimate(tmp_path: Path) -> None:
 def test_a_board_is_no_better_than_the_interpreter_that_runs_there(tmp_path: Path) -> None:
     model = inspect_model(convolution(tmp_path / "m.tflite", dtype="uint8"))
     verdict = _board_verdict(model, MIB, MIB)
-    assert (verdict.answer, verdict.obstacles) == (Answer.NO, tflite_micro.judge(model).obstacles)
+    assert (verdict.answer, verdict.obstacles) == (Fit.NO, tflite_micro.judge(model).obstacles)
 
 
 def test_every_board_has_its_figures_and_their_source() -> None:

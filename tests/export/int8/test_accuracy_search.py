@@ -9,7 +9,7 @@ import pytest
 from conftest import edgecnn_here
 
 from edgecnn_export.int8.accuracy_search import neighbours
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -56,9 +56,14 @@ def test_a_network_that_plain_int8_destroys_is_repaired(badly_scaled: RunFolder,
 
 def test_a_network_that_int8_keeps_climbs_no_further(exported_run: RunFolder) -> None:
     index = json.loads((exported_run.export / "export.json").read_text())
-    ladders = {entry["format"]: [rung["rung"] for rung in entry.get("ladder", [])] for entry in index["files"]}
+    ladders = {
+        entry["format"]: [candidate["rung"] for candidate in entry.get("ladder", [])] for entry in index["files"]
+    }
     plain = ["int8, minmax, 200 images"]
-    assert {name: rungs for name, rungs in ladders.items() if rungs} == {"tflite-int8": plain, "onnx-int8": plain}
+    assert {name: candidates for name, candidates in ladders.items() if candidates} == {
+        "tflite-int8": plain,
+        "onnx-int8": plain,
+    }
 
 
 def test_what_is_calibrated_by_another_method_says_so(badly_scaled: RunFolder) -> None:
@@ -81,7 +86,7 @@ def test_an_unknown_method_is_refused(trained_run: RunFolder) -> None:
 def test_groups_are_neighbours(weighted: str, groups: int, expected: list[str]) -> None:
     class Graph:
         operators = tuple(
-            Operator(kind, str(number), (), (str(number),), kind == "w") for number, kind in enumerate(weighted)
+            FloatOperator(kind, str(number), (), (str(number),), kind == "w") for number, kind in enumerate(weighted)
         )
 
     made = ["".join(operator.kind for operator in group) for group in neighbours(Graph(), groups)]  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""The rungs of a ladder one by one, with a quantizer whose files are as bad as a test wants them."""
+"""The candidates of an accuracy search one by one, with a quantizer whose files are as bad as a test wants them."""
 
 import contextlib
 import sys
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.accuracy_search import Climbed, Material, climb, fits
+from edgecnn_export.int8.accuracy_search import SearchImages, SearchResult, fits, search
 from edgecnn_export.int8.activation_statistics import Statistics
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.proof.parity import compare
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError, ModelError
 from edgecnn_runtime.workstation.image_set import Split
@@ -24,7 +24,7 @@ WRONG = RIGHT[:, ::-1]
 # Black and white, which the front is measured on, are none of them.
 NUMBERS = {image.tobytes(): number for number, image in enumerate(IMAGES)}
 OPERATORS = tuple(
-    Operator(kind, kind, (inputs,), (kind,), weighted)
+    FloatOperator(kind, kind, (inputs,), (kind,), weighted)
     for kind, inputs, weighted in (("first", "pixels", True), ("second", "first", True), ("last", "second", True))
 )
 
@@ -67,10 +67,10 @@ class Quantizer:
     first: list[bool] = field(default_factory=list)  # of each file that was opened, whether it was tried apart
     graph = Graph()
 
-    def without_integer_form(self, statistics: Statistics) -> Sequence[Operator]:
+    def without_integer_form(self, statistics: Statistics) -> Sequence[FloatOperator]:
         return ()
 
-    def file(self, statistics: Statistics, in_float: Sequence[Operator]) -> bytes:
+    def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
         self.made.append(b"plain" if not in_float else b"mixed")
         return self.made[-1]
 
@@ -87,35 +87,35 @@ class Quantizer:
         return self.training
 
 
-def climbed(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, method: str = "minmax") -> Climbed:
+def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, method: str = "minmax") -> SearchResult:
     train = Split(IMAGES, LABELS, tuple(map(str, range(40))))
     positions = np.arange(40)
     chosen = choose_calibration(train, positions, images=20, seed=0)
-    material = Material(train, positions, chosen, IMAGES, 40, LABELS, RIGHT, changed)
-    return climb(
+    material = SearchImages(train, positions, chosen, IMAGES, 40, LABELS, RIGHT, changed)
+    return search(
         quantizer,  # type: ignore[arg-type]
         material,
         method=CalibrationMethod(method),
         seed=0,
         max_drop=1,
-        report=lambda rung: None,
+        report=lambda candidate: None,
     )
 
 
-def skipped(result: Climbed) -> Mapping[str, str]:
+def skipped(result: SearchResult) -> Mapping[str, str]:
     return {way.name: way.reason for way in result.skipped}
 
 
 def test_training_that_cannot_be_done_is_named_with_its_reason() -> None:
-    result = climbed(Quantizer(training=InputError("expected layers that the toolkit knows, got Conv3D")))
+    result = searched(Quantizer(training=InputError("expected layers that the toolkit knows, got Conv3D")))
     assert skipped(result) == {
         "int8, quantization-aware training": "expected layers that the toolkit knows, got Conv3D"
     }
-    assert "int8, quantization-aware training" not in [rung.name for rung in result.rungs]
+    assert "int8, quantization-aware training" not in [candidate.name for candidate in result.candidates]
 
 
 def test_training_that_helps_is_taken() -> None:
-    result = climbed(Quantizer(right=[b"trained"]))
+    result = searched(Quantizer(right=[b"trained"]))
     assert result.taken.name == "int8, quantization-aware training"
     assert result.content == b"trained"
     assert result.skipped == ()
@@ -123,7 +123,7 @@ def test_training_that_helps_is_taken() -> None:
 
 def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime.quantization.calibrate", None)
-    result = climbed(Quantizer(right=[b"mixed"]))
+    result = searched(Quantizer(right=[b"mixed"]))
     assert {name: reason.partition("run: ")[2] for name, reason in skipped(result).items()} == {
         "int8, percentile, 20 images": 'pip install "edgecnn[onnx]"',
         "int8, entropy, 20 images": 'pip install "edgecnn[onnx]"',
@@ -131,12 +131,12 @@ def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.
     assert result.taken.in_float
     # Asked for by name it is what is missing.
     with pytest.raises(MissingExtraError, match="calibration by entropy needs the package onnxruntime"):
-        climbed(Quantizer(), method="entropy")
+        searched(Quantizer(), method="entropy")
 
 
 def test_files_are_tried_apart_until_one_has_run() -> None:
     quantizer = Quantizer(right=[b"trained"], refused=[b"plain"])
-    climbed(quantizer)
+    searched(quantizer)
     # Mixed files are opened in between, only to be compared with one another.
     assert quantizer.first.count(True) == quantizer.made.count(b"plain") + 1
     assert quantizer.first[0] is True
@@ -144,25 +144,25 @@ def test_files_are_tried_apart_until_one_has_run() -> None:
 
 
 def test_a_file_that_the_interpreter_refuses_is_named() -> None:
-    result = climbed(Quantizer(right=[b"mixed"], refused=[b"plain"]))
+    result = searched(Quantizer(right=[b"mixed"], refused=[b"plain"]))
     assert set(skipped(result).values()) == {"expected an operator that the interpreter has"}
     assert result.content == b"mixed"
     with pytest.raises(GateError, match="int8: expected a file that its interpreter takes; an operator"):
-        climbed(Quantizer(refused=[b"plain", b"mixed", b"trained"]))
+        searched(Quantizer(refused=[b"plain", b"mixed", b"trained"]))
 
 
 def test_weights_that_do_not_fit_themselves_end_the_climb() -> None:
     """What --prune has made is compared with the model as trained, as the gate does; no file is better than that."""
     quantizer = Quantizer()
-    result = climbed(quantizer, changed=WRONG)
-    assert [rung.name for rung in result.rungs] == ["int8, minmax, 20 images"]
+    result = searched(quantizer, changed=WRONG)
+    assert [candidate.name for candidate in result.candidates] == ["int8, minmax, 20 images"]
     assert result.taken.parity.drop == 100
     assert "do not fit in float32 either: they lose 100.00 points" in skipped(result)["other ways"]
     assert quantizer.made == [b"plain"]
 
 
 def test_new_weights_that_fit_are_climbed_with() -> None:
-    assert climbed(Quantizer(right=[b"mixed"]), changed=RIGHT).content == b"mixed"
+    assert searched(Quantizer(right=[b"mixed"]), changed=RIGHT).content == b"mixed"
 
 
 def test_few_images_that_show_no_loss_prove_nothing() -> None:

@@ -8,7 +8,7 @@ from edgecnn_export.converted import Converted
 from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.int8_quantizers import opened
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_export.tflite.graph import TFLiteGraph
@@ -50,13 +50,13 @@ def statistics_of(graph: Quantizable) -> Statistics:
     return measure_statistics(graph, IMAGES, CalibrationMethod.MINMAX)
 
 
-def mean_outputs(graph: Quantizable, operator: Operator) -> NDArray[np.float64]:
+def mean_outputs(graph: Quantizable, operator: FloatOperator) -> NDArray[np.float64]:
     """Average an operator's output over images and positions, `(channels,)`."""
     outputs = [values[operator.output] for values in graph.activations(IMAGES)]
     return np.mean([output.mean(axis=tuple(range(output.ndim - 1))) for output in outputs], axis=0)
 
 
-def with_rounded_weights(graph: Quantizable, operator: Operator) -> Quantizable:
+def with_rounded_weights(graph: Quantizable, operator: FloatOperator) -> Quantizable:
     kernel = graph.weights(operator)
     return graph.changed({operator: kernel + rounding_errors(kernel, steps=7)}, {})
 

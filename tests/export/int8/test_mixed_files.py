@@ -13,7 +13,7 @@ from micro import A_LOGIT_STEP, MicroBackend
 from edgecnn_export.converted import Converted
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import Operator
+from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
 from edgecnn_export.tflite.flatbuffer import operator_name, operator_names, unpack
 from edgecnn_export.tflite.quantize import quantize_int16x8, without_integer_form
@@ -101,7 +101,7 @@ def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantiz
     expected = np.asarray(quantizer.converted.model(IMAGES))
     statistics = measure_statistics(graph, IMAGES, CalibrationMethod.MINMAX)
 
-    def error(in_float: Sequence[Operator]) -> float:
+    def error(in_float: Sequence[FloatOperator]) -> float:
         with quantizer.opened(quantizer.file(statistics, in_float)) as backend:
             return float(np.abs(backend.infer(IMAGES) - expected).mean())
 

@@ -291,17 +291,17 @@ from edgecnn_export.optimized.flat_network import FlatNetwork
 from edgecnn_export.optimized.trainable import (
     unchanged, with_biases_before_frozen_norms, with_fused_activations, with_softmax_head, without_dropout,
 )
-from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin
+from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model
 for name in sys.argv[1:]:
     folder = Path(name)
     flat = FlatNetwork.read(folder)
     pixels, expected = np.load(folder / "pixels.npy"), np.load(folder / "expected.npy")
     chain = unchanged(flat)
-    print(folder.name, "as-it-is", np.abs(build_twin(flat).predict_on_batch(pixels) - expected).max())
+    print(folder.name, "as-it-is", np.abs(build_tf_keras_model(flat).predict_on_batch(pixels) - expected).max())
     for rewrite in (with_biases_before_frozen_norms, without_dropout, with_fused_activations, with_softmax_head):
         chain = chain.then(rewrite)
         print(folder.name, rewrite.__name__,
-              np.abs(build_twin(chain.network).predict_on_batch(pixels) - expected).max())
+              np.abs(build_tf_keras_model(chain.network).predict_on_batch(pixels) - expected).max())
     # Weights that learnt something come back to where they compute the same.
     noise = np.random.default_rng(0)
     learnt = chain.network.with_weights({
@@ -310,8 +310,8 @@ for name in sys.argv[1:]:
         for layer in chain.network.layers if layer.weights for name, each in [(layer.name, layer.weights)]
     })
     back = flat.with_weights(chain.way_back(learnt.weights))
-    there = build_twin(learnt).predict_on_batch(pixels)
-    print(folder.name, "way-back", np.abs(build_twin(back).predict_on_batch(pixels) - there).max())
+    there = build_tf_keras_model(learnt).predict_on_batch(pixels)
+    print(folder.name, "way-back", np.abs(build_tf_keras_model(back).predict_on_batch(pixels) - there).max())
     assert np.abs(there - expected).max() > 1e-4
 """
 
@@ -408,10 +408,10 @@ def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> N
     assert not set(trained_on.positions) & set(validated_on.positions)
     assert np.bincount(validated_on.split.labels[validated_on.positions]).tolist() == [20] * 10
 
-    from edgecnn_training.settings import Optimizer, Settings
+    from edgecnn_training.settings import Optimizer, TrainingSettings
     from edgecnn_training.stage_data import split_positions
 
-    settings = Settings(
+    settings = TrainingSettings(
         epochs=1, batch_size=1, optimizer=Optimizer.ADAM, learning_rate=1, validation_fraction=0.2, seed=3
     )
     _, expected = split_positions(small_digits.split("train").labels, settings)

@@ -46,7 +46,7 @@ class Reference:
 def test_the_tolerance_follows_the_kernels(
     name: str, shift: float, expected: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(derived, "infer_apart", Reference(shift))
+    monkeypatch.setattr(derived, "infer_in_subprocess", Reference(shift))
     assert golden_tolerance(Path(name), Scheme.INT8, IMAGES, HALF) == pytest.approx(expected, abs=1e-4)
 
 
@@ -54,7 +54,7 @@ def test_a_network_that_the_reference_does_not_run_has_the_least(monkeypatch: py
     def refuse(path: Path, images: NDArray[np.uint8], *, reference: bool) -> None:
         raise ModelError("expected an operator that the reference has")
 
-    monkeypatch.setattr(derived, "infer_apart", refuse)
+    monkeypatch.setattr(derived, "infer_in_subprocess", refuse)
     assert golden_tolerance(Path("m.tflite"), Scheme.DYNAMIC, IMAGES, HALF) == 2e-2
 
 

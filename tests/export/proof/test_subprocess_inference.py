@@ -8,7 +8,7 @@ import pytest
 from tiny_models import tiny_onnx
 
 from edgecnn_export.proof import subprocess_inference
-from edgecnn_export.proof.subprocess_inference import infer_apart
+from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Scheme
@@ -19,7 +19,7 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 def test_the_probabilities_are_those_of_this_process(exported_run: RunFolder, suffix: str) -> None:
     path = exported_run.exported(Scheme.INT8, suffix)
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), np.uint8)
-    np.testing.assert_array_equal(infer_apart(path, images), open_backend(path).infer(images))
+    np.testing.assert_array_equal(infer_in_subprocess(path, images), open_backend(path).infer(images))
 
 
 @pytest.mark.parametrize(("reference", "kernels"), [(True, "reference"), (False, "optimized")])
@@ -32,14 +32,14 @@ def test_a_crash_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, re
         f"m.onnx: expected a model that runs; on {kernels} kernels the process crashed with SIGABRT: Check failed"
     )
     with pytest.raises(ModelError, match=expected):
-        infer_apart(model, images, reference=reference)
+        infer_in_subprocess(model, images, reference=reference)
 
 
 def test_a_file_that_is_refused_says_why(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(b"no model")
     with pytest.raises(ModelError, match="expected a whole ONNX file"):
-        infer_apart(path, np.zeros((1, 2, 2, 1), np.uint8))
+        infer_in_subprocess(path, np.zeros((1, 2, 2, 1), np.uint8))
 
 
 def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,11 +48,11 @@ def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[onnx\]"'):
-        infer_apart(model, np.zeros((1, 2, 2, 1), np.uint8))
+        infer_in_subprocess(model, np.zeros((1, 2, 2, 1), np.uint8))
 
 
 def test_what_never_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess_inference, "_PROGRAM", "import time; time.sleep(600)")
     monkeypatch.setattr(subprocess_inference, "_TIMEOUT", 0.2)
     with pytest.raises(ModelError, match=r"m\.onnx: expected an answer within 0 s, got none"):
-        infer_apart(tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8))
+        infer_in_subprocess(tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8))

@@ -40,7 +40,7 @@ def test_the_runtime_reads_both_alike(files: tuple[Path, Path]) -> None:
     [
         (np.uint8, 1.0, 0, np.arange(256)),
         (np.int8, 1.0, -128, np.arange(-128, 128)),
-        # A foreign model whose pixels reach no further than half of the range, and one that clips them.
+        # A third-party model whose pixels reach no further than half of the range, and one that clips them.
         (np.uint8, 2.0, 0, np.round(np.arange(256) / 2)),
         (np.int8, 0.5, -128, np.minimum(2 * np.arange(256) - 128, 127)),
     ],

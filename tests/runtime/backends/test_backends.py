@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from small_onnx import small_onnx
-from strangers import Stranger, write_onnx, write_tflite
+from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, InputError, MissingExtraError, Mode, classifier
 from edgecnn_runtime.backends.delegate import Delegate
@@ -50,9 +50,9 @@ def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
 
 def test_providers_and_delegates_belong_to_their_formats(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"expected an \.onnx file"):
-        Classifier.open(write_tflite(tmp_path / "m.tflite", Stranger()), provider="cuda", trusted=True)
+        Classifier.open(write_tflite(tmp_path / "m.tflite", ThirdParty()), provider="cuda", trusted=True)
     with pytest.raises(InputError, match=r"expected a \.tflite file"):
-        Classifier.open(write_onnx(tmp_path / "m.onnx", Stranger()), delegates=["x.so"], trusted=True)
+        Classifier.open(write_onnx(tmp_path / "m.onnx", ThirdParty()), delegates=["x.so"], trusted=True)
 
 
 # The interface of external delegates, in C: it writes into the file of its option `log` when a model is prepared,
@@ -102,7 +102,7 @@ def delegate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_delegate_is_loaded_and_asked(tmp_path: Path, delegate: Path) -> None:
-    path, log = write_tflite(tmp_path / "m.tflite", Stranger()), tmp_path / "log"
+    path, log = write_tflite(tmp_path / "m.tflite", ThirdParty()), tmp_path / "log"
     with_it = Classifier.open(path, delegates=[f"{delegate},log={log}"], trusted=True)
     assert log.read_text().startswith("prepared\n")
     plain = Classifier.open(path, trusted=True)
@@ -128,7 +128,7 @@ def test_a_delegate_is_loaded_and_asked(tmp_path: Path, delegate: Path) -> None:
 )
 def test_a_delegate_that_cannot_be_used_is_an_error(tmp_path: Path, delegate: Path, text: str, message: str) -> None:
     (tmp_path / "text.so").write_text("no library, whatever it is called\n" * 9)
-    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
     with pytest.raises(InputError, match=message):
         Classifier.open(path, delegates=[text.format(delegate=delegate, folder=tmp_path)], trusted=True)
 
@@ -140,7 +140,7 @@ def test_a_delegate_is_read_from_text() -> None:
 def test_tflite_runtime_stands_in_for_litert(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ai_edge_litert import interpreter
 
-    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
     expected = Classifier.open(path, trusted=True).predict_proba(PIXELS)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(MissingExtraError, match=r"edgecnn\[litert\].*pip install tflite-runtime"):

@@ -76,7 +76,7 @@ def test_a_wrong_address_is_told_without_its_password(address: str, shown: str) 
 def test_results_are_files_of_so_many_rows(
     address: tuple[str, str], form: ResultsFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edgecnn_runtime.jobs.results_folder._ROWS_A_FILE", 2)
+    monkeypatch.setattr("edgecnn_runtime.jobs.results_folder._ROWS_PER_FILE", 2)
     output = f"{address[0]}/results{address[1]}"
     place = open_place(f"{address[0]}/{address[1]}")
     place.system.create_dir(place.path)
@@ -95,7 +95,7 @@ def test_results_are_files_of_so_many_rows(
 
 
 def test_an_error_leaves_nothing(address: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("edgecnn_runtime.jobs.results_folder._ROWS_A_FILE", 1)
+    monkeypatch.setattr("edgecnn_runtime.jobs.results_folder._ROWS_PER_FILE", 1)
     place = open_place("".join(address))
     place.system.create_dir(place.path)
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import edgecnn
 from numpy.typing import NDArray
 from PIL import Image
-from strangers import LABELS, Stranger, write_onnx
+from third_party_models import LABELS, ThirdParty, write_onnx
 from tiny_classifier import tiny_classifier
 
 from edgecnn_runtime import Classifier
@@ -182,11 +182,11 @@ def test_five_thousand_images_with_a_worker_killed_are_each_classified_once(mode
 @pytest.mark.slow
 def test_what_is_said_about_a_strangers_model_reaches_every_process(tmp_path: Path) -> None:
     folder = photos(tmp_path / "shots", 40)
-    stranger = write_onnx(tmp_path / "stranger.onnx", Stranger(axes="nchw", head="logits"))
+    third_party = write_onnx(tmp_path / "stranger.onnx", ThirdParty(axes="nchw", head="logits"))
     said = ("--labels", ",".join(LABELS), "--mean", "120,110,100", "--std", "60", "--colour", "bgr", "--resize", "pad")
     local, output = tmp_path / "local.csv", tmp_path / "results"
-    edgecnn("predict", stranger, folder, *said, "--output", local)
-    edgecnn("predict", stranger, folder, *said, "--engine", "ray", "--format", "csv", "--output", output)
+    edgecnn("predict", third_party, folder, *said, "--output", local)
+    edgecnn("predict", third_party, folder, *said, "--engine", "ray", "--format", "csv", "--output", output)
     assert (output / "part-00000.csv").read_bytes() == local.read_bytes()
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from running_server import Address, a_service, check_schema, png, running
 
 from edgecnn_runtime.backends.fake import FakeBackend
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.video.capture.fake import FakeCamera
 from edgecnn_runtime.video.capture.newest import NewestFrames
 
@@ -28,7 +28,7 @@ def camera() -> Iterator[FakeCamera]:
 @pytest.fixture
 def watched(camera: FakeCamera) -> Iterator[Address]:
     capture = NewestFrames(camera.open, "fake", retry_first=0.01, retry_longest=0.02)
-    with running(a_service(capture=capture, limits=Limits(streams=1))) as address:
+    with running(a_service(capture=capture, limits=RequestLimits(streams=1))) as address:
         yield address
         camera.unplug()
 

@@ -11,7 +11,7 @@ from browser import Browser, Page, running_browser
 from PIL import Image
 from running_server import Address, GatedBackend, a_service, png, running
 
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.page import page
 from edgecnn_runtime.video.capture.fake import FakeCamera
 from edgecnn_runtime.video.capture.newest import NewestFrames
@@ -30,7 +30,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[Address]:
-    with running(a_service(limits=Limits(body_bytes=2**20))) as address:
+    with running(a_service(limits=RequestLimits(body_bytes=2**20))) as address:
         yield address
 
 
@@ -204,7 +204,7 @@ def test_the_token_is_asked_for_and_stays_out_of_the_address(browser: Browser) -
 
 def test_a_busy_server_is_waited_for(browser: Browser, tmp_path: Path) -> None:
     backend = GatedBackend()
-    with running(a_service(backend=backend, limits=Limits(concurrency=1))) as address:
+    with running(a_service(backend=backend, limits=RequestLimits(concurrency=1))) as address:
         tab = opened(browser, address.url)
         tab.wait_for(OPEN)
         backend.gate.clear()

@@ -30,10 +30,10 @@ from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.server import protocol
-from edgecnn_runtime.server.limits import Limits
+from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.openapi import openapi_document
 
-SMALL = Limits(body_bytes=4000, pixels=10_000, images=3, concurrency=2, streams=1, seconds=10)
+SMALL = RequestLimits(body_bytes=4000, pixels=10_000, images=3, concurrency=2, streams=1, seconds=10)
 OPENAPI = openapi_document(SMALL)
 
 
@@ -256,7 +256,7 @@ def test_headers_that_browsers_heed(path: str, locked: Address) -> None:
 
 def test_more_at_once_than_the_limit_is_told_to_wait_and_nobody_below_it() -> None:
     backend = GatedBackend()
-    limits = Limits(concurrency=6)
+    limits = RequestLimits(concurrency=6)
     with running(a_service(backend=backend, limits=limits)) as address, ThreadPoolExecutor(6) as pool:
         backend.gate.clear()
         waiting = [pool.submit(address.classify, png(200)) for _ in range(6)]
@@ -278,7 +278,7 @@ def test_more_at_once_than_the_limit_is_told_to_wait_and_nobody_below_it() -> No
 def test_the_bytes_of_all_requests_together_are_limited() -> None:
     backend = GatedBackend()
     picture = png(200)
-    limits = Limits(bytes_under_way=2 * len(picture) - 1)
+    limits = RequestLimits(bytes_under_way=2 * len(picture) - 1)
     with running(a_service(backend=backend, limits=limits)) as address, ThreadPoolExecutor(1) as pool:
         backend.gate.clear()
         first = pool.submit(address.classify, picture)
@@ -292,7 +292,7 @@ def test_the_bytes_of_all_requests_together_are_limited() -> None:
 
 def test_an_answer_that_takes_too_long() -> None:
     backend = GatedBackend()
-    with running(a_service(backend=backend, workers=1, limits=Limits(seconds=0.2))) as address:
+    with running(a_service(backend=backend, workers=1, limits=RequestLimits(seconds=0.2))) as address:
         backend.gate.clear()
         answer = address.classify(png(200))
         backend.gate.set()
@@ -302,7 +302,7 @@ def test_an_answer_that_takes_too_long() -> None:
 
 
 def test_a_body_that_never_comes() -> None:
-    with running(a_service(limits=Limits(seconds=0.2))) as address, raw(address) as connection:
+    with running(a_service(limits=RequestLimits(seconds=0.2))) as address, raw(address) as connection:
         connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
         said = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server closes
         assert said.startswith(b"HTTP/1.1 408 ")
@@ -370,7 +370,7 @@ def test_a_defect_of_ours_is_told_without_its_details(monkeypatch: pytest.Monkey
 
 
 def test_connections_are_limited_too() -> None:
-    with running(a_service(limits=Limits(connections=2))) as address, raw(address), raw(address):
+    with running(a_service(limits=RequestLimits(connections=2))) as address, raw(address), raw(address):
         assert address.ask("/healthz").status == 503
 
 

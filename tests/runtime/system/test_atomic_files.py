@@ -21,7 +21,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 
 def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
-    with atomic_files.written_whole(tmp_path / "best.weights.h5") as partial:
+    with atomic_files.atomic_write(tmp_path / "best.weights.h5") as partial:
         assert partial.name.endswith(".weights.h5")
         partial.write_bytes(b"x")
 
@@ -31,7 +31,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     atomic_files.write_json(path, {"epoch": 1})
 
     def fill_the_disk() -> None:
-        with atomic_files.written_whole(path) as partial:
+        with atomic_files.atomic_write(path) as partial:
             partial.write_text('{"epo')
             raise OSError("disk full")
 
@@ -45,7 +45,7 @@ def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> 
     path = tmp_path / "[odd] name.json"
     program = (
         "import sys, pathlib; from edgecnn_runtime import whole_files\n"
-        "with atomic_files.written_whole(pathlib.Path(sys.argv[1])) as partial:\n"
+        "with atomic_files.atomic_write(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half'); print('written', flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(

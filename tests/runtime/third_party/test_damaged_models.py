@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from small_onnx import small_onnx
-from strangers import Stranger, write_onnx, write_tflite
+from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, ModelError
 
@@ -37,7 +37,7 @@ def own_tflite(path: Path) -> Path:
     from edgecnn_export.tflite.manifest import embed_in_tflite
     from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 
-    plain = write_tflite(path, Stranger())
+    plain = write_tflite(path, ThirdParty())
     manifest = Manifest("tiny", ("ant", "bee", "cat"), InputSpec(5, 4, Colour.RGB), Scheme.FLOAT32)
     path.write_bytes(embed_in_tflite(plain.read_bytes(), manifest))
     return path
@@ -54,7 +54,7 @@ def own_onnx(path: Path) -> Path:
 
 
 OWN = {".tflite": own_tflite, ".onnx": own_onnx}
-STRANGERS = {".tflite": write_tflite, ".onnx": write_onnx}
+THIRD_PARTY_MODELS = {".tflite": write_tflite, ".onnx": write_onnx}
 SIZES = [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
 
 
@@ -68,9 +68,9 @@ def test_a_damaged_exported_file_is_an_error_and_nothing_else(tmp_path: Path, su
 
 
 @pytest.mark.parametrize("count", SIZES)
-@pytest.mark.parametrize("suffix", STRANGERS)
+@pytest.mark.parametrize("suffix", THIRD_PARTY_MODELS)
 def test_a_damaged_file_of_others_crashes_nothing(tmp_path: Path, suffix: str, count: int) -> None:
-    ends = ends_of(STRANGERS[suffix](tmp_path / f"other{suffix}", Stranger()), count=count, seed=2)
+    ends = ends_of(THIRD_PARTY_MODELS[suffix](tmp_path / f"other{suffix}", ThirdParty()), count=count, seed=2)
     # Without a checksum a changed weight cannot be told from another weight.
     assert ends.keys() <= {"error", "answer", "other answer", "other input", "other labels"}, ends
     assert ends["error"] > count / 4
@@ -80,7 +80,7 @@ def test_a_damaged_file_of_others_crashes_nothing(tmp_path: Path, suffix: str, c
 def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path, suffix: str) -> None:
     path = OWN[suffix](tmp_path / f"own{suffix}")
     assert Classifier.open(path).manifest.content_crc32 is not None
-    weights = Stranger() if suffix == ".tflite" else None
+    weights = ThirdParty() if suffix == ".tflite" else None
     content = bytearray(path.read_bytes())
     needle = (weights.weights * weights.gain).astype("<f4").tobytes()[:8] if weights else b"\0\0\xc8"
     place = content.index(needle)
@@ -94,7 +94,7 @@ def test_a_stranger_is_tried_in_a_process_of_its_own_and_once(tmp_path: Path, mo
     from edgecnn_runtime.third_party import trial
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
-    path = write_onnx(tmp_path / "other.onnx", Stranger())
+    path = write_onnx(tmp_path / "other.onnx", ThirdParty())
     Classifier.open(path)
     assert len((tmp_path / "home" / "tried-models.txt").read_text().split()) == 1
     ran: list[object] = []
@@ -115,7 +115,7 @@ def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(trial, "_PROGRAM", f"import os, time\n{program}")
     monkeypatch.setattr(trial, "_TIMEOUT", 2.0 if message == "still busy" else 60.0)
-    path = write_onnx(tmp_path / "other.onnx", Stranger())
+    path = write_onnx(tmp_path / "other.onnx", ThirdParty())
     if message is None:
         trial.try_opening(path, Opening())
     else:

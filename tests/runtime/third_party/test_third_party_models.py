@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from strangers import HEIGHT, LABELS, WIDTH, Stranger, write_onnx, write_tflite
+from third_party_models import HEIGHT, LABELS, WIDTH, ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin
 from edgecnn_runtime.manifest import Scheme
@@ -75,7 +75,7 @@ def test_what_the_caller_says_of_pixels_is_done(tmp_path: Path, suffix: str, sai
     expected_values = by_hand(PIXELS.astype(np.float64))
     gain = np.abs(expected_values).max()
     for axes in ("nhwc", "nchw"):
-        kind = Stranger(axes=axes)
+        kind = ThirdParty(axes=axes)
         path = _write(tmp_path / f"m{suffix}", kind)
         agree(Classifier.open(path, **arguments), kind.answer(expected_values), PIXELS, within=2e-5 * max(1, gain))
 
@@ -96,7 +96,7 @@ FIRST = {
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_pixels_suit_the_scaling_that_a_model_begins_with(tmp_path: Path, suffix: str, name: str) -> None:
     first, divided_by, said = FIRST[name]
-    kind = Stranger(first=first, gain=0.3 if divided_by == 255 else 0.01)
+    kind = ThirdParty(first=first, gain=0.3 if divided_by == 255 else 0.01)
     classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind))
     assert classifier.contract.pixels.value == said
     assert "it begins with" in classifier.contract.pixels.why
@@ -139,7 +139,7 @@ def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Pa
 
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
-    path = write_onnx(tmp_path / "m.onnx", Stranger(first=("Sub", 0.485), gain=0.01))
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty(first=("Sub", 0.485), gain=0.01))
     model = onnx.load(path)
     (number,) = (tensor for tensor in model.graph.initializer if tensor.name == "number")
     onnx.external_data_helper.set_external_data(number, "m.data")
@@ -154,7 +154,7 @@ def test_the_bytes_of_a_quantized_input_are_the_pixels(tmp_path: Path, name: str
     # The stored byte is the pixel; of int8, the pixel less 128.
     real = (PIXELS - (128.0 if dtype == "int8" else 0.0) - zero_point) * scale
     for axes in ("nhwc", "nchw"):
-        kind = Stranger(axes=axes, dtype=dtype, scale=scale, zero_point=zero_point)
+        kind = ThirdParty(axes=axes, dtype=dtype, scale=scale, zero_point=zero_point)
         classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", kind))
         agree(classifier, kind.answer(real), PIXELS, within=1e-4)
 
@@ -165,14 +165,14 @@ def test_a_scaling_given_for_a_quantized_input_is_quantized(tmp_path: Path, name
     limits = np.iinfo(dtype)
     wanted = (PIXELS - np.array([120.3, 110.3, 100.3])) / 61.7  # without ties in rounding
     real = (np.clip(np.round(wanted / scale) + zero_point, limits.min, limits.max) - zero_point) * scale
-    kind = Stranger(dtype=dtype, scale=scale, zero_point=zero_point)
+    kind = ThirdParty(dtype=dtype, scale=scale, zero_point=zero_point)
     classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", kind), mean=(120.3, 110.3, 100.3), std=61.7)
     agree(classifier, kind.answer(real), PIXELS, within=1e-4)
 
 
 def test_int16_and_symmetric_int8_that_reach_255_take_255(tmp_path: Path) -> None:
     for dtype, scale in (("int16", 255 / 32767), ("int8", 255 / 127)):
-        kind = Stranger(dtype=dtype, scale=scale)
+        kind = ThirdParty(dtype=dtype, scale=scale)
         real = np.round(PIXELS / scale) * scale
         classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", kind))
         agree(classifier, kind.answer(real), PIXELS, within=5e-3)
@@ -193,7 +193,7 @@ def test_every_output_becomes_probabilities(tmp_path: Path, suffix: str, head: s
         scale, zero = (1 / 256, 0) if head in form_by_head else (0.05, 128)
         if dtype == "int8":
             zero -= 128
-        kind = Stranger(head=head, output=output, output_dtype=dtype, output_scale=scale, output_zero_point=zero)
+        kind = ThirdParty(head=head, output=output, output_dtype=dtype, output_scale=scale, output_zero_point=zero)
         classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind), scale="1/255")
         coarse = {"float32": 1e-5, "float64": 1e-5, "float16": 2e-3}.get(dtype, 3e-2)
         agree(classifier, kind.answer(PIXELS / 255), PIXELS, within=coarse)
@@ -208,7 +208,7 @@ def test_every_layout(tmp_path: Path, suffix: str, axes: str) -> None:
     for channels in (1, 3):
         if (axes == "nhw" and channels == 3) or (axes == "chw" and channels == 1):
             continue
-        kind = Stranger(axes=axes, channels=channels)
+        kind = ThirdParty(axes=axes, channels=channels)
         arguments = {"imgsz": (HEIGHT, WIDTH)} if axes == "flat" else {}
         classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind), scale="1/255", **arguments)
         pixels = PIXELS if channels == 3 else GREY
@@ -221,7 +221,7 @@ def test_every_batch_and_open_sizes(tmp_path: Path, suffix: str, axes: str) -> N
     for batch, open_size in ((1, False), (4, False), (None, False), (None, True), (1, True)):
         if suffix == ".tflite" and open_size and batch == 1:
             continue
-        kind = Stranger(axes=axes, batch=batch, open_size=open_size)
+        kind = ThirdParty(axes=axes, batch=batch, open_size=open_size)
         path = _write(tmp_path / f"m{suffix}", kind)
         if open_size:
             with pytest.raises(InputError, match="--imgsz"):
@@ -232,20 +232,20 @@ def test_every_batch_and_open_sizes(tmp_path: Path, suffix: str, axes: str) -> N
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "uint8", "int32"])
 def test_other_numbers_of_onnx(tmp_path: Path, dtype: str) -> None:
-    kind = Stranger(dtype=dtype, axes="nchw")
+    kind = ThirdParty(dtype=dtype, axes="nchw")
     classifier = Classifier.open(write_onnx(tmp_path / "m.onnx", kind), scale=1 if "int" in dtype else "1/255")
     values = PIXELS if "int" in dtype else PIXELS / 255
     agree(classifier, kind.answer(values), PIXELS, within=2e-3 if dtype == "float16" else 1e-5)
 
 
 def test_a_grey_picture_for_three_channels(tmp_path: Path) -> None:
-    kind = Stranger()
+    kind = ThirdParty()
     classifier = Classifier.open(write_onnx(tmp_path / "m.onnx", kind), scale="1/255", colour="grey", layout="nhwc")
     agree(classifier, kind.answer(np.repeat(GREY, 3, axis=3) / 255), GREY, within=1e-5)
 
 
 def test_the_labels_of_the_caller_of_the_file_and_of_nobody(tmp_path: Path) -> None:
-    kind = Stranger()
+    kind = ThirdParty()
     path = write_onnx(tmp_path / "m.onnx", kind)
     (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
     for labels in (LABELS, "ant,bee,cat", tmp_path / "labels.txt", str(tmp_path / "labels.txt")):
@@ -265,7 +265,7 @@ def test_the_labels_of_the_caller_of_the_file_and_of_nobody(tmp_path: Path) -> N
 
 
 def test_everything_assumed_is_told(tmp_path: Path) -> None:
-    classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", Stranger()))
+    classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", ThirdParty()))
     assert [sentence.partition(":")[0] for sentence in classifier.contract.assumed] == [
         "labels",
         "colour",
@@ -312,24 +312,24 @@ REFUSED = [
 def test_what_does_not_fit_is_refused(
     tmp_path: Path, suffix: str, arguments: dict[str, object], kind: dict[str, int], message: str
 ) -> None:
-    path = _write(tmp_path / f"m{suffix}", Stranger(**kind))  # type: ignore[arg-type]
+    path = _write(tmp_path / f"m{suffix}", ThirdParty(**kind))  # type: ignore[arg-type]
     with pytest.raises(InputError, match=message):
         Classifier.open(path, **arguments)  # type: ignore[arg-type]
 
 
 def test_nan_is_no_answer(tmp_path: Path) -> None:
-    path = write_onnx(tmp_path / "m.onnx", Stranger(gain=float("nan")))
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty(gain=float("nan")))
     with pytest.raises(ModelError, match="NaN"):
         Classifier.open(path)
 
 
-def _write(path: Path, kind: Stranger) -> Path:
+def _write(path: Path, kind: ThirdParty) -> Path:
     return write_tflite(path, kind) if path.suffix == ".tflite" else write_onnx(path, kind)
 
 
 def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    kind = Stranger(axes="nchw")
+    kind = ThirdParty(axes="nchw")
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)
     for value in (model.graph.input[0], model.graph.output[0]):
@@ -344,7 +344,7 @@ def test_the_official_metadata_is_read(tmp_path: Path, dtype: str) -> None:
     from edgecnn_export.tflite.manifest import embed_in_tflite
 
     scale, zero = {"float32": (None, 0), "int8": (1 / 255, -128), "uint8": (1 / 255, 0)}[dtype]
-    kind = Stranger(dtype=dtype, scale=scale, zero_point=zero)
+    kind = ThirdParty(dtype=dtype, scale=scale, zero_point=zero)
     path = write_tflite(tmp_path / "m.tflite", kind)
     spec = InputSpec(HEIGHT, WIDTH, Colour.RGB)
     with_files = embed_in_tflite(path.read_bytes(), Manifest("other", LABELS, spec, Scheme.FLOAT32))
@@ -369,7 +369,7 @@ def test_the_official_metadata_is_read(tmp_path: Path, dtype: str) -> None:
 
 
 def test_damaged_metadata_is_none(tmp_path: Path) -> None:
-    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
     content = path.read_bytes()
     for size in (0, 3, 20, 200):
         path.write_bytes(content[: len(content) - 1] + bytes(size))
@@ -377,7 +377,7 @@ def test_damaged_metadata_is_none(tmp_path: Path) -> None:
 
 
 def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
-    path = write_tflite(tmp_path / "m.tflite", Stranger())
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
     Image.fromarray(PIXELS[0]).save(tmp_path / "image.png")
     command = [sys.executable, "-m", "edgecnn", "predict", str(path), str(tmp_path / "image.png"), "--json"]
     environment = {**os.environ, "EDGECNN_HOME": str(tmp_path)}
@@ -396,7 +396,7 @@ def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
 def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: str, head: str) -> None:
     for gain, scale, told in ((0.3, 1 / 255, "0…1, pixels / 255"), (0.3 / 255, 1, "0…255"), (30.0, 1 / 255, "0…1")):
-        kind = Stranger(head=head, gain=gain)
+        kind = ThirdParty(head=head, gain=gain)
         classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind))
         assert classifier.contract.pixels.value.startswith(told)
         assert classifier.contract.pixels.origin is Origin.ASSUMED
@@ -405,7 +405,7 @@ def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: 
 
 def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
     onnx = pytest.importorskip("onnx")
-    kind = Stranger()
+    kind = ThirdParty()
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)
     float32 = onnx.TensorProto.FLOAT

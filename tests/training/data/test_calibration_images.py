@@ -1,11 +1,11 @@
-"""The images beside a foreign model: labelled in class folders, or without labels and then never called so."""
+"""The images beside a third-party model: labelled in class folders, or without labels and then never called so."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_foreign import write_folder
+from tiny_imported import write_folder
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec

@@ -16,7 +16,7 @@ from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet, known_set
 from edgecnn_training.data.prepare import prepare
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 
 def small_set(*, spec: InputSpec = InputSpec(6, 4, Colour.GREY), broken: bool = False) -> KnownSet:  # noqa: B008
@@ -34,7 +34,7 @@ def small_set(*, spec: InputSpec = InputSpec(6, 4, Colour.GREY), broken: bool = 
             "train": SourceSplit(images(6), np.arange(6) % 2, [f"train {i}" for i in range(6)]),
             "test": SourceSplit(images(4), np.arange(4) % 2, [f"test {i}" for i in range(4)]),
         }
-        return Source(("cat", "dog"), splits)
+        return RawImageSet(("cat", "dog"), splits)
 
     return KnownSet(
         name="small",

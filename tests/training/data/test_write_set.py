@@ -9,7 +9,7 @@ from PIL import Image
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data.npy_writer import NpyWriter
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.write_set import write_set
 
 SPEC = InputSpec(8, 8, Colour.GREY)
@@ -26,7 +26,7 @@ def write(folder, images, files=None):
     split = SourceSplit(images, np.arange(len(images)) % 2, files)
     test = SourceSplit([png(1), png(2)], np.arange(2), ["a", "b"])
     return write_set(
-        folder, Source(("cat", "dog"), {"train": split, "test": test}), name="small", spec=SPEC, whence="a test"
+        folder, RawImageSet(("cat", "dog"), {"train": split, "test": test}), name="small", spec=SPEC, whence="a test"
     )
 
 
@@ -79,7 +79,7 @@ def test_another_shape_or_type_is_refused(item, tmp_path):
 
 
 def test_a_source_that_ends_early_is_an_error(tmp_path):
-    source = Source(("cat", "dog"), {"train": SourceSplit(iter([png(1)]), np.arange(2), ["a", "b"])})
+    source = RawImageSet(("cat", "dog"), {"train": SourceSplit(iter([png(1)]), np.arange(2), ["a", "b"])})
     with pytest.raises(ValueError, match="shorter"):
         write_set(tmp_path / "set", source, name="small", spec=SPEC, whence="a test")
     assert list(tmp_path.iterdir()) == []

@@ -25,13 +25,13 @@ from edgecnn_training.devices.devices import Devices
 from edgecnn_training.devices.many_workers import agree, folder_of_worker, lost_workers_told
 from edgecnn_training.history import Epoch
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.train import train
 
 # Two epochs of the head on its features, then two of the whole network.
 SETTINGS = dataclasses.replace(TINY.settings, unfreeze=3, fine_tune_epochs=2, fine_tune_rate=0.002)
 
-ORIGIN = Origin("tiny", "sets/small", "ab" * 32, SETTINGS)
+ORIGIN = RunOrigin("tiny", "sets/small", "ab" * 32, SETTINGS)
 CHECKPOINT = Checkpoint(ORIGIN, (Epoch(1, 1.0, 0.5, 1.0, 0.5, 0.01, 1.0),), (), (), ())
 
 # The command line, with the recipe of the tests and without figures; it prints the digest of what is handed over.
@@ -41,7 +41,7 @@ import numpy as np
 from tiny_base import TINY
 from edgecnn.app import main
 from edgecnn_training import figures
-from edgecnn_training.stage_data import Lesson
+from edgecnn_training.stage_data import StageData
 from edgecnn_training.recipe import register
 
 register(TINY)
@@ -51,7 +51,7 @@ def told(self):
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(value).tobytes() for value in self.model.get_weights()))
     print("weights", digest.hexdigest())
 
-hand_over, Lesson.hand_over, figures.draw_all = Lesson.hand_over, told, lambda *arguments, **options: None
+hand_over, StageData.hand_over, figures.draw_all = StageData.hand_over, told, lambda *arguments, **options: None
 """
 
 TWO_CPUS = """

@@ -18,7 +18,7 @@ from edgecnn_training.fit import Progress, compile_network
 from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipe import registry
 from edgecnn_training.recipes import get_recipe
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 from edgecnn_training.train import train
 
 MIXED = dataclasses.replace(TINY.settings, epochs=3, mixed_precision=True)
@@ -74,7 +74,7 @@ def test_float16_gets_its_loss_scaled() -> None:
     ids=["head and whole", "augmented"],
 )
 def test_a_mixed_run_leaves_a_float32_network_with_much_the_same_scores(
-    recipe: Any, settings: Settings, tmp_path: Path, small_set: ImageSet, monkeypatch: pytest.MonkeyPatch
+    recipe: Any, settings: TrainingSettings, tmp_path: Path, small_set: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Stopped and resumed on the way."""
     monkeypatch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)

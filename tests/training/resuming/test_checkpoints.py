@@ -10,14 +10,14 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import compile_network
 from edgecnn_training.history import Epoch
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.resuming.origin import RunOrigin
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
-ORIGIN = Origin(
+ORIGIN = RunOrigin(
     recipe="mnist",
     data_folder="sets/mnist",
     data_fingerprint="0" * 64,
-    settings=Settings(epochs=3, batch_size=8, optimizer=Optimizer.ADAM, learning_rate=0.01),
+    settings=TrainingSettings(epochs=3, batch_size=8, optimizer=Optimizer.ADAM, learning_rate=0.01),
 )
 HISTORY = (Epoch(1, 0.1234567890123456, 0.8, 0.2, 0.9, 0.01, 1.5),)
 

@@ -9,12 +9,12 @@ from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.history import Epoch
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import claim, started_with
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
-SETTINGS = Settings(epochs=3, batch_size=8, optimizer=Optimizer.SGD, learning_rate=0.01, threads=2)
-ORIGIN = Origin("mnist", "sets/mnist", "ab" * 32, SETTINGS)
+SETTINGS = TrainingSettings(epochs=3, batch_size=8, optimizer=Optimizer.SGD, learning_rate=0.01, threads=2)
+ORIGIN = RunOrigin("mnist", "sets/mnist", "ab" * 32, SETTINGS)
 CHECKPOINT = Checkpoint(ORIGIN, (Epoch(1, 0.5, 0.8, 0.4, 0.9, 0.01, 1.0),), (), (), ())
 
 
@@ -43,7 +43,7 @@ def finished(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def changed(**settings: Any) -> Origin:
+def changed(**settings: Any) -> RunOrigin:
     return dataclasses.replace(ORIGIN, settings=dataclasses.replace(SETTINGS, **settings))
 
 
@@ -97,7 +97,7 @@ def test_overwriting_removes_the_run_and_what_was_made_of_it_and_nothing_else(fi
         ),
     ],
 )
-def test_other_settings_are_named(other: Origin, message: str, unfinished: RunFolder) -> None:
+def test_other_settings_are_named(other: RunOrigin, message: str, unfinished: RunFolder) -> None:
     with pytest.raises(InputError, match=message):
         claim(unfinished, other, resume=True, overwrite=False)
     assert unfinished.last_checkpoint.exists()

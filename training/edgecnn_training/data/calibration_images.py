@@ -15,13 +15,13 @@ from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.stratify import stratified_sample
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.listing import listed
 from edgecnn_training.data.readers.own_images import OwnImages
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
-from edgecnn_training.data.write_set import Report, write_set
+from edgecnn_training.data.write_set import ReportImage, write_set
 
 LAYOUT = "a folder of images, or one with a sub-folder of images for each class"
 
@@ -35,12 +35,12 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class CalibrationImages:
+class UserCalibrationImages:
     """Images, nothing decoded yet; without labels of their own, the model's answers stand in for them."""
 
     name: str
     whence: str
-    source: Source  # the labels are those of the model, in its order
+    source: RawImageSet  # the labels are those of the model, in its order
     labelled: bool
     # Whether there is anything in them to calibrate on; otherwise all are for checking.
     calibrates: bool = True
@@ -60,7 +60,7 @@ class CalibrationImages:
         return np.stack(read)
 
     def write(
-        self, folder: Path, *, spec: InputSpec, predict: Predict, seed: int = 0, report: Report | None = None
+        self, folder: Path, *, spec: InputSpec, predict: Predict, seed: int = 0, report: ReportImage | None = None
     ) -> ImageSet:
         """Write the images as a prepared set with the splits `train`, to calibrate on, and `test`.
 
@@ -84,7 +84,7 @@ class CalibrationImages:
         )
 
 
-def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> CalibrationImages:
+def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> UserCalibrationImages:
     """Find the images a user names; class folders, a zip or a CSV give labels, a folder of images gives none.
 
     Args:
@@ -97,7 +97,7 @@ def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> Calibrati
     if data.is_dir() and (files := image_files(data)) and not _has_class_folders(data):
         split = SourceSplit(files, np.zeros(len(files), np.int64), [path.name for path in files])
         whence = f"images in {data.resolve()}"
-        found = CalibrationImages(data.resolve().name, whence, Source(labels, {TEST: split}), labelled=False)
+        found = UserCalibrationImages(data.resolve().name, whence, RawImageSet(labels, {TEST: split}), labelled=False)
     else:
         found = _labelled(data, labels)
     if len(found.source) < _FEWEST:
@@ -105,19 +105,19 @@ def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> Calibrati
     return found
 
 
-def generated_images(spec: InputSpec, labels: tuple[str, ...]) -> CalibrationImages:
+def generated_images(spec: InputSpec, labels: tuple[str, ...]) -> UserCalibrationImages:
     """Return the images of the golden check, for want of real ones: enough to compare files, not to calibrate on."""
     pixels = list(golden_images(spec))
     split = SourceSplit(pixels, np.zeros(len(pixels), np.int64), [f"golden {n}" for n in range(len(pixels))])
-    source = Source(labels, {TEST: split})
-    return CalibrationImages("generated", "generated images", source, labelled=False, calibrates=False)
+    source = RawImageSet(labels, {TEST: split})
+    return UserCalibrationImages("generated", "generated images", source, labelled=False, calibrates=False)
 
 
 def _has_class_folders(folder: Path) -> bool:
     return any(path.is_dir() and image_files(path, recursive=True) for path in folder.iterdir())
 
 
-def _labelled(data: Path, labels: tuple[str, ...]) -> CalibrationImages:
+def _labelled(data: Path, labels: tuple[str, ...]) -> UserCalibrationImages:
     images = OwnImages.at(str(data))
     if images is None or (data.is_dir() and not any(data.iterdir())):
         found = "an empty folder" if data.is_dir() else "another file" if data.exists() else "no such folder"
@@ -131,10 +131,12 @@ def _labelled(data: Path, labels: tuple[str, ...]) -> CalibrationImages:
         )
     numbers = np.array([labels.index(label) for label in source.labels], np.int64)
     splits = {name: dataclasses.replace(split, labels=numbers[split.labels]) for name, split in source.splits.items()}
-    return CalibrationImages(images.name, images.whence, Source(labels, splits, source.findings), labelled=True)
+    return UserCalibrationImages(
+        images.name, images.whence, RawImageSet(labels, splits, source.findings), labelled=True
+    )
 
 
-def _answered(source: Source, spec: InputSpec, predict: Predict) -> Source:
+def _answered(source: RawImageSet, spec: InputSpec, predict: Predict) -> RawImageSet:
     """Give images the classes that the model names; leave out what cannot be read."""
     findings = list(source.findings)
     splits = {}
@@ -145,9 +147,9 @@ def _answered(source: Source, spec: InputSpec, predict: Predict) -> Source:
         read = classes >= 0
         if not read.all():
             unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
-            findings.append(Finding(Kind.UNREADABLE, "images that cannot be read are left out", unreadable))
+            findings.append(Finding(FindingKind.UNREADABLE, "images that cannot be read are left out", unreadable))
         splits[name] = dataclasses.replace(split.chosen(read), labels=classes[read])
-    return Source(source.labels, splits, tuple(findings))
+    return RawImageSet(source.labels, splits, tuple(findings))
 
 
 def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
@@ -163,7 +165,7 @@ def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], N
         yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
 
 
-def _halved(source: Source, whence: str, seed: int) -> Source:
+def _halved(source: RawImageSet, whence: str, seed: int) -> RawImageSet:
     """Take half of the images, stratified, to calibrate on; the others are checked on."""
     (split,) = source.splits.values()
     if len(split) < _FEWEST:

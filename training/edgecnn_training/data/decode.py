@@ -14,7 +14,7 @@ T = TypeVar("T")
 # Images a thread takes at a time.
 _CHUNK = 32
 # Chunks under way for each thread: one in work, the others waiting for their turn to be handed on.
-_CHUNKS_A_THREAD = 3
+_CHUNKS_PER_THREAD = 3
 
 
 def map_images(function: Callable[[ImageSource], T], images: Iterable[ImageSource]) -> Iterator[T]:
@@ -34,7 +34,7 @@ def map_images(function: Callable[[ImageSource], T], images: Iterable[ImageSourc
     pool = ThreadPoolExecutor(threads, thread_name_prefix="edgecnn-decode")
     try:
         while True:
-            while len(under_way) < threads * _CHUNKS_A_THREAD:
+            while len(under_way) < threads * _CHUNKS_PER_THREAD:
                 chunk = tuple(itertools.islice(unread, _CHUNK))
                 if not chunk:
                     break

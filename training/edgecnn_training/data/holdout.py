@@ -9,7 +9,7 @@ from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.checks.grouped_split import grouped_sample, without_copies_across
 from edgecnn_training.data.listing import listed
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.readers.split_names import SPLITS, TEST, TRAIN
 
 
@@ -30,7 +30,7 @@ class Holdout:
 DEFAULT_HOLDOUT = Holdout()
 
 
-def with_test_split(source: Source, holdout: Holdout = DEFAULT_HOLDOUT, *, name: str) -> Source:
+def with_test_split(source: RawImageSet, holdout: Holdout = DEFAULT_HOLDOUT, *, name: str) -> RawImageSet:
     """Make the splits of a source fit for training.
 
     Without a split `test`, its images are taken out of `train`. A split `test` that the source gives stays as it is;
@@ -55,7 +55,7 @@ def with_test_split(source: Source, holdout: Holdout = DEFAULT_HOLDOUT, *, name:
     return source
 
 
-def _check_classes(source: Source, name: str) -> None:
+def _check_classes(source: RawImageSet, name: str) -> None:
     for label in source.labels:
         if not label.isprintable():
             raise DataError(f"{name}: expected classes with printable names, got {label!r}; rename it")
@@ -74,7 +74,7 @@ def _check_classes(source: Source, name: str) -> None:
         )
 
 
-def _divided(source: Source, holdout: Holdout, name: str) -> Source:
+def _divided(source: RawImageSet, holdout: Holdout, name: str) -> RawImageSet:
     """Take the test images out of the training images."""
     split = source.splits[TRAIN]
     if holdout.group_near_duplicates:

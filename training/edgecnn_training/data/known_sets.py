@@ -9,7 +9,7 @@ from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import data_folder
 from edgecnn_training.data.readers import chinese_mnist, class_folders, mnist, signs
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +28,9 @@ class KnownSet:
     # What `--from` may name, in words.
     layout: str
     # Reads such a path; None for a set that needs none.
-    read: Callable[[Path], Source] | None
+    read: Callable[[Path], RawImageSet] | None
     # Obtains the set where no path is given and none is found; None where it must be fetched by hand.
-    obtain: Callable[[], Source] | None = None
+    obtain: Callable[[], RawImageSet] | None = None
     # How the test images are chosen where the set has none.
     holdout: Holdout = DEFAULT_HOLDOUT
     # Where it is looked for below $EDGECNN_DATA, first match wins.
@@ -43,7 +43,7 @@ class KnownSet:
             return None
         return next((root / place for place in self.places if (root / place).exists()), None)
 
-    def open(self, path: Path | None, *, holdout: Holdout | None = None) -> tuple[Source, str]:
+    def open(self, path: Path | None, *, holdout: Holdout | None = None) -> tuple[RawImageSet, str]:
         """Read the set, with test images, and tell where it came from.
 
         Args:

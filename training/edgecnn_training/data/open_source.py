@@ -11,7 +11,7 @@ from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.readers.labels_csv import Columns
 from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 # What a user's own images are shown at: their images have any shape, and none is asked for.
 _SHOWN = InputSpec(192, 192, Colour.RGB, Resize.PAD)
@@ -22,7 +22,7 @@ class OpenedSource:
     """The images of a set, nothing decoded yet."""
 
     name: str
-    source: Source
+    source: RawImageSet
     input: InputSpec  # what they are prepared as, or shown as where nobody said
     origin: str
 
@@ -70,5 +70,5 @@ def _of_prepared(image_set: ImageSet) -> OpenedSource:
         for name, split in image_set.splits.items()
     }
     return OpenedSource(
-        image_set.name, Source(image_set.labels, splits), image_set.input, f"prepared in {image_set.folder}"
+        image_set.name, RawImageSet(image_set.labels, splits), image_set.input, f"prepared in {image_set.folder}"
     )

@@ -11,8 +11,8 @@ from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_sp
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
 from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, state_of
-from edgecnn_training.data.readers.source import Source
-from edgecnn_training.data.write_set import Report, check_replaceable, write_set
+from edgecnn_training.data.readers.source import RawImageSet
+from edgecnn_training.data.write_set import ReportImage, check_replaceable, write_set
 
 
 def prepare(
@@ -23,7 +23,7 @@ def prepare(
     holdout: Holdout | None = None,
     name: str | None = None,
     output: Path | None = None,
-    report: Report | None = None,
+    report: ReportImage | None = None,
 ) -> ImageSet:
     """Prepare a known set and open the result.
 
@@ -66,7 +66,7 @@ def prepare_own(
     holdout: Holdout = DEFAULT_HOLDOUT,
     name: str | None = None,
     output: Path | None = None,
-    report: Report | None = None,
+    report: ReportImage | None = None,
 ) -> ImageSet:
     """Prepare a user's own images and open the result.
 
@@ -89,7 +89,7 @@ def prepare_own(
 
 
 def open_or_prepare(
-    data: str, *, say: Callable[[str], None], spec: InputSpec | None = None, report: Report | None = None
+    data: str, *, say: Callable[[str], None], spec: InputSpec | None = None, report: ReportImage | None = None
 ) -> ImageSet:
     """Open the image set that a user named, and prepare it first where that can be done.
 
@@ -137,7 +137,7 @@ def known_folder(known: KnownSet, spec: InputSpec) -> Path:
     return set_folder(known.name if spec == known.input else f"{known.name}-{_input_name(spec)}")
 
 
-def _own_folder(images: OwnImages, source: Source, spec: InputSpec) -> Path:
+def _own_folder(images: OwnImages, source: RawImageSet, spec: InputSpec) -> Path:
     """Return where a user's images stand prepared: another place as soon as a file is added, removed or changed.
 
     The former one stays, because a run that was trained on it is exported and measured on it.

@@ -10,7 +10,7 @@ from edgecnn_runtime.system.atomic_files import is_running, sync_folder
 
 
 @contextlib.contextmanager
-def folder_written_whole(folder: Path) -> Iterator[Path]:
+def atomic_folder(folder: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `folder`; give it its name when the block ends without an error.
 
     What stood under the name is removed only after that. The files within are the caller's to write whole

@@ -17,11 +17,11 @@ from edgecnn_training.data.checks.inspection import inspect
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.listing import listed
 from edgecnn_training.data.npy_writer import NpyWriter
-from edgecnn_training.data.readers.source import Source, SourceSplit
-from edgecnn_training.data.whole_folder import folder_written_whole
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
+from edgecnn_training.data.whole_folder import atomic_folder
 
 # Called with the images done so far, those of the whole set, and the name of the split.
-Report = Callable[[int, int, str], None]
+ReportImage = Callable[[int, int, str], None]
 
 # Images between two reports, so that reporting costs nothing beside reading.
 _REPORT_EVERY = 256
@@ -29,7 +29,7 @@ _REPORT_EVERY = 256
 
 def write_set(
     folder: Path,
-    source: Source,
+    source: RawImageSet,
     *,
     name: str,
     spec: InputSpec,
@@ -37,7 +37,7 @@ def write_set(
     licence: str | None = None,
     counts: Mapping[str, int] | None = None,
     labelled_by_model: bool = False,
-    report: Report | None = None,
+    report: ReportImage | None = None,
 ) -> ImageSet:
     """Write a prepared set, whole or not at all, and open it. An image that cannot be read is left out with a warning.
 
@@ -56,7 +56,7 @@ def write_set(
         DataError: `folder` holds something else, or a split has no image that can be read.
     """
     check_replaceable(folder)
-    with folder_written_whole(folder) as partial:
+    with atomic_folder(folder) as partial:
         _write_files(partial, source, name, spec, whence, licence, counts or {}, labelled_by_model, report)
     return open_prepared(folder)
 
@@ -68,8 +68,8 @@ def check_replaceable(folder: Path) -> None:
         DataError: a file, or a folder that holds something else.
     """
     if folder.is_dir():
-        strangers = sorted(path.name for path in folder.iterdir() if not _is_of_prepared_set(path.name))
-        found = f"a folder that holds {', '.join(strangers[:3])}" if strangers else ""
+        others = sorted(path.name for path in folder.iterdir() if not _is_of_prepared_set(path.name))
+        found = f"a folder that holds {', '.join(others[:3])}" if others else ""
     else:
         found = "a file" if folder.exists() else ""
     if found:
@@ -84,14 +84,14 @@ def _is_of_prepared_set(name: str) -> bool:
 
 def _write_files(
     folder: Path,
-    source: Source,
+    source: RawImageSet,
     name: str,
     spec: InputSpec,
     whence: str,
     licence: str | None,
     counts: Mapping[str, int],
     labelled_by_model: bool,
-    report: Report | None,
+    report: ReportImage | None,
 ) -> None:
     """Write all files of a prepared set, `dataset.json` last."""
     splits: dict[str, Split] = {}
@@ -116,7 +116,7 @@ def _write_files(
             warnings.append(f"{split_name}: images that cannot be read are left out: {listed(unreadable)}")
         labels = split.labels[read]
         files = tuple(_one_line(split.files[position]) for position in np.flatnonzero(read).tolist())
-        with atomic_files.written_whole(folder / f"{split_name}.labels.npy") as partial:
+        with atomic_files.atomic_write(folder / f"{split_name}.labels.npy") as partial:
             np.save(partial, labels, allow_pickle=False)
         atomic_files.write_text(folder / f"{split_name}.files.txt", "\n".join(files) + "\n")
         splits[split_name] = Split(np.load(path, mmap_mode="r", allow_pickle=False), labels, files)
@@ -156,7 +156,7 @@ def _write_images(
 
     read = np.zeros(len(split), bool)
     digests = []
-    with atomic_files.written_whole(path) as partial, NpyWriter(partial, spec.shape) as writer:
+    with atomic_files.atomic_write(path) as partial, NpyWriter(partial, spec.shape) as writer:
         for position, pixels in zip(range(len(split)), map_images(decode, split.images), strict=True):
             if position % _REPORT_EVERY == 0:
                 report(position)

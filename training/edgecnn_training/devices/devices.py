@@ -52,7 +52,7 @@ class Devices:
     @property
     def keras(self) -> Any:
         """The Keras that fits here: `keras`, or `tf_keras` where several workers train together."""
-        return keras if self.cluster.workers == 1 else _twin_keras()
+        return keras if self.cluster.workers == 1 else _import_tf_keras()
 
     def scope(self) -> contextlib.AbstractContextManager[Any]:
         """Return the context in which what is fitted is built and compiled."""
@@ -186,12 +186,12 @@ def _strategy(cluster: Cluster, gpus: int) -> Any:
 
     if cluster.workers > 1:
         # It waits for the others, so first see whether this one can go on.
-        _twin_keras()
+        _import_tf_keras()
         return tf.distribute.MultiWorkerMirroredStrategy()
     return tf.distribute.MirroredStrategy([f"GPU:{number}" for number in range(gpus)])
 
 
-def _twin_keras() -> Any:
+def _import_tf_keras() -> Any:
     try:
         import tf_keras
     except ModuleNotFoundError as error:

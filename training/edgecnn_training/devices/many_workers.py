@@ -22,32 +22,32 @@ from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfree
 from edgecnn_training.networks.network import build_network, core
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.stage import Stage
-from edgecnn_training.stage_data import Lesson
+from edgecnn_training.stage_data import StageData
 
 
-def twin_of(lesson: Lesson, network: Any, recipe: Recipe, stage: Stage, *, keras: Any) -> Lesson:
-    """Return the same lesson with a twin of its model, which has its weights.
+def tf_keras_model_of(stage_data: StageData, network: Any, recipe: Recipe, stage: Stage, *, keras: Any) -> StageData:
+    """Return the same stage data with a tf_keras model, which has its weights.
 
     Args:
-        lesson: of the Keras 3 network.
+        stage_data: of the Keras 3 network.
         network: the Keras 3 network.
         recipe: of the network.
         stage: that the lesson is of.
         keras: the module `tf_keras`, in the scope of a strategy.
     """
-    twin = build_network(keras, recipe, network.output_shape[-1], shape=network.input_shape[1:])
+    tf_keras_model = build_network(keras, recipe, network.output_shape[-1], shape=network.input_shape[1:])
     if stage.unfreeze:
-        unfreeze_top(keras, base_of(keras, core(twin)), stage.unfreeze)
-    if lesson.model is not network:
+        unfreeze_top(keras, base_of(keras, core(tf_keras_model)), stage.unfreeze)
+    if stage_data.model is not network:
         # The frozen base has done its part, once, in Keras 3.
-        _, twin = split_at_base(keras, twin)
-    twin.set_weights(lesson.model.get_weights())
-    return dataclasses.replace(lesson, model=twin, shared=lesson.model)
+        _, tf_keras_model = split_at_base(keras, tf_keras_model)
+    tf_keras_model.set_weights(stage_data.model.get_weights())
+    return dataclasses.replace(stage_data, model=tf_keras_model, shared=stage_data.model)
 
 
-def agree(strategy: Any, origin: Origin, checkpoint: Checkpoint | None) -> None:
+def agree(strategy: Any, origin: RunOrigin, checkpoint: Checkpoint | None) -> None:
     """Make sure, on all workers at once, that all train the same from the same epoch on.
 
     Raises:
@@ -75,7 +75,7 @@ def agree(strategy: Any, origin: Origin, checkpoint: Checkpoint | None) -> None:
 
 @contextlib.contextmanager
 def folder_of_worker(
-    folder: RunFolder, devices: Devices, origin: Origin, checkpoint: Checkpoint | None
+    folder: RunFolder, devices: Devices, origin: RunOrigin, checkpoint: Checkpoint | None
 ) -> Iterator[RunFolder]:
     """Start a run on all workers, and give the first the run folder and every other one that is thrown away.
 

@@ -80,7 +80,7 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
             f"{image_set.name}: expected the labels of {model.path} ({_listed(model.labels)}), "
             f"got {_listed(image_set.labels)}; the order counts too: give the class folders themselves, or another set"
         )
-    fits = image_set.input.shape == model.input.shape if model.stranger else image_set.input == model.input
+    fits = image_set.input.shape == model.input.shape if model.third_party else image_set.input == model.input
     if not fits:
         raise DataError(
             f"{image_set.name}: expected images prepared as {model.path} takes them ({model.input}), "

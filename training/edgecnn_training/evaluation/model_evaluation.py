@@ -20,7 +20,7 @@ from edgecnn_training.evaluation.scores import Evaluation, evaluate
 _BATCH = 64
 
 # Called with the images done so far and a short text.
-Report = Callable[[int, str], None]
+ReportPredicted = Callable[[int, str], None]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ModelEvaluation:
 
 
 def evaluate_model(
-    model: OpenedModel, labelled: LabelledImages, *, output: Path | None = None, report: Report | None = None
+    model: OpenedModel, labelled: LabelledImages, *, output: Path | None = None, report: ReportPredicted | None = None
 ) -> ModelEvaluation:
     """Classify all images and write `metrics.json`, `classification_report.txt`, `predictions.csv` and figures.
 
@@ -68,7 +68,7 @@ def evaluate_model(
     return ModelEvaluation(evaluation, folder, document)
 
 
-def _classify(model: OpenedModel, images: Split, report: Report | None) -> NDArray[np.float32]:
+def _classify(model: OpenedModel, images: Split, report: ReportPredicted | None) -> NDArray[np.float32]:
     probabilities = np.empty((len(images), len(model.labels)), np.float32)
     for start in range(0, len(images), _BATCH):
         batch = np.ascontiguousarray(images.images[start : start + _BATCH])

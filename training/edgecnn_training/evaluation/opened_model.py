@@ -29,7 +29,7 @@ class OpenedModel:
     network: Any | None  # the Keras model, if it is one
     run: RunFolder | None  # that it comes from
     record: RunRecord | None  # of that run
-    stranger: bool = False  # a file that others made, which does not say how its images were resized
+    third_party: bool = False  # a file that others made, which does not say how its images were resized
 
 
 def _open_file(path: Path) -> Classifier:
@@ -75,7 +75,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
         network=None,
         run=folder if exported else None,
         record=folder.read_record() if exported else None,
-        stranger=classifier.is_stranger,
+        third_party=classifier.is_third_party,
     )
 
 

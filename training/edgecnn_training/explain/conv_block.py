@@ -26,7 +26,7 @@ _STEPS = {
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class BlockStep:
     """One operation, and what it gives."""
 
     title: str  # "Detect: relu"
@@ -40,7 +40,7 @@ class ConvBlock:
     layer: str
     read: NDArray[np.float32]  # (height, width, channels), what the convolution reads
     kernels: NDArray[np.float32]  # (rows, columns, channels, filters)
-    steps: tuple[Step, ...]  # the filter first
+    steps: tuple[BlockStep, ...]  # the filter first
 
     @property
     def strongest(self) -> NDArray[np.int64]:
@@ -62,10 +62,10 @@ def conv_block(calls: tuple[LayerCall, ...], convolution: LayerCall) -> ConvBloc
     """
     layer = convolution.layer
     bare = _without_activation(layer)
-    steps = [Step(f"Filter: {layer_kind(bare)}", np.asarray(bare(convolution.read), np.float32)[0])]
+    steps = [BlockStep(f"Filter: {layer_kind(bare)}", np.asarray(bare(convolution.read), np.float32)[0])]
     activation = layer.get_config()["activation"]
     if activation not in (None, "linear"):
-        steps.append(Step(f"Detect: {activation}", convolution.output))
+        steps.append(BlockStep(f"Detect: {activation}", convolution.output))
     given = convolution.given
     for call in calls[calls.index(convolution) + 1 :]:
         # Dropout gives what it reads when nothing is trained, and so does not end the block.
@@ -75,7 +75,7 @@ def conv_block(calls: tuple[LayerCall, ...], convolution: LayerCall) -> ConvBloc
         if verb is None:
             break
         given = call.given
-        steps.append(Step(f"{verb}: {layer_kind(call.layer)}", call.output))
+        steps.append(BlockStep(f"{verb}: {layer_kind(call.layer)}", call.output))
         if verb == "Condense":
             break
     return ConvBlock(layer.name, np.asarray(convolution.read, np.float32)[0], _kernels(layer), tuple(steps))

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from edgecnn_training.explain.conv_block import ConvBlock, Step
+from edgecnn_training.explain.conv_block import BlockStep, ConvBlock
 from edgecnn_training.explain.occlusion import Occlusion
 from edgecnn_training.figures.style import BLUE, GREY, VERMILLION, show_image, tidy
 
@@ -158,7 +158,7 @@ def occlusion_map(occlusion: Occlusion, pixels: NDArray[np.uint8], *, label: str
     return figure
 
 
-def _step_title(step: Step) -> str:
+def _step_title(step: BlockStep) -> str:
     verb, _, operation = step.title.partition(": ")
     return f"{verb}\n{operation}\n{shape_in_words(step.values.shape)}"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn_runtime.accuracy import Accuracy
-from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.system.atomic_files import atomic_write
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#666666"
 
@@ -29,7 +29,7 @@ def write_png(figure: Figure, path: Path) -> None:
     # Once: `savefig` draws a second time, to lay out what is laid out here already.
     canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
-    with written_whole(path) as partial:
+    with atomic_write(path) as partial:
         # Level 6, the default, takes as long as drawing, for files that are 6 % smaller.
         Image.fromarray(pixels).convert("RGB").save(partial, format="PNG", compress_level=1)
 

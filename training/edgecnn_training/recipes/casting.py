@@ -22,7 +22,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import Augmentation, Border
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipe import Recipe, Shape, register
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -69,7 +69,7 @@ CASTING = register(
         summary="casting defects: three convolutions, dense 224; 4,394,786 parameters",
         data="casting",
         input_shape=(300, 300, 3),
-        settings=Settings(
+        settings=TrainingSettings(
             epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, monitor=Monitor.LOSS, patience=5
         ),
         build=build,

@@ -15,7 +15,7 @@ from edgecnn_training.history import Monitor
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -34,7 +34,7 @@ register(
         summary="casting defects on a frozen MobileNetV2; 2,260,546 parameters, 2,562 trained",
         data="casting",
         input_shape=(224, 224, 3),
-        settings=Settings(
+        settings=TrainingSettings(
             epochs=50,
             batch_size=32,
             optimizer=Optimizer.ADAM,

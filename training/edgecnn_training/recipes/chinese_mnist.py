@@ -15,7 +15,7 @@ from typing import Any
 from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -44,7 +44,7 @@ register(
         summary="Chinese numerals: four convolutions, dropout, one dense layer; 252,895 parameters",
         data="chinese-mnist",
         input_shape=(64, 64, 1),
-        settings=Settings(
+        settings=TrainingSettings(
             epochs=5,
             batch_size=32,
             optimizer=Optimizer.ADAM,

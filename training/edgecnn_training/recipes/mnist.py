@@ -16,7 +16,7 @@ What the notebook does and this recipe does not:
 from typing import Any
 
 from edgecnn_training.recipe import Recipe, Shape, register
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -44,7 +44,7 @@ register(
         summary="handwritten digits: two convolutions, max-pooling, one dense layer; 1,199,882 parameters",
         data="mnist",
         input_shape=(28, 28, 1),
-        settings=Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
+        settings=TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
         build=build,
     )
 )

@@ -10,7 +10,7 @@ from edgecnn_training.augmentation import Augmentation, Border
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.recipes.small_cnn import build
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def _plus(
@@ -29,7 +29,7 @@ def _plus(
             summary=summary,
             data=data,
             input_shape=input_shape,
-            settings=Settings(
+            settings=TrainingSettings(
                 epochs=epochs,
                 batch_size=batch_size,
                 optimizer=Optimizer.ADAM,

@@ -11,7 +11,7 @@ from typing import Any
 from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -47,7 +47,7 @@ register(
         data=None,
         input_shape=(32, 32, 3),
         any_size=True,
-        settings=Settings(
+        settings=TrainingSettings(
             epochs=50,
             batch_size=32,
             optimizer=Optimizer.ADAM,

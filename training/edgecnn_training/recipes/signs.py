@@ -14,7 +14,7 @@ What the notebook does and this recipe does not:
 from typing import Any
 
 from edgecnn_training.recipe import Recipe, Shape, register
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -37,7 +37,7 @@ register(
         summary="sign digits 0 to 5: two convolutions with wide pooling; 1,310 parameters",
         data="signs",
         input_shape=(64, 64, 3),
-        settings=Settings(epochs=100, batch_size=64, optimizer=Optimizer.ADAM, learning_rate=0.001),
+        settings=TrainingSettings(epochs=100, batch_size=64, optimizer=Optimizer.ADAM, learning_rate=0.001),
         build=build,
     )
 )

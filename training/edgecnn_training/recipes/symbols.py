@@ -12,7 +12,7 @@ from typing import Any
 
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -35,7 +35,7 @@ register(
         summary="electronic symbols: three pairs of convolutions, one dense layer; 588,067 parameters",
         data="symbols",
         input_shape=(224, 224, 3),
-        settings=Settings(epochs=20, batch_size=12, optimizer=Optimizer.ADAM, learning_rate=0.001),
+        settings=TrainingSettings(epochs=20, batch_size=12, optimizer=Optimizer.ADAM, learning_rate=0.001),
         scaling=Scaling.CAFFE,
         build=build,
     )

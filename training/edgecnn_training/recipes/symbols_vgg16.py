@@ -9,7 +9,7 @@ from typing import Any
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -27,7 +27,9 @@ register(
         summary="electronic symbols on a frozen VGG16; 14,716,227 parameters, 1,539 trained",
         data="symbols",
         input_shape=(224, 224, 3),
-        settings=Settings(epochs=10, batch_size=12, optimizer=Optimizer.ADAM, learning_rate=0.001, weights="imagenet"),
+        settings=TrainingSettings(
+            epochs=10, batch_size=12, optimizer=Optimizer.ADAM, learning_rate=0.001, weights="imagenet"
+        ),
         scaling=Scaling.CAFFE,
         base="VGG16",
         build=build,

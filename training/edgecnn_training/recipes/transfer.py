@@ -11,7 +11,7 @@ from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape, register
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 
 # The networks of keras.applications by the scaling that their `preprocess_input` does.
 _BASES: dict[Scaling, str] = {
@@ -50,7 +50,7 @@ def _recipe(name: str, base: str) -> Recipe:
         data=None,
         input_shape=(224, 224, 3),
         any_size=True,
-        settings=Settings(
+        settings=TrainingSettings(
             epochs=30,
             batch_size=32,
             optimizer=Optimizer.ADAM,

@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.system.atomic_files import written_whole
+from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.history import Epoch, best_epoch
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """The state of a run after its last finished epoch."""
 
-    origin: Origin
+    origin: RunOrigin
     history: tuple[Epoch, ...]
     # Weights and the states of the layers' random generators, in the order of `model.variables`.
     model: tuple[NDArray[Any], ...]
@@ -34,7 +34,7 @@ class Checkpoint:
     best: tuple[NDArray[Any], ...]
 
     @classmethod
-    def of(cls, model: Any, *, origin: Origin, history: Sequence[Epoch], before: Self | None = None) -> Self:
+    def of(cls, model: Any, *, origin: RunOrigin, history: Sequence[Epoch], before: Self | None = None) -> Self:
         """Take the state of a compiled Keras model after the last epoch of `history`.
 
         Args:
@@ -98,7 +98,7 @@ class Checkpoint:
         arrays |= {f"optimizer.{index}": value for index, value in enumerate(self.optimizer)}
         if self.best is not self.model:
             arrays |= {f"best.{index}": value for index, value in enumerate(self.best)}
-        with written_whole(folder.last_checkpoint) as partial:
+        with atomic_write(folder.last_checkpoint) as partial:
             # mypy sees that a name could be `allow_pickle`; none is.
             np.savez(partial, header=np.array(json.dumps(header)), **arrays)  # type: ignore[arg-type]
 
@@ -118,7 +118,7 @@ class Checkpoint:
                 header = json.loads(str(file["header"]))
                 state = _numbered(file, "model")
                 return cls(
-                    origin=Origin.from_document(header["origin"]),
+                    origin=RunOrigin.from_document(header["origin"]),
                     history=tuple(Epoch(**epoch) for epoch in header["history"]),
                     model=state,
                     optimizer=_numbered(file, "optimizer"),

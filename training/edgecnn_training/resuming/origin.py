@@ -6,25 +6,25 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from edgecnn_runtime.workstation.run_folder import RunRecord
-from edgecnn_training.settings import Settings
+from edgecnn_training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """The recipe, the data and the settings of a run."""
 
     recipe: str
     data_folder: str
     data_fingerprint: str
-    settings: Settings
+    settings: TrainingSettings
 
-    def differences(self, other: "Origin") -> list[str]:
+    def differences(self, other: "RunOrigin") -> list[str]:
         """Name what `other` has differently, as in "epochs 12 instead of 10"."""
         pairs = [("recipe", self.recipe, other.recipe)]
         if self.data_fingerprint != other.data_fingerprint:
             mine, theirs = self.data_fingerprint[:12], other.data_fingerprint[:12]
             pairs.append(("data", f"{self.data_folder} ({mine}…)", f"{other.data_folder} ({theirs}…)"))
-        for field in dataclasses.fields(Settings):
+        for field in dataclasses.fields(TrainingSettings):
             # The threads and the device move the last bits only, which matter to a deterministic run alone.
             if field.name not in ("threads", "device") or self.settings.deterministic:
                 name = field.name.replace("_", " ")
@@ -38,7 +38,7 @@ class Origin:
             recipe=str(document["recipe"]),
             data_folder=str(document["data_folder"]),
             data_fingerprint=str(document["data_fingerprint"]),
-            settings=Settings.from_document(document["settings"]),
+            settings=TrainingSettings.from_document(document["settings"]),
         )
 
     @classmethod
@@ -48,5 +48,5 @@ class Origin:
             recipe=str(record.recipe["name"]),
             data_folder=record.data_folder,
             data_fingerprint=record.data_fingerprint,
-            settings=Settings.from_document(record.recipe),
+            settings=TrainingSettings.from_document(record.recipe),
         )

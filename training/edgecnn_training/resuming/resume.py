@@ -5,10 +5,10 @@ import shutil
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.resuming.checkpoints import Checkpoint
-from edgecnn_training.resuming.origin import Origin
+from edgecnn_training.resuming.origin import RunOrigin
 
 
-def started_with(folder: RunFolder) -> Origin | None:
+def started_with(folder: RunFolder) -> RunOrigin | None:
     """Tell what the finished or unfinished run in a folder was started with; None where there is no run.
 
     Raises:
@@ -16,7 +16,7 @@ def started_with(folder: RunFolder) -> Origin | None:
     """
     if folder.record.exists():
         try:
-            return Origin.from_record(folder.read_record())
+            return RunOrigin.from_record(folder.read_record())
         except (KeyError, TypeError) as error:
             raise InputError(
                 f"{folder.record}: expected the record of a run with its complete recipe, got one without "
@@ -26,7 +26,7 @@ def started_with(folder: RunFolder) -> Origin | None:
     return checkpoint.origin if checkpoint else None
 
 
-def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> Origin | None:
+def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> RunOrigin | None:
     """Make sure that training into a folder destroys nothing unasked, before anything is loaded or written.
 
     Returns:
@@ -48,7 +48,7 @@ def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> Origin
 
 
 def claim(
-    folder: RunFolder, origin: Origin, *, resume: bool, overwrite: bool, is_chief: bool = True
+    folder: RunFolder, origin: RunOrigin, *, resume: bool, overwrite: bool, is_chief: bool = True
 ) -> Checkpoint | None:
     """Take a folder for a run, and find where its training goes on.
 

@@ -84,7 +84,7 @@ def _show(console: Console, comparison: "Comparison", before: Path, after: Path)
 
 def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
     """Refuse what would pass only because nothing was compared."""
-    from edgecnn_benchmarks.comparing.changes import Finding
+    from edgecnn_benchmarks.comparing.changes import ChangeVerdict
     from edgecnn_runtime.errors import InputError
 
     if not comparison.changes:
@@ -92,7 +92,9 @@ def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
             "expected files that both benchmarks measured, got "
             f"{', '.join(comparison.only_first)} and {', '.join(comparison.only_second)}"
         )
-    if gates.slower is not None and all(change.finding is Finding.TOO_FEW_ROUNDS for change in comparison.changes):
+    if gates.slower is not None and all(
+        change.finding is ChangeVerdict.TOO_FEW_ROUNDS for change in comparison.changes
+    ):
         raise InputError("--fail-if-slower: expected at least 5 rounds in each benchmark; measure with --rounds 12")
     if gates.less_accurate is not None and all(change.accuracy is None for change in comparison.changes):
         raise InputError("--fail-if-less-accurate: expected accuracies in both benchmarks; measure both with --data")

@@ -13,7 +13,7 @@ from edgecnn.options.host_options import HostChoice, takes_host_options
 from edgecnn.options.model_options import ModelOptions, takes_model_options
 from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.measuring.device_estimates import CAVEAT, device_table
-from edgecnn_benchmarks.settings import Settings
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,25 +40,25 @@ def measure(
     with_keras: Annotated[
         bool, typer.Option("--with-keras", help="Measure the run's Keras model too, called and by predict().")
     ] = False,
-    runs: Annotated[int, typer.Option(help="Timed calls a round, at least.")] = Settings.runs,
-    warmup: Annotated[int, typer.Option(help="Untimed calls before them, at least.")] = Settings.warmup,
+    runs: Annotated[int, typer.Option(help="Timed calls a round, at least.")] = BenchSettings.runs,
+    warmup: Annotated[int, typer.Option(help="Untimed calls before them, at least.")] = BenchSettings.warmup,
     precision: Annotated[
         str, typer.Option(help="Measure rounds until each median and ratio is known within this share of it.")
-    ] = f"{Settings.precision * 100:g}%",
+    ] = f"{BenchSettings.precision * 100:g}%",
     rounds: Annotated[
         int | None, typer.Option(help="So many rounds, in a fresh process each, instead of --precision.")
-    ] = Settings.rounds,
+    ] = BenchSettings.rounds,
     max_secs: Annotated[
         float, typer.Option(help="Seconds for all rounds; three are measured in any case.")
-    ] = Settings.max_secs,
-    starts: Annotated[int, typer.Option(help="Cold starts of each model.")] = Settings.starts,
+    ] = BenchSettings.max_secs,
+    starts: Annotated[int, typer.Option(help="Cold starts of each model.")] = BenchSettings.starts,
     timeout: Annotated[
         float, typer.Option(help="Seconds without an answer after which a model counts as hanging.")
-    ] = Settings.timeout,
+    ] = BenchSettings.timeout,
     reference: Annotated[
         str, typer.Option(help="What the others are compared with: a scheme or a file name.")
-    ] = Settings.reference,
-    seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = Settings.seed,
+    ] = BenchSettings.reference,
+    seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = BenchSettings.seed,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Where the files go. Default: RUN/bench, or bench for model files."),
@@ -78,7 +78,7 @@ def measure(
 
     console = Console(json=json, quiet=quiet)
     elsewhere = host_choice.read()
-    settings = Settings(
+    settings = BenchSettings(
         threads=read_counts("threads", threads),
         batch=read_counts("batch", batch),
         with_keras=with_keras,
@@ -91,7 +91,7 @@ def measure(
         timeout=timeout,
         reference=reference,
         seed=seed,
-        opening=model_options.opening(only_strangers=True),
+        opening=model_options.opening(third_party_only=True),
     )
     command = shlex.join(["edgecnn", *sys.argv[1:]])
     with console.progress("bench", 100) as advance:
@@ -129,7 +129,7 @@ def measure(
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
     _show_devices(console, result)
     console.say()
-    said = [trap.sentence for trap in result.traps] + undecided.sentences(result.undecided)
+    said = [pitfall.sentence for pitfall in result.pitfalls] + undecided.sentences(result.undecided)
     for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
         if sentence is None:
             continue

@@ -41,7 +41,7 @@ def recommend(
     is within them.
     """
     from edgecnn.workflows.target_fit import TargetFit, judge_files
-    from edgecnn_benchmarks.judging.recommendation import Limits, recommend_within
+    from edgecnn_benchmarks.judging.recommendation import ShipLimits, recommend_within
     from edgecnn_benchmarks.measuring.result_file import find_result, read_result
     from edgecnn_benchmarks.statistics.units import parse_duration, parse_size
     from edgecnn_runtime.errors import GateError, InputError
@@ -53,7 +53,7 @@ def recommend(
     max_size_bytes = None if max_size is None else parse_size(max_size, option="--max-size")
     result = read_result(find_result(run))
     fit = TargetFit() if target is None else judge_files(run, result, target)
-    limits = Limits(max_drop / 100, max_latency_us, max_size_bytes, fit.unfit)
+    limits = ShipLimits(max_drop / 100, max_latency_us, max_size_bytes, fit.unfit)
     found = recommend_within(result, limits)
     cautions = [*found.cautions, *fit.cautions(found.ship)]
     console.document({**dataclasses.asdict(found), "cautions": cautions})

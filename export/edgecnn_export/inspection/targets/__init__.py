@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
 from edgecnn_export.inspection.targets.boards import BOARDS, SHORT_NAMES, find_board
-from edgecnn_export.inspection.verdict import Answer, Verdict
+from edgecnn_export.inspection.verdict import Fit, Verdict
 from edgecnn_runtime.errors import InputError
 
 # Interpreters and the Edge TPU answer at once; Vela compiles for seconds.
@@ -60,5 +60,5 @@ def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
             verdicts.append(ethos_u.judge(model, name))
         else:
             summary = f"Arm's compiler takes seconds; ask with --target {name}"
-            verdicts.append(ethos_u.glance(model, name) or Verdict(name, Answer.OPEN, summary))
+            verdicts.append(ethos_u.glance(model, name) or Verdict(name, Fit.OPEN, summary))
     return verdicts

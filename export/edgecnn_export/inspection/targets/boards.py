@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import litert, onnxruntime, tflite_micro
-from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, to_int8
 from edgecnn_runtime.errors import InputError
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
@@ -37,9 +37,9 @@ class Board:
 
     def judge(self, model: InspectedModel, runtime: Verdict) -> Verdict:
         """Judge a file for this board, given the verdict of the interpreter that runs there."""
-        obstacles = list(runtime.obstacles) if runtime.answer is Answer.NO else []
+        obstacles = list(runtime.obstacles) if runtime.answer is Fit.NO else []
         if model.graph.container != "tflite" and self.flash is not None:
-            return Verdict(self.name, Answer.NO, runtime.summary, tuple(obstacles))
+            return Verdict(self.name, Fit.NO, runtime.summary, tuple(obstacles))
         shares = []
         # Linux keeps the file's weights in memory; a microcontroller reads them from its flash.
         if self.flash is not None:
@@ -56,14 +56,14 @@ class Board:
                 obstacles.append(self._noted(_too_hungry(model, memory)))
         summary = ", ".join(shares)
         if obstacles:
-            return Verdict(self.name, Answer.NO, summary, tuple(obstacles))
-        if runtime.answer is Answer.OPEN:
-            return Verdict(self.name, Answer.OPEN, f"{summary}; {runtime.summary}")
+            return Verdict(self.name, Fit.NO, summary, tuple(obstacles))
+        if runtime.answer is Fit.OPEN:
+            return Verdict(self.name, Fit.OPEN, f"{summary}; {runtime.summary}")
         if memory is None:
-            return Verdict(self.name, Answer.OPEN, summary)
+            return Verdict(self.name, Fit.OPEN, summary)
         if max(model.size / self.flash if self.flash else 0.0, memory / self.ram) > _TIGHT:
             summary += "; tight: the program, its stack and the image need room too"
-        return Verdict(self.name, Answer.YES, summary)
+        return Verdict(self.name, Fit.YES, summary)
 
     def _noted(self, obstacle: Obstacle) -> Obstacle:
         return replace(obstacle, remedy=f"{obstacle.remedy} ({self.note})") if self.note else obstacle

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from edgecnn_export.inspection.graph import Graph, Operator
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only, to_int8
 
 NAME = "edgetpu"
 
@@ -149,14 +149,14 @@ def judge(model: InspectedModel) -> Verdict:
         return takes_only("tflite", NAME, model, int8=True)
     reasons = {operator.number: _reason(graph, operator) for operator in graph.operators}
     if not any(reasons.values()):
-        return Verdict(NAME, Answer.YES, f"all {len(graph.operators)} operators keep the published rules")
+        return Verdict(NAME, Fit.YES, f"all {len(graph.operators)} operators keep the published rules")
     obstacles = _obstacles(model, reasons)
     # The compiler makes one partition: from the first operator that it does not map, all run on the CPU.
     mapped = next(index for index, operator in enumerate(graph.operators) if reasons[operator.number])
     if mapped == 0 or all(o.kind == "QUANTIZE" for o in graph.operators[:mapped]):
-        return Verdict(NAME, Answer.NO, "nothing of it runs on the Edge TPU", obstacles)
+        return Verdict(NAME, Fit.NO, "nothing of it runs on the Edge TPU", obstacles)
     summary = f"the first {mapped} of {len(graph.operators)} operators on the Edge TPU, the rest on the CPU"
-    return Verdict(NAME, Answer.PARTLY, summary, obstacles)
+    return Verdict(NAME, Fit.PARTLY, summary, obstacles)
 
 
 def _reason(graph: Graph, operator: Operator) -> str | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from edgecnn_export.inspection.graph import Operator
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.tflite import read_tflite
-from edgecnn_export.inspection.verdict import Answer, NpuEstimate, Obstacle, Verdict, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, NpuEstimate, Obstacle, Verdict, takes_only, to_int8
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 # The values of Vela's --accelerator-config; the number is how many multiply-accumulates it does in a cycle.
@@ -85,7 +85,7 @@ def glance(model: InspectedModel, name: str) -> Verdict | None:
     products = [operator for operator in model.graph.operators if operator.macs]
     if products and set(model.float_operators).issuperset(products):
         obstacle = Obstacle(tuple(products), "computes on float32, the NPU on 8 and 16 bit integers", to_int8(model))
-        return Verdict(name, Answer.NO, "nothing of it runs on the NPU", (obstacle,))
+        return Verdict(name, Fit.NO, "nothing of it runs on the NPU", (obstacle,))
     return None
 
 
@@ -115,10 +115,10 @@ def _compiled(model: InspectedModel, name: str, left: list[Operator], figures: d
         system=(f"{figures['system_config']}, {figures['memory_mode']}, {float(figures['core_clock']) / 1e6:.0f} MHz"),
     )
     if not left:
-        return Verdict(name, Answer.YES, "no operator left on the CPU", (), estimate)
+        return Verdict(name, Fit.YES, "no operator left on the CPU", (), estimate)
     if len(left) >= total:
-        return Verdict(name, Answer.NO, "nothing of it runs on the NPU", obstacles)
-    return Verdict(name, Answer.PARTLY, f"{len(left)} of {total} operators left on the CPU", obstacles, estimate)
+        return Verdict(name, Fit.NO, "nothing of it runs on the NPU", obstacles)
+    return Verdict(name, Fit.PARTLY, f"{len(left)} of {total} operators left on the CPU", obstacles, estimate)
 
 
 def _remedy(model: InspectedModel, operators: list[Operator]) -> str:
@@ -131,7 +131,7 @@ def _remedy(model: InspectedModel, operators: list[Operator]) -> str:
 
 def _refused(name: str, why: str) -> Verdict:
     obstacle = Obstacle((), why, "run Vela on the file by hand to see all that it prints")
-    return Verdict(name, Answer.NO, "Vela does not compile it", (obstacle,))
+    return Verdict(name, Fit.NO, "Vela does not compile it", (obstacle,))
 
 
 def _bytes(kibibytes: str) -> int:

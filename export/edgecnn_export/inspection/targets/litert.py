@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, takes_only
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only
 
 NAME = "litert"
 
@@ -25,7 +25,7 @@ def judge(model: InspectedModel) -> Verdict:
     if graph.container != "tflite":
         return takes_only("tflite", NAME, model)
     if importlib.util.find_spec("ai_edge_litert") is None:
-        return Verdict(NAME, Answer.OPEN, 'LiteRT is not installed; run: pip install "edgecnn[litert]"')
+        return Verdict(NAME, Fit.OPEN, 'LiteRT is not installed; run: pip install "edgecnn[litert]"')
     command = [sys.executable, "-m", "edgecnn_export.inspection.targets.litert_probe", str(model.path)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
@@ -42,11 +42,11 @@ def judge(model: InspectedModel) -> Verdict:
     total = len(graph.operators) - len(graph.unpacking)
     summary = f"LiteRT {answer['version']} opens it; XNNPACK takes {total - len(rest)} of {total} operators"
     if not rest:
-        return Verdict(NAME, Answer.YES, summary)
+        return Verdict(NAME, Fit.YES, summary)
     slow = any(operator.macs for operator in rest)
     remedy = "convert it anew, with a TensorFlow of today" if slow else "not needed: right as it is, and cheap"
     obstacle = Obstacle(tuple(rest), "runs in LiteRT's plain kernels, not in XNNPACK", remedy)
-    return Verdict(NAME, Answer.PARTLY if slow else Answer.YES, summary, (obstacle,))
+    return Verdict(NAME, Fit.PARTLY if slow else Fit.YES, summary, (obstacle,))
 
 
 def _refused(model: InspectedModel, why: str) -> Verdict:
@@ -54,7 +54,7 @@ def _refused(model: InspectedModel, why: str) -> Verdict:
     remedy = "build the model without it, or run it with an interpreter that has its kernel"
     return Verdict(
         NAME,
-        Answer.NO,
+        Fit.NO,
         "LiteRT does not open it",
         (Obstacle(custom, why, remedy if custom else "convert the model again with a TensorFlow of today"),),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.onnx import read_onnx
-from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, takes_only
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only
 from edgecnn_runtime.errors import ModelError
 
 NAME = "onnxruntime"
@@ -25,7 +25,7 @@ def judge(model: InspectedModel) -> Verdict:
     try:
         import onnxruntime
     except ImportError:
-        return Verdict(NAME, Answer.OPEN, 'ONNX Runtime is not installed; run: pip install "edgecnn[onnx]"')
+        return Verdict(NAME, Fit.OPEN, 'ONNX Runtime is not installed; run: pip install "edgecnn[onnx]"')
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         optimized = Path(folder) / "optimized.onnx"
         options = onnxruntime.SessionOptions()
@@ -45,7 +45,7 @@ def judge(model: InspectedModel) -> Verdict:
             fused = None
     summary = f"ONNX Runtime {onnxruntime.__version__} opens it"
     if fused is None or not any(kind == "DequantizeLinear" for kind, _ in graph.counts):
-        return Verdict(NAME, Answer.YES, summary)
+        return Verdict(NAME, Fit.YES, summary)
     return _quantized(model, fused, summary)
 
 
@@ -55,7 +55,7 @@ def _quantized(model: InspectedModel, fused: Graph, summary: str) -> Verdict:
     floats = tuple(operator for operator in products if operator.name in left)
     summary += f"; {len(products) - len(floats)} of {len(products)} convolutions and matrix products run on integers"
     if not floats:
-        return Verdict(NAME, Answer.YES, summary)
+        return Verdict(NAME, Fit.YES, summary)
     signed = any(
         operator.kind == "QuantizeLinear" and model.graph.tensors[operator.outputs[0]].dtype == "int8"
         for operator in model.graph.operators
@@ -65,7 +65,7 @@ def _quantized(model: InspectedModel, fused: Graph, summary: str) -> Verdict:
         # Seen with ONNX Runtime 1.31 on x86: it rewrites int8 activations as uint8, but not where two operators read
         # one, as behind the shortcuts of residual networks; what mixes both types is then left in float.
         remedy += "; on x86, quantize the activations to uint8: int8 ones that two operators read are not fused"
-    return Verdict(NAME, Answer.PARTLY, summary, (Obstacle(floats, "runs in float although it is quantized", remedy),))
+    return Verdict(NAME, Fit.PARTLY, summary, (Obstacle(floats, "runs in float although it is quantized", remedy),))
 
 
 _FLOAT_PRODUCTS = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -78,4 +78,4 @@ def _refused(model: InspectedModel, why: str) -> Verdict:
         if custom
         else "convert the model again, with an opset that this version knows"
     )
-    return Verdict(NAME, Answer.NO, "ONNX Runtime does not open it", (Obstacle(custom, why[:300], remedy),))
+    return Verdict(NAME, Fit.NO, "ONNX Runtime does not open it", (Obstacle(custom, why[:300], remedy),))

@@ -8,7 +8,7 @@ fully_connected,quantize_common,dequantize_common}.cc`).
 
 from edgecnn_export.inspection.graph import FLOATS, Operator
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Answer, Obstacle, Verdict, by_kind, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, by_kind, takes_only, to_int8
 
 NAME = "tflite-micro"
 
@@ -66,11 +66,11 @@ def judge(model: InspectedModel) -> Verdict:
         remedy = "convert it with fixed sizes, as 'edgecnn export' does"
         obstacles.append(Obstacle(tuple(open_shapes), "the size of its output is open; memory is planned once", remedy))
     if obstacles:
-        return Verdict(NAME, Answer.NO, "it does not run", tuple(obstacles))
+        return Verdict(NAME, Fit.NO, "it does not run", tuple(obstacles))
     summary = f"all {len(graph.operators)} operators are in its list"
     if model.computes_in_float:
         summary += "; in float, without the int8 kernels of CMSIS-NN and ESP-NN"
-    return Verdict(NAME, Answer.YES, summary)
+    return Verdict(NAME, Fit.YES, summary)
 
 
 def _input_dtype(model: InspectedModel, operator: Operator) -> str | None:

@@ -34,10 +34,10 @@ def _optimize(folder: Path) -> None:
     from edgecnn_export.optimized.flat_network import FlatNetwork, write_weights
     from edgecnn_export.optimized.plan import Plan
     from edgecnn_export.optimized.tf_keras_process.clustering import cluster
-    from edgecnn_export.optimized.tf_keras_process.fine_tuning import LabelledImages, Material, accuracy_of
+    from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, TrainingArrays, accuracy_of
     from edgecnn_export.optimized.tf_keras_process.pruning import prune
     from edgecnn_export.optimized.tf_keras_process.quantization import quantize
-    from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin, require_equal
+    from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model, require_equal
     from edgecnn_export.optimized.trainable import with_biases_before_frozen_norms
     from edgecnn_runtime.manifest import Optimization
 
@@ -45,20 +45,20 @@ def _optimize(folder: Path) -> None:
     plan = Plan(**{**job["plan"], "optimization": Optimization(**job["plan"]["optimization"])})
     tf_keras.utils.set_random_seed(plan.seed)
 
-    def portion(name: str) -> LabelledImages:
+    def portion(name: str) -> TrainingArrays:
         images = np.load(job[name]["images"], mmap_mode="r", allow_pickle=False)
         labels, positions = (np.load(folder / f"{name}.{part}.npy") for part in ("labels", "positions"))
-        return LabelledImages(images, labels, positions)
+        return TrainingArrays(images, labels, positions)
 
-    material = Material(portion("trained_on"), portion("validated_on"))
+    material = FineTuningData(portion("trained_on"), portion("validated_on"))
     rewritten = with_biases_before_frozen_norms(FlatNetwork.read(folder))
     network = rewritten.network
     expected = np.load(folder / "expected.npy")
-    twin = build_twin(network)
-    require_equal(twin, material.validated_on.read(0, len(expected))[0], expected)
+    tf_keras_model = build_tf_keras_model(network)
+    require_equal(tf_keras_model, material.validated_on.read(0, len(expected))[0], expected)
 
     outcomes: list[dict[str, Any]] = []
-    before = accuracy_of(twin, material.validated_on)
+    before = accuracy_of(tf_keras_model, material.validated_on)
     for step in plan.steps:
         started = time.perf_counter()
         network, accuracy, epoch = {"prune": prune, "cluster": cluster, "qat": quantize}[step](network, material, plan)

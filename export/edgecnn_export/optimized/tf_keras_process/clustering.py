@@ -9,13 +9,13 @@ from tensorflow_model_optimization.python.core.clustering.keras.experimental imp
 
 from edgecnn_export.optimized.flat_network import FlatNetwork
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.optimized.tf_keras_process.fine_tuning import Material, fine_tune
+from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, fine_tune
 from edgecnn_export.optimized.tf_keras_process.pruning import network_of
-from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin
+from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model
 from edgecnn_runtime.accuracy import Accuracy
 
 
-def cluster(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
+def cluster(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
     """Leave the kernels of all convolutions and dense layers with the plan's number of distinct weights each.
 
     What was pruned stays zero, which is one of the distinct weights. Depthwise kernels are left as they are (tfmot
@@ -39,6 +39,6 @@ def cluster(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatN
             preserve_sparsity=plan.optimization.sparsity is not None,
         )
 
-    model = tf_keras.models.clone_model(build_twin(network), clone_function=wrapped)
+    model = tf_keras.models.clone_model(build_tf_keras_model(network), clone_function=wrapped)
     accuracy, epoch = fine_tune(model, material, plan, step="cluster")
     return network_of(tfmot.clustering.keras.strip_clustering(model), network), accuracy, epoch

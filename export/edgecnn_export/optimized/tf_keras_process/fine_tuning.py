@@ -16,11 +16,11 @@ from edgecnn_runtime.errors import GateError
 # Images that go through the network at once where nothing is learnt.
 _PREDICTED_AT_ONCE = 64
 # A step reports its progress this often.
-_REPORTS_AN_EPOCH = 20
+_REPORTS_PER_EPOCH = 20
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class TrainingArrays:
     """Some images of a memory-mapped split."""
 
     images: NDArray[np.uint8]  # (M, height, width, channels)
@@ -37,14 +37,14 @@ class LabelledImages:
 
 
 @dataclass(frozen=True)
-class Material:
+class FineTuningData:
     """What the steps learn from and are judged by."""
 
-    trained_on: LabelledImages
-    validated_on: LabelledImages
+    trained_on: TrainingArrays
+    validated_on: TrainingArrays
 
 
-def accuracy_of(model: Any, images: LabelledImages) -> Accuracy:
+def accuracy_of(model: Any, images: TrainingArrays) -> Accuracy:
     """Count how often a model is right."""
     rows = [
         model.predict_on_batch(images.read(start, start + _PREDICTED_AT_ONCE)[0])
@@ -55,7 +55,7 @@ def accuracy_of(model: Any, images: LabelledImages) -> Accuracy:
 
 def fine_tune(
     model: Any,
-    material: Material,
+    material: FineTuningData,
     plan: Plan,
     *,
     step: str,
@@ -96,7 +96,7 @@ def fine_tune(
 class _Best:
     """Keeps the weights of the best epoch so far; of equal ones the later, which has learnt more."""
 
-    def __init__(self, model: Any, images: LabelledImages, first: int) -> None:
+    def __init__(self, model: Any, images: TrainingArrays, first: int) -> None:
         self._model, self._images, self._first = model, images, first
         self._kept: tuple[Accuracy, int, list[Any]] | None = None
         self.epoch = 0
@@ -120,7 +120,7 @@ class _Best:
 class _Batches(tf_keras.utils.Sequence):  # type: ignore[misc]
     """Batches in an order that depends on the seed and the epoch alone."""
 
-    def __init__(self, images: LabelledImages, plan: Plan) -> None:
+    def __init__(self, images: TrainingArrays, plan: Plan) -> None:
         self._images, self._plan = images, plan
         self._epoch = -1
         self.on_epoch_end()
@@ -135,13 +135,13 @@ class _Batches(tf_keras.utils.Sequence):  # type: ignore[misc]
     def on_epoch_end(self) -> None:
         self._epoch += 1
         order = np.random.default_rng((self._plan.seed, self._epoch)).permutation(self._images.positions)
-        self._shuffled = LabelledImages(self._images.images, self._images.labels, order)
+        self._shuffled = TrainingArrays(self._images.images, self._images.labels, order)
 
 
 def _report(batch: int, batches: int, epoch: int, plan: Plan, step: str, logs: dict[str, float]) -> None:
     """Tell the other process how far the step is: one JSON line on stdout."""
     if not np.isfinite(logs["loss"]):
         raise GateError(f"{step}: expected a finite loss, got {logs['loss']} in epoch {epoch}; nothing was exported")
-    if batch == batches or batch % max(1, batches // _REPORTS_AN_EPOCH) == 0:
+    if batch == batches or batch % max(1, batches // _REPORTS_PER_EPOCH) == 0:
         progress = {"step": step, "epoch": epoch, "epochs": plan.epochs, "batch": batch, "batches": batches}
         print(json.dumps(progress), file=sys.__stdout__, flush=True)

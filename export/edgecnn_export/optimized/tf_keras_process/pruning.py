@@ -7,15 +7,15 @@ import tf_keras
 
 from edgecnn_export.optimized.flat_network import FlatNetwork
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.optimized.tf_keras_process.fine_tuning import Material, fine_tune
-from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin
+from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, fine_tune
+from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model
 from edgecnn_runtime.accuracy import Accuracy
 
 # The masks are drawn this often until the sparsity is reached.
 _DRAWINGS = 20
 
 
-def prune(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
+def prune(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
     """Prune the kernels of all convolutions and dense layers to the plan's sparsity.
 
     The sparsity is reached an epoch before the end (Zhu and Gupta, "To prune, or not to prune", arXiv:1710.01878, as
@@ -37,7 +37,7 @@ def prune(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNet
             return tfmot.sparsity.keras.prune_low_magnitude(layer, pruning_schedule=schedule)
         return layer
 
-    model = tf_keras.models.clone_model(build_twin(network), clone_function=wrapped)
+    model = tf_keras.models.clone_model(build_tf_keras_model(network), clone_function=wrapped)
     accuracy, epoch = fine_tune(
         model,
         material,

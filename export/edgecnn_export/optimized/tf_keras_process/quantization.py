@@ -22,8 +22,8 @@ from tensorflow_model_optimization.python.core.quantization.keras.quantize_layer
 
 from edgecnn_export.optimized.flat_network import FlatNetwork
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.optimized.tf_keras_process.fine_tuning import LabelledImages, Material, fine_tune
-from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_twin
+from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, TrainingArrays, fine_tune
+from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model
 from edgecnn_export.optimized.trainable import (
     unchanged,
     with_fused_activations,
@@ -37,7 +37,7 @@ from edgecnn_runtime.errors import InputError
 _MEASURED_BATCHES = 8
 
 
-def quantize(network: FlatNetwork, material: Material, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
+def quantize(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tuple[FlatNetwork, Accuracy, int]:
     """Train a network as int8 computes it.
 
     Ranges of activations are measured on training images first and learnt from there; tfmot would begin at -6…6 and
@@ -63,11 +63,11 @@ def quantize(network: FlatNetwork, material: Material, plan: Plan) -> tuple[Flat
 def _quantized(network: FlatNetwork, scheme: Any) -> Any:
     """Build the twin and put tfmot's rounding into it."""
     registry = scheme.get_quantize_registry()
-    twin = build_twin(network)
+    tf_keras_model = build_tf_keras_model(network)
     for layer in network.layers:
         front = next((front for front in network.layers if front.name in layer.inputs), None)
         behind_kernel = front is not None and front.kind in ("Conv2D", "DepthwiseConv2D", "Dense")
-        if not registry.supports(twin.get_layer(layer.name)) and not (
+        if not registry.supports(tf_keras_model.get_layer(layer.name)) and not (
             layer.kind == "BatchNormalization" and behind_kernel
         ):
             raise InputError(
@@ -77,7 +77,7 @@ def _quantized(network: FlatNetwork, scheme: Any) -> Any:
     with warnings.catch_warnings(), tfmot.quantization.keras.quantize_scope():
         warnings.simplefilter("ignore")
         model = tfmot.quantization.keras.quantize_apply(
-            tfmot.quantization.keras.quantize_annotate_model(twin), scheme=scheme
+            tfmot.quantization.keras.quantize_annotate_model(tf_keras_model), scheme=scheme
         )
     (pixels,) = (layer for layer in model.layers if isinstance(layer, QuantizeLayer))
     # Whatever the images hold: the camera's byte is the quantized input, scale 1 and zero point 0.
@@ -155,10 +155,10 @@ class _DepthwiseQuantizer(tfmot.quantization.keras.quantizers.LastValueQuantizer
         return tf.reshape(rounded, inputs.shape)
 
 
-def _measure_ranges(model: Any, images: LabelledImages, plan: Plan) -> None:
+def _measure_ranges(model: Any, images: TrainingArrays, plan: Plan) -> None:
     """Set the ranges of the activations to the mean of those of some batches, drawn from all images."""
     order = np.random.default_rng(plan.seed).permutation(images.positions)
-    drawn = LabelledImages(images.images, images.labels, order)
+    drawn = TrainingArrays(images.images, images.labels, order)
     norms = [variable for variable in model.variables if "moving_" in variable.name]
     before = [variable.numpy() for variable in norms]
     for batch in range(min(_MEASURED_BATCHES, -(-len(images) // plan.batch_size))):
@@ -208,9 +208,9 @@ def _weights_of(model: Any, network: FlatNetwork) -> dict[str, Any]:
     """Read the weights that the layers had before they were wrapped."""
     wrapped = {getattr(layer, "layer", layer).name: getattr(layer, "layer", layer) for layer in model.layers}
     values = {variable.name: variable.numpy() for variable in model.variables}
-    twin = build_twin(network)
+    tf_keras_model = build_tf_keras_model(network)
     return {
-        name: tuple(values[variable.name] for variable in twin.get_layer(name).weights)
+        name: tuple(values[variable.name] for variable in tf_keras_model.get_layer(name).weights)
         for name in network.weights
         if name in wrapped
     }

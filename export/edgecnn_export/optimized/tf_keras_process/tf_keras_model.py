@@ -19,7 +19,7 @@ _LEFT_OUT = ("name", "dtype", "trainable", "data_format", "batch_size", "seed")
 _LEFT_OUT_ENDS = ("_initializer", "_regularizer", "_constraint")
 
 
-def build_twin(network: FlatNetwork) -> Any:
+def build_tf_keras_model(network: FlatNetwork) -> Any:
     """Build the tf_keras model of a flat network, weights included, with the same layer names.
 
     Args:
@@ -44,18 +44,18 @@ def build_twin(network: FlatNetwork) -> Any:
     return tf_keras.Model(pixels, tensors[network.layers[-1].name])
 
 
-def require_equal(twin: Any, images: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
-    """Make sure that a twin computes what the Keras model computes.
+def require_equal(tf_keras_model: Any, images: NDArray[np.float32], expected: NDArray[np.float32]) -> None:
+    """Make sure that a tf_keras model computes what the Keras model computes.
 
     Args:
-        twin: of `build_twin`.
+        tf_keras_model: of `build_tf_keras_model`.
         images: `(N, height, width, channels)`, 0…255.
         expected: what the Keras model gives for them, `(N, classes)`.
 
     Raises:
         InputError: it does not.
     """
-    difference = float(np.abs(twin.predict_on_batch(images) - expected).max())
+    difference = float(np.abs(tf_keras_model.predict_on_batch(images) - expected).max())
     if not difference <= _EQUAL_WITHIN:
         raise InputError(
             f"model: expected layers that compute the same in tf_keras as in Keras, got probabilities that differ by "

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from edgecnn_runtime.video.capture.device import Device, Picture
 from edgecnn_runtime.video.capture.frame import Event, EventKind, Frame
-from edgecnn_runtime.video.capture.source import Kind, Source, parse_source
+from edgecnn_runtime.video.capture.source import CaptureSource, SourceKind, parse_source
 
 __all__ = ["Capture", "Device", "Event", "EventKind", "Frame", "Picture", "open_capture", "parse_source"]
 
@@ -80,8 +80,8 @@ def open_capture(source: int | str | os.PathLike[str], *, realtime: bool = False
     return NewestFrames(lambda: opened.pop() if opened else _open_device(wanted), wanted.name)
 
 
-def _open_device(source: Source) -> Device:
-    if source.kind is Kind.PICAMERA:
+def _open_device(source: CaptureSource) -> Device:
+    if source.kind is SourceKind.PICAMERA:
         from edgecnn_runtime.video.capture.picamera import PiCameraDevice
 
         assert isinstance(source.target, int)

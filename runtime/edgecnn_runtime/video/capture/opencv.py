@@ -9,7 +9,7 @@ from typing import Any
 
 from edgecnn_runtime.errors import MissingExtraError, SourceError
 from edgecnn_runtime.video.capture.device import Picture
-from edgecnn_runtime.video.capture.source import Kind, Source
+from edgecnn_runtime.video.capture.source import CaptureSource, SourceKind
 
 # Milliseconds that an address may take to answer, and to send its next picture, before it counts as gone.
 _OPEN_TIMEOUT = 10_000
@@ -19,7 +19,7 @@ _READ_TIMEOUT = 10_000
 class OpenCVDevice:
     """One `cv2.VideoCapture` that has given its first picture."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CaptureSource) -> None:
         """Open a camera, file or address.
 
         Raises:
@@ -45,7 +45,7 @@ class OpenCVDevice:
             self._video.release()
             raise SourceError(_message(source, opened=opened))
         # Streams have no count, which FFmpeg gives as a negative number.
-        self.live = source.kind is not Kind.FILE and self._video.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
+        self.live = source.kind is not SourceKind.FILE and self._video.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
 
     def read(self) -> Picture | None:
         """Wait for the next picture; None: the camera is gone, or the file has ended."""
@@ -76,29 +76,29 @@ class OpenCVDevice:
             pixels = cv2.cvtColor(pixels, order)
         except cv2.error:
             return None
-        position = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000 if self._source.kind is Kind.FILE else None
+        position = self._video.get(cv2.CAP_PROP_POS_MSEC) / 1000 if self._source.kind is SourceKind.FILE else None
         return Picture(pixels, position)
 
 
-def _open(cv2: Any, source: Source) -> Any:
-    if source.kind is Kind.CAMERA:
+def _open(cv2: Any, source: CaptureSource) -> Any:
+    if source.kind is SourceKind.CAMERA:
         api = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
         video = cv2.VideoCapture(source.target, api)
         # The driver's queue would make every picture some frames old; not every driver obeys, which does no harm.
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         return video
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, _OPEN_TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, _READ_TIMEOUT]
-    return cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts if source.kind is Kind.ADDRESS else [])
+    return cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts if source.kind is SourceKind.ADDRESS else [])
 
 
-def _message(source: Source, *, opened: bool) -> str:
+def _message(source: CaptureSource, *, opened: bool) -> str:
     match source.kind:
-        case Kind.CAMERA if opened:
+        case SourceKind.CAMERA if opened:
             return f"{source.name}: expected pictures, it opens and gives none; does another program use it?"
-        case Kind.CAMERA:
+        case SourceKind.CAMERA:
             look = "; 'ls /dev/video*' shows what is" if sys.platform == "linux" else "; is it plugged in and allowed?"
             return f"{source.name}: expected a camera, none there or no permission{look}"
-        case Kind.ADDRESS:
+        case SourceKind.ADDRESS:
             return f"{source.name}: expected a stream of pictures, none came; is the address right and the camera on?"
         case _:
             return f"{source.name}: expected a video that FFmpeg reads, no picture in it"

@@ -12,7 +12,7 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 _EXPECTED = "expected a camera's number, a video file, picamera, or an address (rtsp://, http://)"
 
 
-class Kind(Enum):
+class SourceKind(Enum):
     """How a source is opened."""
 
     CAMERA = auto()
@@ -22,15 +22,15 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CaptureSource:
     """A source as it was named; `name` is for people and hides a password."""
 
-    kind: Kind
+    kind: SourceKind
     name: str
     target: int | str
 
 
-def parse_source(source: int | str | os.PathLike[str]) -> Source:
+def parse_source(source: int | str | os.PathLike[str]) -> CaptureSource:
     """Tell what kind of source a user means.
 
     Args:
@@ -44,25 +44,25 @@ def parse_source(source: int | str | os.PathLike[str]) -> Source:
     """
     text = os.fspath(source) if not isinstance(source, int) else str(source)
     if text.isdecimal():
-        return Source(Kind.CAMERA, f"camera {int(text)}", int(text))
+        return CaptureSource(SourceKind.CAMERA, f"camera {int(text)}", int(text))
     model, _, number = text.partition(":")
     if model == "picamera" and (number or "0").isdecimal():
-        return Source(Kind.PICAMERA, text, int(number or 0))
+        return CaptureSource(SourceKind.PICAMERA, text, int(number or 0))
     if "://" in text:
         scheme = text.partition("://")[0].lower()
         if scheme not in SCHEMES:
             raise SourceError(f"{_without_password(text)}: {_EXPECTED}, got the scheme {scheme}://")
-        return Source(Kind.ADDRESS, _without_password(text), text)
+        return CaptureSource(SourceKind.ADDRESS, _without_password(text), text)
     path = Path(text)
     if path.is_char_device():
-        return Source(Kind.CAMERA, text, text)
+        return CaptureSource(SourceKind.CAMERA, text, text)
     if path.is_dir():
         raise SourceError(f"{text}: {_EXPECTED}, got a folder; 'edgecnn predict' takes folders of images")
     if not path.exists():
         camera = text.startswith("/dev/")
         raise SourceError(f"{text}: {_EXPECTED}, no such {'device; is the camera plugged in?' if camera else 'file'}")
     # Whole, so that nothing in the name is taken for an address or a pattern.
-    return Source(Kind.FILE, text, str(path.resolve()))
+    return CaptureSource(SourceKind.FILE, text, str(path.resolve()))
 
 
 def _without_password(address: str) -> str:

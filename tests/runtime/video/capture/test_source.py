@@ -9,22 +9,22 @@ import pytest
 
 from edgecnn_runtime.errors import SourceError
 from edgecnn_runtime.video.capture import open_capture
-from edgecnn_runtime.video.capture.source import Kind, parse_source
+from edgecnn_runtime.video.capture.source import SourceKind, parse_source
 
 
 @pytest.mark.parametrize(
     ("source", "kind", "name", "target"),
     [
-        (0, Kind.CAMERA, "camera 0", 0),
-        ("1", Kind.CAMERA, "camera 1", 1),
-        ("/dev/null", Kind.CAMERA, "/dev/null", "/dev/null"),
-        ("picamera", Kind.PICAMERA, "picamera", 0),
-        ("picamera:1", Kind.PICAMERA, "picamera:1", 1),
-        ("rtsp://h:554/a?b=1", Kind.ADDRESS, "rtsp://h:554/a?b=1", "rtsp://h:554/a?b=1"),
-        ("HTTP://me:pa:ss@h/a", Kind.ADDRESS, "http://me:***@h/a", "HTTP://me:pa:ss@h/a"),
+        (0, SourceKind.CAMERA, "camera 0", 0),
+        ("1", SourceKind.CAMERA, "camera 1", 1),
+        ("/dev/null", SourceKind.CAMERA, "/dev/null", "/dev/null"),
+        ("picamera", SourceKind.PICAMERA, "picamera", 0),
+        ("picamera:1", SourceKind.PICAMERA, "picamera:1", 1),
+        ("rtsp://h:554/a?b=1", SourceKind.ADDRESS, "rtsp://h:554/a?b=1", "rtsp://h:554/a?b=1"),
+        ("HTTP://me:pa:ss@h/a", SourceKind.ADDRESS, "http://me:***@h/a", "HTTP://me:pa:ss@h/a"),
     ],
 )
-def test_a_source_is_told_by_its_form(source: int | str, kind: Kind, name: str, target: int | str) -> None:
+def test_a_source_is_told_by_its_form(source: int | str, kind: SourceKind, name: str, target: int | str) -> None:
     parsed = parse_source(source)
     assert (parsed.kind, parsed.name, parsed.target) == (kind, name, target)
 
@@ -33,7 +33,11 @@ def test_a_file_is_named_as_given_and_opened_by_its_whole_path(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     Path("video.mp4").touch()
     parsed = parse_source("video.mp4")
-    assert (parsed.kind, parsed.name, parsed.target) == (Kind.FILE, "video.mp4", str(tmp_path.resolve() / "video.mp4"))
+    assert (parsed.kind, parsed.name, parsed.target) == (
+        SourceKind.FILE,
+        "video.mp4",
+        str(tmp_path.resolve() / "video.mp4"),
+    )
 
 
 @pytest.mark.parametrize(

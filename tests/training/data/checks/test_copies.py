@@ -11,7 +11,7 @@ from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_training.data.checks import copies
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.write_set import write_set
 
 
@@ -32,11 +32,11 @@ def split(images: list[Image.Image | bytes]) -> SourceSplit:
 
 
 @pytest.fixture
-def leaking() -> Source:
+def leaking() -> RawImageSet:
     """Of six test images that can be read, the second is in train, the fourth as a JPEG, the sixth rotated."""
     train, test = photos(20)[:12], photos(20)[12:]
     copied = [b"damaged", test[0], train[3], test[1], jpeg(train[4]), test[2], train[5].rotate(90)]
-    return Source(("cat", "dog"), {"train": split(train), "test": split(copied), "valid": split(test[4:])})
+    return RawImageSet(("cat", "dog"), {"train": split(train), "test": split(copied), "valid": split(test[4:])})
 
 
 def written(folder, source):

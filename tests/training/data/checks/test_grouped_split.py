@@ -8,10 +8,10 @@ from PIL import Image, ImageFilter
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.checks.check import check
-from edgecnn_training.data.checks.finding import Kind
+from edgecnn_training.data.checks.finding import FindingKind
 from edgecnn_training.data.holdout import Holdout, with_test_split
 from edgecnn_training.data.readers.class_folders import read_class_folders
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 GROUPED = Holdout(0.25, seed=0, group_near_duplicates=True)
 
@@ -30,7 +30,7 @@ def castings(tmp_path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, holdout: Holdout) -> Source:
+def read(folder: Path, holdout: Holdout) -> RawImageSet:
     return with_test_split(read_class_folders(folder), holdout, name=str(folder))
 
 
@@ -40,7 +40,9 @@ def parts(split) -> set[str]:
 
 def copies_across(source) -> list[str]:
     return [
-        str(found) for found in check(source).findings if found.kind is Kind.NEAR_IDENTICAL and "one in" in str(found)
+        str(found)
+        for found in check(source).findings
+        if found.kind is FindingKind.NEAR_IDENTICAL and "one in" in str(found)
     ]
 
 

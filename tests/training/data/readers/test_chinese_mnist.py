@@ -12,7 +12,7 @@ from PIL import Image
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.readers.chinese_mnist import HOLDOUT, LABELS, read_chinese_mnist
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 VALUES = [int(label.split()[1]) for label in LABELS]
 HEADER = "suite_id,sample_id,code,value,character\n"
@@ -28,7 +28,7 @@ def rows(suites: int = 2, samples: int = 5) -> list[str]:
     ]
 
 
-def read(path: Path) -> Source:
+def read(path: Path) -> RawImageSet:
     return with_test_split(read_chinese_mnist(path), HOLDOUT, name=str(path))
 
 

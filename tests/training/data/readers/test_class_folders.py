@@ -10,7 +10,7 @@ import pytest
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.holdout import Holdout, with_test_split
 from edgecnn_training.data.readers.class_folders import read_class_folders
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 
 def tree(folder: Path, *names: str) -> Path:
@@ -24,7 +24,7 @@ def tree(folder: Path, *names: str) -> Path:
     return folder
 
 
-def read(path: Path, holdout: Holdout | None = None) -> Source:
+def read(path: Path, holdout: Holdout | None = None) -> RawImageSet:
     return with_test_split(read_class_folders(path), holdout or Holdout(), name=str(path))
 
 

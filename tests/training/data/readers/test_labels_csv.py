@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Kind
+from edgecnn_training.data.checks.finding import FindingKind
 from edgecnn_training.data.readers.labels_csv import Columns, LabelsCsv, read_labels_csv
 from edgecnn_training.data.readers.own_images import OwnImages
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 LEVELS = {"cat": 20, "dog": 200}
 NAMES = [f"{label}{number}" for label in LEVELS for number in (1, 2, 10)]
@@ -51,7 +51,7 @@ def zipped(path: Path, content: dict[str, bytes]) -> Path:
     return path
 
 
-def shown(source: Source) -> dict[str, list[str]]:
+def shown(source: RawImageSet) -> dict[str, list[str]]:
     """By split, the names of the files; each image must have the grey of its label."""
     for split in source.splits.values():
         for image, number in zip(split.images, split.labels, strict=True):
@@ -131,17 +131,25 @@ def test_columns_that_are_named(tmp_path):
 
 
 FAULTS = {
-    "label missing": ([*ROWS[1:], "cat1.png,"], Kind.MISSING_VALUE, "without a label in label: 1 (cat1.png in line 7)"),
-    "row cut short": ([*ROWS[1:], "cat1.png"], Kind.MISSING_VALUE, "without a label in label: 1 (cat1.png in line 7)"),
-    "name missing": ([*ROWS[1:], ",cat"], Kind.MISSING_VALUE, "without a name in file: 1 (line 7)"),
-    "no such file": ([*ROWS, "cat3.png,cat"], Kind.LABEL_WITHOUT_FILE, "rows without their image: 1 (cat3.png)"),
-    "no row": (ROWS[1:], Kind.FILE_WITHOUT_LABEL, "images without a usable row in labels.csv: 1 (cat1.png)"),
+    "label missing": (
+        [*ROWS[1:], "cat1.png,"],
+        FindingKind.MISSING_VALUE,
+        "without a label in label: 1 (cat1.png in line 7)",
+    ),
+    "row cut short": (
+        [*ROWS[1:], "cat1.png"],
+        FindingKind.MISSING_VALUE,
+        "without a label in label: 1 (cat1.png in line 7)",
+    ),
+    "name missing": ([*ROWS[1:], ",cat"], FindingKind.MISSING_VALUE, "without a name in file: 1 (line 7)"),
+    "no such file": ([*ROWS, "cat3.png,cat"], FindingKind.LABEL_WITHOUT_FILE, "rows without their image: 1 (cat3.png)"),
+    "no row": (ROWS[1:], FindingKind.FILE_WITHOUT_LABEL, "images without a usable row in labels.csv: 1 (cat1.png)"),
     "two labels": (
         [*ROWS, "cat1,dog"],
-        Kind.MISSING_VALUE,
+        FindingKind.MISSING_VALUE,
         "differ in label or split: 1 (cat1.png: cat (train) in line 2, dog (train) in line 8)",
     ),
-    "a row twice": ([*ROWS, ROWS[0]], Kind.LEFT_OUT, "rows that repeat an earlier one: 1 (line 8)"),
+    "a row twice": ([*ROWS, ROWS[0]], FindingKind.LEFT_OUT, "rows that repeat an earlier one: 1 (line 8)"),
 }
 
 

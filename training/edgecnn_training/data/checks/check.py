@@ -9,16 +9,16 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.checks.examine import Examined, examine
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.checks.inspection import class_warnings
 from edgecnn_training.data.checks.near_identical import Pair, near_identical
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 # Where this share of the images is of one size or mode, the others are odd.
 _USUAL = 0.9
 
 # Called with the steps done, their number, and what is done.
-Report = Callable[[int, int, str], None]
+ReportChecked = Callable[[int, int, str], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CheckResult:
     findings: tuple[Finding, ...]
 
 
-def check(source: Source, *, report: Report | None = None) -> CheckResult:
+def check(source: RawImageSet, *, report: ReportChecked | None = None) -> CheckResult:
     """Read every image of a source and look for faults.
 
     Args:
@@ -72,29 +72,29 @@ def _counted(values: Iterator[str]) -> dict[str, int]:
 def _unreadable(examined: Mapping[str, Examined]) -> Iterator[Finding]:
     for name, part in examined.items():
         if part.unreadable:
-            yield Finding(Kind.UNREADABLE, f"{name}: images that cannot be read", part.unreadable)
+            yield Finding(FindingKind.UNREADABLE, f"{name}: images that cannot be read", part.unreadable)
 
 
 def _odd(examined: Mapping[str, Examined]) -> Iterator[Finding]:
     """Yield the images of another size or mode than nearly all have."""
     looks = [(file, looks) for part in examined.values() for file, looks in zip(part.files, part.looks, strict=True)]
     for kind, word, values in (
-        (Kind.SIZE, "size", [f"{look.width}x{look.height}" for _, look in looks]),
-        (Kind.MODE, "mode", [look.mode for _, look in looks]),
+        (FindingKind.SIZE, "size", [f"{look.width}x{look.height}" for _, look in looks]),
+        (FindingKind.MODE, "mode", [look.mode for _, look in looks]),
     ):
         usual, count = Counter(values).most_common(1)[0]
         odd = [f"{file} {value}" for (file, _), value in zip(looks, values, strict=True) if value != usual]
         if odd and count >= _USUAL * len(values):
             yield Finding(kind, f"images of another {word} than {usual}", odd)
         # Photos come in many sizes; in many modes only by accident.
-        elif odd and kind is Kind.MODE:
+        elif odd and kind is FindingKind.MODE:
             yield Finding(kind, "images of several modes, of which none is usual; the commonest is " + usual, odd)
 
 
 def _unbalanced(examined: Mapping[str, Examined], labels: tuple[str, ...]) -> Iterator[Finding]:
     for name, part in examined.items():
         for sentence in class_warnings(name, labels, part.labels):
-            yield Finding(Kind.BALANCE, sentence)
+            yield Finding(FindingKind.BALANCE, sentence)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,9 @@ class _Places:
         )
 
 
-def _copies(examined: Mapping[str, Examined], labels: tuple[str, ...], report: Report | None) -> Iterator[Finding]:
+def _copies(
+    examined: Mapping[str, Examined], labels: tuple[str, ...], report: ReportChecked | None
+) -> Iterator[Finding]:
     places = _Places.of(examined, labels)
     # The earliest image of the same bytes, its own position where there is none.
     earliest: dict[bytes, int] = {}
@@ -129,9 +131,9 @@ def _copies(examined: Mapping[str, Examined], labels: tuple[str, ...], report: R
         if places.labels[original] != places.labels[copy]
     ]
     if contradictions:
-        yield Finding(Kind.CONTRADICTION, "byte-identical images with two labels", contradictions)
+        yield Finding(FindingKind.CONTRADICTION, "byte-identical images with two labels", contradictions)
     yield from _copies_by_split(
-        Kind.IDENTICAL,
+        FindingKind.IDENTICAL,
         "byte-identical",
         places,
         {
@@ -148,7 +150,7 @@ def _copies(examined: Mapping[str, Examined], labels: tuple[str, ...], report: R
         thumbnails, report=None if report is None else lambda done, total: report(done, total, "comparing")
     )
     yield from _copies_by_split(
-        Kind.NEAR_IDENTICAL,
+        FindingKind.NEAR_IDENTICAL,
         "near-identical",
         places,
         {(unique[pair.first], unique[pair.second]): _pair_text(places, unique, pair) for pair in pairs},
@@ -167,7 +169,9 @@ def _pair_text(places: _Places, unique: list[int], pair: Pair) -> str:
     return f"{second} = {first} {pair.orientation} (correlation {pair.correlation:.3f})"
 
 
-def _copies_by_split(kind: Kind, word: str, places: _Places, pairs: Mapping[tuple[int, int], str]) -> Iterator[Finding]:
+def _copies_by_split(
+    kind: FindingKind, word: str, places: _Places, pairs: Mapping[tuple[int, int], str]
+) -> Iterator[Finding]:
     """Yield for each two splits, and within each, the images that have a copy earlier: one case an image."""
     by_splits: dict[tuple[str, str], dict[int, str]] = {}
     for (first, second), text in pairs.items():

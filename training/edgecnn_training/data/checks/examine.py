@@ -14,7 +14,7 @@ from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 # The grey thumbnail that near-identical images are told by; large enough to tell two parts of one make apart.
 THUMBNAIL = InputSpec(64, 64, Colour.GREY)
@@ -44,7 +44,7 @@ class Examined:
     unreadable: list[str]  # file and reason
 
 
-def examine(source: Source, *, report: Callable[[int, int, str], None] | None = None) -> dict[str, Examined]:
+def examine(source: RawImageSet, *, report: Callable[[int, int, str], None] | None = None) -> dict[str, Examined]:
     """Read every image of a source, on all cores.
 
     Args:

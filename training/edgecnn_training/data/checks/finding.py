@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from edgecnn_training.data.listing import listed
 
 
-class Kind(enum.StrEnum):
+class FindingKind(enum.StrEnum):
     """What a finding is about."""
 
     MISSING_VALUE = "missing-value"  # a label that is missing, contradictory or no label
@@ -31,7 +31,7 @@ class Finding:
     train: images that cannot be read: 2 (a.png, b.png)
     """
 
-    kind: Kind
+    kind: FindingKind
     text: str
     cases: Sequence[str] = ()  # each one, named; empty where the text says it all
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.data.checks.examine import examine
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.checks.near_identical import Bounds, near_identical
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN, VALID
 
 # Wider than where copies are only told: two images just beyond those bounds come within them when they are resized.
@@ -31,7 +31,7 @@ def grouped_sample(split: SourceSplit, labels: tuple[str, ...], fraction: float,
     Returns:
         int64 positions in the split, ascending.
     """
-    examined = examine(Source(labels, {"all": split}))["all"]
+    examined = examine(RawImageSet(labels, {"all": split}))["all"]
     pairs = near_identical(examined.thumbnails, bounds=_BOUNDS)
     groups = _joined(len(examined.files), [(pair.first, pair.second) for pair in pairs])
     room = {number: round(fraction * int(np.count_nonzero(split.labels == number))) for number in range(len(labels))}
@@ -47,7 +47,7 @@ def grouped_sample(split: SourceSplit, labels: tuple[str, ...], fraction: float,
     return np.array(sorted(positions[examined.files[member]] for member in chosen), np.int64)
 
 
-def without_copies_across(source: Source) -> Source:
+def without_copies_across(source: RawImageSet) -> RawImageSet:
     """Leave out images so that no two splits hold near-identical ones.
 
     The test images all stay, because scores on them are compared with those of others. Of the validation images, those
@@ -81,7 +81,7 @@ def without_copies_across(source: Source) -> Source:
             splits[name] = split.chosen(~leaves)
             keepers = " or ".join(other for other in (TEST, VALID) if other in source.splits and other != name)
             text = f"{name}: images near-identical to one in {keepers} are left out"
-            findings.append(Finding(Kind.LEFT_OUT, text, [file for file in split.files if file in files]))
+            findings.append(Finding(FindingKind.LEFT_OUT, text, [file for file in split.files if file in files]))
     return dataclasses.replace(source, splits=splits, findings=(*source.findings, *findings))
 
 

@@ -5,11 +5,11 @@ import io
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.holdout import Holdout
-from edgecnn_training.data.readers.labelled_rows import Row, source_of_rows
+from edgecnn_training.data.readers.labelled_rows import LabelledRow, source_of_rows
 from edgecnn_training.data.readers.members import opened_members
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.readers.split_names import TRAIN
 from edgecnn_training.data.readers.untrusted import damage_as_data_error
 
@@ -47,7 +47,7 @@ _COLUMNS = ("suite_id", "sample_id", "code", "value", "character")
 HOLDOUT = Holdout(0.2, seed=42)
 
 
-def read_chinese_mnist(path: Path) -> Source:
+def read_chinese_mnist(path: Path) -> RawImageSet:
     """Read Chinese MNIST; a zip is read as it is, without unpacking it.
 
     The labels show the character and its value, "零 0" to "亿 100000000", in the order of the values. Rows that cannot
@@ -65,10 +65,10 @@ def read_chinese_mnist(path: Path) -> Source:
             text = file.read().decode("utf-8-sig")
         rows, findings = _read_rows(text, name=name)
         source = source_of_rows(rows, members, table=_CSV, labels=LABELS)
-    return Source(LABELS, source.splits, (*findings, *source.findings))
+    return RawImageSet(LABELS, source.splits, (*findings, *source.findings))
 
 
-def _read_rows(text: str, *, name: str) -> tuple[list[Row], list[Finding]]:
+def _read_rows(text: str, *, name: str) -> tuple[list[LabelledRow], list[Finding]]:
     """Read the rows whose values fit together, and tell of the others."""
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
@@ -88,11 +88,13 @@ def _read_rows(text: str, *, name: str) -> tuple[list[Row], list[Finding]]:
                 unreadable.append(f"line {line}")
                 continue
             if row["character"] == _CHARACTERS.get(value):
-                rows.append(Row(line, f"input_{suite}_{sample}_{code}.jpg", f"{row['character']} {value}", TRAIN))
+                rows.append(
+                    LabelledRow(line, f"input_{suite}_{sample}_{code}.jpg", f"{row['character']} {value}", TRAIN)
+                )
             else:
                 unlike.append(f"line {line}")
     findings = [
-        Finding(Kind.MISSING_VALUE, f"{_CSV}: rows left out for {reason}", lines)
+        Finding(FindingKind.MISSING_VALUE, f"{_CSV}: rows left out for {reason}", lines)
         for reason, lines in (
             ("a value missing or not a number", unreadable),
             ("value and character that do not belong together", unlike),

@@ -9,16 +9,16 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.sources import IMAGE_SUFFIXES
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
 from edgecnn_training.data.readers.members import Members, opened_members
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import SPLITS, TRAIN, split_of
 
 LAYOUT = "a folder or zip with one sub-folder a class, or with folders train, valid (optional) and test of such ones"
 
 
-def read_class_folders(path: Path) -> Source:
+def read_class_folders(path: Path) -> RawImageSet:
     """Read class folders; the labels are the folders' names in natural order (class2 before class10).
 
     A split level is told by a folder `train` (or `test`, `validation`, …) that itself has sub-folders; without one,
@@ -37,7 +37,7 @@ def read_class_folders(path: Path) -> Source:
         found = {split: _ClassFiles.of(folder) for split, folder in parts.items()}
         labels = tuple(sorted({label for part in found.values() for label in part.images}, key=natural_order))
         _check_images(members, labels, found)
-        return Source(
+        return RawImageSet(
             labels=labels,
             splits={split: _source_split(members, found[split], labels) for split in SPLITS if split in found},
             findings=_findings(root, parts, found),
@@ -123,14 +123,14 @@ def _findings(
 ) -> tuple[Finding, ...]:
     beside = " and ".join(sorted(folder.name for folder in parts.values()))
     has_splits = root not in parts.values()
-    strangers = [str(folder.path) for folder in root.folders.values() if has_splits and folder not in parts.values()]
-    left_out = {
-        (Kind.LEFT_OUT, "files that are no images by their suffix are left out"): [
+    folders = [str(folder.path) for folder in root.folders.values() if has_splits and folder not in parts.values()]
+    found_by_kind = {
+        (FindingKind.LEFT_OUT, "files that are no images by their suffix are left out"): [
             file for part in found.values() for file in part.others
         ],
-        (Kind.FILE_WITHOUT_LABEL, "images outside the class folders have no label and are left out"): [
+        (FindingKind.FILE_WITHOUT_LABEL, "images outside the class folders have no label and are left out"): [
             file for part in found.values() for file in part.unlabelled
         ],
-        (Kind.LEFT_OUT, f"folders beside {beside} are left out"): strangers,
+        (FindingKind.LEFT_OUT, f"folders beside {beside} are left out"): folders,
     }
-    return tuple(Finding(kind, text, files) for (kind, text), files in left_out.items() if files)
+    return tuple(Finding(kind, text, files) for (kind, text), files in found_by_kind.items() if files)

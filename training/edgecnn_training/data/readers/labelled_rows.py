@@ -7,16 +7,16 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.readers.class_folders import natural_order
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
 from edgecnn_training.data.readers.members import Members
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import SPLITS
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LabelledRow:
     """One row of a table of labels."""
 
     line: int  # counted from 1, as an editor does
@@ -26,8 +26,8 @@ class Row:
 
 
 def source_of_rows(
-    rows: Sequence[Row], members: Members, *, table: str, labels: tuple[str, ...] | None = None
-) -> Source:
+    rows: Sequence[LabelledRow], members: Members, *, table: str, labels: tuple[str, ...] | None = None
+) -> RawImageSet:
     """Find the image of each row; an image is named by its path, by the end of it, or by either without the suffix.
 
     An image with two different labels, or in two splits, is left out: nobody knows which holds. Images stand in the
@@ -44,7 +44,7 @@ def source_of_rows(
     """
     images = [name for name in FolderTree.of(members).all_files() if is_image(name)]
     index = _Index.of(images)
-    by_image: dict[str, list[Row]] = {}
+    by_image: dict[str, list[LabelledRow]] = {}
     absent, ambiguous, repeated, contradictory = [], [], [], []
     for row in rows:
         found = index.find(row.image)
@@ -54,7 +54,7 @@ def source_of_rows(
             ambiguous.append(f"{row.image} is {found[0]} or {found[1]}")
         else:
             absent.append(row.image)
-    usable: dict[str, Row] = {}
+    usable: dict[str, LabelledRow] = {}
     for image, named in by_image.items():
         if len({(row.label, row.split) for row in named}) > 1:
             contradictory.append(
@@ -70,22 +70,25 @@ def source_of_rows(
         )
     labels = labels or tuple(sorted({row.label for row in usable.values()}, key=natural_order))
     findings = {
-        (Kind.LABEL_WITHOUT_FILE, f"{table}: rows without their image"): absent,
-        (Kind.MISSING_VALUE, f"{table}: rows left out, whose name fits several images"): ambiguous,
-        (Kind.MISSING_VALUE, f"{table}: images left out, because their rows differ in label or split"): contradictory,
-        (Kind.LEFT_OUT, f"{table}: rows that repeat an earlier one"): repeated,
-        (Kind.FILE_WITHOUT_LABEL, f"images without a usable row in {table}"): sorted(
+        (FindingKind.LABEL_WITHOUT_FILE, f"{table}: rows without their image"): absent,
+        (FindingKind.MISSING_VALUE, f"{table}: rows left out, whose name fits several images"): ambiguous,
+        (
+            FindingKind.MISSING_VALUE,
+            f"{table}: images left out, because their rows differ in label or split",
+        ): contradictory,
+        (FindingKind.LEFT_OUT, f"{table}: rows that repeat an earlier one"): repeated,
+        (FindingKind.FILE_WITHOUT_LABEL, f"images without a usable row in {table}"): sorted(
             set(images) - by_image.keys(), key=natural_order
         ),
     }
-    return Source(
+    return RawImageSet(
         labels,
         _splits(usable, members, labels),
         tuple(Finding(kind, text, cases) for (kind, text), cases in findings.items() if cases),
     )
 
 
-def _splits(usable: Mapping[str, Row], members: Members, labels: tuple[str, ...]) -> dict[str, SourceSplit]:
+def _splits(usable: Mapping[str, LabelledRow], members: Members, labels: tuple[str, ...]) -> dict[str, SourceSplit]:
     numbers = {label: number for number, label in enumerate(labels)}
     names = sorted(usable, key=lambda name: (numbers[usable[name].label], natural_order(name)))
     splits = {}

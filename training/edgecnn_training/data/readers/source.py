@@ -35,7 +35,7 @@ class SourceSplit:
 
 
 @dataclass(frozen=True)
-class Source:
+class RawImageSet:
     """An image set before pre-processing."""
 
     labels: tuple[str, ...]

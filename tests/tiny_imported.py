@@ -13,7 +13,7 @@ PIXELS = np.random.default_rng(5).integers(0, 256, (16, SIDE, SIDE, 3), np.uint8
 # Of ImageNet, RGB, as the field writes them down.
 _MEAN, _STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 
-# By the options of the command line, what a stranger's own script does to RGB pixels 0…255.
+# By the options of the command line, what a third-party author's script does to RGB pixels 0…255.
 BY_HAND: dict[str, tuple[dict[str, str], Callable[[NDArray[Any]], NDArray[Any]]]] = {
     "scale": ({"scale": "1/255"}, lambda x: x / 255),
     "mean and std": ({"mean": "120,110,100", "std": "60,50,40"}, lambda x: (x - [120, 110, 100]) / [60, 50, 40]),
@@ -25,7 +25,7 @@ BY_HAND: dict[str, tuple[dict[str, str], Callable[[NDArray[Any]], NDArray[Any]]]
 }
 
 
-def foreign_network(keras: Any, head: str = "softmax", *, first: str = "conv", scaled: NDArray[Any] = PIXELS) -> Any:
+def original_network(keras: Any, head: str = "softmax", *, first: str = "conv", scaled: NDArray[Any] = PIXELS) -> Any:
     """Return a network with fixed weights that is neither quite sure nor undecided.
 
     Args:

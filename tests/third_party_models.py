@@ -19,7 +19,7 @@ LABELS = ("ant", "bee", "cat")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stranger:
+class ThirdParty:
     """One kind of model."""
 
     axes: str = "nhwc"  # nhwc, nchw, nhw, hwc, chw, flat
@@ -74,7 +74,7 @@ class Stranger:
         return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
-def write_tflite(path: Path, kind: Stranger) -> Path:
+def write_tflite(path: Path, kind: ThirdParty) -> Path:
     values = HEIGHT * WIDTH * kind.channels
     rows = kind.batch or 1
     quantized_in, quantized_out = kind.scale is not None, kind.output_dtype != "float32"
@@ -122,7 +122,7 @@ def write_tflite(path: Path, kind: Stranger) -> Path:
     return tiny_tflite(path, tensors, operators)
 
 
-def write_onnx(path: Path, kind: Stranger, *, props: dict[str, str] | None = None) -> Path:
+def write_onnx(path: Path, kind: ThirdParty, *, props: dict[str, str] | None = None) -> Path:
     onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
     from onnx import TensorProto, helper, numpy_helper
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class ForeignModel:
+class OriginalModel:
     """A network before it is adopted."""
 
     network: "keras.Model"  # scaled pixels (N, height, width, channels) in, (N, classes) or (N, 1) out
@@ -29,7 +29,7 @@ class ForeignModel:
     assumed: tuple[str, ...] = ()  # what nobody said, in sentences
 
 
-def foreign_model(
+def original_model(
     network: "keras.Model",
     *,
     path: Path,
@@ -37,7 +37,7 @@ def foreign_model(
     scaling: PixelScaling | None,
     imgsz: int | None,
     resize: str | None,
-) -> ForeignModel:
+) -> OriginalModel:
     """Join an opened model with what the user says about it.
 
     Args:
@@ -63,7 +63,7 @@ def foreign_model(
                 "1/255, --mean 127.5 --std 127.5, --preprocess caffe, tf or torch, or none where it takes 0…255"
             )
         scaling, assumed = PixelScaling(), ("it takes pixels 0…255, since it begins with its own scaling",)
-    return ForeignModel(
+    return OriginalModel(
         network=network,
         name=path.resolve().stem,
         origin=str(path.resolve()),
