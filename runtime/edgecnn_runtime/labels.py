@@ -38,9 +38,7 @@ def label_lines(text: str | os.PathLike[str]) -> tuple[str, ...]:
         return tuple(line.strip() for line in lines if line.strip())
     if isinstance(text, str) and "," in text:
         return tuple(part.strip() for part in text.split(","))
-    raise InputError(
-        f"--labels: expected a file with one label a line, or a,b,c, got {os.fspath(text)!r}, no such file"
-    )
+    raise InputError(f"--labels {os.fspath(text)}: not found; expected a file with one label per line, or a,b,c")
 
 
 def _is_file(path: Path) -> bool:

@@ -59,7 +59,7 @@ def expand_sources(sources: Iterable[str | os.PathLike[str]], *, recursive: bool
             matches = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
             found = sorted(Path(name) for name in matches if not Path(name).is_dir())
         else:
-            raise InputError(f"{source}: expected an image, a folder or a pattern, no such file or folder")
+            raise InputError(f"{source}: not found; expected an image, a folder or a pattern")
         if not found:
             hint = "" if recursive else "; --recursive looks into sub-folders"
             raise InputError(f"{source}: expected at least one image file, got none{hint}")

@@ -71,5 +71,5 @@ def test_a_model_without_a_manifest_is_a_strangers(exported_run: RunFolder, tmp_
     images = golden_images(classifier.manifest.input)
     assert np.array_equal(classifier.predict_proba(images), Classifier.open(whole).predict_proba(images))
     assert not Classifier.open(whole).contract.assumed
-    with pytest.raises(InputError, match="its manifest tells --labels"):
+    with pytest.raises(InputError, match="expected no --labels, its manifest says that"):
         Classifier.open(whole, labels="a,b")

@@ -282,7 +282,7 @@ def test_everything_assumed_is_told(tmp_path: Path) -> None:
 REFUSED = [
     ({"labels": "a,b"}, {}, "labels: expected 3, one for each output, got 2"),
     ({"labels": ("a", "", "c")}, {}, "names that can be printed"),
-    ({"labels": "missing.txt"}, {}, "no such file"),
+    ({"labels": "missing.txt"}, {}, "not found"),
     ({"std": 0}, {}, "--std: numbers above 0"),
     ({"mean": "1,2"}, {}, "--mean: one number or three"),
     ({"mean": "nan"}, {}, "--mean: one number or three"),

@@ -4,10 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
-from edgecnn_training.data.home import data_folder
+from edgecnn_training.data.home import data_folder, prepared_sets
 from edgecnn_training.data.readers import chinese_mnist, class_folders, mnist, signs
 from edgecnn_training.data.readers.source import RawImageSet
 
@@ -159,15 +160,14 @@ KNOWN_SETS: dict[str, KnownSet] = {
 }
 
 
-def known_set(name: str) -> KnownSet:
-    """Return the known set of that name.
+_SEE_LIST = "; see 'edgecnn data list'"
 
-    Raises:
-        DataError: there is none.
-    """
-    if name not in KNOWN_SETS:
-        raise DataError(
-            f"{name}: expected the name of a known image set ({', '.join(KNOWN_SETS)}), "
-            f"or {class_folders.LAYOUT}, got neither"
-        )
-    return KNOWN_SETS[name]
+
+def unknown_set(data: str) -> DataError:
+    """Return the error for what is neither the name of a set nor the path of images."""
+    found = "" if Path(data).exists() else "not found; "
+    near = did_you_mean(data, (*KNOWN_SETS, *prepared_sets()))
+    return DataError(
+        f"{data}: {found}expected a known set ({', '.join(KNOWN_SETS)}), a prepared set, a folder or zip with one "
+        f"sub-folder per class, or a CSV of labels beside its images{near or _SEE_LIST}"
+    )

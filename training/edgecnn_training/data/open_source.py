@@ -8,9 +8,9 @@ from edgecnn_runtime.manifest import Colour, InputSpec, Resize
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
-from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.known_sets import KNOWN_SETS, unknown_set
 from edgecnn_training.data.readers.labels_csv import Columns
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 # What a user's own images are shown at: their images have any shape, and none is asked for.
@@ -56,10 +56,7 @@ def open_source(
         return _of_prepared(open_prepared(path))
     images = OwnImages.at(data, labels=labels, columns=columns)
     if images is None:
-        raise DataError(
-            f"{data}: expected the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or "
-            f"{LAYOUT}; see 'edgecnn data list'"
-        )
+        raise unknown_set(data)
     source = with_test_split(images.read(), name=data)
     return OpenedSource(images.name, source, _SHOWN, images.whence)
 

@@ -9,8 +9,8 @@ from edgecnn_runtime.manifest import Decode, InputSpec, Resize
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
 from edgecnn_training.data.home import prepared_sets, set_folder
-from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, state_of
+from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet, unknown_set
+from edgecnn_training.data.readers.own_images import OwnImages, state_of
 from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.write_set import ReportImage, check_replaceable, write_set
 
@@ -118,10 +118,7 @@ def open_or_prepare(
         return _of_shape(open_prepared(path), spec)
     images = OwnImages.at(data)
     if images is None:
-        raise DataError(
-            f"{data}: expected the folder of a prepared image set, {LAYOUT}, or the name of a known set "
-            f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
-        )
+        raise unknown_set(data)
     if spec is None:
         raise DataError(f"{data}: expected the size of the input beside images of one's own; add --imgsz 96, say")
     source = with_test_split(images.read(), name=data)

@@ -14,9 +14,9 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split,
 from edgecnn_runtime.workstation.run_folder import open_run_data
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.home import prepared_sets
-from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.known_sets import KNOWN_SETS, unknown_set
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.evaluation.opened_model import OpenedModel
@@ -60,10 +60,7 @@ def open_labelled_images(
     elif (images := OwnImages.at(data)) is not None:
         opened = _of_own(model, images, split)
     else:
-        raise DataError(
-            f"{data}: expected {LAYOUT}, a prepared image set, or the name of a known one "
-            f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
-        )
+        raise unknown_set(data)
     if not len(opened.images):
         raise DataError(f"{opened.data}: expected images in the split {opened.split!r}, got none")
     return opened

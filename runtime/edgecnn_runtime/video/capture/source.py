@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from edgecnn_runtime.errors import SourceError
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
-_EXPECTED = "expected a camera's number, a video file, picamera, or an address (rtsp://, http://)"
+_EXPECTED = "expected a camera's number, a video file, picamera or an address (rtsp://, http://)"
 
 
 class SourceKind(Enum):
@@ -59,8 +59,8 @@ def parse_source(source: int | str | os.PathLike[str]) -> CaptureSource:
     if path.is_dir():
         raise SourceError(f"{text}: {_EXPECTED}, got a folder; 'edgecnn predict' takes folders of images")
     if not path.exists():
-        camera = text.startswith("/dev/")
-        raise SourceError(f"{text}: {_EXPECTED}, no such {'device; is the camera plugged in?' if camera else 'file'}")
+        hint = "; is the camera plugged in?" if text.startswith("/dev/") else ""
+        raise SourceError(f"{text}: not found; {_EXPECTED}{hint}")
     # Whole, so that nothing in the name is taken for an address or a pattern.
     return CaptureSource(SourceKind.FILE, text, str(path.resolve()))
 
