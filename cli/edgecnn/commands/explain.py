@@ -47,7 +47,7 @@ def explain(
 
     \b
     edgecnn explain photo.jpg --kernel '-1,-2,-1;0,0,0;1,2,1'
-    """
+    """  # noqa: D301, click keeps the lines of a paragraph that begins so
     console = Console(json=json, quiet=quiet)
     window = {
         "stride": stride,

@@ -54,8 +54,9 @@ def export(
     A model from elsewhere becomes a run folder first:
 
     \b
-    edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
-    """
+    edgecnn export model.h5 --labels labels.txt --scale 1/255 \\
+        --calibration-data photos/ --int8
+    """  # noqa: D301, click keeps the lines of a paragraph that begins so
     from edgecnn_export.export_run import export_run, require_all_kept
     from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_runtime.workstation.run_folder import open_run_data
