@@ -87,6 +87,6 @@ def _look_at(image: ImageSource) -> tuple[Looks, NDArray[np.uint8]] | str:
         with opened_image(content) as opened:
             return Looks(opened.width, opened.height, opened.mode, hashlib.sha256(content).digest()), thumbnail
     except ImageError as error:
-        return str(error.__cause__ or error)
+        return str(error.__cause__ or error).removeprefix("image: ")
     except OSError as error:
         return error.strerror or str(error)
