@@ -50,6 +50,8 @@ class ImageSet:
     splits: Mapping[str, Split]
     fingerprint: str
     source: str
+    # Of a known set, the path that `source` tells of.
+    read_from: str | None = None
     licence: str | None = None
     warnings: tuple[str, ...] = field(default=())
     folder: Path | None = None
@@ -101,6 +103,7 @@ def open_prepared(folder: Path) -> ImageSet:
             splits=splits,
             fingerprint=str(document["fingerprint"]),
             source=str(document["source"]),
+            read_from=document.get("read_from"),
             licence=document.get("licence"),
             warnings=tuple(document.get("warnings", ())),
             folder=folder.resolve(),
@@ -136,6 +139,7 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
         },
         "fingerprint": image_set.fingerprint,
         "source": image_set.source,
+        "read_from": image_set.read_from,
         "licence": image_set.licence,
         "warnings": list(image_set.warnings),
         "copies": {name: list(positions) for name, positions in image_set.copies.items()},
