@@ -41,20 +41,21 @@ SHORT = {
 
 # Blocks of several commands, by the first: what runs them, or why none of them needs another.
 BLOCKS_OF_SEVERAL = {
-    "edgecnn train mnist # a documented": "test_from_a_file_of_digits_to_a_report",
+    "edgecnn data prepare mnist --from": "test_from_a_file_of_digits_to_a_report",
+    "edgecnn data check my_folder #": "test_images_of_your_own",
     "edgecnn verify mnist_int8.tflite": "test_on_the_device",
-    "edgecnn train small-cnn --data my_folder --imgsz 96 #": "test_images_of_ones_own",
-    "edgecnn train casting": "test_what_a_run_leaves_behind",
+    "edgecnn data check my_folder --strict": "test_networks_for_images_of_your_own",
+    "edgecnn train casting": "test_what_a_run_contains",
     "edgecnn data prepare mnist-5000": "test_two_workers_train_on_the_set_that_was_prepared",
     "edgecnn bench recommend": "test_which_file_to_ship",
-    "edgecnn inspect": "test_will_it_run_there",
+    "edgecnn inspect": "test_where_it_runs",
     "edgecnn train mnist # on all": "alternatives, most of which need a GPU",
-    "edgecnn export flowers.keras": "alternatives; tests/export/test_adopt_command.py",
+    "edgecnn export flowers.keras": "alternatives; tests/cli/test_import_command.py",
     "edgecnn bench runs/mnist --host": "alternatives; tests/benchmarks/remote",
     "edgecnn stream": "alternatives; tests/cli/test_stream_command.py",
     "edgecnn serve": "alternatives; tests/cli/test_serve_command.py",
-    "edgecnn predict mobilenet_quant.tflite": "alternatives; tests/export/test_adopted_models.py",
-    "edgecnn predict mnist_int8.tflite s3:": "alternatives; tests/runtime/test_ray_engine.py",
+    "edgecnn predict mobilenet_quant.tflite": "alternatives; tests/runtime/third_party",
+    "edgecnn predict mnist_int8.tflite s3:": "alternatives; tests/runtime/jobs/test_ray_engine.py",
 }
 
 
@@ -114,8 +115,7 @@ def mnist_run(in_empty_folder: Path, digits: tuple[NDArray[np.uint8], NDArray[np
     images, labels = digits[0][..., 0], digits[1].astype(np.uint8)
     train, test = np.arange(0, 5000, 25), np.arange(7, 5000, 50)
     np.savez("mnist.npz", x_train=images[train], y_train=labels[train], x_test=images[test], y_test=labels[test])
-    run_inline("edgecnn data prepare mnist --from")
-    run_block("edgecnn train mnist # a documented")
+    run_block("edgecnn data prepare mnist --from")
     return in_empty_folder
 
 
@@ -176,7 +176,7 @@ def test_which_file_to_ship(mnist_run: Path, reader: Path) -> None:
     assert compared.rstrip().endswith("Within the limits.")
 
 
-def test_will_it_run_there(mnist_run: Path, reader: Path) -> None:
+def test_where_it_runs(mnist_run: Path, reader: Path) -> None:
     pytest.importorskip("ethosu.vela", reason="needs Arm's compiler: pip install 'edgecnn[ethos-u]'")
     shutil.copy(mnist_run / "runs/mnist/export/mnist_int8.tflite", reader)
     verdicts = run_block("edgecnn inspect")
@@ -185,9 +185,16 @@ def test_will_it_run_there(mnist_run: Path, reader: Path) -> None:
 
 
 @pytest.mark.slow
-def test_images_of_ones_own(reader: Path) -> None:
+def test_images_of_your_own(reader: Path) -> None:
     write_class_folders(reader / "my_folder", ("bolt", "nut"))
-    *_, checked, shown = run_block("edgecnn train small-cnn --data my_folder --imgsz 96 #")
+    run_block("edgecnn data check my_folder #")
+    assert (reader / "runs/small-cnn/bench/report.html").is_file()
+
+
+@pytest.mark.slow
+def test_networks_for_images_of_your_own(reader: Path) -> None:
+    write_class_folders(reader / "my_folder", ("bolt", "nut"))
+    checked, shown, *_ = run_block("edgecnn data check my_folder --strict")
     assert "nothing found" in checked
     assert "my_folder_train.png" in shown
     # The first two are trained on the same images.
@@ -214,7 +221,7 @@ def test_images_with_a_csv(reader: Path) -> None:
 
 
 @pytest.mark.slow
-def test_what_a_run_leaves_behind(reader: Path) -> None:
+def test_what_a_run_contains(reader: Path) -> None:
     write_class_folders(reader / "my_folder", ("def_front", "ok_front"), side=300)
     shutil.copy(reader / "my_folder/ok_front/ok_front0.png", reader / "part.jpg")
     run(["edgecnn", "data", "prepare", "casting", "--from", "my_folder"])
