@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn_here
@@ -177,7 +178,7 @@ def test_which_file_to_ship(mnist_run: Path, reader: Path) -> None:
 
 
 def test_where_it_runs(mnist_run: Path, reader: Path) -> None:
-    pytest.importorskip("ethosu.vela", reason="needs Arm's compiler: pip install 'edgecnn[ethos-u]'")
+    needs.package("ethosu.vela", "edgecnn[ethos-u]")
     shutil.copy(mnist_run / "runs/mnist/export/mnist_int8.tflite", reader)
     verdicts = run_block("edgecnn inspect")
     assert len(verdicts) == 4

@@ -8,15 +8,17 @@ import sys
 import textwrap
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from hostile_images import filled_png, jpeg_of_scans, tiled_tiff
+from needs import Need
 from PIL import Image
 from small_onnx import small_onnx
 
 from edgecnn_runtime import Colour, InputSpec
 
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads the peak from Linux's /proc")
+pytestmark = needs.mark(sys.platform.startswith("linux"), Need.SYSTEM, "Linux's /proc, which tells the peak")
 
 # Each takes 200 MB to 1.6 GB, or minutes, where nothing looks at its shape first.
 HOSTILE = {
@@ -117,7 +119,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("entrance", {**REFUSING, **TELLING})
 def test_every_entrance_refuses_by_the_shape(folder: Path, entrance: str) -> None:
     if entrance in TELLING and entrance != "predict_many":
-        pytest.importorskip("edgecnn_training")
+        needs.package("edgecnn_training", "edgecnn[train]")
     errors, grown = measured({**REFUSING, **TELLING}[entrance], folder, *HOSTILE)
     assert list(errors) == list(HOSTILE)
     assert grown < 48 * MEBIBYTE
@@ -155,14 +157,16 @@ def _made(kind: str, size: tuple[int, int]) -> bytes:
     return stream.getvalue()
 
 
-# 12 megapixels as a photo, and as the longest strip that is taken.
-@pytest.mark.parametrize("size", [(4000, 3000), (92, 131_072)])
+# 12 megapixels as a photo, and as the longest strip that is taken; no JPEG is that long.
+PNGS = ("L", "RGB", "RGBA", "LA", "transparent palette", "16-bit")
+JPEGS = ("CMYK", "turned", "progressive")
+
+
 @pytest.mark.parametrize(
-    "kind", ["L", "RGB", "RGBA", "LA", "transparent palette", "16-bit", "CMYK", "turned", "progressive"]
+    ("kind", "size"),
+    [*((kind, (4000, 3000)) for kind in (*PNGS, *JPEGS)), *((kind, (92, 131_072)) for kind in PNGS)],
 )
-def test_what_is_taken_costs_at_most_eleven_bytes_a_pixel(folder: Path, kind: str, size: tuple[int, int]) -> None:
-    if max(size) > 65_500 and kind in ("CMYK", "turned", "progressive"):
-        pytest.skip("no JPEG is that long")
+def test_what_is_taken_costs_at_most_eleven_bytes_per_pixel(folder: Path, kind: str, size: tuple[int, int]) -> None:
     (folder / "taken").write_bytes(_made(kind, size))
     errors, grown = measured(REFUSING["read_image, a path"], folder, "taken")
     assert errors == {}

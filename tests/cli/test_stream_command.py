@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
 from video_files import MjpegServer, write_video
 
-pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
+needs.package("cv2", "edgecnn[camera]")
 
 
 @pytest.fixture(scope="module")

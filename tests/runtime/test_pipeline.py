@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,7 +86,7 @@ def test_an_error_of_the_model_ends_the_batch(
         list(classifier.predict_many(files))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX file system for odd names")
+@needs.posix
 def test_a_name_that_is_not_utf8_is_read(classifier: Classifier, tmp_path: Path, files: list[Path]) -> None:
     odd = os.fsencode(tmp_path) + b"/\xff\xfe.png"
     with open(odd, "wb") as file:  # noqa: PTH123 (a name in bytes)

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
-pa = pytest.importorskip("pyarrow", reason='needs pyarrow: pip install "edgecnn[ray]"')
+pa = needs.package("pyarrow", "edgecnn[ray]")
 
 from edgecnn_runtime.errors import ImageError, InputError  # noqa: E402
 from edgecnn_runtime.jobs.object_store import open_place, read_stored, stored_images  # noqa: E402

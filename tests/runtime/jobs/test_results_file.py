@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -204,7 +205,7 @@ def test_a_file_that_somebody_changed_is_left_alone(tmp_path: Path, model: Path,
     assert (tmp_path / "results.csv.partial").read_bytes() == changed
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs file locks")
+@needs.posix
 def test_two_processes_do_not_write_one_file(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "results.csv"
     with opened(path, model) as results:

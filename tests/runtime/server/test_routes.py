@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
+import needs
 import numpy as np
 import pytest
 from running_server import (
@@ -412,7 +413,7 @@ def test_the_served_description_is_this_one(plain: Address) -> None:
 
 
 def test_a_validator_takes_it() -> None:
-    validator = pytest.importorskip("openapi_spec_validator", reason="needs openapi-spec-validator")
+    validator = needs.package("openapi_spec_validator", "openapi-spec-validator")
     validator.validate(OPENAPI)
 
 

@@ -1,18 +1,18 @@
 """Mutated model files: a clear error or a right answer, never a crash, a hang, or another answer without a word."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 from small_onnx import small_onnx
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, ModelError
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="opens each mutant in a fork, which POSIX has")
+pytestmark = needs.posix
 
 _MUTATIONS = Path(__file__).parents[2] / "mutations.py"
 

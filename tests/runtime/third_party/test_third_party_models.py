@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -119,7 +120,7 @@ NUMBERS = {
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("raw", [False, True])
 def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Path, name: str, raw: bool) -> None:
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    onnx = needs.package("onnx")
     kind, values, expected = NUMBERS[name]
     number = onnx.helper.make_tensor("number", kind, [len(values)], values)
     if raw:
@@ -138,7 +139,7 @@ def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Pa
 
 
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    onnx = needs.package("onnx")
     path = write_onnx(tmp_path / "m.onnx", ThirdParty(first=("Sub", 0.485), gain=0.01))
     model = onnx.load(path)
     (number,) = (tensor for tensor in model.graph.initializer if tensor.name == "number")
@@ -328,7 +329,7 @@ def _write(path: Path, kind: ThirdParty) -> Path:
 
 
 def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
+    onnx = needs.package("onnx")
     kind = ThirdParty(axes="nchw")
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)
@@ -404,7 +405,7 @@ def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: 
 
 
 def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
+    onnx = needs.package("onnx")
     kind = ThirdParty()
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)

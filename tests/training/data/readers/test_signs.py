@@ -1,17 +1,17 @@
 """The HDF5 files of the sign digits: good shapes and damage."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.readers.signs import LABELS, read_signs
 
-h5py = pytest.importorskip("h5py")
+h5py = needs.package("h5py", "edgecnn[train]")
 
 COUNTS = {"train": 12, "test": 6}
 
@@ -146,10 +146,7 @@ def test_a_missing_path(tmp_path):
         read_signs(tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(
-    not (Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / "signs").is_dir(), reason="needs $EDGECNN_DATA/signs"
-)
 def test_the_real_signs():
-    source = read_signs(Path(os.environ["EDGECNN_DATA"]) / "signs")
+    source = read_signs(needs.data("signs"))
     assert np.bincount(source.splits["train"].labels).tolist() == [180] * 6
     assert np.bincount(source.splits["test"].labels).tolist() == [20] * 6
