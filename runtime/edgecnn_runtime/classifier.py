@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import Backend, Provider, is_model_file, open_backend
+from edgecnn_runtime.backends import Backend, Provider, open_backend
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.model_formats import is_model_file
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image

@@ -9,7 +9,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_benchmarks.machine.diagnosis import Diagnosis, Places, Situation
-    from edgecnn_benchmarks.machine.probes import BackendProbe
+    from edgecnn_benchmarks.machine.probes import EngineProbe
     from edgecnn_training.devices.convolution_speed import ConvolutionSpeed
 
 
@@ -77,7 +77,7 @@ def _show(console: Console, situation: "Situation") -> None:
         console.say(f"  {name} {version}")
     console.say("\nBackends")
     for backend in situation.backends:
-        console.say(f"  {backend.name} (*{backend.suffix}): {_state(backend)}")
+        console.say(f"  {backend.name} (*{', *'.join(backend.suffixes)}): {_state(backend)}")
     for tried in situation.delegates:
         console.say(f"  delegate {tried.text}: {'loads' if tried.error is None else f'does not load: {tried.error}'}")
     if not situation.delegates:
@@ -117,7 +117,7 @@ def _show_speeds(console: Console, speeds: "list[ConvolutionSpeed]") -> None:
         console.say("  no GPU that Keras can use")
 
 
-def _state(backend: "BackendProbe") -> str:
+def _state(backend: "EngineProbe") -> str:
     if not backend.packages:
         return "not installed"
     if backend.error is not None:

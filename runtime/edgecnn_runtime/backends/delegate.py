@@ -7,6 +7,14 @@ from edgecnn_runtime.errors import InputError
 
 # What every external delegate exports (tensorflow/lite/delegates/external/external_delegate_interface.h).
 _ENTRY = "tflite_plugin_create_delegate"
+# Delegates that are found where their makers' packages are installed.
+KNOWN_DELEGATES = {
+    "libedgetpu.so.1": "Coral Edge TPU",
+    "libvx_delegate.so": "VeriSilicon NPU, as in i.MX 8M Plus",
+    "libethosu_delegate.so": "Ethos-U NPU, as in i.MX 93",
+    "libarmnnDelegate.so": "Arm NN",
+    "libQnnTFLiteDelegate.so": "Qualcomm NPU",
+}
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,12 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 """
 
 import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
+from edgecnn_runtime.model_files.tflite_file import read_associated_file
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
@@ -139,13 +138,3 @@ def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
             if text is not None:
                 return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
     return None
-
-
-def read_associated_file(path: Path, name: str) -> bytes | None:
-    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name)
-    # A damaged zip, too, counts as none; zipfile passes on whatever its offsets and its decompressor lead to.
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError, struct.error, zlib.error):
-        return None

@@ -8,7 +8,7 @@ import pytest
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.diagnosis import Places, Severity, Situation, find_problems, int8_outlook
 from edgecnn_benchmarks.machine.extras import Extra, Requirement
-from edgecnn_benchmarks.machine.probes import BackendProbe, Gpu
+from edgecnn_benchmarks.machine.probes import EngineProbe, Gpu
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -25,8 +25,8 @@ MACHINE = Machine(
     python="3.11.7",
     packages={"edgecnn": "0.1.0"},
 )
-LITERT = BackendProbe("litert", ".tflite", ("ai-edge-litert",), None)
-ONNX = BackendProbe("onnxruntime", ".onnx", ("onnxruntime",), None, ("CPUExecutionProvider",))
+LITERT = EngineProbe("litert", (".tflite",), ("ai-edge-litert",), None)
+ONNX = EngineProbe("onnxruntime", (".onnx",), ("onnxruntime",), None, ("CPUExecutionProvider",))
 BOTH = dataclasses.replace(ONNX, packages=("onnxruntime", "onnxruntime-gpu"))
 H100 = "NVIDIA H100, 81559 MiB, 550.54"
 HEALTHY = Situation(
