@@ -16,7 +16,7 @@ from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import is_model_file
+from edgecnn_runtime.model_formats import is_model_file, read_manifest
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
@@ -238,10 +238,8 @@ def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
 
     Only third-party files load what they need: on a device that is 20 ms of a cold start.
     """
-    from edgecnn_runtime.model_files.whole import read_whole_manifest
-
     # What is no model file at all, `open_backend` says.
-    if not is_model_file(path) or read_whole_manifest(path) is not None:
+    if not is_model_file(path) or read_manifest(path) is not None:
         return None
     from edgecnn_runtime.third_party.adapter import Adapter
     from edgecnn_runtime.third_party.trial import try_opening

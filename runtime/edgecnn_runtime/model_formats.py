@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.model_files.whole import check_content
 
 if TYPE_CHECKING:
     from edgecnn_runtime.model_files.graph_facts import GraphFacts
@@ -97,3 +98,26 @@ def format_of(path: Path) -> ModelFormat:
 def is_model_file(path: Path) -> bool:
     """Tell whether there is a file of one of the formats."""
     return find_format(path) is not None and path.is_file()
+
+
+def model_parts(path: Path) -> tuple[Path, ...]:
+    """Return the model file, and the files beside it that belong to it."""
+    found = find_format(path)
+    return (path,) if found is None else (path, *found.reader().companion_files(path))
+
+
+def model_bytes(path: Path) -> int:
+    """Return the size of a model, all of its files together."""
+    return sum(part.stat().st_size for part in model_parts(path))
+
+
+def read_manifest(path: Path) -> bytes | None:
+    """Return edgecnn's manifest in a model file, None where there is none.
+
+    Raises:
+        ModelError: the file carries one and is damaged: the manifest, or what its checksum covers.
+    """
+    content = path.read_bytes()
+    manifest, crc = format_of(path).reader().read_manifest(path, content)
+    check_content(path, content, manifest, crc)
+    return manifest

@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.model_files.parts import model_bytes
-from edgecnn_runtime.model_formats import find_format, format_of
+from edgecnn_runtime.model_formats import find_format, format_of, model_bytes
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 

@@ -16,8 +16,7 @@ from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.model_files.parts import model_parts
-from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of
+from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_parts
 from edgecnn_runtime.sources import image_files
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder

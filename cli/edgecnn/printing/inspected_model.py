@@ -4,8 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from edgecnn.console import Console
-from edgecnn_runtime.model_files.parts import model_parts
-from edgecnn_runtime.model_formats import MODEL_FORMATS
+from edgecnn_runtime.model_formats import MODEL_FORMATS, model_parts
 
 if TYPE_CHECKING:
     from edgecnn_export.inspection.graph import Graph, Operator, Tensor

@@ -12,8 +12,7 @@ from edgecnn_export.inspection.tflite_metadata import TFLiteMetadata, read_tflit
 from edgecnn_runtime.backends.litert import read_associated_file
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, TFLITE_FILE, Manifest
-from edgecnn_runtime.model_files.parts import model_bytes
-from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of
+from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_bytes
 
 
 @dataclass(frozen=True)

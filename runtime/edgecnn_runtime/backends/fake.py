@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from edgecnn_runtime.backends.interface import BackendOptions
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_files.whole import read_whole_manifest
+from edgecnn_runtime.model_formats import read_manifest
 
 
 def open_model(path: Path, _: BackendOptions) -> "FakeBackend":
     """Open a file of which only the manifest is read."""
-    content = read_whole_manifest(path)
+    content = read_manifest(path)
     if content is None:
         raise ModelError(f"{path}: expected a file with a manifest, got none; the fake engine runs no other")
     manifest = Manifest.from_json(content)

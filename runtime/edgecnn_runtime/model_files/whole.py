@@ -10,7 +10,6 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest
-from edgecnn_runtime.model_formats import format_of
 
 # Where the checksum stands in the manifest, last of its fields; as a JSON string quotes would stand behind backslashes.
 _EMPTY, _SET = b'"content_crc32": null', re.compile(rb'"content_crc32": (\d+)')
@@ -30,23 +29,26 @@ def sealed(manifest: Manifest, content_crc: int) -> str:
     return text.replace(_EMPTY, f'"content_crc32": {crc}'.encode()).decode()
 
 
-def read_whole_manifest(path: Path) -> bytes | None:
-    """Return the manifest of edgecnn in a model file, None where there is none.
+def check_content(path: Path, content: bytes, manifest: bytes | None, content_crc: int) -> None:
+    """Check a file against the checksum in its manifest.
+
+    Args:
+        path: of the file, for the error.
+        content: of the file.
+        manifest: as it stands in the file, if it was found.
+        content_crc: the CRC-32 of the rest.
 
     Raises:
-        ModelError: the file carries one and is damaged: the manifest, or what its checksum covers.
+        ModelError: the file carries a manifest and is damaged: the manifest, or what its checksum covers.
     """
-    content = path.read_bytes()
-    manifest, crc = format_of(path).reader().read_manifest(path, content)
     if manifest is None:
         if any(mark in content for mark in _MARKS):
             raise ModelError(f"{path}: expected a whole file, got one with a damaged manifest; copy or export it again")
-        return None
+        return
     found = _SET.search(manifest)
     # Files of earlier versions have none.
-    if found is not None and int(found[1]) != zlib.crc32(_SET.sub(_EMPTY, manifest), crc):
+    if found is not None and int(found[1]) != zlib.crc32(_SET.sub(_EMPTY, manifest), content_crc):
         raise ModelError(
             f"{path}: expected the file as it was exported, got one that was damaged or changed since: its checksum is "
             "not that in its manifest; copy or export it again"
         )
-    return manifest
