@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.preprocess import MAX_PIXELS
+from edgecnn_runtime.image_files import MAX_PIXELS
 
 MEBIBYTE = 2**20
 
@@ -16,7 +16,7 @@ class RequestLimits:
     body_bytes: int = 16 * MEBIBYTE
     # Such bytes of all requests together; 429 above.
     bytes_under_way: int = 128 * MEBIBYTE
-    # Pixels of one image, told before it is decoded; 150 MB a worker at three bytes each.
+    # Pixels of one image, told before it is decoded; up to 500 MB a worker at ten bytes each.
     pixels: int = 50_000_000
     # Images of one request; 413 above.
     images: int = 32

@@ -104,7 +104,7 @@ FAULTS = {
         ],
     ),
     "truncated": (truncate, [("unreadable", "train: images that cannot be read", "train/dog/5.png: ")]),
-    "empty file": (empty, [("unreadable", "train: ", "train/dog/5.png: cannot identify image file")]),
+    "empty file": (empty, [("unreadable", "train: ", "train/dog/5.png: expected a whole JPEG, PNG")]),
     "odd mode": (grey, [("mode", "another mode than RGB", "test/dog/1.png L")]),
     "odd size": (large, [("size", "another size than 48x48", "test/dog/1.png 60x50")]),
     "unbalanced": (unbalanced, [("balance", "12 images of cat and 4 of dog", None)]),
