@@ -1,7 +1,7 @@
-"""The formats of model files: what sets one apart from the other, in one place.
+"""The formats of model files: all in which they differ, in one place.
 
-Whatever depends on a file's format asks its row of `MODEL_FORMATS`. Which engines run a format stands in their own rows
-(`backends/engines.py`).
+Whatever depends on a file's format asks its row of `MODEL_FORMATS`. The rows of the engines
+(`backends/engines.py`) say which formats they run.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and the line that mends it.
+"""What is wrong with an installation, and the line that fixes it.
 
 `look` gathers the facts, `find_problems` judges them; the second is a pure function, so that it can be tested
 with situations that no test machine is in.
@@ -45,11 +45,11 @@ class Severity(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What is wrong, and what to do about it: a command line where one mends it."""
+    """What is wrong, and what to do about it: a command line where one fixes it."""
 
     severity: Severity
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from edgecnn_benchmarks.machine.description import installed_versions
-from edgecnn_runtime.backends.delegate import KNOWN_DELEGATES
+from edgecnn_runtime.backends.delegate import DELEGATE_PROBE, KNOWN_DELEGATES
 from edgecnn_runtime.backends.engines import ENGINES, Engine
 from edgecnn_runtime.model_formats import MODEL_FORMATS
 
@@ -21,17 +21,6 @@ _ENGINE = """
 import json
 from {module} import probe
 print(json.dumps(list(probe())))
-"""
-_DELEGATE = """
-import sys
-from edgecnn_runtime.backends.delegate import Delegate
-from edgecnn_runtime.backends.litert import import_interpreter
-from edgecnn_runtime.errors import InputError
-try:
-    Delegate.read({text!r}).load(import_interpreter()[1])
-except InputError as error:
-    sys.exit(str(error))
-print("[]")
 """
 _TENSORFLOW_GPUS = """
 import json, tensorflow
@@ -79,7 +68,7 @@ def probe_delegates(asked_for: Iterable[str]) -> tuple[DelegateProbe, ...]:
     """Try the delegates that were asked for, and the known ones that are installed."""
     known = [name for name in KNOWN_DELEGATES if _is_found(name)]
     texts = dict.fromkeys([*asked_for, *known])
-    return tuple(DelegateProbe(text, run_alone(_DELEGATE.format(text=text))[1]) for text in texts)
+    return tuple(DelegateProbe(text, run_alone(DELEGATE_PROBE.format(text=text))[1]) for text in texts)
 
 
 def _is_found(library: str) -> bool:

@@ -1,4 +1,4 @@
-"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that mends it."""
+"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that fixes it."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
@@ -39,7 +39,7 @@ def doctor(
     console.document({**document, "convolution": [dataclasses.asdict(speed) for speed in speeds]})
     broken = [problem for problem in problems if problem.severity is Severity.BROKEN]
     if broken and console.quiet:
-        raise GateError("; ".join(f"{problem.what} -> {problem.mend}" for problem in broken))
+        raise GateError("; ".join(f"{problem.what} -> {problem.fix}" for problem in broken))
     if broken:
         raise typer.Exit(1)
 
@@ -129,7 +129,7 @@ def _show_problems(console: Console, problems: "tuple[Diagnosis, ...]") -> None:
     console.say("\nProblems" if problems else "\nNo problems found.")
     for problem in problems:
         console.say(f"  {problem.severity}: {problem.what}")
-        console.say(f"    -> {problem.mend}")
+        console.say(f"    -> {problem.fix}")
 
 
 def _document(situation: "Situation", problems: "tuple[Diagnosis, ...]") -> dict[str, Any]:

@@ -60,7 +60,7 @@ def inspect_model(path: Path) -> InspectedModel:
         raise ModelError(f"{path}: expected a model file, got a folder; name {_example(path)}")
     model_format = format_of(path)
     if not path.is_file():
-        raise ModelError(f"{path}: expected a model file, no such file")
+        raise ModelError(f"{path}: not found; expected a model file")
     text: str | bytes | None
     metadata = None
     if model_format.name == "tflite":

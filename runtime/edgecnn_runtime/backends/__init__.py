@@ -48,8 +48,10 @@ def open_backend(
     if threads < 1:
         raise ValueError(f"threads: expected at least 1, got {threads}")
     model_format = format_of(path)
+    if path.is_dir():
+        raise ModelError(f"{path}: expected a model file, got a folder")
     if not path.is_file():
-        raise ModelError(f"{path}: expected a model file, {'got a folder' if path.is_dir() else 'no such file'}")
+        raise ModelError(f"{path}: not found; expected a model file")
     options = BackendOptions(
         threads=threads,
         provider=provider,

@@ -15,6 +15,18 @@ KNOWN_DELEGATES = {
     "libarmnnDelegate.so": "Arm NN",
     "libQnnTFLiteDelegate.so": "Qualcomm NPU",
 }
+# A program that tries one, for a subprocess: it fails with the reason as its last line.
+DELEGATE_PROBE = """
+import sys
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.backends.litert import import_interpreter
+from edgecnn_runtime.errors import InputError
+try:
+    Delegate.read({text!r}).load(import_interpreter()[1])
+except InputError as error:
+    sys.exit(str(error))
+print("[]")
+"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""An engine without a library, for tests of everything that stands around one."""
+"""An engine without a library, for tests of everything around one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What every engine's file implements, and what stands between it and a third-party model."""
+"""What every engine's file implements, and what it needs for a third-party model."""
 
 import enum
 from collections.abc import Callable, Sequence
@@ -16,14 +16,14 @@ from edgecnn_runtime.errors import ModelError
 class Backend(Protocol):
     """One opened model. Not safe for use by two threads at once: each takes its own with `another`."""
 
-    # Of the engine, or of the package that stands in for its own.
+    # Of the engine, or of the package that replaces its first.
     name: str
     # What it runs on, as the interpreter tells after loading; None where it does not.
     provider: str | None
     # (height, width, channels) of one image
     input_shape: tuple[int, int, int]
     classes: int
-    # The edgecnn manifest as it stands in the file, or None.
+    # The edgecnn manifest as the file has it, or None.
     manifest_json: bytes | None
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -113,7 +113,7 @@ class EngineFile(Protocol):
     def probe(self) -> Sequence[str]:
         """Import the engine, with whatever happens then; return the names of the providers that really load.
 
-        `edgecnn doctor` calls it in a process of its own.
+        `edgecnn doctor` calls it in a subprocess.
         """
 
 

@@ -1,4 +1,4 @@
-"""What stands in a model file, read without its interpreter; the file may be anybody's, so every number is checked.
+"""What a model file holds, read without its engine; it may come from anywhere, so every number is checked.
 
 parts           the files that a model consists of
 whole           the manifest in a file, and its checksum

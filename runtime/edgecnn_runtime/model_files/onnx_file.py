@@ -1,4 +1,4 @@
-"""What stands in an ONNX file beside its graph, read without the package onnx.
+"""What an ONNX file holds beside its graph, read without the package onnx.
 
 Field numbers are those of `onnx.proto3`.
 """

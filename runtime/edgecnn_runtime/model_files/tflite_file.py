@@ -10,7 +10,7 @@ from edgecnn_runtime.model_files.graph_facts import GraphFacts
 
 
 def read_manifest(path: Path, content: bytes) -> tuple[bytes | None, int]:
-    """Return the manifest, and the CRC-32 of what stands before the appended files."""
+    """Return the manifest, and the CRC-32 of what comes before the appended files."""
     manifest = read_associated_file(path, TFLITE_FILE)
     if manifest is None:
         return None, 0

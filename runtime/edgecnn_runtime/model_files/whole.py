@@ -11,9 +11,9 @@ from pathlib import Path
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest
 
-# Where the checksum stands in the manifest, last of its fields; as a JSON string quotes would stand behind backslashes.
+# The checksum in the manifest, last of its fields; a number, since quotes of a JSON string would be escaped.
 _EMPTY, _SET = b'"content_crc32": null', re.compile(rb'"content_crc32": (\d+)')
-# What stands in a manifest and in no third-party file: where one of these is left, there was a manifest.
+# What is in every manifest and in no third-party file: where one of these is left, there was a manifest.
 _MARKS = (ONNX_KEY.encode(), b'"content_crc32"', b'"data_fingerprint"')
 
 
@@ -35,7 +35,7 @@ def check_content(path: Path, content: bytes, manifest: bytes | None, content_cr
     Args:
         path: of the file, for the error.
         content: of the file.
-        manifest: as it stands in the file, if it was found.
+        manifest: as the file has it, if it was found.
         content_crc: the CRC-32 of the rest.
 
     Raises:

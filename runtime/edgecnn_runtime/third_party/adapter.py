@@ -1,4 +1,4 @@
-"""Decide how a model that somebody else made is used, and keep what was decided."""
+"""Decide how a third-party model is used, and keep what was decided."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -161,30 +161,31 @@ def _with_batch(output: NDArray[Any], rows: int) -> NDArray[Any]:
 
 
 def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, ...], Fact]:
+    found, source = facts.metadata.labels, facts.metadata.source
     if given.labels is not None:
         labels, fact = given.labels, Fact(f"{len(given.labels)} labels", Origin.CALLER)
-    elif facts.said.labels is not None and len(facts.said.labels) == classes:
-        labels, fact = facts.said.labels, Fact(f"{len(facts.said.labels)} labels", Origin.METADATA, facts.said.whence)
+    elif found is not None and len(found) == classes:
+        labels, fact = found, Fact(f"{len(found)} labels", Origin.METADATA, source)
     else:
         names = tuple(f"class {number}" for number in range(classes))
         why = "--labels names them"
-        if facts.said.labels is not None:
-            why = f"{facts.said.whence} has {len(facts.said.labels)} labels for {classes} classes; --labels names them"
+        if found is not None:
+            why = f"{source} has {len(found)} labels for {classes} classes; --labels names them"
         return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
     if len(labels) != classes:
         raise InputError(f"labels: expected {classes}, one for each output, got {len(labels)}")
     odd = [label for label in labels if not label or not label.isprintable()]
     if odd:
         raise InputError(f"labels: expected names that can be printed, got {odd[0]!r}")
-    return _told_apart(labels, fact)
+    return _distinct(labels, fact)
 
 
-def _told_apart(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
-    """Add its number to a label that stands twice, as "crane" and "maillot" do among those of ImageNet."""
+def _distinct(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
+    """Add its number to a label that occurs twice, as "crane" and "maillot" do among those of ImageNet."""
     twice = {label for label in labels if labels.count(label) > 1} if len(set(labels)) < len(labels) else set()
     if not twice:
         return labels, fact
     told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
     if len(set(told)) < len(told):
-        raise InputError(f"labels: expected all different, got twice {', '.join(sorted(twice)[:3])}")
-    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} stand twice and carry their number")
+        raise InputError(f"labels: expected all different, got twice: {', '.join(sorted(twice)[:3])}")
+    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} occur twice and carry their number")

@@ -47,7 +47,7 @@ def processor(*features: str) -> Machine:
 
 BROKEN, WARNING = Severity.BROKEN, Severity.WARNING
 
-# What differs from the healthy situation; severity, a part of what is wrong, and a part of what mends it.
+# What differs from the healthy situation; severity, a part of what is wrong, and a part of what fixes it.
 SITUATIONS = {
     "healthy": ({}, []),
     "one backend is enough": ({"backends": (LITERT, dataclasses.replace(ONNX, packages=()))}, []),
@@ -114,9 +114,9 @@ def test_problems(name):
     changes, expected = SITUATIONS[name]
     problems = find_problems(dataclasses.replace(HEALTHY, **changes))
     assert [problem.severity for problem in problems] == [severity for severity, _, _ in expected]
-    for problem, (_, what, mend) in zip(problems, expected, strict=True):
+    for problem, (_, what, fix) in zip(problems, expected, strict=True):
         assert what in problem.what
-        assert mend in problem.mend
+        assert fix in problem.fix
 
 
 OUTLOOKS = [

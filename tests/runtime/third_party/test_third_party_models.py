@@ -261,7 +261,7 @@ def test_the_labels_of_the_caller_of_the_file_and_of_nobody(tmp_path: Path) -> N
     assert "2 labels for 3 classes" in str(other.contract.labels)
     twice = Classifier.open(path, labels=("crane", "ant", "crane"))
     assert twice.labels == ("crane (0)", "ant", "crane (2)")
-    assert "stand twice" in str(twice.contract.labels)
+    assert "occur twice" in str(twice.contract.labels)
 
 
 def test_everything_assumed_is_told(tmp_path: Path) -> None:
@@ -282,7 +282,7 @@ def test_everything_assumed_is_told(tmp_path: Path) -> None:
 REFUSED = [
     ({"labels": "a,b"}, {}, "labels: expected 3, one for each output, got 2"),
     ({"labels": ("a", "", "c")}, {}, "names that can be printed"),
-    ({"labels": "missing.txt"}, {}, "no such file"),
+    ({"labels": "missing.txt"}, {}, "not found"),
     ({"std": 0}, {}, "--std: expected numbers above 0"),
     ({"mean": "1,2"}, {}, "--mean: expected one number or three"),
     ({"mean": "nan"}, {}, "--mean: expected one number or three"),
@@ -373,7 +373,7 @@ def test_damaged_metadata_is_none(tmp_path: Path) -> None:
     content = path.read_bytes()
     for size in (0, 3, 20, 200):
         path.write_bytes(content[: len(content) - 1] + bytes(size))
-        assert read_tflite_facts(path).said.labels is None
+        assert read_tflite_facts(path).metadata.labels is None
 
 
 def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
