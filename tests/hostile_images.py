@@ -197,7 +197,7 @@ HOSTILE: dict[str, Hostile] = {
     "bomb.png": Hostile(_content(_png(60_000, 60_000, data=zlib.compress(bytes(1000)))), "got 60000 x 60000 pixels"),
     "small-bomb.png": Hostile(_content(_png(14_500, 14_500, data=zlib.compress(bytes(1000)))), "200,000,000 pixels"),
     "wide-bomb.png": Hostile(_content(_png(2**31 - 1, 1)), "200,000,000 pixels"),
-    **{f"strip-{w}x{h}-{colour}.png": Hostile(_content(filled_png(w, h, colour=colour)), "131,072 pixels a side")
+    **{f"strip-{w}x{h}-{colour}.png": Hostile(_content(filled_png(w, h, colour=colour)), "131,072 pixels per side")
        for w, h, colour in ((49_000_000, 1, 0), (1, 49_000_000, 0), (2, 131_073, 6), (131_073, 2, 2))},
     "tile.tif": Hostile(_content(tiled_tiff(16_000)), "a tile of it: expected"),
     "scans.jpg": Hostile(_content(jpeg_of_scans(40)), "at most 32 scans, got"),
@@ -214,7 +214,7 @@ HOSTILE: dict[str, Hostile] = {
     "bomb.gif": Hostile(_content(b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0\0\0"), _NO_IMAGE),
     "32-bit.tif": Hostile(_content(encoded("tiff", Image.new("F", (9, 9), 0.5))), "32-bit values"),
     "folder.png": Hostile(lambda path: path.mkdir(), "got a folder"),
-    "broken-link.png": Hostile(_link("nowhere.png"), "no such file"),
+    "broken-link.png": Hostile(_link("nowhere.png"), "not found"),
     "link-to-itself.png": Hostile(_link("link-to-itself.png"), ""),
     "link-to-a-folder.png": Hostile(_link("folder.png"), "got a folder"),
     "forbidden.png": Hostile(_forbidden, "permission denied"),

@@ -132,7 +132,7 @@ def test_what_a_caller_has_in_memory_is_not_blown_up(folder: Path, shape: str, k
     errors, grown = measured(
         f"big = {made}\nwork = lambda path: read_image(path if path.stem == 'small' else big, spec)", folder, "wide.png"
     )
-    assert "pixels a side, got" in errors["wide.png"]
+    assert "pixels per side, got" in errors["wide.png"]
     assert grown < 48 * MEBIBYTE
 
 

@@ -2,7 +2,7 @@
 
 A few thousand bytes can ask for gigabytes and hours: a PNG of 49,000,000 x 1 pixels, a TIFF of 10 x 10 pixels whose
 one tile has 40,000 x 40,000, a JPEG with a scan of 75 bytes two hundred thousand times. Within these bounds an image
-takes at most about 10 bytes a pixel, copies for its orientation and colours included.
+takes at most about 10 bytes per pixel, copies for its orientation and colours included.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ MAX_PIXELS = 200_000_000
 # Twice the longest side of a JPEG, and of what line-scan cameras give. The table of weights to resize from 49,000,000
 # pixels takes 784 MB; from as many as these, 2 MB.
 MAX_SIDE = 131_072
-# A progressive JPEG has about 10 scans, 18 in CMYK. Each costs 2.3 ns a pixel however few bytes it has.
+# A progressive JPEG has about 10 scans, 18 in CMYK. Each costs 2.3 ns per pixel however few bytes it has.
 _MAX_SCANS = 32
 # Images of more pixels are decoded one at a time, or a folder of them would take all memory on a machine of many cores.
 _MANY_PIXELS = 50_000_000
@@ -82,7 +82,7 @@ def opened_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MA
     except MemoryError:
         raise
     except FileNotFoundError:
-        raise ImageError(f"{name}: expected an image file, got no such file") from None
+        raise ImageError(f"{name}: not found; expected an image file") from None
     except IsADirectoryError:
         raise ImageError(f"{name}: expected an image file, got a folder") from None
     except PermissionError:
@@ -109,7 +109,7 @@ def check_size(name: str, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS
         )
     if max(size) > MAX_SIDE:
         raise ImageError(
-            f"{name}: expected an image of at most {MAX_SIDE:,} pixels a side, got {width} x {height} pixels; "
+            f"{name}: expected an image of at most {MAX_SIDE:,} pixels per side, got {width} x {height} pixels; "
             "cut it into pieces first"
         )
 

@@ -15,7 +15,7 @@ from edgecnn_runtime.errors import ModelError
 
 SCHEMA_VERSION = 1
 
-# Where the manifest stands: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
+# Where the manifest is: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
 TFLITE_FILE = "edgecnn_manifest.json"
 ONNX_KEY = "edgecnn_manifest"
 
@@ -142,7 +142,7 @@ class Optimization:
 
     @property
     def variant(self) -> str:
-        """What stands in the file's name, empty where nothing was done."""
+        """Its part of the file's name, empty where nothing was done."""
         done = {
             "pruned": self.sparsity is not None,
             "clustered": self.clusters is not None,
@@ -164,7 +164,7 @@ class Manifest:
     # On the test split: the Keras model as trained, and this file as the runtime runs it.
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
-    # In their place where nobody has labelled the images: on how many this file names the class that Keras names.
+    # In their place where the images have no labels: on how many this file names the class that Keras names.
     agreement: Accuracy | None = None
     calibration: Calibration | None = None
     # The operators of an int8 file that stayed float32, since it would lose too much with them.

@@ -122,7 +122,7 @@ def _eight_bit(image: "Image") -> "Image":
 
     values = np.asarray(image)
     if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise ImageError("image: expected 1, 8 or 16 bits a channel, got 32-bit values; convert it first")
+        raise ImageError("image: expected 1, 8 or 16 bits per channel, got 32-bit values; convert it first")
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 

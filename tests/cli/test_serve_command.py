@@ -221,8 +221,7 @@ def test_a_port_in_use(model: Path) -> None:
         result = CliRunner().invoke(app, ["serve", str(model), "--port", str(port)])
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == (
-        f"127.0.0.1:{port}: expected a free port, something listens there already; "
-        "choose another with --port (0 finds one)"
+        f"127.0.0.1:{port}: expected a free port, got one in use; choose another with --port (0 finds one)"
     )
 
 

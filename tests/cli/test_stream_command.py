@@ -109,7 +109,7 @@ def test_a_reader_that_has_seen_enough_ends_it(model: Path, camera: MjpegServer)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["missing.mp4"], "no such file"),
+        (["missing.mp4"], "missing.mp4: not found"),
         (["--window", "3", "--min-count", "4", "VIDEO"], "min_count: expected 1 … 3 (the window), got 4"),
         (["gopher://host/camera"], "got the scheme gopher://"),
         (["--hold", "nan", "VIDEO"], "hold"),

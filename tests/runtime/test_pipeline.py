@@ -39,7 +39,7 @@ def test_the_order_is_kept_and_a_bad_file_is_an_item_in_place(
     items = list(classifier.predict_many(files, workers=workers))
     assert [item.source for item in items] == [str(path) for path in files]
     assert [number for number, item in enumerate(items) if item.error] == [17, 42]
-    assert "no such file" in str(items[42].error)
+    assert "not found" in str(items[42].error)
     for number, item in enumerate(items):
         if item.prediction:
             assert item.prediction.label == LABELS[number % 4]

@@ -157,7 +157,7 @@ def test_what_is_no_image_is_an_image_error(source: bytes | NDArray[np.uint8], m
         read_image(source, GREY_4x4)
 
 
-@pytest.mark.parametrize(("name", "message"), [("missing.png", "no such file"), ("folder.png", "got a folder")])
+@pytest.mark.parametrize(("name", "message"), [("missing.png", "not found"), ("folder.png", "got a folder")])
 def test_a_path_that_cannot_be_read_is_named(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ImageError, match=f"{name}: .*{message}"):

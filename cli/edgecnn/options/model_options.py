@@ -102,6 +102,7 @@ class ModelOptions:
         Raises:
             InputError: see `Classifier.open`.
         """
+        from edgecnn_runtime.backends.engines import find_engine
         from edgecnn_runtime.classifier import Classifier
         from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -109,9 +110,9 @@ class ModelOptions:
         with native_output_kept():
             classifier = Classifier.open_as(path, opening, threads=threads)
         tell_assumed(console, classifier)
-        used = getattr(classifier.backend, "provider", "")
-        if self.provider != "cpu" and used == "CPUExecutionProvider":
-            console.warn(f"{path}: --provider {self.provider} is not there; ONNX Runtime computes on the CPU")
+        backend, engine = classifier.backend, find_engine(classifier.backend.name)
+        if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
+            console.warn(f"{path}: --provider {self.provider} is not there; {engine.title} computes on the CPU")
         return classifier
 
 

@@ -75,7 +75,7 @@ def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max
 
 
 def decode_upload(content: bytes, spec: InputSpec, *, max_pixels: int) -> NDArray[np.uint8]:
-    """Do what `read_image` does for bytes that a stranger sent, of which there must be some.
+    """Do what `read_image` does, for the bytes of a request, of which there must be some.
 
     Raises:
         ImageError: not an image, damaged, or of more than `max_pixels`.

@@ -1,4 +1,4 @@
-"""What a caller says about a model that somebody else made."""
+"""What a caller says about a third-party model."""
 
 import enum
 import os

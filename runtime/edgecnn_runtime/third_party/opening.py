@@ -1,4 +1,4 @@
-"""How a model file is opened: what the caller says about a stranger's, and where it runs."""
+"""How a model file is opened: what the caller says about a third-party one, and where it runs."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -88,7 +88,7 @@ def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], fact
 
 
 def _is_row(raw: NDArray[Any], images: int) -> bool:
-    """Tell whether an output holds one row of numbers an image, perhaps among axes of 1."""
+    """Tell whether an output holds one row of numbers per image, perhaps among axes of 1."""
     if raw.dtype.kind not in "fiu" or raw.size == 0 or raw.size % images:
         return False
     axes = raw.shape[1:] if raw.ndim and raw.shape[0] == images else raw.shape

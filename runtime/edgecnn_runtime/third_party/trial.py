@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.model_files.parts import model_parts
+from edgecnn_runtime.model_formats import model_parts
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cache_folder import home_folder
 from edgecnn_runtime.system.process_end import describe_end

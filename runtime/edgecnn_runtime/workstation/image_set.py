@@ -57,8 +57,8 @@ class ImageSet:
     folder: Path | None = None
     # By split, the positions of the images that are (nearly) identical to a training image.
     copies: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    # Whether nobody labelled the images: each has the class that a float model named, the one they were prepared for.
-    # What agrees with such labels agrees with that model, and may still be wrong.
+    # Whether the images came without labels: each has the class that a float model named, the one they were prepared
+    # for. What agrees with such labels agrees with that model, and may still be wrong.
     labelled_by_model: bool = False
 
     def split(self, name: str) -> Split:
@@ -73,7 +73,7 @@ class ImageSet:
 
 
 def fingerprint(labels: tuple[str, ...], splits: Mapping[str, Split]) -> str:
-    """Hash class names, pixels and class numbers, so that two sets can be told apart: SHA-256, hex."""
+    """Hash class names, pixels and class numbers, so that two sets can be distinguished: SHA-256, hex."""
     digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
     for name in sorted(splits):
         split = splits[name]
@@ -112,7 +112,7 @@ def open_prepared(folder: Path) -> ImageSet:
         )
     except FileNotFoundError as error:
         raise DataError(
-            f"{folder}: expected a prepared image set, {Path(error.filename).name} is missing; "
+            f"{folder}: expected a prepared image set, got a folder without {Path(error.filename).name}; "
             "make one with 'edgecnn data prepare'"
         ) from None
     except DataError:

@@ -33,7 +33,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the files of one run stand.
+    """Where the files of one run are.
 
     >>> RunFolder(Path("runs/mnist")).exported("int8", ".tflite").as_posix()
     'runs/mnist/export/mnist_int8.tflite'
@@ -83,7 +83,7 @@ class RunFolder:
 
     @property
     def images(self) -> Path:
-        """Of an adopted model, the prepared set of the images it was given; other runs have theirs elsewhere."""
+        """Of an imported model, the prepared set of the images it was given; other runs have theirs elsewhere."""
         return self.path / "images"
 
     @property
@@ -129,7 +129,7 @@ class RunFolder:
     def exported(self, form: str, suffix: str, *, variant: str = "") -> Path:
         """The file of one exported format, `<name>_<form><suffix>`; of an optimized model `<name>_<variant>_…`.
 
-        The form is the scheme, and what else sets the file apart: `int8`, `int8-signed`.
+        The form is the scheme, and what else distinguishes the file: `int8`, `int8-signed`.
         """
         return self.export / f"{'_'.join(filter(None, (self.name, variant, form)))}{suffix}"
 
@@ -144,7 +144,7 @@ class RunFolder:
             InputError: the folder is missing, is no run, or the run was not finished.
         """
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: expected a run folder, no such folder; make one with 'edgecnn train'")
+            raise InputError(f"{self.path}: not found; expected a run folder; make one with 'edgecnn train'")
         if not self.record.exists():
             resume = "; this run was not finished: add --resume to the command that started it"
             raise InputError(
@@ -167,7 +167,7 @@ def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:
 
     Args:
         record: of the run.
-        data: where the set stands now, if not where it stood at training.
+        data: where the set is now, if not where it was at training.
 
     Raises:
         DataError: the set is missing, or is not the one that the run was trained on.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from edgecnn_benchmarks.machine.probes import probe_backends, run_alone
-from edgecnn_runtime.backends import SUFFIXES
+from edgecnn_benchmarks.machine.probes import probe_engines, run_alone
+from edgecnn_runtime.backends.engines import ENGINES
 
 PROGRAMS = {
     "works": ('print("loading"); print(\'["CPU", "CUDA"]\')', ("CPU", "CUDA"), None),
@@ -26,5 +26,10 @@ def test_run_alone(program):
     assert run_alone(text, timeout=1 if program == "hangs" else 60) == (answer, error)
 
 
-def test_every_backend_of_the_runtime_is_probed():
-    assert {probe.suffix: probe.name for probe in probe_backends()} == SUFFIXES
+def test_every_engine_of_the_runtime_is_probed():
+    """Where it is installed, it loads; the CPU is then among its providers, if it names any."""
+    probes = {probe.name: probe for probe in probe_engines()}
+    assert list(probes) == list(ENGINES)
+    for name, probe in probes.items():
+        assert probe.error is None
+        assert not probe.providers or set(ENGINES[name].cpu_providers) & set(probe.providers)

@@ -48,9 +48,9 @@ def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
 
 
 def test_providers_and_delegates_belong_to_their_formats(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected an \.onnx file"):
+    with pytest.raises(InputError, match=r"expected a model file \(\.onnx\), .*; LiteRT takes a --delegate"):
         Classifier.open(write_tflite(tmp_path / "m.tflite", ThirdParty()), provider="cuda", trusted=True)
-    with pytest.raises(InputError, match=r"expected a \.tflite file"):
+    with pytest.raises(InputError, match=r"expected a model file \(\.tflite\), .*; ONNX Runtime takes a --provider"):
         Classifier.open(write_onnx(tmp_path / "m.onnx", ThirdParty()), delegates=["x.so"], trusted=True)
 
 

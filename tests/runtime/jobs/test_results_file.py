@@ -200,7 +200,7 @@ def test_a_file_that_somebody_changed_is_left_alone(tmp_path: Path, model: Path,
     written(path, model)
     changed = change(path.read_bytes())  # type: ignore[operator]
     path.rename(tmp_path / "results.csv.partial").write_bytes(changed)
-    with pytest.raises(InputError, match="somebody changed the file"):
+    with pytest.raises(InputError, match="the file was changed"):
         opened(path, model, resume=True)
     assert (tmp_path / "results.csv.partial").read_bytes() == changed
 
@@ -210,7 +210,7 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path, model: Path) -> Non
     path = tmp_path / "results.csv"
     with opened(path, model) as results:
         results.add(items()[0])
-        with pytest.raises(InputError, match="another process writes it"):
+        with pytest.raises(InputError, match="expected a file that no other process writes"):
             opened(path, model, resume=True)
 
 

@@ -140,7 +140,7 @@ def get(path: str, method: str = "GET", **headers: str) -> Callable[[Address], A
 FIELD = b'--line\r\nContent-Disposition: form-data; name="image"\r\n\r\nhello\r\n--line--\r\n'
 
 REFUSED = [
-    Case("no body", post(b"", "image/png"), 400, "the body is empty"),
+    Case("no body", post(b"", "image/png"), 400, "got an empty body"),
     Case("no file in the form", post(b"--line--\r\n", FORM_TYPE), 400, "with curl use -F image=@photo.jpg"),
     Case("a field instead of a file", post(FIELD, FORM_TYPE), 400, "expected only files in the form, got a field"),
     Case("no boundary", post(form(("a", png(1))), "multipart/form-data"), 400, "a whole multipart form"),

@@ -71,8 +71,8 @@ def _pickled(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "dataset.json").unlink(), "dataset.json is missing; make one with"),
-        (lambda folder: (folder / "test.images.npy").unlink(), "test.images.npy is missing"),
+        (lambda folder: (folder / "dataset.json").unlink(), "got a folder without dataset.json; make one with"),
+        (lambda folder: (folder / "test.images.npy").unlink(), "got a folder without test.images.npy"),
         (lambda folder: (folder / "dataset.json").write_text("{"), "cannot be read"),
         (lambda folder: (folder / "dataset.json").write_text("{}"), "cannot be read"),
         (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "cannot be read"),

@@ -36,7 +36,7 @@ class OpenCVDevice:
             raise MissingExtraError("video", package="opencv-python-headless", extra="camera") from error
         self._cv2 = cv2
         self._source = source
-        # Its own warnings would stand beside ours; the error below says the same in words.
+        # Its own warnings would appear beside ours; the error below says the same in words.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
             self._video = _open(cv2, source)

@@ -6,7 +6,7 @@ import pytest
 from small_onnx import small_onnx
 
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.model_files.parts import model_bytes, model_parts
+from edgecnn_runtime.model_formats import model_bytes, model_parts
 from edgecnn_runtime.third_party import trial
 from edgecnn_runtime.third_party.opening import Opening
 
