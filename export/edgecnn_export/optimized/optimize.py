@@ -53,8 +53,8 @@ class OptimizedStep:
         """Return the entry for `export.json`."""
         return {
             "step": self.name,
-            "validation_before": dataclasses.asdict(self.before),
-            "validation_after": dataclasses.asdict(self.after),
+            "validation_before": self.before.to_document(),
+            "validation_after": self.after.to_document(),
             "best_epoch": self.best_epoch,
             "seconds": round(self.seconds, 2),
         }
@@ -74,7 +74,7 @@ class Outcome:
         return {
             **dataclasses.asdict(self.optimization),
             "steps": [step.to_document() for step in self.steps],
-            "accuracy_keras_optimized": dataclasses.asdict(self.accuracy) if self.accuracy else None,
+            "accuracy_keras_optimized": self.accuracy and self.accuracy.to_document(),
         }
 
 

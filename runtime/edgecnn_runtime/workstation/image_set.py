@@ -137,7 +137,9 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
 
 def _check_copies(copies: Mapping[str, tuple[int, ...]], splits: Mapping[str, Split]) -> None:
     for name, positions in copies.items():
-        images = len(splits.get(name, ()))
+        if name not in splits:
+            raise ValueError(f"copies: expected positions in {', '.join(splits)}, got some in {name}")
+        images = len(splits[name])
         if not all(0 <= position < images for position in positions):
             raise ValueError(f"copies: {name}: expected positions 0…{images - 1}, got {max(positions)}")
 

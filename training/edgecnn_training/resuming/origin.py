@@ -33,9 +33,9 @@ class RunOrigin:
 
     @classmethod
     def from_record(cls, record: RunRecord) -> Self:
-        """Read the origin of a finished run; KeyError or ValueError where the recipe is incomplete."""
+        """Read the origin of a finished run; ValueError where its recipe is incomplete."""
         return cls(
-            recipe=str(record.recipe["name"]),
+            recipe=str(record.recipe.get("name")),
             data_folder=record.data_folder,
             data_fingerprint=record.data_fingerprint,
             settings=read_dataclass(TrainingSettings, record.recipe, name="recipe"),

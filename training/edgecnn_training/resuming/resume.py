@@ -18,10 +18,8 @@ def started_with(folder: RunFolder) -> RunOrigin | None:
         record = folder.read_record()
         try:
             return RunOrigin.from_record(record)
-        except (KeyError, ValueError) as error:
-            raise InputError(
-                f"{folder.record}: expected a complete recipe, got one without ({error}); train again with --overwrite"
-            ) from error
+        except ValueError as error:
+            raise InputError(f"{folder.record}: {error}; train again with --overwrite") from error
     checkpoint = Checkpoint.read(folder)
     return checkpoint.origin if checkpoint else None
 
