@@ -110,7 +110,7 @@ class Classifier:
             resize: how images get the size of the input: "squash", "crop" or "pad".
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
-            trusted: open a third-party file at once. Otherwise it is first tried in a subprocess, since a
+            trusted: open a third-party file at once. Otherwise it first runs in a subprocess, since a
                 damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
@@ -135,7 +135,7 @@ class Classifier:
             provider=_provider(provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
-            tried=trusted,
+            trusted=trusted,
         )
         return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
 
@@ -235,7 +235,7 @@ class Classifier:
 
 
 def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
-    """Return what adapts a third-party file, once that was tried; None for a file of edgecnn, which is whole.
+    """Return what adapts a third-party file, after its first run in a subprocess; None for a file of edgecnn.
 
     Only third-party files load what they need: on a device that is 20 ms of a cold start.
     """
@@ -243,10 +243,10 @@ def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
     if not is_model_file(path) or read_manifest(path) is not None:
         return None
     from edgecnn_runtime.third_party.adapter import Adapter
-    from edgecnn_runtime.third_party.trial import try_opening
+    from edgecnn_runtime.third_party.first_run import check_first_run
 
-    if not opening.tried:
-        try_opening(path, opening)
+    if not opening.trusted:
+        check_first_run(path, opening)
     return Adapter(path, opening.given)
 
 

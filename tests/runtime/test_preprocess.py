@@ -14,6 +14,7 @@ from PIL import Image
 from edgecnn_runtime import preprocess
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 from edgecnn_runtime.preprocess import read_image
 
@@ -234,6 +235,6 @@ def test_what_is_not_much_larger_than_the_input_or_no_jpeg_stays_the_same_to_the
 def test_the_decoding_is_told_and_is_full_where_nothing_is() -> None:
     spec = InputSpec(8, 8, Colour.RGB, decode=Decode.SCALED)
     document = json.loads(json.dumps(asdict(spec)))
-    assert InputSpec.from_document(document) == spec
+    assert read_dataclass(InputSpec, document, name="input") == spec
     del document["decode"]
-    assert InputSpec.from_document(document) == InputSpec(8, 8, Colour.RGB)
+    assert read_dataclass(InputSpec, document, name="input") == InputSpec(8, 8, Colour.RGB)

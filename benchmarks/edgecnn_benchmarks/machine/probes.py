@@ -1,10 +1,7 @@
-"""What really loads on this machine, each tried in a process of its own: a library that crashes kills only that."""
+"""What really loads on this machine, each loaded in a subprocess: a library that crashes ends only that."""
 
 import ctypes.util
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +9,7 @@ from edgecnn_benchmarks.machine.description import installed_versions
 from edgecnn_runtime.backends.delegate import DELEGATE_PROBE, KNOWN_DELEGATES
 from edgecnn_runtime.backends.engines import ENGINES, Engine
 from edgecnn_runtime.model_formats import MODEL_FORMATS
+from edgecnn_runtime.system.own_process import run, run_python
 
 # Seconds; TensorFlow takes five on a good day, and a cold disk more.
 _TIMEOUT = 60.0
@@ -68,7 +66,7 @@ def probe_delegates(asked_for: Iterable[str]) -> tuple[DelegateProbe, ...]:
     """Try the delegates that were asked for, and the known ones that are installed."""
     known = [name for name in KNOWN_DELEGATES if _is_found(name)]
     texts = dict.fromkeys([*asked_for, *known])
-    return tuple(DelegateProbe(text, run_alone(DELEGATE_PROBE.format(text=text))[1]) for text in texts)
+    return tuple(DelegateProbe(text, load_in_subprocess(DELEGATE_PROBE.format(text=text))[1]) for text in texts)
 
 
 def _is_found(library: str) -> bool:
@@ -79,19 +77,16 @@ def _is_found(library: str) -> bool:
 def probe_gpu() -> Gpu:
     """Ask the NVIDIA driver for its devices, and TensorFlow for its own only where there are any."""
     try:
-        answer = subprocess.run(
+        ended = run(
             ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"],
-            capture_output=True,
-            text=True,
             timeout=_NVIDIA_TIMEOUT,
-            check=True,
         )
-    except (OSError, subprocess.SubprocessError):
+    except OSError:
         return Gpu((), None)
-    devices = tuple(line.strip() for line in answer.stdout.splitlines() if line.strip())
+    devices = () if ended.reason else tuple(line.strip() for line in ended.stdout.splitlines() if line.strip())
     if not devices or not installed_versions(("tensorflow",)):
         return Gpu(devices, None)
-    listed, _ = run_alone(_TENSORFLOW_GPUS)
+    listed, _ = load_in_subprocess(_TENSORFLOW_GPUS)
     return Gpu(devices, listed)
 
 
@@ -100,33 +95,25 @@ def _probe_engine(engine: Engine) -> EngineProbe:
     packages = tuple(installed_versions(engine.packages))
     if not packages:
         return EngineProbe(engine.name, suffixes, (), None)
-    providers, error = run_alone(_ENGINE.format(module=engine.file().__name__))
+    providers, error = load_in_subprocess(_ENGINE.format(module=engine.file().__name__))
     return EngineProbe(engine.name, suffixes, packages, error, providers)
 
 
-def run_alone(program: str, *, timeout: float = _TIMEOUT) -> tuple[tuple[str, ...], str | None]:
+def load_in_subprocess(program: str, *, timeout: float = _TIMEOUT) -> tuple[tuple[str, ...], str | None]:
     """Run a Python program that prints a JSON list of strings as its last line.
 
     Returns:
         The list and None; or an empty list and what went wrong.
     """
     try:
-        # -P: a file named as a library in the current folder is not what is asked about.
-        ran = subprocess.run(
-            [sys.executable, "-P", "-c", program],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return (), f"no answer after {timeout:.0f} s"
-    if ran.returncode < 0:
-        return (), f"it crashed with {signal.Signals(-ran.returncode).name}"
-    lines = (ran.stdout if ran.returncode == 0 else ran.stderr).strip().splitlines()
-    if ran.returncode or not lines:
-        return (), lines[-1] if lines else f"it ended with exit code {ran.returncode}"
+        ended = run_python("-c", program, timeout=timeout)
+    except OSError as error:
+        return (), str(error)
+    if ended.limit or ended.crashed:
+        return (), ended.reason
+    lines = (ended.stderr if ended.code else ended.stdout).strip().splitlines()
+    if ended.code or not lines:
+        return (), lines[-1] if lines else f"the process ended with exit code {ended.code}"
     try:
         return tuple(json.loads(lines[-1])), None
     except ValueError:

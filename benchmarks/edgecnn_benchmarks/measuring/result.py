@@ -188,9 +188,9 @@ class BenchResult:
         """Return the content of `bench.json`; units stand in the names, shares are 0…1."""
         document = dataclasses.asdict(dataclasses.replace(self, pictures={}))
         del document["folder"], document["pictures"]
-        document["keras_accuracy"] = _accuracy_document(self.keras_accuracy)
+        document["keras_accuracy"] = self.keras_accuracy and self.keras_accuracy.to_document()
         for row, row_document in zip(self.rows, document["rows"], strict=True):
-            row_document["accuracy"] = _accuracy_document(row.accuracy)
+            row_document["accuracy"] = row.accuracy and row.accuracy.to_document()
         return {"schema_version": SCHEMA_VERSION, **document}
 
     def to_csv(self) -> str:
@@ -201,13 +201,6 @@ class BenchResult:
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
-
-
-def _accuracy_document(accuracy: Accuracy | None) -> Mapping[str, float] | None:
-    if accuracy is None:
-        return None
-    low, high = accuracy.interval
-    return {**dataclasses.asdict(accuracy), "value": accuracy.value, "low": low, "high": high}
 
 
 def _flat(row: BenchRow) -> dict[str, Any]:

@@ -46,12 +46,8 @@ class Bundle:
     @property
     def name(self) -> str:
         """Name the benchmark by all that it measures and how: the same command finds it again."""
-        content = [sorted(self.sha256.items()), self.targets, self.data, self._settings_document]
+        content = [sorted(self.sha256.items()), self.targets, self.data, dataclasses.asdict(self.settings)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    @property
-    def _settings_document(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self.settings), "opening": self.settings.opening.to_document()}
 
     def adding(self, files: Mapping[str, Path]) -> "Bundle":
         """Return the same with other files that the machine there needs, by the path that they have there."""
@@ -64,7 +60,7 @@ class Bundle:
             "files": dict(self.sha256),
             "targets": self.targets,
             "data": self.data,
-            "settings": self._settings_document,
+            "settings": dataclasses.asdict(self.settings),
             "extras": self.extras,
             **more,
         }

@@ -8,7 +8,6 @@ and says what made it.
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.jobs.result_formats import FORMATS, ResultFormat
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system import atomic_files
 
@@ -150,9 +150,9 @@ class ResultsFile:
 
     def _check_same(self, of: ResultsOf, existing: Path) -> None:
         try:
-            header = json.loads(self._header.read_bytes())
-            before = ResultsOf(**header)
-        except (OSError, ValueError, TypeError):
+            header = parse_object(self._header.read_bytes(), name=str(self._header))
+            before = read_dataclass(ResultsOf, header, name=str(self._header))
+        except (OSError, ValueError):
             raise InputError(
                 f"{self._header}: expected the header of {existing.name}, none there or damaged; "
                 f"remove {existing} to start anew"

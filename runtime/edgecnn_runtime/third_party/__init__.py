@@ -2,7 +2,7 @@
 
 opening         how a model file is opened
 given           what the caller says about it
-trial           a first try in a subprocess
+first_run       a first run in a subprocess
 adapter         decides how it is used
 image_layout    the axes of its input
 pixel_encoding  from pixels to its input

@@ -1,8 +1,6 @@
 """How a model file is opened: what the caller says about a third-party one, and where it runs."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.backends.delegate import Delegate
@@ -19,21 +17,5 @@ class Opening:
     delegates: tuple[Delegate, ...] = ()
     # Whether `given` beside a file with a manifest is passed over instead of refused: for several files at a time.
     third_party_only: bool = False
-    # Whether a third-party file is trusted not to crash its interpreter, so that it needs no trial (`trial.py`).
-    tried: bool = False
-
-    def to_document(self) -> dict[str, Any]:
-        """Return it as JSON takes it, for another process."""
-        return asdict(self)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Opening":
-        """Read what `to_document` gave."""
-        return cls(
-            given=Given.from_document(document["given"]),
-            provider=Provider(document["provider"]),
-            allow_fallback=bool(document["allow_fallback"]),
-            delegates=tuple(Delegate(**entry) for entry in document["delegates"]),
-            third_party_only=bool(document["third_party_only"]),
-            tried=bool(document["tried"]),
-        )
+    # Whether a third-party file is trusted not to crash its interpreter, so that `first_run.py` need not check it.
+    trusted: bool = False

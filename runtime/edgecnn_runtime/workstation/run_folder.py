@@ -1,13 +1,13 @@
 """The layout of a run folder, and the record in it that export and benchmark read."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
@@ -152,14 +152,10 @@ class RunFolder:
                 + (resume if self.checkpoints.is_dir() else "; make one with 'edgecnn train'")
             )
         try:
-            document = json.loads(self.record.read_text(encoding="utf-8"))
-            document["input"] = InputSpec.from_document(document["input"])
-            document["labels"] = tuple(document["labels"])
-            return RunRecord(**document)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.record}: expected the record of a run, got a damaged file ({error}); train again"
-            ) from error
+            document = parse_object(self.record.read_bytes(), name=str(self.record))
+            return read_dataclass(RunRecord, document, name=str(self.record))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{error}; train again") from error
 
 
 def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:

@@ -1,23 +1,21 @@
-"""Try a third-party model file in a process of its own before this one opens it.
+"""The first run of a third-party model file, in a subprocess, before this process opens it.
 
 Interpreters are written in C++ and check much, not all: of 400 damaged TFLite files, one crashed LiteRT 2.3 and one
-kept it busy for ever. A file that edgecnn exported carries a checksum and needs no trial; any other is tried once, and
-remembered by the SHA-256 of its files.
+kept it busy for ever. A file that edgecnn exported carries a checksum and needs no such check; any other is checked
+once, and remembered by the SHA-256 of its files.
 """
 
 import contextlib
 import hashlib
 import json
-import subprocess
-import sys
-import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_formats import model_parts
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cache_folder import home_folder
-from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.system.own_process import run_python
 from edgecnn_runtime.third_party.opening import Opening
 
 # Seconds for loading an interpreter and a handful of inferences.
@@ -30,48 +28,40 @@ import json, sys
 from pathlib import Path
 sys.path[:0] = [sys.argv[3]]
 from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.third_party.opening import Opening
 try:
-    classifier = Classifier.open_as(Path(sys.argv[1]), Opening.from_document(json.loads(sys.argv[2])))
+    Classifier.open_as(Path(sys.argv[1]), read_dataclass(Opening, json.loads(sys.argv[2]), name="opening"))
 except Exception:
-    pass  # the process that asked will find the same, and say it
+    pass  # the process that asked finds the same, and says it
 """
 
 
-def try_opening(path: Path, opening: Opening) -> None:
+def check_first_run(path: Path, opening: Opening) -> None:
     """Make sure that a file neither crashes its interpreter nor keeps it busy for ever.
 
-    Where no other process can be started the file is opened untried.
+    Where no subprocess can be started the file is opened unchecked.
 
     Raises:
         ModelError: it does.
     """
     seen = _read_seen()
     key = _key(path, opening)
-    if key in seen or not sys.executable:
+    if key in seen:
         return
+    # On the CPU, whatever was asked for: it is the file that is checked.
+    plain = json.dumps(asdict(Opening(given=opening.given, trusted=True)))
     root = str(Path(__file__).parents[2])
-    # On the CPU, whatever was asked for: it is the file that is on trial.
-    plain = Opening(given=opening.given, tried=True)
-    command = [sys.executable, "-P", "-c", _PROGRAM, str(path.resolve()), json.dumps(plain.to_document()), root]
-    with tempfile.TemporaryFile() as stderr:
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, timeout=_TIMEOUT, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise ModelError(
-                f"{path}: expected a model that runs; its interpreter is still busy after {_TIMEOUT:.0f} s in a trial "
-                "with test images; the file may be damaged"
-            ) from None
-        except OSError:
-            return
-        if done.returncode < 0:
-            raise ModelError(
-                f"{path}: expected a model that runs; in a trial {describe_end(done.returncode, stderr)}; the file is "
-                "damaged, or made to do so"
-            )
-    if done.returncode == 0:
+    try:
+        ended = run_python("-c", _PROGRAM, str(path.resolve()), plain, root, timeout=_TIMEOUT)
+    except OSError:
+        return
+    if ended.limit or ended.crashed:
+        raise ModelError(
+            f"{path}: expected a model that runs; in a subprocess {ended.reason}; "
+            "the file may be damaged, or made to do so"
+        )
+    if ended.code == 0:
         _remember(seen, key)
 
 
