@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn_runtime import Classifier
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
 # Seconds after which a mutant counts as hanging, and those of its first run.
 _TIMEOUT, _FIRST_RUN_TIMEOUT = 60, 10
@@ -69,7 +69,7 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     import numpy as np
 
     from edgecnn_runtime import Classifier
-    from edgecnn_runtime.third_party import first_run
+    from edgecnn_runtime.third_party_models import first_run
 
     whole = Classifier.open(model, trusted=True)
     # A fork in place of a new process, which would take most of the time.
@@ -89,9 +89,9 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
 
 
 def _check_in_fork(path: Path, opening: "Opening") -> None:
-    """Do what `edgecnn_runtime.third_party.first_run` does, as quickly as a test needs it."""
+    """Do what `edgecnn_runtime.third_party_models.first_run` does, as quickly as a test needs it."""
     from edgecnn_runtime import Classifier, ModelError
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
     child = os.fork()
     if child == 0:

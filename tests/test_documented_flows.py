@@ -55,7 +55,7 @@ BLOCKS_OF_SEVERAL = {
     "edgecnn bench runs/mnist --host": "alternatives; tests/benchmarks/remote",
     "edgecnn stream": "alternatives; tests/cli/test_stream_command.py",
     "edgecnn serve": "alternatives; tests/cli/test_serve_command.py",
-    "edgecnn predict mobilenet_quant.tflite": "alternatives; tests/runtime/third_party",
+    "edgecnn predict mobilenet_quant.tflite": "alternatives; tests/runtime/third_party_models",
     "edgecnn predict mnist_int8.tflite s3:": "alternatives; tests/runtime/jobs/test_ray_engine.py",
 }
 

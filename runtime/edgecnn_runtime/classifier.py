@@ -21,12 +21,12 @@ from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
-from edgecnn_runtime.third_party.given import Given
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.given import Given
+from edgecnn_runtime.third_party_models.opening import Opening
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
-    from edgecnn_runtime.third_party.adapter import Adapter
+    from edgecnn_runtime.third_party_models.adapter import Adapter
 
 
 class Mode(enum.StrEnum):
@@ -242,8 +242,8 @@ def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
     # What is no model file at all, `open_backend` says.
     if not is_model_file(path) or read_manifest(path) is not None:
         return None
-    from edgecnn_runtime.third_party.adapter import Adapter
-    from edgecnn_runtime.third_party.first_run import check_first_run
+    from edgecnn_runtime.third_party_models.adapter import Adapter
+    from edgecnn_runtime.third_party_models.first_run import check_first_run
 
     if not opening.trusted:
         check_first_run(path, opening)

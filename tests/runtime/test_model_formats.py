@@ -30,7 +30,7 @@ from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.model_files.whole import sealed
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat, format_of, is_model_file, model_parts
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 
 MANIFEST = Manifest("grey", ("dark", "bright"), InputSpec(4, 4, Colour.GREY), Scheme.FLOAT32)
 

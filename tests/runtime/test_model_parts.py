@@ -7,8 +7,8 @@ from small_onnx import small_onnx
 
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.model_formats import model_bytes, model_parts
-from edgecnn_runtime.third_party import first_run
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models import first_run
+from edgecnn_runtime.third_party_models.opening import Opening
 
 
 def with_weights_beside(path: Path, location: str) -> Path:

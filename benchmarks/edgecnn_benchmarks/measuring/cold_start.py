@@ -43,7 +43,7 @@ THIRD_PARTY = """\
 import json, pathlib, sys
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.json_dataclasses import read_dataclass
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 opening = read_dataclass(Opening, json.loads(sys.argv[4]), name="opening")
 classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
 print(classifier.predict(sys.argv[3]).label, flush=True)

@@ -31,7 +31,7 @@ from edgecnn_benchmarks.process.energy import read_counters, used_uj
 from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes, resident_memory_bytes
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.json_dataclasses import read_dataclass
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32

@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system.own_process import describe_end
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 
 WORKER = (sys.executable, "-m", "edgecnn_benchmarks.process.worker")
 KERAS_WORKER = (sys.executable, "-m", "edgecnn_benchmarks.process.keras_worker")

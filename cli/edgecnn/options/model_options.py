@@ -14,7 +14,7 @@ from edgecnn.options.option_group import takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
 _OTHERS = "Of a model that others made: "
 
@@ -72,8 +72,8 @@ class ModelOptions:
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
         from edgecnn_runtime.errors import InputError
-        from edgecnn_runtime.third_party.given import Given
-        from edgecnn_runtime.third_party.opening import Opening
+        from edgecnn_runtime.third_party_models.given import Given
+        from edgecnn_runtime.third_party_models.opening import Opening
 
         if self.provider not in list(Provider):
             raise InputError(f"--provider: expected {', '.join(Provider)}, got {self.provider!r}")

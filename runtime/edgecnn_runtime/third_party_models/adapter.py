@@ -14,10 +14,10 @@ from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
-from edgecnn_runtime.third_party.given import Given
-from edgecnn_runtime.third_party.image_layout import ImageLayout, find_layout
-from edgecnn_runtime.third_party.output_form import OutputDecoding, find_decoding
-from edgecnn_runtime.third_party.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
+from edgecnn_runtime.third_party_models.given import Given
+from edgecnn_runtime.third_party_models.image_layout import ImageLayout, find_layout
+from edgecnn_runtime.third_party_models.output_form import OutputDecoding, find_decoding
+from edgecnn_runtime.third_party_models.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
 
 
 class Adapter:

@@ -11,7 +11,7 @@ from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
-from edgecnn_runtime.third_party.given import Given, OutputForm
+from edgecnn_runtime.third_party_models.given import Given, OutputForm
 
 DecodeOutput = Callable[[NDArray[Any]], NDArray[np.float32]]
 

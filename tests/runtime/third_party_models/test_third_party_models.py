@@ -56,7 +56,7 @@ QUANTIZED = {
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open the files at once: what a process of its own is for is tested in `test_damaged_models.py`."""
-    monkeypatch.setattr("edgecnn_runtime.third_party.first_run.check_first_run", lambda *_: None)
+    monkeypatch.setattr("edgecnn_runtime.third_party_models.first_run.check_first_run", lambda *_: None)
 
 
 def agree(classifier: Classifier, expected: NDArray[np.float64], pixels: NDArray[np.uint8], *, within: float) -> None:

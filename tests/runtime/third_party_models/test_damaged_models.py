@@ -91,7 +91,7 @@ def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path, suf
 
 
 def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgecnn_runtime.third_party import first_run
+    from edgecnn_runtime.third_party_models import first_run
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     path = write_onnx(tmp_path / "other.onnx", ThirdParty())
@@ -110,8 +110,8 @@ def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypa
 def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str | None
 ) -> None:
-    from edgecnn_runtime.third_party import first_run
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models import first_run
+    from edgecnn_runtime.third_party_models.opening import Opening
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(first_run, "_PROGRAM", f"import os, time\n{program}")

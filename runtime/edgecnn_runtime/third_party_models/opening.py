@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.backends.delegate import Delegate
-from edgecnn_runtime.third_party.given import Given
+from edgecnn_runtime.third_party_models.given import Given
 
 
 @dataclass(frozen=True, kw_only=True)

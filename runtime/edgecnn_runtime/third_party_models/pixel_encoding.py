@@ -13,8 +13,8 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.pixel_scaling import PixelScaling
-from edgecnn_runtime.third_party.given import ColourOrder, Given
-from edgecnn_runtime.third_party.image_layout import ImageLayout
+from edgecnn_runtime.third_party_models.given import ColourOrder, Given
+from edgecnn_runtime.third_party_models.image_layout import ImageLayout
 
 _FLOATS = frozenset({"float16", "float32", "float64"})
 _INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "int32", "int64"})

@@ -6,7 +6,7 @@ from math import isqrt
 from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.third_party.given import ColourOrder, Given, Layout
+from edgecnn_runtime.third_party_models.given import ColourOrder, Given, Layout
 
 # A batch that is fixed to more than this is no batch.
 _LARGEST_BATCH = 1024

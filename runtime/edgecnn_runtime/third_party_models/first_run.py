@@ -16,7 +16,7 @@ from edgecnn_runtime.model_formats import model_parts
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cache_folder import home_folder
 from edgecnn_runtime.system.own_process import run_python
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 
 # Seconds for loading an interpreter and a handful of inferences.
 _TIMEOUT = 120.0
@@ -29,7 +29,7 @@ from pathlib import Path
 sys.path[:0] = [sys.argv[3]]
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.json_dataclasses import read_dataclass
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 try:
     Classifier.open_as(Path(sys.argv[1]), read_dataclass(Opening, json.loads(sys.argv[2]), name="opening"))
 except Exception:
