@@ -71,7 +71,7 @@ def test_nothing_in_nothing_out(classifier: Classifier) -> None:
 
 
 def test_no_worker_is_refused_at_once(classifier: Classifier) -> None:
-    with pytest.raises(ValueError, match="workers: at least 1"):
+    with pytest.raises(ValueError, match="workers: expected at least 1, got 0"):
         classifier.predict_many([], workers=0)
 
 

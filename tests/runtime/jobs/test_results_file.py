@@ -216,7 +216,7 @@ def test_two_processes_do_not_write_one_file(tmp_path: Path, model: Path) -> Non
 
 @pytest.mark.parametrize("name", ["results.txt", "results", "results.parquet"])
 def test_another_suffix_is_refused(tmp_path: Path, model: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"expected ending in \.csv or \.jsonl"):
+    with pytest.raises(InputError, match=r"expected a results file ending in \.csv or \.jsonl"):
         opened(tmp_path / name, model)
 
 

@@ -147,7 +147,7 @@ REFUSED = [
     Case("another boundary", post(form(("a", png(1))), FORM_TYPE + "s"), 400, "a whole multipart form"),
     Case("top_k 0", lambda a: a.classify(png(1), "?top_k=0"), 400, "top_k: expected a whole number from 1 on, got '0'"),
     Case("top_k all", lambda a: a.classify(png(1), "?top_k=all"), 400, "top_k"),
-    Case("too many bytes", post(b"x" * 4001, "image/png"), 413, "expected at most 4,000 bytes"),
+    Case("too many bytes", post(b"x" * 4001, "image/png"), 413, "expected a body of at most 4,000 bytes"),
     Case(
         "too many bytes, of unknown length",
         lambda a: a.ask("/v1/classify", "POST", body=iter([b"x" * 1000] * 5)),
