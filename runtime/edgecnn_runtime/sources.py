@@ -14,7 +14,7 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """List the image files of a folder, told by suffix, in the order of their names; not the hidden ones.
+    """List the image files of a folder, recognized by suffix, in the order of their names; not the hidden ones.
 
     Each folder is read once and no file is looked at, so that a million files take seconds. Links to folders are not
     followed.

@@ -38,7 +38,7 @@ def export(
             show_default=False,
         ),
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Prepared set of the run, where it has moved.")] = None,
+    data: Annotated[str | None, typer.Option(help="Prepared set of the run, where it has moved.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -60,6 +60,7 @@ def export(
     from edgecnn_export.export_run import export_run, require_all_kept
     from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_runtime.workstation.run_folder import open_run_data
+    from edgecnn_training.data.home import prepared_folder
 
     console = Console(json=json, quiet=quiet)
     settings = export_options.settings()
@@ -68,7 +69,7 @@ def export(
     record = folder.read_record()
     plan = export_options.plan(batch_size=int(record.recipe.get("batch_size", 32)))
     settings = dataclasses.replace(settings, plan=plan)
-    image_set = open_run_data(record, data=data)
+    image_set = open_run_data(record, data=prepared_folder(data))
     test = len(image_set.split("test"))
     console.say(f"Exporting {folder.path} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
     steps = plan.steps if plan else ()
@@ -102,7 +103,7 @@ def export(
 
 
 def _run_folder(
-    console: Console, target: Path | None, options: ImportOptions, *, data: Path | None, calibrates: bool, seed: int
+    console: Console, target: Path | None, options: ImportOptions, *, data: str | None, calibrates: bool, seed: int
 ) -> "RunFolder":
     """Return the folder of the run that is exported, made first where the target is a model."""
     from edgecnn_export.imported.model_file import CONTAINERS, is_model

@@ -13,7 +13,7 @@ from edgecnn.options.option_group import option, takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +72,8 @@ class ModelOptions:
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
         from edgecnn_runtime.choices import choose
-        from edgecnn_runtime.third_party.given import Given
-        from edgecnn_runtime.third_party.opening import Opening
+        from edgecnn_runtime.third_party_models.given import Given
+        from edgecnn_runtime.third_party_models.opening import Opening
 
         return Opening(
             given=Given.of(
@@ -100,6 +100,7 @@ class ModelOptions:
         Raises:
             InputError: see `Classifier.open`.
         """
+        from edgecnn_runtime.backends.engines import find_engine
         from edgecnn_runtime.classifier import Classifier
         from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -108,9 +109,9 @@ class ModelOptions:
             classifier = Classifier.open_as(path, opening, threads=threads)
         for sentence in classifier.contract.assumed:
             console.note(f"assumed: {sentence}")
-        used = getattr(classifier.backend, "provider", "")
-        if self.provider != "cpu" and used == "CPUExecutionProvider":
-            console.warn(f"{path}: --provider {self.provider} is missing; ONNX Runtime computes on the CPU")
+        backend, engine = classifier.backend, find_engine(classifier.backend.name)
+        if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
+            console.warn(f"{path}: --provider {self.provider} is missing; {engine.title} computes on the CPU")
         return classifier
 
 

@@ -322,7 +322,7 @@ def test_files_that_are_no_model_are_refused(tmp_path: Path) -> None:
     (tmp_path / "folder/saved_model.pb").write_bytes(b"\xff\xff\xff")
     with pytest.raises(ModelError, match="expected a whole SavedModel"):
         open_model(tmp_path / "folder")
-    with pytest.raises(InputError, match="not found"):
+    with pytest.raises(InputError, match="no such file or folder"):
         open_model(tmp_path / "nowhere.keras")
 
 
@@ -400,6 +400,6 @@ def test_a_function_that_is_no_scaling_is_found_out() -> None:
 def test_labels_come_from_a_file_or_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cat\n\ndog\n")
     assert read_labels(str(tmp_path / "labels.txt")) == read_labels("cat,dog") == ("cat", "dog")
-    for text, message in (("cat", "not found"), ("cat,cat", "twice cat"), ("cat,,dog", "got ''")):
+    for text, message in (("cat", "--labels cat: not found"), ("cat,cat", "twice cat"), ("cat,,dog", "got ''")):
         with pytest.raises(InputError, match=message):
             read_labels(text)

@@ -32,7 +32,7 @@ def prepare(
         option(
             "full|scaled",
             "Way to decode large JPEGs, here and on the device: full, or scaled to a fraction of their size, which is "
-            "faster; default: full for known sets, scaled for your own images.",
+            "faster; default: scaled.",
         ),
     ] = None,
     name: Annotated[
@@ -57,12 +57,12 @@ def prepare(
 ) -> None:
     """Decode a set into the arrays that everything else reads."""
     from edgecnn_runtime.errors import DataError
-    from edgecnn_runtime.manifest import Colour, Decode, InputSpec
     from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
-    from edgecnn_training.data.known_sets import KNOWN_SETS, unknown_set
+    from edgecnn_training.data.known_sets import KNOWN_SETS
     from edgecnn_training.data.prepare import prepare as prepare_known
     from edgecnn_training.data.prepare import prepare_own
+    from edgecnn_training.data.prepared_as import own_input, unknown_set
     from edgecnn_training.data.readers.own_images import OwnImages
 
     console = Console(json=json, quiet=quiet)
@@ -81,7 +81,7 @@ def prepare(
             raise DataError(f"{name_or_folder}: expected --imgsz for your own images, got none; try --imgsz 96")
     elif set_options != SetOptions(origin=set_options.origin):
         raise DataError(f"--labels: expected your own images, got the known set {known.name}; leave --labels out")
-    own = InputSpec(1, 1, Colour.RGB, decode=Decode.SCALED)
+    own = own_input((1, 1, 3))  # of the size that --imgsz gives
     spec = _input_spec(known.input if known else own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
     holdout = _holdout(known.holdout if known else DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
     with shown_preparing(console, name_or_folder) as report:

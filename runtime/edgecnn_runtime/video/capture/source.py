@@ -59,8 +59,8 @@ def parse_source(source: int | str | os.PathLike[str]) -> CaptureSource:
     if path.is_dir():
         raise SourceError(f"{text}: {_EXPECTED}, got a folder; 'edgecnn predict' takes folders of images")
     if not path.exists():
-        hint = "; is the camera plugged in?" if text.startswith("/dev/") else ""
-        raise SourceError(f"{text}: not found; {_EXPECTED}{hint}")
+        camera = text.startswith("/dev/")
+        raise SourceError(f"{text}: not found; {_EXPECTED}{'; is the camera plugged in?' if camera else ''}")
     # Whole, so that nothing in the name is taken for an address or a pattern.
     return CaptureSource(SourceKind.FILE, text, str(path.resolve()))
 
