@@ -18,7 +18,9 @@ from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+# Keys of schema 1, and what they are called now.
+_RENAMED = {"ladder": "accuracy_search", "rung": "candidate"}
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,12 @@ class ExportedFile:
             "arena_bytes": self.arena_bytes,
             "warning": self.warning,
             **({"in_float": list(self.in_float)} if self.in_float else {}),
-            **({"ladder": [candidate.to_document() for candidate in self.candidates]} if self.candidates else {}),
-            **({"not_tried": [way.to_document() for way in self.skipped]} if self.skipped else {}),
+            **(
+                {"accuracy_search": [candidate.to_document() for candidate in self.candidates]}
+                if self.candidates
+                else {}
+            ),
+            **({"not_tried": [skipped.to_document() for skipped in self.skipped]} if self.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }
@@ -135,11 +141,22 @@ def _read(folder: Path) -> dict[str, Any]:
         document = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return document if isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION else {}
+    if not isinstance(document, dict):
+        return {}
+    if document.get("schema_version") == 1:
+        return {**_with_new_names(document), "schema_version": SCHEMA_VERSION}
+    return document if document.get("schema_version") == SCHEMA_VERSION else {}
+
+
+def _with_new_names(value: Any) -> Any:
+    """Bring what JSON holds from schema 1 to 2."""
+    if isinstance(value, dict):
+        return {_RENAMED.get(key, key): _with_new_names(inner) for key, inner in value.items()}
+    return [_with_new_names(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _right(parity: Parity) -> dict[str, Any]:
-    """Tell how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
+    """Return how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
     if parity.labelled_by_model:
         # No accuracy was measured, so none stands here.
         return {

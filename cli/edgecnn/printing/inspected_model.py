@@ -7,9 +7,9 @@ from edgecnn.console import Console
 from edgecnn_runtime.model_files.parts import model_parts
 
 if TYPE_CHECKING:
-    from edgecnn_export.inspection.graph import Graph, Operator, Tensor
     from edgecnn_export.inspection.model import InspectedModel
     from edgecnn_export.inspection.verdict import NpuEstimate, Verdict
+    from edgecnn_export.model_graph import Graph, Operator, Tensor
 
 _WIDTH = 100
 _KIB = 1024
@@ -21,8 +21,8 @@ _SUMMARY = 60  # columns of a verdict's sentence
 def show_model(console: Console, model: "InspectedModel") -> None:
     """Print what the file is: inputs and outputs, its size in several senses, what it says about itself."""
     graph, peak = model.graph, model.peak
-    container = "TFLite" if graph.container == "tflite" else "ONNX"
-    console.say(f"{model.path.name}: {container} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
+    title = model.container.title
+    console.say(f"{model.path.name}: {title} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
     rows = [("input", _described(graph.tensors[number])) for number in graph.inputs]
     rows += [("output", _described(graph.tensors[number])) for number in graph.outputs]
     macs = "not known: a shape is open" if graph.macs is None else f"{graph.macs:,} multiply-accumulates for one image"
@@ -77,7 +77,12 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         return rows
     if metadata is not None:
         described = [metadata.name, metadata.version, metadata.author]
-        rows = [("metadata", ", ".join(text for text in described if text) or "TFLite Metadata without a name")]
+        rows = [
+            (
+                "metadata",
+                ", ".join(text for text in described if text) or f"{model.container.metadata_title} without a name",
+            )
+        ]
         if metadata.mean and metadata.std:
             rows.append(("expects", f"(pixel - {metadata.mean[0]:g}) / {metadata.std[0]:g}"))
         if metadata.files:
@@ -85,11 +90,8 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         if metadata.licence:
             rows.append(("licence", metadata.licence))
         return rows
-    return [("manifest", "none: not exported by edgecnn" + (", no TFLite Metadata" if _is_tflite(model) else ""))]
-
-
-def _is_tflite(model: "InspectedModel") -> bool:
-    return model.graph.container == "tflite"
+    missing = f", no {model.container.metadata_title}" if model.container.metadata_title else ""
+    return [("manifest", f"none: not exported by edgecnn{missing}")]
 
 
 def show_layers(console: Console, graph: "Graph", *, every: bool) -> None:

@@ -20,10 +20,11 @@ def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEsti
     A file that cannot be read is passed over: the benchmark says why.
     """
     from edgecnn_export.inspection.model import inspect_model
+    from edgecnn_export.tflite.container import TFLITE
 
     estimates = []
     for candidate in candidates:
-        if candidate.path.suffix.lower() != ".tflite":
+        if candidate.path.suffix.lower() != TFLITE.suffix:
             continue
         try:
             model = inspect_model(candidate.path)

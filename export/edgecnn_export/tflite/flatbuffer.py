@@ -5,7 +5,15 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
+# Operators with weights that have an output channel per position of axis 0.
+_KERNELS = ("CONV_2D", "FULLY_CONNECTED")
+_DTYPES = {
+    schema.TensorType.FLOAT32: np.float32,
+    schema.TensorType.FLOAT16: np.float16,
+    schema.TensorType.INT8: np.int8,
+}
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
@@ -44,6 +52,27 @@ def operator_name(model: Any, operator: Any) -> str:
 def operator_names(model: Any) -> tuple[str, ...]:
     """Return the names of the operators that a `ModelT` uses, each once, sorted."""
     return tuple(sorted({operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators}))
+
+
+def kernels(content: bytes) -> list[tuple[str, NDArray[Any]]]:
+    """Return the name and the values of the kernels of convolutions and dense layers, output channels first."""
+    model = unpack(content)
+    (graph, *_) = model.subgraphs
+    writers = {output: operator for operator in graph.operators for output in operator.outputs}
+    found = []
+    for operator in graph.operators:
+        if operator_name(model, operator) not in _KERNELS:
+            continue
+        index = operator.inputs[1]
+        # In a float16 file the weights pass through a DEQUANTIZE.
+        if graph.tensors[index].buffer and model.buffers[graph.tensors[index].buffer].data is None and index in writers:
+            index = writers[index].inputs[0]
+        tensor = graph.tensors[index]
+        data = model.buffers[tensor.buffer].data
+        if data is not None and tensor.type in _DTYPES:
+            values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), _DTYPES[tensor.type]).reshape(tensor.shape)
+            found.append((tensor.name.decode(errors="replace"), values))
+    return found
 
 
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]

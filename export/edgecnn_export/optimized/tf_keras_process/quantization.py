@@ -54,7 +54,7 @@ def quantize(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tupl
     rewritten = unchanged(network).then(without_dropout).then(with_fused_activations).then(with_softmax_head)
     with _one_set_of_clusters_a_layer():
         trained = _quantized(rewritten.network, _training_scheme(plan))
-    _measure_ranges(trained, material.trained_on, plan)
+    _measure_ranges(trained, material.training, plan)
     accuracy, epoch = fine_tune(trained, material, plan, step="qat")
     learnt = rewritten.network.with_weights(_weights_of(trained, rewritten.network))
     return network.with_weights(rewritten.way_back(learnt.weights)), accuracy, epoch
