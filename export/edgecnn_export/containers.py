@@ -5,7 +5,7 @@ A new one is a folder with a `container.py`, one row in `CONTAINERS`, and its fo
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,25 +44,11 @@ class Conversion(Protocol):
 class Container(Protocol):
     """A file format for models, such as TFLite."""
 
-    @property
-    def name(self) -> str:
-        """In names of formats and in JSON, such as `tflite`."""
-
-    @property
-    def suffix(self) -> str:
-        """Of its files, such as `.tflite`."""
-
-    @property
-    def title(self) -> str:
-        """For people, such as `TFLite`."""
-
-    @property
-    def article(self) -> str:
-        """What goes before the title: `a` or `an`."""
-
-    @property
-    def metadata_title(self) -> str:
-        """Of the official metadata that its files may carry; empty where there is none."""
+    name: ClassVar[str]  # in names of formats and in JSON, such as `tflite`
+    suffix: ClassVar[str]  # of its files, such as `.tflite`
+    title: ClassVar[str]  # for people, such as `TFLite`
+    article: ClassVar[str]  # before the title: `a` or `an`
+    metadata_title: ClassVar[str]  # of the official metadata that its files may carry; empty where there is none
 
     def convert(self, model: "keras.Model", *, opset: int, reduce_range: bool) -> Conversion:
         """Begin the conversion of a network.

@@ -1,4 +1,4 @@
-"""`export.json`: what stands in the export folder, and what was measured on each file."""
+"""`export.json`: what is in the export folder, and what was measured on each file."""
 
 import dataclasses
 import hashlib
@@ -49,7 +49,7 @@ class ExportedFile:
 
     @property
     def variant(self) -> str:
-        """How the model was optimized, as it stands in the file's name; empty where it was not."""
+        """How the model was optimized, as the file's name says; empty where it was not."""
         return self.optimized.optimization.variant if self.optimized else ""
 
     def to_document(self) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _with_new_names(value: Any) -> Any:
 def _right(parity: Parity) -> dict[str, Any]:
     """Return how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
     if parity.labelled_by_model:
-        # No accuracy was measured, so none stands here.
+        # No accuracy was measured.
         return {
             "accuracy": None,
             "accuracy_keras": None,

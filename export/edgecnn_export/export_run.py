@@ -96,7 +96,7 @@ def export_run(
     files: list[ExportedFile] = []
     for fmt in settings.formats:
         files.append(_export_file(source, conversions[fmt.suffix], fmt, settings, searching))
-        # After each file, so that an index stands beside what was finished before a full disk or a Ctrl-C.
+        # After each file, so that there is an index of what was finished before a full disk or a Ctrl-C.
         export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
     return files

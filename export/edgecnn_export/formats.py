@@ -29,7 +29,7 @@ class Format:
 
     @property
     def form(self) -> str:
-        """What stands between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
+        """What is between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
         return f"{self.scheme}-signed" if self.signed else str(self.scheme)
 
     @property

@@ -22,7 +22,7 @@ def import_keras() -> Any:
             import tensorflow as tf  # noqa: F401 (imported here, where its start-up messages are caught)
     except ImportError as error:
         raise MissingExtraError("export", package="tensorflow", extra="export,litert,onnx") from error
-    # Keras would print to stdout, where a command's own result stands.
+    # Keras would print to stdout, where a command prints its result.
     keras.config.disable_interactive_logging()
     return keras
 

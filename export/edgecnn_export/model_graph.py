@@ -71,7 +71,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; tensors are told by their number in the graph, an input that was left out is None."""
+    """One operator; tensors are known by their number in the graph, an input that was left out is None."""
 
     number: int
     kind: str  # CONV_2D in TFLite, Conv in ONNX; the custom code of a custom operator

@@ -22,7 +22,7 @@ class InspectedModel:
     graph: Graph
     manifest: Manifest | None = None
     metadata: FileMetadata | None = None
-    manifest_problem: str | None = None  # why a manifest that stands in the file cannot be read
+    manifest_problem: str | None = None  # why a manifest in the file cannot be read
 
     @cached_property
     def peak(self) -> Peak | None:

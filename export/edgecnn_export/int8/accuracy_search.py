@@ -71,7 +71,7 @@ class SearchCandidate:
     validation: Parity
     parity: Parity  # on all images that candidates are measured on
     size: int  # bytes
-    microseconds: float  # an image, one thread; a first impression, not a benchmark
+    microseconds: float  # per image, one thread; a first impression, not a benchmark
     calibration: Calibration | None
     in_float: tuple[str, ...] = ()  # names of the operators that stay float32
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,15 +93,14 @@ class OnnxConversion:
         return OnnxQuantizer(self.graph, self.reduce_range, biases_learnt)
 
 
-@dataclass(frozen=True)
 class OnnxContainer:
     """ONNX files."""
 
-    name: str = "onnx"
-    suffix: str = ".onnx"
-    title: str = "ONNX"
-    metadata_title: str = ""
-    article: str = "an"
+    name: ClassVar[str] = "onnx"
+    suffix: ClassVar[str] = ".onnx"
+    title: ClassVar[str] = "ONNX"
+    metadata_title: ClassVar[str] = ""
+    article: ClassVar[str] = "an"
 
     def convert(self, model: "keras.Model", *, opset: int = USUAL_OPSET, reduce_range: bool = False) -> OnnxConversion:
         """Return the network in ONNX."""

@@ -1,4 +1,4 @@
-"""Optimize a trained model in a process of its own, and take its weights back."""
+"""Optimize a trained model in a subprocess, and take its weights back."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ from edgecnn_runtime.workstation.stratify import stratified_sample
 if TYPE_CHECKING:
     import keras
 
-# Images on which the twin must give what the Keras model gives.
+# Images on which the tf_keras model must give what the Keras model gives.
 _COMPARED = 16
 
 # Called with the step's name and how much of it is done, 0…1.

@@ -18,7 +18,7 @@ class StoredWeights:
     weights: int
     zeros: int
     distinct: int
-    # The most that one output channel has; a file with a scale a channel, or with batch norms folded into the weights,
+    # The most that one output channel has; a file with a scale per channel, or with folded batch norms,
     # multiplies the distinct values of a layer by its channels.
     distinct_in_channel: int
 

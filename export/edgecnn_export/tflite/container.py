@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,15 +93,14 @@ class TFLiteConversion:
         return TFLiteQuantizer(self.graph, _BITS[fmt.scheme], fmt.signed, biases_learnt)
 
 
-@dataclass(frozen=True)
 class TFLiteContainer:
     """TFLite files."""
 
-    name: str = "tflite"
-    suffix: str = ".tflite"
-    title: str = "TFLite"
-    metadata_title: str = "TFLite Metadata"
-    article: str = "a"
+    name: ClassVar[str] = "tflite"
+    suffix: ClassVar[str] = ".tflite"
+    title: ClassVar[str] = "TFLite"
+    metadata_title: ClassVar[str] = "TFLite Metadata"
+    article: ClassVar[str] = "a"
 
     def convert(self, model: "keras.Model", *, opset: int = 0, reduce_range: bool = False) -> TFLiteConversion:
         """Return the network in TFLite; both options are ONNX's."""

@@ -79,7 +79,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
     """Aligns weights to 16 bytes as the TFLite schema asks (`force_align: 16`); the Python packer forgets to.
 
     Writes equal vectors once, and points to that one from everywhere. Each quantized weight and bias has a zero point
-    of 8 bytes a channel, all of them 0: a tenth of MobileNetV2's int8 file.
+    of 8 bytes per channel, all of them 0: a tenth of MobileNetV2's int8 file.
     """
 
     def __init__(self, size: int) -> None:
@@ -87,7 +87,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802 (the name is flatbuffers')
-        """Write a vector, or return where an equal one stands; byte vectors start at a multiple of 16."""
+        """Write a vector, or return where an equal one is; byte vectors start at a multiple of 16."""
         key = x.dtype.str, x.tobytes()
         if key not in self._written:
             self._written[key] = self._bytes(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)

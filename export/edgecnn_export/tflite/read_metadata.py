@@ -64,7 +64,7 @@ def _normalization(root: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _slot(field: int) -> int:
-    """Return where the offset of a field stands in a flatbuffer's vtable."""
+    """Return where the offset of a field is in a flatbuffer's vtable."""
     return 4 + 2 * field
 
 
