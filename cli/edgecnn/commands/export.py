@@ -126,8 +126,7 @@ def export(
     A model that somebody else trained becomes a run folder first:
     edgecnn export model.h5 --labels labels.txt --scale 1/255 --calibration-data photos/ --int8
     """
-    from edgecnn_export.export_run import export_run, require_all_kept
-    from edgecnn_export.export_settings import ExportSettings
+    from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
     from edgecnn_export.formats import choose_formats
     from edgecnn_export.int8.calibration import calibration_method
     from edgecnn_export.optimized.plan import Plan

@@ -30,8 +30,8 @@ def quantization(
 
     Everything is compared with the float32 file on validation images. The figure stands beside the exported files.
     """
+    from edgecnn_export.inspection.quantization import quantization_loss_of
     from edgecnn_export.inspection.quantization_figure import draw_quantization
-    from edgecnn_export.inspection.quantization_of_run import quantization_loss_of
     from edgecnn_export.int8.calibration import calibration_method
     from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
     from edgecnn_training.data.home import prepared_folder
