@@ -162,7 +162,9 @@ def _read(folder: Path) -> dict[str, Any]:
         document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
         read_dataclass(_Index, document, name=INDEX_FILE)
         version = document.get("schema_version")
-        return _of_schema_2(document) if version == 1 else document if version == SCHEMA_VERSION else {}
+        if version == 1:
+            return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
+        return document if version == SCHEMA_VERSION else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
