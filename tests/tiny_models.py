@@ -5,9 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from edgecnn_runtime.manifest import ONNX_KEY, Colour, InputSpec, Manifest, Scheme
+from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.manifest import ONNX_KEY, Colour, GoldenCheck, InputSpec, Manifest, Scheme
 
 GREY_8 = InputSpec(8, 8, Colour.GREY)
 
@@ -20,6 +22,7 @@ def tiny_onnx(
     scheme: Scheme = Scheme.FLOAT32,
     layers: int = 0,
     manifest: bool = True,
+    golden: bool = False,
 ) -> Path:
     """Write a classifier that names an image by its mean: class 0 for the darkest, the last for the brightest.
 
@@ -33,6 +36,7 @@ def tiny_onnx(
         scheme: what the manifest says; the weights are float32 all the same.
         layers: dense layers that change nothing, each as wide as the image, to make it slower and larger.
         manifest: whether the file carries one.
+        golden: whether the manifest carries a golden check.
     """
     count, values = len(labels), int(np.prod(spec.shape))
     # Class k answers (k + ½)/count·mean·2 - ((k + ½)/count)², in which the nearest (k + ½)/count wins.
@@ -63,7 +67,16 @@ def tiny_onnx(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
     if manifest:
-        content = Manifest(name=path.stem, labels=tuple(labels), input=spec, scheme=scheme)
+        check = GoldenCheck(tuple(map(tuple, _computed(model, golden_images(spec)))), 0.01) if golden else None
+        content = Manifest(name=path.stem, labels=tuple(labels), input=spec, scheme=scheme, golden=check)
         helper.set_model_props(model, {ONNX_KEY: content.to_json()})
     onnx.save(model, path)
     return path
+
+
+def _computed(model: onnx.ModelProto, pixels: NDArray[np.uint8]) -> list[list[float]]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run(None, {"pixels": pixels.astype(np.float32)})
+    return probabilities.tolist()

@@ -1,4 +1,4 @@
-"""What a command shows: text and tables for people, one JSON document for programs, progress on stderr."""
+"""What a command prints: text and tables for people, one JSON document for programs, progress on stderr."""
 
 import contextlib
 import json as json_module
@@ -28,7 +28,7 @@ class Console:
 
     @property
     def talks(self) -> bool:
-        """Whether a person reads along."""
+        """Whether a person reads the output."""
         return not (self.json or self.quiet)
 
     def say(self, text: str = "") -> None:

@@ -3,6 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Scheme
 
@@ -91,11 +92,11 @@ def choose_formats(
     >>> [fmt.name for fmt in choose_formats(int8=True)]
     ['tflite-float32', 'tflite-int8', 'onnx-float32', 'onnx-int8']
     """
-    unknown = [name for name in names if name not in FORMATS]
-    if unknown:
-        raise InputError(f"format: expected one of {', '.join(FORMATS)}, got {', '.join(unknown)}")
+    for name in names:
+        if name not in FORMATS:
+            raise InputError(not_among("format", name, FORMATS))
     if io not in ("uint8", "int8"):
-        raise InputError(f"io: expected uint8 or int8, got {io}")
+        raise InputError(not_among("io", io, ("uint8", "int8")))
     schemes = {Scheme.INT8} if int8 else set()
     if not names:
         schemes.add(Scheme.FLOAT32)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend, Provider, open_backend
 from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
@@ -257,13 +258,13 @@ def threads_of(mode: Mode | str) -> int:
         InputError: no such mode.
     """
     if mode not in list(Mode):
-        raise InputError(f"mode: expected {' or '.join(Mode)}, got {mode!r}")
+        raise InputError(not_among("mode", mode, Mode))
     return available_cpus() if Mode(mode) is Mode.LATENCY else 1
 
 
 def _provider(name: Provider | str) -> Provider:
     if name not in list(Provider):
-        raise InputError(f"--provider: expected {', '.join(Provider)}, got {name!r}")
+        raise InputError(not_among("--provider", name, Provider))
     return Provider(name)
 
 

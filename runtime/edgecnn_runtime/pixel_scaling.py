@@ -4,6 +4,7 @@ import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 
 # What a caller may give where one number, or one per channel, is meant: 0.5, "1/255", "0.485,0.456,0.406", (1, 2, 3).
@@ -91,7 +92,7 @@ def named_scaling(name: str) -> PixelScaling:
     (-123.68, -116.779, -103.939)
     """
     if name not in list(Preprocess):
-        raise InputError(f"--preprocess: expected one of {', '.join(Preprocess)}, got {name!r}")
+        raise InputError(not_among("--preprocess", name, Preprocess))
     return _NAMED[Preprocess(name)]
 
 

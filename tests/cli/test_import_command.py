@@ -136,7 +136,7 @@ BAD = [
     ((*GOOD, "--weights", "none"), "--weights: expected --application beside it"),
     ((*GOOD, "--application", "VGG16"), "expected a model or --application"),
     ((*GOOD, "--resize", "stretch"), "--resize: expected one of squash, crop, pad, got 'stretch'"),
-    ((*GOOD, "--output-is", "odds"), "--output-is: expected logits or probabilities, got 'odds'"),
+    ((*GOOD, "--output-is", "odds"), "--output-is: expected one of logits, probabilities, got 'odds'"),
     ((*GOOD, "--imgsz", "64"), f"--imgsz: expected {SIDE}x{SIDE}, the input of m.keras, got 64"),
 ]
 

@@ -1,1 +1,1 @@
-"""One file a command; each imports the stage it drives inside its function, so that `--help` stays quick."""
+"""One file per command; each imports the stage it drives inside its function, so that `--help` stays quick."""

@@ -1,4 +1,4 @@
-"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that fixes it."""
+"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the command that fixes it."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,16 +15,19 @@ if TYPE_CHECKING:
 
 def doctor(
     benchmark: Annotated[
-        bool, typer.Option("--benchmark", help="Also time a convolution on the CPU and on each GPU.")
+        bool, typer.Option("--benchmark", help="Time a convolution on the CPU and on each GPU, too.")
     ] = False,
     delegate: Annotated[
         list[str],
-        typer.Option(metavar="LIBRARY[,key=value…]", help="Also try this TFLite delegate; may be repeated."),
+        typer.Option(metavar="LIBRARY[,key=value…]", help="TFLite delegate to try; may be repeated."),
     ] = [],  # noqa: B006, typer copies it
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show what is installed, loads and is wrong; exit 1 if anything is broken."""
+    """Show what is installed, what loads and what is wrong.
+
+    Each problem comes with the command that fixes it. The exit code is 1 if anything is broken.
+    """
     from edgecnn_benchmarks.machine.diagnosis import Severity, find_problems, look
     from edgecnn_runtime.errors import GateError
 

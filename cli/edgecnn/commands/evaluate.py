@@ -13,25 +13,31 @@ from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 @takes_model_options
 def evaluate(
     model_options: ModelOptions,
-    target: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="A run folder, or a .tflite or .onnx file.")],
+    target: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="Run folder, or a model file, .tflite or .onnx.")],
     data: Annotated[
         str | None,
         typer.Option(
-            help="Class folders (a folder or zip), a CSV of labels beside its images, a prepared set, or a known one. "
-            "Default: what the model's run was trained on."
+            help="Labelled images: class folders (a folder or zip), a CSV of labels beside its images, a prepared set, "
+            "or a known one; default: the set of the model's run."
         ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Default: test, or all images of class folders without splits.")
+        str | None,
+        typer.Option(help="Split to score on; default: test, or all images where there are no splits."),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Default: evaluation/… in the model's run, or here."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder to write; default: evaluation/… in the model's run, or here."
+        ),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Score a model on labelled images: precision, recall and F1 of each class, confusion matrix, the worst errors."""
+    """Score a run or a model file on labelled images.
+
+    It writes precision, recall and F1 per class, the confusion matrix and the worst errors, as text and figures.
+    """
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_runtime.system.cpu import available_cpus
     from edgecnn_training.evaluation.labelled_images import open_labelled_images

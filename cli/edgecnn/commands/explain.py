@@ -1,4 +1,4 @@
-"""`edgecnn explain RUN IMAGE`: what a layer or a kernel given by hand does to an image, and what decided the class."""
+"""`edgecnn explain RUN IMAGE`: what a layer or a kernel of yours does to an image, and what decided the class."""
 
 from pathlib import Path
 from types import ModuleType
@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_training.explain.window import Padding, Window
 
@@ -14,34 +15,46 @@ from edgecnn_training.explain.window import Padding, Window
 def explain(
     target: Annotated[
         Path,
-        typer.Argument(metavar="RUN|MODEL", help="A run folder or a model file; with --kernel it may be left out."),
+        typer.Argument(metavar="RUN|MODEL", help="Run folder or model file; with --kernel it may be left out."),
     ],
-    image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="Any image.", show_default=False)] = None,
-    layer: Annotated[str | None, typer.Option(help="The layer to draw; default: the first convolution.")] = None,
-    kernel: Annotated[str | None, typer.Option(help="A kernel in place of a layer: '1,0,-1;2,0,-2;1,0,-1'.")] = None,
-    stride: Annotated[int | None, typer.Option(help="Of the kernel; default 1.")] = None,
-    padding: Annotated[Padding | None, typer.Option(help="Of the kernel; default valid.")] = None,
-    pool: Annotated[int | None, typer.Option(help="Side of the pooling behind the kernel; default 2.")] = None,
-    pool_stride: Annotated[int | None, typer.Option(help="Default: the side of the pooling.")] = None,
-    pool_padding: Annotated[Padding | None, typer.Option(help="Of the pooling; default valid.")] = None,
+    image: Annotated[Path | None, typer.Argument(metavar="IMAGE", help="Image to look at.", show_default=False)] = None,
+    layer: Annotated[str | None, typer.Option(help="Layer to draw; default: the first convolution.")] = None,
+    kernel: Annotated[str | None, typer.Option(help="Kernel in place of a layer: '1,0,-1;2,0,-2;1,0,-1'.")] = None,
+    stride: Annotated[int | None, typer.Option(help="Step of the kernel in pixels; default: 1.")] = None,
+    padding: Annotated[
+        str | None, typer.Option(metavar="valid|same", help="Padding of the kernel; default: valid.")
+    ] = None,
+    pool: Annotated[int | None, typer.Option(help="Side of the pooling after the kernel; default: 2.")] = None,
+    pool_stride: Annotated[int | None, typer.Option(help="Step of the pooling; default: its side.")] = None,
+    pool_padding: Annotated[
+        str | None, typer.Option(metavar="valid|same", help="Padding of the pooling; default: valid.")
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Default: explain/IMAGE in the run, or here."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", help="Folder to write; default: explain/IMAGE in the run, or here."
+        ),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw the sliding window of a layer over an image (filter, detect, condense) and a map of what decided the class.
+    """Draw what a layer sees in an image, and what decided the class.
 
-    With --kernel, what that kernel makes of the image: edgecnn explain photo.jpg --kernel '-1,-2,-1;0,0,0;1,2,1'
-    """
+    The first figure shows a sliding window over the image: filter, activation, pooling. The second is a map of the
+    places that matter to the class.
+
+    With --kernel, it draws what a kernel of yours makes of the image:
+
+    \b
+    edgecnn explain photo.jpg --kernel '-1,-2,-1;0,0,0;1,2,1'
+    """  # noqa: D301, click keeps the lines of a paragraph that begins so
     console = Console(json=json, quiet=quiet)
     window = {
         "stride": stride,
-        "padding": padding,
+        "padding": padding and choose(Padding, "--padding", padding),
         "pool": pool,
         "pool_stride": pool_stride,
-        "pool_padding": pool_padding,
+        "pool_padding": pool_padding and choose(Padding, "--pool-padding", pool_padding),
     }
     given: dict[str, Any] = {name: value for name, value in window.items() if value is not None}
     if kernel is not None and layer is not None:
@@ -51,9 +64,10 @@ def explain(
         _draw_kernel(console, run, picture, kernel, Window(**given), output)
         return
     if image is None:
-        raise InputError("expected an image behind the run or model file, got none; only with --kernel it is enough")
+        raise InputError("expected an image after the run or model file, got none; only --kernel needs no model")
     if given:
-        raise InputError(f"{', '.join(given)}: expected a --kernel beside it, got none; a layer has its own")
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise InputError(f"{options}: expected a --kernel, got none; leave them out, a layer has its own")
     _draw_prediction(console, target, image, layer, output)
 
 

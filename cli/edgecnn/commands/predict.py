@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.pipeline import Item
 
-# What a shell gives a program that Ctrl-C ended.
+# Exit code that a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 _INTERRUPTED = 130
 # Seconds between two steps of the bar.
 _STEP = 0.1
@@ -35,17 +35,23 @@ class Engine(enum.StrEnum):
 @takes_model_options
 def predict(
     model_options: ModelOptions,
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
-    sources: Annotated[list[str], typer.Argument(help="Images, folders, or quoted patterns such as 'shots/*.jpg'.")],
-    top_k: Annotated[int, typer.Option(min=1, help="How many labels to show for each image.")] = 1,
-    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Look into sub-folders.")] = False,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model file, .tflite or .onnx, from edgecnn or from elsewhere.")
+    ],
+    sources: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE", help="Images, folders, or quoted patterns such as 'shots/*.jpg'."),
+    ],
+    top_k: Annotated[int, typer.Option(min=1, help="Number of labels to show per image.")] = 1,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Search sub-folders, too.")] = False,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Images at a time; default: the processors this process may use.")
+        int | None,
+        typer.Option(min=1, help="Images to classify at once; default: the CPUs this process may use."),
     ] = None,
     mode: Annotated[
         str,
         typer.Option(
-            metavar="throughput|latency", help="An image a processor at a time, or all processors on one image."
+            metavar="throughput|latency", help="Use of the CPUs: one image on each, or all of them on one image."
         ),
     ] = "throughput",
     threads: Annotated[
@@ -54,46 +60,60 @@ def predict(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="Write to this .csv or .jsonl file instead of the screen; with ray a folder."
+            "--output", "-o", help="File to write instead of the screen, .csv or .jsonl; with --engine ray a folder."
         ),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on where a run with the same --output was killed.")
+        bool, typer.Option("--resume", help="Continue where the same command with this --output was stopped.")
     ] = False,
     engine: Annotated[
-        Engine, typer.Option(help="'ray': many processes, on many machines; sources may be s3://bucket/prefix.")
-    ] = Engine.LOCAL,
+        str,
+        typer.Option(
+            metavar="local|ray",
+            help="Program that does the work: this process, or Ray on one machine or many, whose sources may be "
+            "s3://bucket/prefix.",
+        ),
+    ] = "local",
     address: Annotated[
-        str | None, typer.Option(help="With ray: 'auto' or HOST:PORT of a running cluster; default: this machine.")
+        str | None, typer.Option(help="Address of a running Ray cluster, auto or HOST:PORT; default: this machine.")
     ] = None,
     format: Annotated[
-        ResultsFormat | None, typer.Option(help="With ray: what the files in --output are; default: parquet.")
+        str | None,
+        typer.Option(
+            metavar="|".join(ResultsFormat), help="Format of the files that --engine ray writes; default: parquet."
+        ),
     ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line, and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per image and nothing else.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Name the class of images; a file that cannot be read is an error line in its place, and exit code 1."""
+    """Classify files, folders and patterns of images.
+
+    A file that cannot be read becomes an error line in its place; the exit code is then 1.
+    """
+    from edgecnn_runtime.choices import choose
     from edgecnn_runtime.classifier import threads_of
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.jobs.object_store import is_address
     from edgecnn_runtime.jobs.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
-    if engine is Engine.RAY:
+    if choose(Engine, "--engine", engine) is Engine.RAY:
         from edgecnn.workflows.predict_ray import predict_on_ray
 
         if output is None:
             raise InputError("--engine ray: expected an --output folder for the results, got none")
         if json or resume:
-            raise InputError("--engine ray: a folder is written, whole or not at all; leave --json and --resume out")
+            raise InputError(
+                "--engine ray: expected neither --json nor --resume; leave them out, a folder is written in one go"
+            )
         if mode != "throughput" or threads is not None:
-            raise InputError("--engine ray: expected one thread an inference; leave --mode and --threads out")
+            raise InputError("--engine ray: expected one thread per inference, got --mode or --threads; leave them out")
         return predict_on_ray(
             model,
             model_options,
             sources,
             output=output,
-            form=format or ResultsFormat.PARQUET,
+            form=choose(ResultsFormat, "--format", format or ResultsFormat.PARQUET),
             top_k=top_k,
             recursive=recursive,
             workers=workers,
@@ -101,17 +121,17 @@ def predict(
             quiet=quiet,
         )
     if address is not None or format is not None:
-        raise InputError("--address and --format: expected with --engine ray only; leave them out, or add --engine ray")
+        raise InputError("--address, --format: expected --engine ray, got local; add it, or leave them out")
     if remote := next(filter(is_address, sources), None):
-        raise InputError(f"{remote}: expected a file or folder of this machine; --engine ray reads addresses")
+        raise InputError(f"{remote}: expected a file or folder here, got an address; add --engine ray")
     file = None if output is None else Path(output)
     if resume and file is None:
-        raise InputError("--resume: expected an --output to go on with, got none")
+        raise InputError("--resume: expected an --output file to continue, got none")
     if file is not None and json:
-        raise InputError("--json: prints to the screen; with --output name a file ending in .jsonl instead")
+        raise InputError(f"--json: expected no --output, got {file}; name a file ending in .jsonl instead")
     if file is not None:
         result_format(file, top_k=top_k)
-    # Of images that are refused anyway, with an error of ours.
+    # Pillow warns of images that are refused anyway, with an error of ours.
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     files = expand_sources(sources, recursive=recursive)
     by_mode = threads_of(mode)
@@ -133,7 +153,7 @@ def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int 
 
     console = Console(json=json, quiet=quiet)
     items = classifier.predict_many(files, workers=workers)
-    # On a screen the results themselves show how far it is.
+    # On a screen the results themselves are the progress.
     if not sys.stdout.isatty():
         items = _shown(items, console, len(files))
     failed = 0
@@ -159,7 +179,7 @@ def _write(
     resume: bool,
     quiet: bool,
 ) -> int:
-    """Write the results to a file, or go on with it; return how many of all its images could not be read."""
+    """Write the results to a file, or continue it; return how many of all its images could not be read."""
     from edgecnn_runtime.jobs.results_file import ResultsFile, ResultsOf
 
     console = Console(quiet=quiet)
@@ -174,7 +194,7 @@ def _write(
                     results.add(item)
             except KeyboardInterrupt:
                 print(
-                    f"stopped after {results.done:,} of {len(names):,} images; the same command with --resume goes on",
+                    f"stopped after {results.done:,} of {len(names):,} images; --resume continues it",
                     file=sys.stderr,
                 )
                 raise typer.Exit(_INTERRUPTED) from None
@@ -184,7 +204,7 @@ def _write(
 
 
 def _shown(items: "Iterator[Item]", console: Console, total: int) -> "Iterator[Item]":
-    """Pass the items on, with a bar or lines that say how far it is."""
+    """Pass the items on, with a bar or lines for the progress."""
     with console.progress("classifying", total) as advance:
         yield from _stepping(items, advance, total)
 

@@ -1,4 +1,4 @@
-"""`edgecnn quickstart`: the whole thread on real digits, with the commands that a user would type."""
+"""`edgecnn quickstart`: the whole chain on real digits, with the commands that a user would type."""
 
 import shlex
 import time
@@ -14,22 +14,23 @@ if TYPE_CHECKING:
 
 # Epochs in which the recipe settles on 4,000 digits.
 _EPOCHS = 10
-# A third of the usual time: a quiet machine needs less, and on a busy one a stranger has waited enough.
+# A third of the usual time: a quiet machine needs less, and on a busy one the reader has waited enough.
 _BENCH_SECS = 20
-# Test digits that are written as PNG files, to have something to predict.
+# Test digits that are written as PNG files, so that there is something to predict.
 _EXAMPLES = 10
 
 
 def quickstart(
-    output: Annotated[Path, typer.Option(metavar="DIR", help="The run folder; an earlier one is replaced.")] = Path(
+    output: Annotated[Path, typer.Option(metavar="DIR", help="Run folder; an earlier one is replaced.")] = Path(
         "runs/mnist-5000"
     ),
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train, export, verify, measure and use a small int8 classifier in a few minutes, without network or data.
+    """Run the whole chain on real digits, in a few minutes.
 
-    It shows each command before it runs it, so that you can repeat any of them on images of your own.
+    It trains, exports, verifies, measures and uses a small int8 classifier, without network and without data of yours.
+    It shows each command before it runs it, so that you can repeat any of them on your own images.
     """
     from edgecnn.commands.bench.measure import measure
     from edgecnn.commands.export import export
@@ -53,7 +54,7 @@ def quickstart(
     train("mnist", data="mnist-5000", epochs=_EPOCHS, output=output, overwrite=True, quiet=silent)
 
     _show(console, "export", output, "--int8")
-    export(output, int8=True, quiet=silent)
+    export(run=output, int8=True, quiet=silent)
 
     models = [path for path in sorted(run.export.iterdir()) if is_model_file(path)]
     _show(console, "verify", *models)
@@ -79,10 +80,10 @@ def quickstart(
         f"\nDone in {seconds:.0f} s. {int8} carries its labels, its pre-processing and its own check; "
         "copy that one file to the device.\n\n"
         f"  {run.bench / 'report.html'}   open it in a browser\n"
-        f"  edgecnn predict {int8} YOUR_IMAGES/   classify images of your own\n"
+        f"  edgecnn predict {int8} YOUR_IMAGES/   classify your own images\n"
         f"  edgecnn export {output} --all   every format\n"
         "  edgecnn train mnist   the full MNIST, 60,000 images: 'edgecnn data prepare mnist --from mnist.npz' first\n"
-        "  edgecnn doctor   what this machine has, and what would make it faster"
+        "  edgecnn doctor   what this machine has and what is missing"
     )
 
 

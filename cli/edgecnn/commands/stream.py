@@ -16,54 +16,55 @@ import typer
 
 from edgecnn.console import Console, QuietOption
 from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.options.smoothing_options import SmoothingOptions, takes_smoothing_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.video.stream import StreamResult
 
-# Answers that the summary's percentiles look back on: five minutes of a camera.
+# Answers that the percentiles of the summary cover: five minutes of a camera.
 _REMEMBERED = 10_000
 
 
 @takes_model_options
+@takes_smoothing_options
 def stream(
     model_options: ModelOptions,
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody.")],
-    source: Annotated[
-        str, typer.Argument(help="0 for the first camera, picamera, rtsp://…, http://… (MJPEG), or a video file.")
+    smoothing_options: SmoothingOptions,
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model file, .tflite or .onnx, from edgecnn or from elsewhere.")
     ],
-    window: Annotated[int, typer.Option(min=1, help="How many of the latest answers vote.")] = 5,
-    min_count: Annotated[
-        int | None, typer.Option(min=1, help="Votes that a label needs; default: more than half of the window.")
-    ] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Probability below which an answer votes for nothing.")
-    ] = 0.0,
-    hold: Annotated[float, typer.Option(min=0.0, help="Seconds that a label stays after it lost its votes.")] = 0.0,
-    every: Annotated[int, typer.Option(min=1, help="Classify each N-th frame at most.")] = 1,
-    max_frames: Annotated[int | None, typer.Option(min=1, help="End after so many classified frames.")] = None,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="Camera (0 for the first, or picamera), rtsp:// or http:// address, or video file."
+        ),
+    ],
+    every: Annotated[int, typer.Option(min=1, help="Frames per classified frame: 2 skips every second.")] = 1,
+    max_frames: Annotated[int | None, typer.Option(min=1, help="Number of classified frames to end after.")] = None,
     realtime: Annotated[
-        bool, typer.Option("--realtime", help="Play a video file at its own pace, and drop frames as a camera does.")
+        bool, typer.Option("--realtime", help="Play a video file at its own pace, dropping frames as a camera does.")
     ] = False,
     threads: Annotated[int, typer.Option(min=1, help="Threads within one inference.")] = 1,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object a frame, and nothing else.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per frame and nothing else.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Name what a camera sees: a line whenever the label changes, until the video ends or Ctrl-C."""
-    # OpenCV and its FFmpeg print to the screen what our own messages say; they ask for this when they are loaded.
+    """Classify a camera, a video or a network stream.
+
+    It prints a line whenever the label changes, until the video ends or you press Ctrl-C.
+    """
+    # OpenCV and its FFmpeg print what our own messages say; they read these variables when they are loaded.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
     from edgecnn_runtime import stream as streaming
     from edgecnn_runtime.video.capture import open_capture
-    from edgecnn_runtime.video.smoothing import Smoothing
 
     console = Console(json=json, quiet=quiet)
-    smoothing = Smoothing(window, window // 2 + 1 if min_count is None else min_count, threshold, hold)
+    smoothing = smoothing_options.smoothing()
     with _ended_by_signals():
         classifier = model_options.open(console, model, threads=threads)
         summary = _Summary()
         with contextlib.suppress(KeyboardInterrupt), open_capture(source, realtime=realtime) as capture:
-            if not quiet:
-                print(f"reading {capture.name}" + "; Ctrl-C ends" * capture.live, file=sys.stderr, flush=True)
+            console.note(f"reading {capture.name}" + "; Ctrl-C ends it" * capture.live)
             try:
                 for result in streaming(classifier, capture, smoothing, every=every):
                     summary.add(result)
@@ -71,10 +72,9 @@ def stream(
                     if summary.frames == max_frames:
                         break
             except BrokenPipeError:
-                # Who read along has seen enough, as `head` does. What is left in the buffer has no reader.
+                # The reader has seen enough, as `head` does; nobody reads what is left in the buffer.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not quiet:
-            print(summary.text(), file=sys.stderr)
+        console.note(summary.text())
 
 
 @contextlib.contextmanager
@@ -98,7 +98,7 @@ def _show(console: Console, result: "StreamResult", *, live: bool) -> None:
 
 
 def _line(result: "StreamResult", *, live: bool) -> str:
-    """Tell of a change: when, at which frame, to which label."""
+    """Describe a change: when, at which frame, to which label."""
     frame, prediction = result.frame, result.prediction
     when = _clock_time(result) if live or frame is None else f"{frame.position or 0.0:9.3f} s"
     if frame is None or prediction is None:

@@ -12,11 +12,15 @@ from edgecnn.options.model_options import ModelOptions, takes_model_options
 @takes_model_options
 def verify(
     model_options: ModelOptions,
-    models: Annotated[list[Path], typer.Argument(help="Model files that edgecnn exported.")],
+    models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Model files that edgecnn exported.")],
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the golden check inside each file: generated images in, the workstation's probabilities expected."""
+    """Run the golden check inside model files.
+
+    Each file holds a few generated images and the probabilities that the workstation computed for them. The check
+    compares those of this machine.
+    """
     from edgecnn_runtime.errors import GateError
 
     console = Console(json=json, quiet=quiet)
@@ -42,6 +46,6 @@ def verify(
     failed = [str(path) for path, result in results.items() if not result.passed]
     if failed:
         raise GateError(
-            f"{', '.join(failed)}: expected the probabilities of the workstation, this machine gives others; "
-            "compare the interpreter's version with the file's ('edgecnn doctor') or export again"
+            f"{', '.join(failed)}: expected the probabilities of the workstation, got others; compare the version of "
+            "the interpreter here ('edgecnn doctor') with that in the file ('edgecnn inspect'), or export again"
         )

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import option, takes_options
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -17,31 +17,33 @@ if TYPE_CHECKING:
 _LIMIT_SECS = 3600.0
 
 
-def _option(text: str, metavar: str) -> Any:
-    return typer.Option(metavar=metavar, help=text)
-
-
 @dataclass(frozen=True, kw_only=True)
 class HostChoice:
     """What the command line says about another machine; None where nothing."""
 
     host: Annotated[
-        str | None, _option("Measure on another machine, by SSH, as ~/.ssh/config knows it.", "USER@HOST|ssh://…")
+        str | None,
+        option("USER@HOST|ssh://…", "Another machine to measure on, by SSH, as ~/.ssh/config names it."),
     ] = None
-    host_port: Annotated[int | None, _option("Its port, where it is not 22.", "PORT")] = None
-    host_jump: Annotated[str | None, _option("Through this machine; several with commas.", "USER@HOST:PORT")] = None
-    host_config: Annotated[Path | None, _option("In place of ~/.ssh/config.", "FILE")] = None
-    host_python: Annotated[str | None, _option("The Python there, 3.11 or later; default: python3.", "PYTHON")] = None
+    host_port: Annotated[int | None, option("PORT", "Port of SSH on --host, if not 22.")] = None
+    host_jump: Annotated[
+        str | None, option("USER@HOST:PORT", "Machine to reach --host through; several with commas.")
+    ] = None
+    host_config: Annotated[Path | None, option("FILE", "Configuration of SSH in place of ~/.ssh/config.")] = None
+    host_python: Annotated[
+        str | None, option("PYTHON", "Python to use on --host, 3.11 or later; default: python3.")
+    ] = None
     host_packages: Annotated[
-        bool, typer.Option("--host-packages", help="Use that Python's packages, too: a Jetson's onnxruntime-gpu, say.")
+        bool,
+        typer.Option("--host-packages", help="Use the packages of that Python, too: a Jetson's GPU build."),
     ] = False
     host_wheels: Annotated[
         str | None,
-        _option("Packages for a machine without internet: fetched here for its platform, or yours.", "download|FOLDER"),
+        option("download|FOLDER", "Wheels for a --host without internet: downloaded here for it, or a folder of them."),
     ] = None
-    host_limit: Annotated[float, _option("Seconds after which it is stopped there, installation included.", "SECS")] = (
-        _LIMIT_SECS
-    )
+    host_limit: Annotated[
+        float, option("SECS", "Seconds after which the work on --host is stopped, installation included.")
+    ] = _LIMIT_SECS
 
     def read(self) -> "tuple[Destination, HostOptions] | None":
         """Check the options; None where the benchmark runs here.
@@ -54,7 +56,7 @@ class HostChoice:
 
         if self.host is None:
             if self != HostChoice():
-                raise InputError("--host: expected the machine beside the other --host-… options, got none")
+                raise InputError("--host: expected a machine for the other --host-… options, got none")
             return None
         destination = Destination.read(self.host, port=self.host_port, jump=self.host_jump, config=self.host_config)
         options = HostOptions(

@@ -1,26 +1,19 @@
-"""How a command opens a model file: the options that are for models that others made, and for where it runs."""
+"""How a command opens a model file: what third-party files leave open, and where it runs."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from edgecnn.console import Console
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import option, takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.third_party_models.opening import Opening
-
-_OTHERS = "Of a model that others made: "
-
-
-def _option(text: str, metavar: str, *names: str) -> Any:
-    return typer.Option(*names, metavar=metavar, help=text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,54 +22,59 @@ class ModelOptions:
 
     labels: Annotated[
         str | None,
-        _option(_OTHERS + "its classes in the order of the outputs; default: as the file says.", "FILE|a,b,c"),
+        option("FILE|a,b,c", "Classes of a third-party model, in the order of its outputs; default: as the file says."),
     ] = None
-    scale: Annotated[str | None, _option(_OTHERS + "what pixels 0…255 are multiplied by: 1/255, say.", "S")] = None
-    mean: Annotated[str | None, _option("Then taken off, one or red, green, blue.", "M,M,M")] = None
-    std: Annotated[str | None, _option("Then divided by, one or red, green, blue.", "S,S,S")] = None
-    preprocess: Annotated[
-        str | None, _option("In place of numbers: a mode of keras.applications, or none.", "caffe|tf|torch|none")
-    ] = None
-    layout: Annotated[
-        str | None, _option(_OTHERS + "the axes of its input, where they can be read both ways.", "nhwc|nchw")
-    ] = None
-    colour: Annotated[
-        str | None, _option(_OTHERS + "the channels of its input; default: rgb.", "rgb|bgr|grey", "--colour", "--color")
-    ] = None
-    resize: Annotated[
-        str | None, _option(_OTHERS + "how images get the size of its input; default: squash.", "squash|crop|pad")
-    ] = None
-    imgsz: Annotated[str | None, _option(_OTHERS + "height and width, where it takes images of any size.", "N|HxW")] = (
+    scale: Annotated[str | None, option("S", "Factor for pixels 0…255 of a third-party model, such as 1/255.")] = None
+    mean: Annotated[str | None, option("M,M,M", "Mean, subtracted after --scale: one number, or red,green,blue.")] = (
         None
     )
-    output_is: Annotated[
-        str | None, _option(_OTHERS + "what it gives; found out where it can be.", "logits|probabilities")
+    std: Annotated[
+        str | None, option("S,S,S", "Standard deviation, divided by after --mean: one number, or red,green,blue.")
     ] = None
-    provider: Annotated[str, _option("Where ONNX Runtime computes; not there is an error.", "cpu|cuda|tensorrt")] = (
-        "cpu"
-    )
+    preprocess: Annotated[
+        str | None,
+        option("caffe|tf|torch|none", "Mode of keras.applications in place of numbers; none: 0…255 as they are."),
+    ] = None
+    layout: Annotated[
+        str | None, option("nhwc|nchw", "Axes of a third-party model's input, where its shape can be read both ways.")
+    ] = None
+    colour: Annotated[
+        str | None,
+        option("rgb|bgr|grey", "Channels of a third-party model's input; default: rgb.", "--colour", "--color"),
+    ] = None
+    resize: Annotated[
+        str | None, option("squash|crop|pad", "Way to fit images to a third-party model's input; default: squash.")
+    ] = None
+    imgsz: Annotated[
+        str | None, option("N|HxW", "Height and width, where a third-party model takes images of any size.")
+    ] = None
+    output_is: Annotated[
+        str | None,
+        option("logits|probabilities", "Kind of a third-party model's output; default: found out from its output."),
+    ] = None
+    provider: Annotated[
+        str, option("cpu|cuda|tensorrt", "Execution provider of ONNX Runtime; one that is missing is an error.")
+    ] = "cpu"
     allow_fallback: Annotated[
-        bool, typer.Option("--allow-fallback", help="Take the CPU where --provider is not there.")
+        bool, typer.Option("--allow-fallback", help="Compute on the CPU where --provider is missing.")
     ] = False
     delegate: Annotated[
         list[str],
-        _option("A TFLite delegate such as libedgetpu.so.1; may be repeated.", "LIBRARY[,key=value…]"),
+        option("LIBRARY[,key=value…]", "TFLite delegate such as libedgetpu.so.1; may be repeated."),
     ] = dataclasses.field(default_factory=list)
 
     def opening(self, *, third_party_only: bool = False) -> "Opening":
-        """Return what the options say; `third_party_only` passes them over for files that have a manifest.
+        """Return what the options say; with `third_party_only` they do not count for files that have a manifest.
 
         Raises:
             InputError: an option is not what it must be.
         """
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
-        from edgecnn_runtime.errors import InputError
+        from edgecnn_runtime.choices import choose
         from edgecnn_runtime.third_party_models.given import Given
         from edgecnn_runtime.third_party_models.opening import Opening
 
-        if self.provider not in list(Provider):
-            raise InputError(f"--provider: expected {', '.join(Provider)}, got {self.provider!r}")
         return Opening(
             given=Given.of(
                 labels=self.labels,
@@ -90,14 +88,14 @@ class ModelOptions:
                 imgsz=_size(self.imgsz),
                 output_is=self.output_is,
             ),
-            provider=Provider(self.provider),
+            provider=choose(Provider, "--provider", self.provider),
             allow_fallback=self.allow_fallback,
             delegates=tuple(Delegate.read(text) for text in self.delegate),
             third_party_only=third_party_only,
         )
 
     def open(self, console: Console, path: Path, *, threads: int) -> "Classifier":
-        """Open a model file; what had to be assumed goes to stderr, once.
+        """Open a model file; what had to be assumed goes to stderr.
 
         Raises:
             InputError: see `Classifier.open`.
@@ -109,18 +107,12 @@ class ModelOptions:
         opening = self.opening()
         with native_output_kept():
             classifier = Classifier.open_as(path, opening, threads=threads)
-        tell_assumed(console, classifier)
+        for sentence in classifier.contract.assumed:
+            console.note(f"assumed: {sentence}")
         backend, engine = classifier.backend, find_engine(classifier.backend.name)
         if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
-            console.warn(f"{path}: --provider {self.provider} is not there; {engine.title} computes on the CPU")
+            console.warn(f"{path}: --provider {self.provider} is missing; {engine.title} computes on the CPU")
         return classifier
-
-
-def tell_assumed(console: Console, classifier: "Classifier") -> None:
-    """Say on stderr what nobody said about a model."""
-    if not console.quiet:
-        for sentence in classifier.contract.assumed:
-            print(f"assumed: {sentence}", file=sys.stderr, flush=True)
 
 
 def takes_model_options(command: Callable[..., None]) -> Callable[..., None]:

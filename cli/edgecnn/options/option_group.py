@@ -6,6 +6,13 @@ import inspect
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
+import typer
+
+
+def option(metavar: str | None, text: str, *names: str) -> Any:
+    """Describe an option by its placeholder in the help (None: that of its type), its help and, if need be, names."""
+    return typer.Option(*names, metavar=metavar, help=text)
+
 
 def takes_options(command: Callable[..., None], group: type, name: str) -> Callable[..., None]:
     """Give a command an option for each field of a dataclass, in place of its parameter `name`, which takes the group.
@@ -33,13 +40,13 @@ def takes_options(command: Callable[..., None], group: type, name: str) -> Calla
     ]
 
     @functools.wraps(command)
-    def taking(**values: Any) -> None:
-        said = {parameter.name: values.pop(parameter.name, parameter.default) for parameter in options}
-        command(**values, **{name: group(**said)})
+    def with_group(**values: Any) -> None:
+        given = {parameter.name: values.pop(parameter.name, parameter.default) for parameter in options}
+        command(**values, **{name: group(**given)})
 
     # The last two are --json and --quiet.
     parameters = [*own[:-2], *options, *own[-2:]]
-    taking.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    taking.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
-    del taking.__wrapped__
-    return taking
+    with_group.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_group.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
+    del with_group.__wrapped__
+    return with_group

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn_export.imported.original_model import OriginalModel, check_count, count_classes, image_input
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.keras_on_tensorflow import import_keras
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def build_application(name: str, *, labels: tuple[str, ...] | None, imgsz: int |
     keras = import_keras()
     names = application_names()
     if name not in names:
-        raise InputError(f"--application: expected one of {', '.join(names)}, got {name!r}")
+        raise InputError(not_among("--application", name, names))
     shape = None if imgsz is None else (imgsz, imgsz, 3)
     try:
         network = getattr(keras.applications, name)(

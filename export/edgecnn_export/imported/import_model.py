@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_export.imported.answers import OutputKind, answers_of, probabilities
 from edgecnn_export.imported.original_model import OriginalModel
 from edgecnn_export.imported.pixel_scaling import exchange_of_channels, scaled, turned_to_rgb
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.image_set import ImageSet
@@ -56,7 +57,7 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
     import keras
 
     if output_is is not None and output_is not in list(OutputKind):
-        raise InputError(f"--output-is: expected {' or '.join(OutputKind)}, got {output_is!r}")
+        raise InputError(not_among("--output-is", output_is, OutputKind))
     # Its old name may be one of those used here.
     network = keras.Model(original.network.inputs[0], original.network.outputs[0], name="network")
     network = _on_float32(network)

@@ -45,7 +45,7 @@ def open_model(path: Path, *, imgsz: int | None = None) -> "keras.Model":
         MissingExtraError: TensorFlow is not installed.
     """
     if not path.exists():
-        raise InputError(f"{path}: expected {CONTAINERS}, no such file or folder")
+        raise InputError(f"{path}: not found; expected {CONTAINERS}")
     keras = import_keras()
     if path.is_dir():
         return _from_saved_model(path, imgsz)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
 from edgecnn_runtime.pixel_scaling import PixelScaling
@@ -83,7 +84,7 @@ def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, resiz
         InputError: its size is not known, or is not `imgsz`; no such resize policy.
     """
     if resize is not None and resize not in list(Resize):
-        raise InputError(f"--resize: expected one of {', '.join(Resize)}, got {resize!r}")
+        raise InputError(not_among("--resize", resize, Resize))
     shapes = [tuple(tensor.shape) for tensor in network.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ModelError(

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.choices import choose
+from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_runtime.workstation.stratify import stratified_sample
@@ -30,10 +31,7 @@ def calibration_method(name: str) -> CalibrationMethod:
     Raises:
         InputError: there is none of that name.
     """
-    try:
-        return CalibrationMethod(name)
-    except ValueError as error:
-        raise InputError(f"calibration: expected {', '.join(CalibrationMethod)}, got {name}") from error
+    return choose(CalibrationMethod, "calibration", name)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.labels import label_lines
 from edgecnn_runtime.manifest import Resize
@@ -96,7 +97,7 @@ def _choice(kind: type[_Choice], option: str, text: str | None) -> _Choice | Non
     if text is None:
         return None
     if text.lower() not in list(kind):
-        raise InputError(f"{option}: expected {', '.join(kind)}, got {text!r}")
+        raise InputError(not_among(option, text, kind))
     return kind(text.lower())
 
 

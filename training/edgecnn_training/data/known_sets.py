@@ -161,17 +161,3 @@ KNOWN_SETS: dict[str, KnownSet] = {
         places=("symbols",),
     ),
 }
-
-
-def known_set(name: str) -> KnownSet:
-    """Return the known set of that name.
-
-    Raises:
-        DataError: there is none.
-    """
-    if name not in KNOWN_SETS:
-        raise DataError(
-            f"{name}: expected the name of a known image set ({', '.join(KNOWN_SETS)}), "
-            f"or {class_folders.LAYOUT}, got neither"
-        )
-    return KNOWN_SETS[name]

@@ -3,13 +3,14 @@
 import dataclasses
 from pathlib import Path
 
+from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 from edgecnn_runtime.workstation.image_set import DATASET_FILE
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
 from edgecnn_training.data.readers.labels_csv import Columns
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, state_of
+from edgecnn_training.data.readers.own_images import OwnImages, state_of
 from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.write_set import ARRAYS
 
@@ -39,12 +40,18 @@ def find_images(
         return folder
     images = OwnImages.at(data, labels=labels, columns=columns)
     if images is None:
-        raise DataError(
-            f"{data}: {'not an image set' if Path(data).exists() else 'not found'}; expected the name of a known set "
-            f"({', '.join(KNOWN_SETS)}) or of a prepared one, the folder of a prepared one, or {LAYOUT}; "
-            "see 'edgecnn data list'"
-        )
+        raise unknown_set(data)
     return images
+
+
+def unknown_set(data: str) -> DataError:
+    """Return the error for what is neither the name of a set nor the path of images."""
+    near = did_you_mean(data, (*KNOWN_SETS, *prepared_sets())) or "; see 'edgecnn data list'"
+    return DataError(
+        f"{data}: {'not an image set' if Path(data).exists() else 'not found'}; expected the name of a known set "
+        f"({', '.join(KNOWN_SETS)}) or of a prepared one, a folder or zip with one sub-folder "
+        f"per class, or a CSV of labels beside its images{near}"
+    )
 
 
 def known_input(

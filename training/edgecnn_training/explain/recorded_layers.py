@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 
 
@@ -54,9 +55,7 @@ def find_call(calls: tuple[LayerCall, ...], name: str) -> LayerCall:
     for call in calls:
         if call.layer.name == name:
             return call
-    raise InputError(
-        f"layer: expected one of {', '.join(dict.fromkeys(call.layer.name for call in calls))}, got {name!r}"
-    )
+    raise InputError(not_among("layer", name, dict.fromkeys(call.layer.name for call in calls)))
 
 
 def _leaves(model: Any) -> Iterator[Any]:

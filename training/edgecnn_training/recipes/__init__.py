@@ -1,5 +1,6 @@
 """The documented classifiers, one file each. Listing them loads no framework."""
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.recipe import Recipe, registry
 
@@ -47,7 +48,7 @@ def get_recipe(name: str) -> Recipe:
     if name.startswith(transfer.PREFIX):
         return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
     if name not in registry:
-        raise InputError(f"recipe: expected one of {', '.join(registry)}, got {name!r}")
+        raise InputError(not_among("recipe", name, registry))
     return registry[name]
 
 

@@ -6,6 +6,7 @@ average over the feature maps, dropout, one dense layer. Each base brings the sc
 
 from typing import Any
 
+from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.networks.frozen_base import frozen_base
@@ -39,7 +40,7 @@ def transfer_to(base: str) -> Recipe:
     'transfer:ResNet50'
     """
     if base not in SCALING_OF_BASE:
-        raise InputError(f"backbone: expected one of {', '.join(SCALING_OF_BASE)}, got {base!r}")
+        raise InputError(not_among("backbone", base, SCALING_OF_BASE))
     return _recipe(f"{PREFIX}{base}", base)
 
 

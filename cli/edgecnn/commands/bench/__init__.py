@@ -5,11 +5,11 @@ import typer
 from edgecnn.commands.bench.compare import compare
 from edgecnn.commands.bench.measure import measure
 from edgecnn.commands.bench.recommend import recommend
-from edgecnn.options.default_command import UsualFirst
+from edgecnn.options.default_command import DefaultGroup
 
 bench = typer.Typer(
     help="Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html.",
-    cls=UsualFirst,
+    cls=DefaultGroup,
     rich_markup_mode=None,
 )
 bench.command(

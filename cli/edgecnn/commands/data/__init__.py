@@ -8,7 +8,7 @@ from edgecnn.commands.data.prepare import prepare
 from edgecnn.commands.data.show import show
 
 data = typer.Typer(
-    help="Prepare, check and show image sets, and list those that edgecnn knows by name.",
+    help="Prepare, check, show and list image sets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )

@@ -6,44 +6,35 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.source_options import (
-    FromOption,
-    ImageColumnOption,
-    LabelColumnOption,
-    LabelsOption,
-    SetArgument,
-    SplitColumnOption,
-)
+from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
 from edgecnn.printing.image_progress import shown_images
 
-# Of each finding, and of the sizes and modes: the rest is in the JSON document.
+# Per finding, and of the sizes and modes: the rest is in the JSON document.
 _CASES_SHOWN = 5
 _VALUES_SHOWN = 8
 
 
+@takes_set_options
 def check(
+    set_options: SetOptions,
     name_or_folder: SetArgument,
-    source: FromOption = None,
-    labels: LabelsOption = None,
-    image_column: ImageColumnOption = None,
-    label_column: LabelColumnOption = None,
-    split_column: SplitColumnOption = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit 1 if anything is found.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if anything is found.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Look for what makes a score worthless: unreadable files, missing labels, odd images, copies across splits.
+    """Find damaged, contradictory and leaking images.
 
-    Near-identical images are found in another compression or size, mirrored and rotated by quarter turns.
+    It reports unreadable files, missing or contradictory labels, odd sizes and modes, and copies across splits.
+    Near-identical images are found in another compression or size, mirrored, and rotated by quarter turns.
     """
     from edgecnn_runtime.errors import GateError
     from edgecnn_training.data.checks.check import check as check_source
     from edgecnn_training.data.open_source import open_source
-    from edgecnn_training.data.readers.labels_csv import Columns
 
     console = Console(json=json, quiet=quiet)
-    columns = Columns(image_column, label_column, split_column)
-    opened = open_source(name_or_folder, origin=source, labels=labels, columns=columns)
+    opened = open_source(
+        name_or_folder, origin=set_options.origin, labels=set_options.labels, columns=set_options.columns
+    )
     with shown_images(console, f"checking {opened.name}") as report:
         result = check_source(opened.source, report=report)
     console.say(f"{opened.name}: {opened.origin}\n")
@@ -63,7 +54,7 @@ def check(
             console.say(f"    {case}")
         if len(finding.cases) > _CASES_SHOWN:
             console.say("    …")
-    console.say("" if result.findings else "nothing found")
+    console.say("" if result.findings else "No problems found.")
     console.document(
         {
             "name": opened.name,
@@ -89,6 +80,6 @@ def check(
 
 
 def _shares(counts: Mapping[str, int]) -> str:
-    """Say how often each of the commonest values occurs."""
+    """Return how often each of the most frequent values occurs, in words."""
     shown = [f"{value} ({count:,})" for value, count in list(counts.items())[:_VALUES_SHOWN]]
     return ", ".join(shown) + (f" and {len(counts) - _VALUES_SHOWN:,} more" if len(counts) > _VALUES_SHOWN else "")

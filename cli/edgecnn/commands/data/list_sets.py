@@ -1,4 +1,4 @@
-"""`edgecnn data list`: the known sets, and whether they are at hand."""
+"""`edgecnn data list`: the known sets, and whether they are here."""
 
 import dataclasses
 
@@ -6,7 +6,10 @@ from edgecnn.console import Console, JsonOption, QuietOption
 
 
 def list_sets(json: JsonOption = False, quiet: QuietOption = False) -> None:
-    """Show the known sets: where from, of what licence, and whether they are at hand."""
+    """List the known sets: origin, licence and whether they are here.
+
+    It also lists the sets that you prepared.
+    """
     from edgecnn_training.data.home import prepared_sets
     from edgecnn_training.data.known_sets import KNOWN_SETS
 
@@ -21,7 +24,7 @@ def list_sets(json: JsonOption = False, quiet: QuietOption = False) -> None:
                 f"{sum(known.counts.values()):,}",
                 str(len(known.labels)),
                 f"{known.input.height}x{known.input.width} {known.input.colour}",
-                "at hand" if at_hand[known.name] else "fetched by edgecnn" if known.obtain else "to be fetched",
+                "here" if at_hand[known.name] else "downloaded by edgecnn" if known.obtain else "to be downloaded",
                 "yes" if known.name in prepared else "no",
             )
             for known in KNOWN_SETS.values()
@@ -35,12 +38,12 @@ def list_sets(json: JsonOption = False, quiet: QuietOption = False) -> None:
         if known.places:
             console.say(f"  looked for in $EDGECNN_DATA as: {', '.join(known.places)}")
         if at_hand[known.name]:
-            console.say(f"  at hand: {at_hand[known.name]}")
+            console.say(f"  found: {at_hand[known.name]}")
         if known.name in prepared:
             console.say(f"  prepared in: {prepared[known.name]}")
     others = {name: folder for name, folder in prepared.items() if name not in KNOWN_SETS}
     if others:
-        console.say("\nAlso prepared, to be named with --data:")
+        console.say("\nAlso prepared; name one with --data:")
     for name in others:
         console.say(f"  {name}")
     console.document(

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.source_options import (
-    FromOption,
-    ImageColumnOption,
-    LabelColumnOption,
-    LabelsOption,
-    SetArgument,
-    SplitColumnOption,
-)
+from edgecnn.options.option_group import option
+from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
 from edgecnn.printing.image_progress import shown_preparing
 
 if TYPE_CHECKING:
@@ -22,82 +16,81 @@ if TYPE_CHECKING:
     from edgecnn_training.data.holdout import Holdout
 
 
+@takes_set_options
 def prepare(
+    set_options: SetOptions,
     name_or_folder: SetArgument,
-    source: FromOption = None,
-    labels: LabelsOption = None,
-    image_column: ImageColumnOption = None,
-    label_column: LabelColumnOption = None,
-    split_column: SplitColumnOption = None,
     imgsz: Annotated[
-        int | None, typer.Option(help="Height and width of the prepared images; default: a known set's own.")
+        int | None, option("N", "Height and width of the prepared images; default: those of the known set.")
     ] = None,
-    colour: Annotated[str | None, typer.Option(help="grey or rgb; default: a known set's own, else rgb.")] = None,
-    resize: Annotated[str | None, typer.Option(help="squash, crop or pad; default: squash.")] = None,
+    colour: Annotated[
+        str | None, option("rgb|grey", "Channels of the prepared images; default: those of the known set, or rgb.")
+    ] = None,
+    resize: Annotated[str | None, option("squash|crop|pad", "Way to fit images to the size; default: squash.")] = None,
     decode: Annotated[
         str | None,
-        typer.Option(
-            help="scaled: large JPEGs at a fraction of their size, on the device, too; or full; default: scaled."
+        option(
+            "full|scaled",
+            "Way to decode large JPEGs, here and on the device: full, or scaled to a fraction of their size, which is "
+            "faster; default: scaled.",
         ),
     ] = None,
-    name: Annotated[str | None, typer.Option(help="Of the prepared set, for --data NAME; default: the folder's.")] = (
-        None
-    ),
-    test_fraction: Annotated[
-        float | None, typer.Option(help="Share of the images to test on where no test images are given; default: 0.2.")
+    name: Annotated[
+        str | None, option("NAME", "Name of the prepared set, for --data NAME; default: that of the folder.")
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of the choice of these test images.")] = None,
+    test_fraction: Annotated[
+        float | None,
+        option("SHARE", "Share of the images to test on where the set has no test images; default: 0.2."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the choice of these test images.")] = None,
     group_near_duplicates: Annotated[
         bool,
         typer.Option(
             "--group-near-duplicates",
-            help="Train on no image that is near-identical to a test image: such images are chosen for testing "
-            "together or, where the test images are given, left out of training.",
+            help="Keep near-identical images out of training and test at once: they go to the test images together or, "
+            "where the set has its own test images, are left out of training.",
         ),
     ] = False,
-    output: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The folder to write; by default one in edgecnn's home."),
-    ] = None,
+    output: Annotated[Path | None, option("DIR", "Folder to write; default: one in edgecnn's home.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Write a set as the arrays that training, export and bench read."""
+    """Decode a set into the arrays that everything else reads."""
     from edgecnn_runtime.errors import DataError
     from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
-    from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
+    from edgecnn_training.data.known_sets import KNOWN_SETS
     from edgecnn_training.data.prepare import prepare as prepare_known
     from edgecnn_training.data.prepare import prepare_own
-    from edgecnn_training.data.prepared_as import own_input
-    from edgecnn_training.data.readers.labels_csv import Columns
+    from edgecnn_training.data.prepared_as import own_input, unknown_set
     from edgecnn_training.data.readers.own_images import OwnImages
 
     console = Console(json=json, quiet=quiet)
-    columns = Columns(image_column, label_column, split_column)
+    known = KNOWN_SETS.get(name_or_folder)
     images = None
-    if name_or_folder not in KNOWN_SETS:
-        images = OwnImages.at(name_or_folder, labels=labels, columns=columns)
-    with shown_preparing(console, name_or_folder) as report:
+    if known is None:
+        images = OwnImages.at(name_or_folder, labels=set_options.labels, columns=set_options.columns)
         if images is None:
-            known = known_set(name_or_folder)
-            if labels is not None or columns != Columns():
-                raise DataError(f"{known.name}: expected --labels only beside images of one's own")
-            spec = _input_spec(known.input, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
-            holdout = _holdout(known.holdout, test_fraction, seed, group_near_duplicates)
+            raise unknown_set(name_or_folder)
+        if set_options.origin is not None:
+            raise DataError(
+                f"--from {set_options.origin}: expected the name of a known set, got your own images {name_or_folder}; "
+                "leave --from out"
+            )
+        if imgsz is None:
+            raise DataError(f"{name_or_folder}: expected --imgsz for your own images, got none; try --imgsz 96")
+    elif set_options != SetOptions(origin=set_options.origin):
+        raise DataError(f"--labels: expected your own images, got the known set {known.name}; leave --labels out")
+    own = own_input((1, 1, 3))  # of the size that --imgsz gives
+    spec = _input_spec(known.input if known else own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
+    holdout = _holdout(known.holdout if known else DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
+    with shown_preparing(console, name_or_folder) as report:
+        if known is not None:
             image_set = prepare_known(
-                known, origin=source, spec=spec, holdout=holdout, name=name, output=output, report=report
+                known, origin=set_options.origin, spec=spec, holdout=holdout, name=name, output=output, report=report
             )
         else:
-            if source is not None:
-                raise DataError(f"{name_or_folder}: expected no --from beside images of one's own, got {source}")
-            if imgsz is None:
-                raise DataError(
-                    f"{name_or_folder}: expected --imgsz beside images of one's own, got none; try --imgsz 96"
-                )
-            own = own_input((1, 1, 3))  # of the size that --imgsz gives
-            spec = _input_spec(own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
-            holdout = _holdout(DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
+            assert images is not None  # one of the two by now
             image_set = prepare_own(images, spec=spec, holdout=holdout, name=name, output=output, report=report)
     for warning in image_set.warnings:
         console.warn(warning)
@@ -124,20 +117,17 @@ def _input_spec(
     Raises:
         InputError: an option has no such value.
     """
+    from edgecnn_runtime.choices import choose
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.manifest import Colour, Decode, Resize
 
-    try:
-        return dataclasses.replace(
-            default,
-            height=imgsz if imgsz is not None else default.height,
-            width=imgsz if imgsz is not None else default.width,
-            colour=Colour(colour) if colour is not None else default.colour,
-            resize=Resize(resize) if resize is not None else default.resize,
-            decode=Decode(decode) if decode is not None else default.decode,
-        )
-    except ValueError as error:
-        raise InputError(
-            f"expected --imgsz at least 1, --colour {' or '.join(Colour)}, --resize {', '.join(Resize)}, "
-            f"--decode {' or '.join(Decode)}, got {error}"
-        ) from error
+    if imgsz is not None and imgsz < 1:
+        raise InputError(f"--imgsz: expected 1 or more, got {imgsz}")
+    return dataclasses.replace(
+        default,
+        height=imgsz or default.height,
+        width=imgsz or default.width,
+        colour=default.colour if colour is None else choose(Colour, "--colour", colour),
+        resize=default.resize if resize is None else choose(Resize, "--resize", resize),
+        decode=default.decode if decode is None else choose(Decode, "--decode", decode),
+    )

@@ -6,36 +6,26 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.source_options import (
-    FromOption,
-    ImageColumnOption,
-    LabelColumnOption,
-    LabelsOption,
-    SetArgument,
-    SplitColumnOption,
-)
+from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
 
 
+@takes_set_options
 def show(
+    set_options: SetOptions,
     name_or_folder: SetArgument,
-    source: FromOption = None,
-    labels: LabelsOption = None,
-    image_column: ImageColumnOption = None,
-    label_column: LabelColumnOption = None,
-    split_column: SplitColumnOption = None,
-    split: Annotated[str, typer.Option(help="Which split is shown.")] = "train",
-    per_class: Annotated[int, typer.Option(help="Images of each class.")] = 8,
-    seed: Annotated[int, typer.Option(help="Of the choice of images.")] = 0,
+    split: Annotated[str, typer.Option(help="Split to show.")] = "train",
+    per_class: Annotated[int, typer.Option(help="Images per class.")] = 8,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of images.")] = 0,
     output: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="The picture to write; default: <set>_<split>.png here.")
+        Path | None, typer.Option(metavar="PNG", help="PNG file to write; default: <set>_<split>.png here.")
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Draw some images of every class, chosen by lot, into a PNG."""
+    """Draw some images of every class, chosen at random, as a PNG."""
+    from edgecnn_runtime.choices import not_among
     from edgecnn_runtime.errors import DataError, MissingExtraError
     from edgecnn_training.data.open_source import open_source
-    from edgecnn_training.data.readers.labels_csv import Columns
 
     try:
         from edgecnn_training.data.sample_grid import sample_grid
@@ -45,11 +35,12 @@ def show(
         raise MissingExtraError("edgecnn data show", package=error.name or "matplotlib", extra="train") from error
 
     console = Console(json=json, quiet=quiet)
-    columns = Columns(image_column, label_column, split_column)
-    opened = open_source(name_or_folder, origin=source, labels=labels, columns=columns)
+    opened = open_source(
+        name_or_folder, origin=set_options.origin, labels=set_options.labels, columns=set_options.columns
+    )
     splits = opened.source.splits
     if split not in splits:
-        raise DataError(f"{opened.name}: expected --split {', '.join(splits)}, got {split}")
+        raise DataError(not_among(f"{opened.name}: --split", split, splits))
     path = output or Path(f"{opened.name}_{split}.png")
     names = drawable(opened.source.labels)
     with names.in_use():

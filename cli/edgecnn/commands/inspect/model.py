@@ -9,22 +9,24 @@ from edgecnn.console import Console, JsonOption, QuietOption
 
 
 def model(
-    model: Annotated[Path, typer.Argument(help="A .tflite or .onnx file, of edgecnn or of anybody else.")],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help="Model file, .tflite or .onnx, from edgecnn or from elsewhere.")
+    ],
     target: Annotated[
         list[str] | None,
         typer.Option(
             "--target",
             "-t",
-            help="Where it should run, such as tflite-micro, ethos-u55-128 or flash=1M,ram=256K; may be repeated. "
-            "Default: all that answer at once.",
+            help="Target to judge, such as tflite-micro, ethos-u55-128 or flash=1M,ram=256K; may be repeated; default: "
+            "all that answer within a second.",
         ),
     ] = None,
-    tensors: Annotated[bool, typer.Option("--tensors", help="Also every tensor: shape, type, quantization.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Every layer, where there are more than fit a screen.")] = False,
+    tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor, too.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="List every layer, not the largest alone.")] = False,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show what is in a model file, and on which targets it runs.
+    """Show what is in a model file and on which targets it runs.
 
     Each verdict names the operators in the way and what would remove them. --target ethos-u55-128 (and the other
     Ethos-U) runs Arm's compiler Vela.

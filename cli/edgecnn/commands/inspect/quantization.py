@@ -15,20 +15,21 @@ if TYPE_CHECKING:
 
 def quantization(
     run: Annotated[
-        Path, typer.Argument(metavar="RUN|MODEL", help="The folder of a finished run, or a file in its export folder.")
+        Path, typer.Argument(metavar="RUN|MODEL", help="Folder of a finished run, or a file in its export folder.")
     ],
-    images: Annotated[int, typer.Option(help="How many of the validation images to compare on.")] = 200,
+    images: Annotated[int, typer.Option(help="Number of validation images to compare on.")] = 200,
     calibration: Annotated[
-        str, typer.Option(metavar="minmax|percentile|entropy", help="How the ranges are calibrated.")
+        str, typer.Option(metavar="minmax|percentile|entropy", help="Method that sets the int8 ranges.")
     ] = "minmax",
-    seed: Annotated[int, typer.Option(help="Of the choice of calibration and validation images.")] = 0,
-    data: Annotated[str | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the choice of calibration and validation images.")] = 0,
+    data: Annotated[str | None, typer.Option(help="Prepared set of the run, where it has moved.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show what rounding to 8 bits costs: each operator alone, weights alone, and wrong pixels for comparison.
+    """Show where int8 loses accuracy.
 
-    Everything is compared with the float32 file on validation images. The figure stands beside the exported files.
+    It rounds each operator alone, then the weights alone, and for comparison feeds wrong pixels. Everything is compared
+    with the float32 file on validation images. A figure is written beside the exported files.
     """
     from edgecnn_export.inspection.quantization import quantization_loss_of
     from edgecnn_export.inspection.quantization_figure import draw_quantization
@@ -38,7 +39,7 @@ def quantization(
 
     console = Console(json=json, quiet=quiet)
     method = calibration_method(calibration)
-    # A file of the export folder stands for its run.
+    # A file of the export folder names its run.
     folder = RunFolder(run.parent.parent if run.is_file() else run)
     image_set = open_run_data(folder.read_record(), data=prepared_folder(data))
     with console.progress("operators", 1) as advance:
@@ -72,8 +73,8 @@ def _print(console: Console, loss: "QuantizationLoss") -> None:
         ],
     )
     console.say(
-        "\nSNR: of the operator's output, with the noise of all operators in front of it. Regained: points of expected "
-        "loss\nthat go away when this operator alone stays float32; a loss that several share shows in none of them.\n"
+        "\nSNR: of the operator's output, with the noise of all operators before it. Regained: points of expected\n"
+        "loss that go away when this operator alone stays float32; a loss that several share shows in none.\n"
     )
     rows = [("int8", loss.int8), ("rounded weights alone", loss.weights)]
     rows += [(f"float32, {name}", parity) for name, parity in loss.mistakes]
@@ -119,7 +120,7 @@ def _document(loss: "QuantizationLoss", figure: Path) -> dict[str, Any]:
 
 
 def _finite(value: float) -> float | None:
-    """Return a number as JSON can say it, which knows no infinity and no NaN."""
+    """Return a number for JSON, which has no infinity and no NaN."""
     return value if math.isfinite(value) else None
 
 

@@ -6,6 +6,7 @@ from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
 from edgecnn_export.inspection.targets.boards import BOARDS, LINUX_INTERPRETERS, SHORT_NAMES, find_board
 from edgecnn_export.inspection.verdict import Fit, Verdict
+from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import InputError
 
 # Interpreters and the Edge TPU answer at once; Vela compiles for seconds.
@@ -22,12 +23,13 @@ def check_targets(names: Sequence[str]) -> None:
     Raises:
         InputError: with the known ones.
     """
-    unknown = [name for name in names if name not in TARGETS and find_board(name) is None]
-    if unknown:
-        raise InputError(
-            f"target: expected {', '.join((*TARGETS, *SHORT_NAMES))} or a board of your own such as flash=1M,ram=256K, "
-            f"got {', '.join(unknown)}"
-        )
+    for name in names:
+        if name not in TARGETS and find_board(name) is None:
+            known = (*TARGETS, *SHORT_NAMES)
+            raise InputError(
+                f"target: expected one of {', '.join(known)} or a board such as flash=1M,ram=256K, got {name!r}"
+                f"{did_you_mean(name, known)}"
+            )
 
 
 def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:

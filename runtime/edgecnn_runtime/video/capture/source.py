@@ -9,7 +9,7 @@ from urllib.parse import urlsplit, urlunsplit
 from edgecnn_runtime.errors import SourceError
 
 SCHEMES = ("rtsp", "rtsps", "http", "https")
-_EXPECTED = "expected a camera's number, a video file, picamera, or an address (rtsp://, http://)"
+_EXPECTED = "expected a camera's number, a video file, picamera or an address (rtsp://, http://)"
 
 
 class SourceKind(Enum):

@@ -15,7 +15,7 @@ from edgecnn_training.data.readers.members import Members, opened_members
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import SPLITS, TRAIN, split_of
 
-LAYOUT = "a folder or zip with one sub-folder a class, or with folders train, valid (optional) and test of such ones"
+LAYOUT = "a folder or zip with one sub-folder per class, or with folders train, valid (optional) and test of such ones"
 
 
 def read_class_folders(path: Path) -> RawImageSet:

@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.readers import class_folders
 from edgecnn_training.data.readers.class_folders import read_class_folders
 from edgecnn_training.data.readers.labels_csv import SUFFIXES, Columns, LabelsCsv, read_labels_csv
 from edgecnn_training.data.readers.members import ZippedImages
 from edgecnn_training.data.readers.source import RawImageSet
-
-LAYOUT = f"{class_folders.LAYOUT}, or a CSV with one row an image"
 
 
 @dataclass(frozen=True)
