@@ -19,10 +19,11 @@ def tiny_classifier(
     labels: Sequence[str] = ("crack", "dent", "whole"),
     arena_bytes: int | None = None,
 ) -> Path:
-    """Write a classifier of 16x20 RGB images with random weights; `signed` as in `export_tflite`."""
+    """Write a classifier of 16x20 RGB images with random weights; `signed`: int8 in, int16 out."""
     import keras
+    from format_content import content_of
 
-    from edgecnn_export.tflite.convert import export_tflite
+    from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
     from edgecnn_export.tflite.manifest import embed_in_tflite
 
     keras.utils.set_random_seed(4)
@@ -37,7 +38,7 @@ def tiny_classifier(
         ]
     )
     with native_output_kept():
-        content = export_tflite(network, Scheme.INT8, calibration=golden_images(RGB_16), signed=signed)
+        content = content_of(network, FULL_INTEGER_SIGNED if signed else FULL_INTEGER, golden_images(RGB_16))
         path.write_bytes(content)
         golden = open_backend(path).infer(golden_images(RGB_16))
     manifest = Manifest(

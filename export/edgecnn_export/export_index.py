@@ -1,4 +1,4 @@
-"""`export.json`: what stands in the export folder, and what was measured on each file."""
+"""`export.json`: what is in the export folder, and what was measured on each file."""
 
 import dataclasses
 import hashlib
@@ -19,6 +19,8 @@ from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
 SCHEMA_VERSION = 2
+# Keys of schema 1, and what they are called now.
+_RENAMED = {"ladder": "accuracy_search", "rung": "candidate"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class ExportedFile:
 
     @property
     def variant(self) -> str:
-        """How the model was optimized, as it stands in the file's name; empty where it was not."""
+        """How the model was optimized, as the file's name says; empty where it was not."""
         return self.optimized.optimization.variant if self.optimized else ""
 
     def to_document(self) -> dict[str, Any]:
@@ -96,8 +98,12 @@ class ExportedFile:
             "arena_bytes": self.arena_bytes,
             "warning": self.warning,
             **({"in_float": list(self.in_float)} if self.in_float else {}),
-            **({"ladder": [candidate.to_document() for candidate in self.candidates]} if self.candidates else {}),
-            **({"not_tried": [way.to_document() for way in self.skipped]} if self.skipped else {}),
+            **(
+                {"accuracy_search": [candidate.to_document() for candidate in self.candidates]}
+                if self.candidates
+                else {}
+            ),
+            **({"not_tried": [skipped.to_document() for skipped in self.skipped]} if self.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }
@@ -156,27 +162,29 @@ def _read(folder: Path) -> dict[str, Any]:
         document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
         read_dataclass(_Index, document, name=INDEX_FILE)
         version = document.get("schema_version")
-        return _of_schema_2(document) if version == 1 else document if version == SCHEMA_VERSION else {}
+        if version == 1:
+            return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
+        return document if version == SCHEMA_VERSION else {}
     except (OSError, ValueError, RecursionError):
         return {}
 
 
 def _of_schema_2(part: Any) -> Any:
-    """Give the accuracies of a document of schema 1, and of all in it, their interval in the form of today."""
+    """Bring a part of a document of schema 1 to the names of today, and its accuracies to their form of today."""
     match part:
         case {"correct": _, "total": _}:
             return read_dataclass(Accuracy, part, name=INDEX_FILE).to_document()
         case dict():
-            return {key: _of_schema_2(value) for key, value in part.items()}
+            return {_RENAMED.get(key, key): _of_schema_2(value) for key, value in part.items()}
         case list():
             return [_of_schema_2(value) for value in part]
     return part
 
 
 def _right(parity: Parity) -> dict[str, Any]:
-    """Tell how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
+    """Return how often the file is right or, of images that nobody labelled, how often it agrees with Keras."""
     if parity.labelled_by_model:
-        # No accuracy was measured, so none stands here.
+        # No accuracy was measured.
         return {
             "accuracy": None,
             "accuracy_keras": None,

@@ -3,13 +3,16 @@
 import hashlib
 import tempfile
 import time
+from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
-from edgecnn_export.conversion import Made
+from edgecnn_export.containers import CONTAINERS
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.int8.accuracy_search import SearchCandidate, Skipped
 from edgecnn_export.micro.arena import measure_arena
 from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.proof.golden_tolerance import golden_tolerance
@@ -17,13 +20,36 @@ from edgecnn_export.proof.inference import infer_on_all_cores
 from edgecnn_export.proof.parity import Parity, compare
 from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_export.source import ExportSource
-from edgecnn_export.tool_versions import tool_versions
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.manifest import GoldenCheck, Manifest
+from edgecnn_runtime.manifest import Calibration, GoldenCheck, Manifest
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.native_output import native_output_kept
+
+_VERSIONED = (
+    "edgecnn",
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai-edge-litert",
+    "litert-quantizer",
+    "tflite-micro",
+)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A converted file, without its manifest."""
+
+    content: bytes
+    calibration: Calibration | None = None
+    candidates: tuple[SearchCandidate, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    warning: str | None = None
+    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
 
 
 def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
@@ -42,6 +68,7 @@ def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: floa
     Raises:
         ModelError: the interpreter does not take it, or crashes.
     """
+    container = CONTAINERS[fmt.suffix]
     target, stale = source.target(fmt, mixed=bool(made.in_float)), source.target(fmt, mixed=not made.in_float)
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / target.name
@@ -76,20 +103,20 @@ def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: floa
             arena_bytes=arena_bytes,
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
-                golden_tolerance(draft, fmt.scheme, images, golden),
+                golden_tolerance(fmt.least_tolerance, golden, container.on_other_kernels(draft, fmt.scheme, images)),
             ),
             versions=tool_versions(),
             licence=source.record.licence,
             optimization=source.optimized.outcome.optimization if source.optimized else None,
         )
-        content = _embed(content, fmt, manifest)
+        content = container.embed(content, manifest)
         draft.write_bytes(content)
         golden_result = Classifier.open(draft).verify()
     failure = None
     if parity.drop > max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=max_drop)
         if made.candidates:
-            failure += "; a smaller --max-drop climbs further, --qat trains the weights on"
+            failure += "; a smaller --max-drop searches further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
             f"expected the same probabilities when the finished file is opened again (within "
@@ -116,7 +143,7 @@ def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: floa
         warning=made.warning,
         in_float=made.in_float,
         optimized=source.optimized.outcome if source.optimized else None,
-        packed=packed(content, fmt.suffix) if source.optimized else None,
+        packed=packed(content, container.kernels(content)) if source.optimized else None,
     )
 
 
@@ -133,11 +160,12 @@ def _loss(parity: Parity, *, max_drop: float) -> str:
     )
 
 
-def _embed(content: bytes, fmt: Format, manifest: Manifest) -> bytes:
-    if fmt.suffix == ".tflite":
-        from edgecnn_export.tflite.manifest import embed_in_tflite
-
-        return embed_in_tflite(content, manifest)
-    from edgecnn_export.onnx.manifest import embed_in_onnx
-
-    return embed_in_onnx(content, manifest)
+def tool_versions() -> dict[str, str]:
+    """Tell which versions of the tools made the file, those that are installed."""
+    installed = {}
+    for name in _VERSIONED:
+        try:
+            installed[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return installed

@@ -7,18 +7,30 @@ from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Scheme
 
+USUAL_OPSET = 17  # of ONNX
+
+# How far a probability may lie from the workstation's at least. Float kernels differ between CPUs only in the order of
+# their sums; float16 and integer kernels may round a value to its neighbour, which the layers behind then carry on.
+_LEAST_TOLERANCE = {
+    Scheme.FLOAT32: 1e-4,
+    Scheme.FLOAT16: 5e-3,
+    Scheme.DYNAMIC: 2e-2,
+    Scheme.INT8: 4 / 256,
+    Scheme.INT16X8: 4 / 256,
+}
+
 
 @dataclass(frozen=True)
 class Format:
     """One kind of exported file."""
 
-    suffix: str  # ".tflite" or ".onnx"
+    suffix: str  # of its container, a key of `containers.CONTAINERS`
     scheme: Scheme
     signed: bool = False  # int8 in and int16 out instead of uint8 and float32, in full-integer TFLite
 
     @property
     def form(self) -> str:
-        """What stands between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
+        """What is between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
         return f"{self.scheme}-signed" if self.signed else str(self.scheme)
 
     @property
@@ -30,6 +42,16 @@ class Format:
     def needs_calibration(self) -> bool:
         """Whether the ranges of the activations have to be measured on images."""
         return self.scheme in (Scheme.INT8, Scheme.INT16X8)
+
+    @property
+    def is_searched(self) -> bool:
+        """Whether an accuracy search finds how to quantize; 16 bits need none."""
+        return self.scheme is Scheme.INT8
+
+    @property
+    def least_tolerance(self) -> float:
+        """Of a probability in the golden check, 0…1, on small networks."""
+        return _LEAST_TOLERANCE[self.scheme]
 
 
 FORMATS = {

@@ -1,9 +1,11 @@
-"""Keras on TensorFlow, which the converters take."""
+"""Keras on TensorFlow, which the converters take, and what they refuse."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from typing import Any
 
-from edgecnn_runtime.errors import MissingExtraError
+from edgecnn_runtime.errors import EdgecnnError, GateError, MissingExtraError
 from edgecnn_runtime.system.native_output import native_output_kept
 
 
@@ -20,6 +22,23 @@ def import_keras() -> Any:
             import tensorflow as tf  # noqa: F401 (imported here, where its start-up messages are caught)
     except ImportError as error:
         raise MissingExtraError("export", package="tensorflow", extra="export,litert,onnx") from error
-    # Keras would print to stdout, where a command's own result stands.
+    # Keras would print to stdout, where a command prints its result.
     keras.config.disable_interactive_logging()
     return keras
+
+
+@contextlib.contextmanager
+def converting() -> Iterator[None]:
+    """Keep what a converter prints, and raise what it refuses as a `GateError`."""
+    try:
+        with native_output_kept():
+            yield
+    except (EdgecnnError, OSError, MemoryError):
+        raise
+    # Converters, quantizers and checkers raise anything over an operator that they do not know.
+    except Exception as error:
+        says = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise GateError(
+            f"expected a network that the converter takes; it says: {says.rstrip('.')}; export another format, or "
+            "build the network without that"
+        ) from error

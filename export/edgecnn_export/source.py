@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.converted import Converted
 from edgecnn_export.formats import Format
 from edgecnn_export.int8.accuracy_search import SearchImages
 from edgecnn_export.int8.calibration import CalibrationImages
@@ -24,7 +23,7 @@ from edgecnn_runtime.workstation.trained_model import load_trained
 if TYPE_CHECKING:
     import keras
 
-# Images to measure a way of quantizing on: validation images, and where these are fewer training images as well.
+# Images to measure each candidate on: validation images, and where these are fewer training images as well.
 _MEASURED_ON = 1000
 # Images that Keras answers at a time; 256 of 224 x 224 took 5 GB for MobileNetV2's activations.
 PREDICTED_AT_ONCE = 32
@@ -41,14 +40,18 @@ class ExportSource:
     run: RunFolder
     record: RunRecord
     as_trained: "keras.Model"
-    converted: Converted  # of the same model, or of the optimized one
     test: Split
     reference: NDArray[np.float32]  # Keras on the test split, (N, classes)
-    trained_on: Portion
-    validated_on: Portion
+    training: Portion
+    validation: Portion
     labelled_by_model: bool  # whether the labels of `test` are the model's own answers
     optimized: Optimized | None = None
     calibration: CalibrationImages | None = None  # where a format needs some
+
+    @property
+    def model(self) -> "keras.Model":
+        """The model that is converted: as trained, or optimized."""
+        return self.optimized.model if self.optimized else self.as_trained
 
     def target(self, fmt: Format, *, mixed: bool = False) -> Path:
         """Return the path of a format's file; `mixed` where some of its operators stay float32."""
@@ -60,7 +63,7 @@ class ExportSource:
         """The images for the accuracy search; there has to be a `calibration`."""
         if self.calibration is None:
             raise ValueError("expected calibration images, got none")
-        validated, trained = self.validated_on, self.trained_on
+        validated, trained = self.validation, self.training
         count = min(max(0, _MEASURED_ON - len(validated.positions)), len(trained.positions))
         more = trained.positions[stratified_sample(trained.split.labels[trained.positions], count, seed=0)]
         images = np.concatenate([validated.split.images[validated.positions], trained.split.images[more]])
@@ -81,7 +84,7 @@ class ExportSource:
             self.labelled_by_model,
         )
 
-    def quantization_aware(self) -> Optimized:
+    def after_qat(self) -> Optimized:
         """Return the network after quantization-aware training, which is done once.
 
         Raises:
@@ -89,12 +92,12 @@ class ExportSource:
             MissingExtraError: the toolkit is not installed.
             GateError: the process that trains died, or its training diverged.
         """
-        if isinstance(self._quantization_aware, EdgecnnError):
-            raise self._quantization_aware
-        return self._quantization_aware
+        if isinstance(self._after_qat, EdgecnnError):
+            raise self._after_qat
+        return self._after_qat
 
     @cached_property
-    def _quantization_aware(self) -> Optimized | EdgecnnError:
+    def _after_qat(self) -> Optimized | EdgecnnError:
         if self.labelled_by_model:
             return InputError("expected images with labels to learn from, got none")
         if self.optimized is not None:
@@ -103,13 +106,13 @@ class ExportSource:
             return InputError("expected weights as trained, got new ones; add --qat to train all in one")
         batch_size = int(self.record.recipe.get("batch_size", 32))
         try:
-            return quantization_aware(self.as_trained, self.trained_on, self.validated_on, batch_size=batch_size)
+            return quantization_aware(self.as_trained, self.training, self.validation, batch_size=batch_size)
         except (InputError, GateError, MissingExtraError) as error:
             # A layer that the toolkit does not know, a process that died, no toolkit.
             return error
 
 
-def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> ExportSource:
+def open_source(run: RunFolder, image_set: ImageSet) -> ExportSource:
     """Load the model of a run, and let it answer the test images.
 
     Raises:
@@ -119,7 +122,7 @@ def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> ExportSou
     record = run.read_record()
     _check_data(record, image_set)
     recipe = record.recipe
-    trained_on, validated_on = portions(
+    training, validation = portions(
         image_set,
         validation_fraction=float(recipe.get("validation_fraction", 0.1)),
         seed=int(recipe.get("seed", record.seed)),
@@ -131,11 +134,10 @@ def open_source(run: RunFolder, image_set: ImageSet, *, opset: int) -> ExportSou
         run,
         record,
         model,
-        Converted(model, opset),
         test,
         reference,
-        trained_on,
-        validated_on,
+        training,
+        validation,
         image_set.labelled_by_model,
     )
 

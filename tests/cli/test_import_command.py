@@ -59,7 +59,7 @@ def test_class_folders_give_an_accuracy(network: keras.Model, tmp_path: Path) ->
     assert "100.00" in printed
     run = RunFolder(tmp_path / "runs/colours")
     record = run.read_record()
-    assert record.recipe["name"] == "adopted"
+    assert record.recipe["name"] == "imported"
     assert record.recipe["output"] == "logits"
     index = {entry["format"]: entry for entry in json.loads((run.export / "export.json").read_text())["files"]}
     assert {name: entry["accuracy"]["correct"] for name, entry in index.items()} == {
@@ -113,13 +113,17 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     assert "agreement" in shown
     assert "accuracy" not in shown
 
-    # From now on a run like any other; and adopted again, it replaces itself.
+    # From now on a run like any other; and imported again, it replaces itself.
     assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
     assert run.exported("int8", ".tflite").exists()
     error = CliRunner().invoke(app, ["export", "runs/mine", "--scale", "1/255"]).exception
     assert "got runs/mine, a run folder" in str(error)
+    # Also where an earlier version imported it.
+    document = json.loads(run.record.read_text())
+    run.record.write_text(json.dumps({**document, "recipe": {**document["recipe"], "name": "adopted"}}))
     again = CliRunner().invoke(app, [*words, "-f", "tflite-float32", "--output", "runs/mine"])
     assert again.exception is None
+    assert run.read_record().recipe["name"] == "imported"
 
 
 BAD = [

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from conftest import edgecnn, edgecnn_here
 
-from edgecnn_export.export_run import export_run, require_all_kept
-from edgecnn_export.export_settings import ExportSettings
+from edgecnn_export.export_index import drop_stale, write_index
+from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
 from edgecnn_export.formats import FORMATS, choose_formats
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
@@ -110,6 +110,25 @@ def test_what_a_quantizer_does_not_take_stays_float32_or_stops_no_other_format(r
     }
     kept = {entry["file"] for entry in index["files"] if entry["kept"]}
     assert {path.name for path in run.export.iterdir()} == {*kept, "export.json", "labels.txt"}
+
+
+def test_an_index_of_schema_1_is_read_with_the_new_names(tmp_path: Path) -> None:
+    tried = [{"rung": "int8, minmax, 200 images", "drop_points": 0.1}]
+    skipped = [{"rung": "int8, entropy, 200 images", "reason": "not installed"}]
+    old = {"format": "tflite-int8", "variant": "", "file": "m_int8.tflite", "ladder": tried, "not_tried": skipped}
+    index = {"schema_version": 1, "model_sha256": "model", "files": [old]}
+    (tmp_path / "export.json").write_text(json.dumps(index))
+    (tmp_path / "m_int8.tflite").write_bytes(b"kept")
+    drop_stale(tmp_path, model_sha256="model")
+    write_index(tmp_path, [], model_sha256="model")
+    written = json.loads((tmp_path / "export.json").read_text())
+    (entry,) = written["files"]
+    assert written["schema_version"] == 2
+    assert entry["accuracy_search"] == [{"candidate": "int8, minmax, 200 images", "drop_points": 0.1}]
+    assert entry["not_tried"] == [{"candidate": "int8, entropy, 200 images", "reason": "not installed"}]
+    assert "ladder" not in entry
+    drop_stale(tmp_path, model_sha256="of another model")
+    assert not (tmp_path / "m_int8.tflite").exists()
 
 
 def test_a_second_export_adds_and_a_new_model_starts_afresh(run: RunFolder) -> None:

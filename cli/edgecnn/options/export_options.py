@@ -9,7 +9,7 @@ import typer
 from edgecnn.options.option_group import option, takes_options
 
 if TYPE_CHECKING:
-    from edgecnn_export.export_settings import ExportSettings
+    from edgecnn_export.export_run import ExportSettings
     from edgecnn_export.optimized.plan import Plan
 
 
@@ -69,7 +69,7 @@ class ExportOptions:
         Raises:
             InputError: an option cannot be used.
         """
-        from edgecnn_export.export_settings import ExportSettings
+        from edgecnn_export.export_run import ExportSettings
         from edgecnn_export.formats import choose_formats
         from edgecnn_export.int8.calibration import calibration_method
 

@@ -4,12 +4,12 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from edgecnn.console import Console
-from edgecnn_runtime.model_formats import MODEL_FORMATS, model_parts
+from edgecnn_runtime.model_formats import model_parts
 
 if TYPE_CHECKING:
-    from edgecnn_export.inspection.graph import Graph, Operator, Tensor
     from edgecnn_export.inspection.model import InspectedModel
     from edgecnn_export.inspection.verdict import NpuEstimate, Verdict
+    from edgecnn_export.model_graph import Graph, Operator, Tensor
 
 _WIDTH = 100
 _KIB = 1024
@@ -21,7 +21,7 @@ _SUMMARY = 60  # columns of a verdict's sentence
 def show_model(console: Console, model: "InspectedModel") -> None:
     """Print what the file is: inputs and outputs, its size in several senses, what it says about itself."""
     graph, peak = model.graph, model.peak
-    title = MODEL_FORMATS[graph.container].title
+    title = model.container.model_format.title
     console.say(f"{model.path.name}: {title} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
     rows = [("input", _described(graph.tensors[number])) for number in graph.inputs]
     rows += [("output", _described(graph.tensors[number])) for number in graph.outputs]
@@ -77,7 +77,13 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         return rows
     if metadata is not None:
         described = [metadata.name, metadata.version, metadata.author]
-        rows = [("metadata", ", ".join(text for text in described if text) or "TFLite Metadata without a name")]
+        rows = [
+            (
+                "metadata",
+                ", ".join(text for text in described if text)
+                or f"{model.container.model_format.metadata} without a name",
+            )
+        ]
         if metadata.mean and metadata.std:
             rows.append(("expects", f"(pixel - {metadata.mean[0]:g}) / {metadata.std[0]:g}"))
         if metadata.files:
@@ -85,7 +91,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         if metadata.licence:
             rows.append(("licence", metadata.licence))
         return rows
-    standard = MODEL_FORMATS[model.graph.container].metadata
+    standard = model.container.model_format.metadata
     return [("manifest", "none: not exported by edgecnn" + (f", no {standard}" if standard else ""))]
 
 

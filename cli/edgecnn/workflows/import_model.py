@@ -32,9 +32,9 @@ def import_run(
     Raises:
         InputError: something does not fit; nothing is written then.
     """
+    from edgecnn_export.finished_file import tool_versions
     from edgecnn_export.imported.import_model import check_folder, clear, import_model, write_run
     from edgecnn_export.keras_on_tensorflow import import_keras
-    from edgecnn_export.tool_versions import tool_versions
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
 

@@ -1,4 +1,4 @@
-"""A model that somebody else trained becomes a run: pixels 0…255 in, probabilities out, from then on one of ours.
+"""A model that was trained elsewhere becomes a run folder: pixels 0…255 in, probabilities out.
 
 Nothing in a model file is trusted and nothing in it is executed: Keras configurations are looked through before Keras
 reads them, and a SavedModel is read as data and rebuilt from layers that Keras ships.
@@ -11,5 +11,6 @@ graph_layers       such a graph -> a Keras model
 pixel_scaling      how the network wants its pixels -> layers in front of it
 answers            logits or probabilities -> layers behind it
 application        the networks of keras.applications, with the labels of ImageNet
-adopt              all of it, into a run folder
+original_model     with what its file does not say: labels, input, scaling
+import_model       all of it, into a run folder
 """

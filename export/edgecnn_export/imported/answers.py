@@ -37,7 +37,7 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[Ou
         The form, and in words how it was told.
 
     Raises:
-        InputError: it cannot be told, or the outputs are several labels an image.
+        InputError: it cannot be told, or the outputs are several labels per image.
     """
     layer, activation = _last_activation(network)
     units = outcome.shape[1]
@@ -48,7 +48,7 @@ def answers_of(network: "keras.Model", outcome: NDArray[np.float32]) -> tuple[Ou
             return OutputKind.PROBABILITIES, f"the last layer, {layer}, is a sigmoid"
         raise InputError(
             f"output: expected classes that exclude one another, got {units} sigmoid units ({layer}), as for several "
-            "labels an image; --output-is probabilities takes the largest as the class all the same"
+            "labels per image; --output-is probabilities takes the largest as the class all the same"
         )
     if activation == "linear":
         return OutputKind.LOGITS, f"the last layer, {layer}, has no activation"

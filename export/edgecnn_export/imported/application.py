@@ -5,8 +5,7 @@ import sys
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from edgecnn_export.imported.labels import check_count
-from edgecnn_export.imported.original_model import OriginalModel, count_classes, image_input
+from edgecnn_export.imported.original_model import OriginalModel, check_count, count_classes, image_input
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.choices import not_among
@@ -95,14 +94,14 @@ def application_model(
         InputError: the labels are too many or too few, or no such resize policy.
     """
     names = labels or imagenet_labels()
-    check_count(names, count_classes(network, whence=name), whence="--labels")
+    check_count(names, count_classes(network, origin=name), origin="--labels")
     return OriginalModel(
         network=network,
         name=name.lower(),
         origin=f"keras.applications.{name}, weights: {weights}",
         sha256=None,
         labels=names,
-        input=image_input(network, whence=name, imgsz=None, resize=resize),
+        input=image_input(network, origin=name, imgsz=None, resize=resize),
         scaling=scaling_of_function(_preprocess_input(name)),
         licence=None if weights == "none" else _LICENCE,
     )

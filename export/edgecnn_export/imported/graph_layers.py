@@ -42,9 +42,9 @@ def keras_model_of(graph: TensorFlowGraph, path: Path, *, imgsz: int | None = No
 
 @dataclass(eq=False)
 class _Deferred:
-    """A layer that is not built yet, because what follows may go into its weights: `x * scale + offset` a channel.
+    """A layer that is not built yet, because what follows may go into its weights: `x * scale + offset` per channel.
 
-    A bias goes into the convolution before it, and so does a batch norm that stands in the graph as its arithmetic.
+    A bias goes into the convolution before it, and so does a batch norm that the graph holds as its arithmetic.
     """
 
     build: Callable[[_Floats, _Floats], Any]  # (scale, offset), each () or (channels,), to the outcome
@@ -373,7 +373,7 @@ def _window_settings(node: Node) -> dict[str, Any]:
 
 
 def _per_channel(constant: NDArray[Any], channels: int) -> _Floats:
-    """Return a constant as one value, or as one a channel."""
+    """Return a constant as one value, or as one per channel."""
     floats = constant.astype(np.float32)
     if floats.size == 1:
         return floats.reshape(())

@@ -19,8 +19,9 @@ from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 if TYPE_CHECKING:
     import keras
 
-# What such a run has in place of the name of a recipe.
-RECIPE = "adopted"
+# What such a run has in place of the name of a recipe; the second name is that of earlier versions.
+RECIPE = "imported"
+_RECIPES = (RECIPE, "adopted")
 _BATCH = 64
 
 
@@ -57,7 +58,7 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
 
     if output_is is not None and output_is not in list(OutputKind):
         raise InputError(not_among("--output-is", output_is, OutputKind))
-    # A name of its own, since that of a stranger may be one of those used here.
+    # Its old name may be one of those used here.
     network = keras.Model(original.network.inputs[0], original.network.outputs[0], name="network")
     network = _on_float32(network)
     channels = original.input.channels
@@ -79,12 +80,12 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
         answers = OutputKind(output_is)
     if seen.shape[1] == 1:
         assumed.append(f"its one output is the probability of {original.labels[1]!r}, the second label")
-    imported = keras.Model(pixels, probabilities(outcome, answers), name="adopted")
+    imported = keras.Model(pixels, probabilities(outcome, answers), name="imported")
     return ImportedModel(original, imported, answers, tuple(assumed))
 
 
 def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
-    """Make sure that adopting into a folder destroys nothing unasked: only an earlier adoption is replaced.
+    """Make sure that an import into a folder destroys nothing unasked: only an earlier import is replaced.
 
     Raises:
         InputError: another run, or a folder that is none.
@@ -93,14 +94,14 @@ def check_folder(folder: RunFolder, *, overwrite: bool) -> None:
         return
     if not folder.path.is_dir():
         raise InputError(f"{folder.path}: expected a new folder, got a file; give another --output")
-    if overwrite or (folder.record.exists() and folder.read_record().recipe.get("name") == RECIPE):
+    if overwrite or (folder.record.exists() and _is_import(folder)):
         return
     left = {path for path in folder.path.iterdir() if not path.name.startswith(".")}
-    # What an adoption that was stopped has left, and what was made of the one before it.
+    # What an interrupted import has left, and what was made of the one before it.
     imported = {folder.model, folder.images, folder.test_probabilities}
     if left - imported - {folder.export, folder.bench, folder.evaluation, folder.explain}:
         raise InputError(
-            f"{folder.path}: expected a new folder, or one of an adopted model, got another run or other files; "
+            f"{folder.path}: expected a new folder, or one of an imported model, got another run or other files; "
             "give another --output, or --overwrite to delete it"
         )
 
@@ -151,10 +152,14 @@ def write_run(
 
 
 def clear(folder: RunFolder) -> None:
-    """Delete what stands in the way of a new adoption; the exported files stay until the next export looks at them."""
-    if folder.record.exists() and folder.read_record().recipe.get("name") != RECIPE:
+    """Delete what is in the way of a new import; the exported files stay until the next export looks at them."""
+    if folder.record.exists() and not _is_import(folder):
         shutil.rmtree(folder.path)
     folder.record.unlink(missing_ok=True)
+
+
+def _is_import(folder: RunFolder) -> bool:
+    return folder.read_record().recipe.get("name") in _RECIPES
 
 
 def _on_float32(network: "keras.Model") -> "keras.Model":

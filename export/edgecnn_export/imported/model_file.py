@@ -1,4 +1,4 @@
-"""Open a model that somebody else saved, whichever container it came in."""
+"""Open a model that somebody else saved, in whichever format it came."""
 
 import contextlib
 import json
@@ -26,7 +26,7 @@ _MAX_CONFIG = 1 << 26
 
 
 def is_model(path: Path) -> bool:
-    """Tell whether a path is meant as a model to adopt, not as a run folder or the model within one."""
+    """Return whether a path is meant as a model to import, not as a run folder or the model within one."""
     if path.name == RunFolder(path.parent).model.name and RunFolder(path.parent).record.exists():
         return False
     return path.suffix.lower() in SUFFIXES or (path / SAVED_MODEL_FILE).exists()

@@ -1,11 +1,11 @@
 """A network that somebody else trained, with what its file does not say: labels, input, scaling of the pixels."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_export.imported.labels import check_count
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class OriginalModel:
-    """A network before it is adopted."""
+    """A network before it is imported."""
 
     network: "keras.Model"  # scaled pixels (N, height, width, channels) in, (N, classes) or (N, 1) out
     name: str
@@ -53,9 +53,9 @@ def original_model(
         ModelError: it is no classifier of images.
         InputError: labels, scaling or size do not fit it.
     """
-    spec = image_input(network, whence=str(path), imgsz=imgsz, resize=resize)
-    classes = count_classes(network, whence=str(path))
-    check_count(labels, classes, whence="--labels")
+    spec = image_input(network, origin=str(path), imgsz=imgsz, resize=resize)
+    classes = count_classes(network, origin=str(path))
+    check_count(labels, classes, origin="--labels")
     assumed: tuple[str, ...] = ()
     if scaling is None:
         if not scales_itself(network):
@@ -76,7 +76,7 @@ def original_model(
     )
 
 
-def image_input(network: "keras.Model", *, whence: str, imgsz: int | None, resize: str | None) -> InputSpec:
+def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, resize: str | None) -> InputSpec:
     """Return the images a network takes.
 
     Raises:
@@ -88,22 +88,22 @@ def image_input(network: "keras.Model", *, whence: str, imgsz: int | None, resiz
     shapes = [tuple(tensor.shape) for tensor in network.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ModelError(
-            f"{whence}: expected one input of images (N, height, width, channels), got {', '.join(map(str, shapes))}"
+            f"{origin}: expected one input of images (N, height, width, channels), got {', '.join(map(str, shapes))}"
         )
     _, height, width, channels = shapes[0]
     if channels not in (1, 3):
         first = " (channels first: convert the model to channels last)" if height in (1, 3) else ""
         raise ModelError(
-            f"{whence}: expected an input of 1 channel (grey) or 3 (RGB), the last axis, got {shapes[0]}{first}"
+            f"{origin}: expected an input of 1 channel (grey) or 3 (RGB), the last axis, got {shapes[0]}{first}"
         )
     if imgsz is not None and imgsz < 1:
         raise InputError(f"--imgsz: expected at least 1, got {imgsz}")
     if (height is None or width is None) and imgsz is None:
         raise InputError(
-            f"{whence}: expected the size of its images, as it takes any; add --imgsz with the one it was trained on"
+            f"{origin}: expected the size of its images, as it takes any; add --imgsz with the one it was trained on"
         )
     if imgsz is not None and {size or imgsz for size in (height, width)} != {imgsz}:
-        raise InputError(f"--imgsz: expected {height}x{width}, the input of {whence}, got {imgsz}; leave it out")
+        raise InputError(f"--imgsz: expected {height}x{width}, the input of {origin}, got {imgsz}; leave it out")
     return InputSpec(
         int(height or imgsz or 0),
         int(width or imgsz or 0),
@@ -112,7 +112,7 @@ def image_input(network: "keras.Model", *, whence: str, imgsz: int | None, resiz
     )
 
 
-def count_classes(network: "keras.Model", *, whence: str) -> int:
+def count_classes(network: "keras.Model", *, origin: str) -> int:
     """Return how many classes a network tells apart; one output is taken for the second of two.
 
     Raises:
@@ -121,13 +121,26 @@ def count_classes(network: "keras.Model", *, whence: str) -> int:
     shapes = [tuple(tensor.shape) for tensor in network.outputs]
     if len(shapes) != 1 or len(shapes[0]) != 2:
         raise ModelError(
-            f"{whence}: expected one output (N, classes), that of a classification, got {', '.join(map(str, shapes))}"
+            f"{origin}: expected one output (N, classes), that of a classification, got {', '.join(map(str, shapes))}"
             + ("; add GlobalAveragePooling2D and Dense layers" if len(shapes[0]) == 4 else "")
         )
     units = shapes[0][1]
     if units is None:
-        raise ModelError(f"{whence}: expected an output of a known number of classes, got {shapes[0]}")
+        raise ModelError(f"{origin}: expected an output of a known number of classes, got {shapes[0]}")
     return max(2, int(units))
+
+
+def check_count(labels: Sequence[str], classes: int, *, origin: str) -> None:
+    """Check that there is a label for each class.
+
+    Raises:
+        InputError: another number.
+    """
+    if len(labels) != classes:
+        raise InputError(
+            f"labels: expected {classes}, as many as the model tells classes apart, got {len(labels)} in {origin}; "
+            "give them in the order in which the model was trained (Keras sorts class folders by name)"
+        )
 
 
 def scales_itself(network: "keras.Model") -> bool:

@@ -1,7 +1,7 @@
 """Look through the configuration of a Keras model before Keras builds anything from it.
 
 Keras's own safe mode refuses Lambda layers, in legacy files only since its latest versions, and imports any module of
-Keras that a file names. What is refused here is refused for every container, and by the name of the layer.
+Keras that a file names. What is refused here is refused for every format, and by the name of the layer.
 """
 
 from collections.abc import Iterator

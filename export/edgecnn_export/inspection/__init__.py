@@ -1,9 +1,9 @@
-"""What is in a model file, and where it runs: `edgecnn inspect MODEL`, for files of ours or of anybody else.
+"""What is in a model file, and where it runs: `edgecnn inspect MODEL`, for any file.
 
-graph               operators and tensors, the same for every container
-tflite, onnx        one container a file: read it into a graph
-memory              the peak of live activations, from the graph's lifetimes
-about, tflite_metadata   what the file says about itself: our manifest, or the official TFLite Metadata
-model               all of that for one file
-targets/            one kind of device a file: does it run there, what is in the way, what would remove it
+model          what the file's container reads from it, and its manifest
+memory         the peak of live activations, from the graph's lifetimes
+targets/       one kind of device per file: does it run there, what is in the way, what would remove it
+verdict        a target's answer
+document       all of it as JSON
+quantization, quantization_figure   where the int8 file of a run loses accuracy
 """

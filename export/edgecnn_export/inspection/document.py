@@ -3,10 +3,10 @@
 import dataclasses
 from typing import Any
 
-from edgecnn_export.inspection.graph import Graph, Operator, Tensor
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets.boards import BOARDS
 from edgecnn_export.inspection.verdict import Obstacle, Verdict
+from edgecnn_export.model_graph import Graph, Operator, Tensor
 
 
 def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any]:
@@ -14,7 +14,7 @@ def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any
     graph, peak = model.graph, model.peak
     return {
         "file": str(model.path),
-        "container": graph.container,
+        "container": model.container.model_format.name,
         "version": graph.version,
         "bytes": model.size,
         "inputs": list(graph.inputs),

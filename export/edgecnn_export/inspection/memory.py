@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edgecnn_export.inspection.graph import Graph, Operator
+from edgecnn_export.model_graph import Graph, Operator
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from edgecnn_export.inspection.graph import FLOATS, Graph, Operator
+from edgecnn_export.containers import CONTAINERS, Container
 from edgecnn_export.inspection.memory import Peak, peak_activations
-from edgecnn_export.inspection.onnx import read_onnx
-from edgecnn_export.inspection.tflite import read_tflite
-from edgecnn_export.inspection.tflite_metadata import TFLiteMetadata, read_tflite_metadata
-from edgecnn_runtime.backends.litert import read_associated_file
+from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.manifest import ONNX_KEY, TFLITE_FILE, Manifest
+from edgecnn_runtime.manifest import Manifest
 from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_bytes
 
 
@@ -20,11 +17,12 @@ class InspectedModel:
     """A model file and everything that can be said of it without running it."""
 
     path: Path
+    container: Container
     size: int  # bytes, of the files beside it that hold weights of it too
     graph: Graph
     manifest: Manifest | None = None
-    metadata: TFLiteMetadata | None = None
-    manifest_problem: str | None = None  # why a manifest that stands in the file cannot be read
+    metadata: FileMetadata | None = None
+    manifest_problem: str | None = None  # why a manifest in the file cannot be read
 
     @cached_property
     def peak(self) -> Peak | None:
@@ -50,7 +48,7 @@ class InspectedModel:
 
 
 def inspect_model(path: Path) -> InspectedModel:
-    """Read a `.tflite` or `.onnx` file, ours or anybody's.
+    """Read a model file, ours or anybody's.
 
     Raises:
         ModelError: missing, of another format or damaged.
@@ -58,25 +56,17 @@ def inspect_model(path: Path) -> InspectedModel:
     """
     if path.is_dir():
         raise ModelError(f"{path}: expected a model file, got a folder; name {_example(path)}")
-    model_format = format_of(path)
+    container = CONTAINERS[format_of(path).suffix]
     if not path.is_file():
         raise ModelError(f"{path}: not found; expected a model file")
-    text: str | bytes | None
-    metadata = None
-    if model_format.name == "tflite":
-        graph = read_tflite(path)
-        text = read_associated_file(path, TFLITE_FILE)
-        metadata = read_tflite_metadata(path)
-    else:
-        graph, properties = read_onnx(path)
-        text = properties.get(ONNX_KEY)
+    contents = container.read(path)
     manifest, problem = None, None
-    if text is not None:
+    if contents.manifest is not None:
         try:
-            manifest = Manifest.from_json(text)
+            manifest = Manifest.from_json(contents.manifest)
         except ModelError as error:
             problem = str(error)
-    return InspectedModel(path, model_bytes(path), graph, manifest, metadata, problem)
+    return InspectedModel(path, container, model_bytes(path), contents.graph, manifest, contents.metadata, problem)
 
 
 def _example(folder: Path) -> str:

@@ -9,15 +9,22 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.activation_statistics import Statistics
+from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
+from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.int8.quantizable import FloatOperator, tail
-from edgecnn_export.int8_quantizers import opened
+from edgecnn_export.proof.inference import opened
 from edgecnn_export.proof.parity import Parity, compare
+from edgecnn_export.source import open_source
+from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.graph import TFLiteGraph
 from edgecnn_export.tflite.quantize import quantize, without_integer_form
+from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_runtime.workstation.stratify import stratified_sample
 
 # A wrong input, given to the float32 model as it stands: uint8 pixels (N, height, width, channels) in, float32 out.
 _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
@@ -53,6 +60,43 @@ class QuantizationLoss:
     mistakes: tuple[tuple[str, Parity], ...]  # of the float32 model, given something else than it expects
 
 
+def quantization_loss_of(
+    run: RunFolder,
+    image_set: ImageSet,
+    *,
+    images: int,
+    method: CalibrationMethod,
+    seed: int,
+    report: Callable[[int, str], object],
+) -> QuantizationLoss:
+    """Load a run, calibrate as the export does, and compare.
+
+    Args:
+        run: a finished run.
+        image_set: that it was trained on.
+        images: how many validation images to look at; all there are, if there are fewer.
+        method: of the calibration.
+        seed: of the choice of images.
+        report: told how many operators are done, and which is next.
+
+    Raises:
+        InputError: the run cannot be used, or no image was asked for.
+    """
+    if images < 1:
+        raise InputError(f"images: expected 1 or more, got {images}")
+    source = open_source(run, image_set)
+    training, validation = source.training, source.validation
+    calibration = choose_calibration(training.split, training.positions, images=None, seed=seed)
+    split, positions = validation.split, validation.positions
+    looked_at = positions[stratified_sample(split.labels[positions], min(images, len(positions)), seed=seed)]
+    graph = TFLITE.convert(source.as_trained).graph
+    with native_output_kept():
+        statistics = measure_statistics(graph, calibration.images, method)
+    return find_quantization_loss(
+        graph, statistics, np.asarray(split.images[looked_at]), split.labels[looked_at], report=report
+    )
+
+
 def find_quantization_loss(
     graph: TFLiteGraph,
     statistics: Statistics,
@@ -70,13 +114,13 @@ def find_quantization_loss(
         labels: class numbers, `(N,)`.
         report: told how many operators are done, and which is next.
     """
-    with opened(graph.content, ".tflite") as backend:
+    with opened(graph.content, TFLITE.model_format.suffix) as backend:
         reference = backend.infer(images)
     floats = without_integer_form(graph, statistics)
     content = quantize(graph, statistics, in_float=floats)
 
     def loss(file: bytes) -> Parity:
-        with opened(file, ".tflite") as backend:
+        with opened(file, TFLITE.model_format.suffix) as backend:
             return compare(backend.infer(images), keras=reference, labels=labels)
 
     whole = loss(content)

@@ -1,12 +1,14 @@
 """The answer to one question: does this file run there, and what would have to change?"""
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from edgecnn_export.containers import Container
 from edgecnn_export.formats import FORMATS
-from edgecnn_export.inspection.graph import Operator
 from edgecnn_export.inspection.model import InspectedModel
+from edgecnn_export.model_graph import Operator
+from edgecnn_runtime.manifest import Scheme
 
 
 class Fit(enum.StrEnum):
@@ -83,17 +85,32 @@ def to_int8(model: InspectedModel) -> str:
     return "convert the model it came from with full-integer int8 quantization ('edgecnn export MODEL --int8')"
 
 
-def takes_only(container: str, target: str, model: InspectedModel, *, int8: bool = False) -> Verdict:
-    """Refuse a file of the other container, and say how one comes by this model in the right one.
+@dataclass(frozen=True)
+class Target:
+    """An interpreter or an NPU, and which files it takes."""
 
-    Where `int8` is set, the target needs a full-integer file as well.
-    """
-    title = {"tflite": "TFLite", "onnx": "ONNX"}[container]
-    if model.manifest is None:
-        remedy = f"convert the model that it came from to {title}" + (", in full-integer int8" if int8 else "")
-    else:
-        name = f"{container}-{'int8' if int8 else model.manifest.scheme}"
-        name = name if name in FORMATS else f"{container}-float32"
-        remedy = f"use the .{container} file of the same run ('edgecnn export RUN --format {name}')"
-    obstacle = Obstacle((), f"it takes {title} files", remedy)
-    return Verdict(target, Fit.NO, f"not {'an' if container == 'onnx' else 'a'} {title} file", (obstacle,))
+    name: str  # on the command line
+    container: Container
+    judge: Callable[[InspectedModel], Verdict]  # of a file of that container
+    integers_only: bool = False  # where files of another container are refused, a full-integer one is named
+
+    def takes(self, model: InspectedModel) -> bool:
+        """Whether the file is of its container."""
+        return model.container is self.container
+
+    def ask(self, model: InspectedModel) -> Verdict:
+        """Judge a file of any container."""
+        return self.judge(model) if self.takes(model) else self.refuse(model)
+
+    def refuse(self, model: InspectedModel) -> Verdict:
+        """Refuse a file of another container, and say how one comes by this model in the right one."""
+        wanted = self.container.model_format
+        if model.manifest is None:
+            whole = ", in full-integer int8" if self.integers_only else ""
+            remedy = f"convert the model that it came from to {wanted.title}{whole}"
+        else:
+            name = f"{wanted.name}-{Scheme.INT8 if self.integers_only else model.manifest.scheme}"
+            name = name if name in FORMATS else f"{wanted.name}-{Scheme.FLOAT32}"
+            remedy = f"use the {wanted.suffix} file of the same run ('edgecnn export RUN --format {name}')"
+        obstacle = Obstacle((), f"it takes {wanted.title} files", remedy)
+        return Verdict(self.name, Fit.NO, f"not {self.container.article} {wanted.title} file", (obstacle,))

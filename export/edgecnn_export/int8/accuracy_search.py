@@ -1,4 +1,4 @@
-"""From plain int8 to what it takes: the cheapest way of quantizing that keeps the accuracy.
+"""From plain int8 to what it takes: the cheapest candidate that keeps the accuracy.
 
 Each candidate is measured on the validation images, which were neither trained nor calibrated on, and where these are
 few on training images as well: one of 84 images is 1.2 points, and a file that lost 3.8 points on test had gained one
@@ -6,12 +6,11 @@ there. The first candidate that loses no more than the budget on these images is
 to the file that comes out.
 """
 
-import contextlib
 import dataclasses
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,8 @@ from numpy.typing import NDArray
 from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod, choose_calibration
 from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, names, tail
-from edgecnn_export.proof.inference import infer_on_all_cores
+from edgecnn_export.int8.quantizer import Quantizer, quantize_once
+from edgecnn_export.proof.inference import infer_on_all_cores, opened
 from edgecnn_export.proof.parity import Parity, compare
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError, ModelError
@@ -37,42 +37,12 @@ _COMPARED = 64
 _TIMED = 20
 
 
-class Quantizer(Protocol):
-    """One container's way of making an int8 file."""
-
-    @property
-    def graph(self) -> QuantizableGraph:
-        """The float32 graph."""
-
-    def without_integer_form(self, statistics: Statistics) -> Sequence[FloatOperator]:
-        """Return the operators that stay float32 in every file."""
-
-    def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
-        """Quantize it, but for the operators named."""
-
-    def opened(self, content: bytes, *, first: bool = False) -> contextlib.AbstractContextManager[Backend]:
-        """Open a file in the runtime, while a block runs; the first of its kind after a process of its own ran it.
-
-        Raises:
-            ModelError: the interpreter does not take it, or crashes on the first.
-        """
-
-    def trained_on(self) -> bytes:
-        """Train on with the rounding of int8, and quantize.
-
-        Raises:
-            InputError: the network or its images are not such that it can be trained so.
-            MissingExtraError: the toolkit is not installed.
-            GateError: the process that trains died, or its training diverged.
-        """
-
-
 @dataclass(frozen=True)
 class SearchImages:
     """The images that an accuracy search needs, and what the Keras model makes of them."""
 
     train: Split
-    trained_on: NDArray[np.int64]  # positions in `train`
+    training_positions: NDArray[np.int64]  # in `train`, of the images that the model was trained on
     chosen: CalibrationImages  # of them, for the first candidate
     images: NDArray[np.uint8]  # to measure each candidate on, the validation images first
     validated: int  # how many of them are validation images
@@ -101,14 +71,14 @@ class SearchCandidate:
     validation: Parity
     parity: Parity  # on all images that candidates are measured on
     size: int  # bytes
-    microseconds: float  # an image, one thread; a first impression, not a benchmark
+    microseconds: float  # per image, one thread; a first impression, not a benchmark
     calibration: Calibration | None
     in_float: tuple[str, ...] = ()  # names of the operators that stay float32
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
         return {
-            "rung": self.name,
+            "candidate": self.name,
             "validation": self.validation.accuracy.to_document(),
             "images": self.parity.accuracy.total,
             "drop_points": round(self.parity.drop, 4),
@@ -129,7 +99,7 @@ class Skipped:
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
-        return {"rung": self.name, "reason": self.reason}
+        return {"candidate": self.name, "reason": self.reason}
 
 
 @dataclass(frozen=True)
@@ -151,16 +121,19 @@ def search(
     quantizer: Quantizer,
     material: SearchImages,
     *,
+    after_qat: Callable[[], Quantizer],
     method: CalibrationMethod,
     seed: int,
     max_drop: float,
     report: Callable[[SearchCandidate], object],
 ) -> SearchResult:
-    """Try one way after the other until one fits.
+    """Try one candidate after the other until one fits.
 
     Args:
         quantizer: of the container.
         material: images.
+        after_qat: trains the network with the rounding of int8, and returns the quantizer of the new weights; an
+            InputError, MissingExtraError or GateError of it leaves this candidate out.
         method: of the first candidate.
         seed: of the choice of more images.
         max_drop: points of accuracy that the file may lose.
@@ -174,18 +147,20 @@ def search(
     tried: list[tuple[SearchCandidate, bytes]] = []
     skipped: list[Skipped] = []
     warning = None
-    for way in _ways(quantizer, material, method, seed, max_drop):
-        if isinstance(way, Skipped):
-            skipped.append(way)
+    for file in _candidate_files(quantizer, material, after_qat, method, seed, max_drop):
+        if isinstance(file, Skipped):
+            skipped.append(file)
             continue
         try:
-            with quantizer.opened(way.content, first=not tried) as backend:
-                candidate = _measure(way, backend, material, names(quantizer.graph, way.in_float))
+            # The first runs in a subprocess before, in case it crashes its interpreter.
+            tried_on = None if tried else material.chosen.images[:1]
+            with opened(file.content, quantizer.suffix, tried_on=tried_on) as backend:
+                candidate = _measure(file, backend, material, names(quantizer.graph, file.in_float))
         except ModelError as error:
-            skipped.append(Skipped(way.name, str(error)))
+            skipped.append(Skipped(file.name, str(error)))
             continue
-        warning = warning or way.warning
-        tried.append((candidate, way.content))
+        warning = warning or file.warning
+        tried.append((candidate, file.content))
         report(candidate)
         if fits(candidate.parity, max_drop):
             break
@@ -203,7 +178,7 @@ def fits(parity: Parity, max_drop: float) -> bool:
 
 
 @dataclass(frozen=True)
-class _Way:
+class _CandidateFile:
     """One way of quantizing, and its file."""
 
     name: str
@@ -213,47 +188,55 @@ class _Way:
     warning: str | None = None
 
 
-def _measure(way: _Way, backend: Backend, material: SearchImages, in_float: tuple[str, ...]) -> SearchCandidate:
+def _measure(
+    file: _CandidateFile, backend: Backend, material: SearchImages, in_float: tuple[str, ...]
+) -> SearchCandidate:
     probabilities = infer_on_all_cores(backend, material.images)
     timed = material.images[:_TIMED]
     started = time.perf_counter()
     backend.infer(timed)
     microseconds = 1e6 * (time.perf_counter() - started) / len(timed)
     return SearchCandidate(
-        way.name,
+        file.name,
         material.compare(probabilities, material.validated),
         material.compare(probabilities),
-        len(way.content),
+        len(file.content),
         microseconds,
-        way.calibration,
+        file.calibration,
         in_float,
     )
 
 
-def _ways(
-    quantizer: Quantizer, material: SearchImages, method: CalibrationMethod, seed: int, max_drop: float
-) -> Iterator[_Way | Skipped]:
+def _candidate_files(
+    quantizer: Quantizer,
+    material: SearchImages,
+    after_qat: Callable[[], Quantizer],
+    method: CalibrationMethod,
+    seed: int,
+    max_drop: float,
+) -> Iterator[_CandidateFile | Skipped]:
     """Make the files, cheapest for the device first, each only when it is asked for."""
     graph = quantizer.graph
     chosen, record = material.chosen.images, dataclasses.replace(material.chosen.record, method=str(method))
-    plain = measure_statistics(graph, chosen, method)
-    floats = tuple(quantizer.without_integer_form(plain))
-    warning = plain.disagreement(unused=[name for operator in floats for name in operator.outputs])
+    plain = quantize_once(quantizer, chosen, method)
+    floats = plain.in_float
     name = f"int8, {method}, {len(chosen)} images"
-    yield _Way(name, quantizer.file(plain, floats), record, floats, warning)
+    yield _CandidateFile(name, plain.content, record, floats, plain.warning)
     if material.changed is not None:
         weights = material.compare(material.changed)
         if not fits(weights, max_drop):
             # No file is better than its weights.
             loss = f"they lose {weights.drop:.2f} points, perhaps {weights.drop_at_most:.2f}"
-            yield Skipped("other ways", f"the new weights do not fit in float32 either: {loss}; --optimize-epochs")
+            yield Skipped(
+                "other candidates", f"the new weights do not fit in float32 either: {loss}; --optimize-epochs"
+            )
             return
-    more = min(_MORE_IMAGES, len(material.trained_on))
+    more = min(_MORE_IMAGES, len(material.training_positions))
     if more > len(chosen):
-        many = choose_calibration(material.train, material.trained_on, images=more, seed=seed + 1)
+        many = choose_calibration(material.train, material.training_positions, images=more, seed=seed + 1)
         statistics = measure_statistics(graph, many.images, method)
         many_record = dataclasses.replace(many.record, method=str(method))
-        yield _Way(f"int8, {method}, {more} images", quantizer.file(statistics, floats), many_record, floats)
+        yield _CandidateFile(f"int8, {method}, {more} images", quantizer.file(statistics, floats), many_record, floats)
     for other in CalibrationMethod:
         if other is method:
             continue
@@ -263,17 +246,19 @@ def _ways(
         except MissingExtraError as error:
             yield Skipped(name, str(error))
             continue
-        yield _Way(name, quantizer.file(statistics, floats), dataclasses.replace(record, method=str(other)), floats)
-    for in_float in _left_in_float(quantizer, plain, chosen[:_COMPARED], floats):
+        yield _CandidateFile(
+            name, quantizer.file(statistics, floats), dataclasses.replace(record, method=str(other)), floats
+        )
+    for in_float in _left_in_float(quantizer, plain.statistics, chosen[:_COMPARED], floats):
         name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
-        yield _Way(name, quantizer.file(plain, in_float), record, in_float)
+        yield _CandidateFile(name, quantizer.file(plain.statistics, in_float), record, in_float)
     name = "int8, quantization-aware training"
     try:
-        trained = quantizer.trained_on()
+        trained = quantize_once(after_qat(), chosen, CalibrationMethod.MINMAX)
     except (InputError, MissingExtraError, GateError) as error:
         yield Skipped(name, str(error))
     else:
-        yield _Way(name, trained, None, floats)
+        yield _CandidateFile(name, trained.content, None, floats)
 
 
 def _left_in_float(
@@ -289,7 +274,7 @@ def _left_in_float(
     def error(groups: Sequence[tuple[FloatOperator, ...]]) -> float:
         content = quantizer.file(statistics, together(groups))
         try:
-            with quantizer.opened(content) as backend:
+            with opened(content, quantizer.suffix) as backend:
                 return float(np.abs(backend.infer(images) - reference).mean())
         except ModelError:
             # The interpreter does not take it.

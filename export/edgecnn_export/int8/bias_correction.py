@@ -31,7 +31,7 @@ def correct_biases(
     steps: int = _STEPS,
     biases_learnt: bool = False,
 ) -> G:
-    """Prepare a float graph for weights of 8 bits a channel.
+    """Prepare a float graph for weights of 8 bits, one scale per channel.
 
     Args:
         graph: to be quantized.

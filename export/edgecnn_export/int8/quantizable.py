@@ -1,4 +1,4 @@
-"""A float32 graph that can be quantized operator by operator, whatever file it stands in."""
+"""A float32 graph that can be quantized operator by operator, whatever file it is in."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class FloatOperator:
     label: str  # for people: the layer that it was made of
     inputs: tuple[str, ...]  # activations only
     outputs: tuple[str, ...]
-    weighted: bool = False  # its weights are quantized, one scale an output channel
+    weighted: bool = False  # its weights are quantized, one scale per output channel
     depthwise: bool = False  # each output channel reads one input channel
 
     @property

@@ -1,4 +1,4 @@
-"""Keras to ONNX, one function for every scheme."""
+"""Keras to ONNX: float32, and what float16 and int8 are made of."""
 
 import contextlib
 import logging
@@ -12,44 +12,13 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
-from numpy.typing import NDArray
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from edgecnn_export.deployment_graph import deployment_graph
-from edgecnn_export.int8.activation_statistics import measure_statistics
-from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.onnx.channels_first import flatten_channels_first
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_export.onnx.names import name_by_layer
-from edgecnn_export.onnx.quantize import quantize
 from edgecnn_runtime.errors import MissingExtraError
-from edgecnn_runtime.manifest import Scheme
-
-
-def export_onnx(
-    model: keras.Model, scheme: Scheme, *, opset: int, calibration: NDArray[np.uint8] | None = None
-) -> bytes:
-    """Convert a trained model to ONNX with an open batch `N`, accepted by the ONNX checker.
-
-    Args:
-        model: float32 pixels 0…255 in, probabilities out.
-        scheme: float32, float16 (float32 at its input and output) or int8, which is that of `quantize.quantize`.
-        opset: of the default ONNX domain.
-        calibration: for int8, uint8 `(N, height, width, channels)`.
-
-    Raises:
-        ValueError: int8 without calibration images.
-        MissingExtraError: float16 and int8 need ONNX Runtime's converters.
-    """
-    converted = convert_onnx(model, opset=opset)
-    if scheme is Scheme.FLOAT16:
-        converted = to_float16(converted)
-    if scheme is Scheme.INT8:
-        if calibration is None:
-            raise ValueError("int8: expected calibration images, got none")
-        graph = quantizable_onnx(converted)
-        converted = quantize(graph, measure_statistics(graph, calibration, CalibrationMethod.MINMAX))
-    return checked(converted)
 
 
 def checked(model: onnx.ModelProto) -> bytes:

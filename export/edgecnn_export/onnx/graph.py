@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.onnx.names import layer_of
 
+# Of the output channels, in the weights of operators that have some.
+_CHANNEL_AXIS = {"Conv": 0, "Gemm": 1, "MatMul": 1}
+
 
 @dataclass(frozen=True)
 class OnnxGraph:
@@ -114,6 +117,26 @@ class OnnxGraph:
     def _values(self, name: str) -> NDArray[np.float32]:
         values: NDArray[np.float32] = onnx.numpy_helper.to_array(self._constants[name])
         return values
+
+
+def kernels(content: bytes) -> list[tuple[str, NDArray[Any]]]:
+    """Return the name and the values of the kernels of convolutions and dense layers, output channels first."""
+    graph = onnx.load_from_string(content).graph
+    values = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    # In an int8 file the weights pass through a DequantizeLinear.
+    sources = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    found = []
+    for node in graph.node:
+        if node.op_type not in _CHANNEL_AXIS:
+            continue
+        name = sources.get(node.input[1], node.input[1])
+        if name not in values or values[name].ndim < 2:
+            continue
+        axis = _CHANNEL_AXIS[node.op_type]
+        depthwise = any(attribute.name == "group" and attribute.i > 1 for attribute in node.attribute)
+        if not depthwise:
+            found.append((name, np.moveaxis(values[name], 0 if _transposed(node) else axis, 0)))
+    return found
 
 
 def _transposed(node: Any) -> bool:

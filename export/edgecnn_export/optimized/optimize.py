@@ -27,7 +27,7 @@ from edgecnn_runtime.workstation.stratify import stratified_sample
 if TYPE_CHECKING:
     import keras
 
-# Images on which the twin must give what the Keras model gives.
+# Images on which the tf_keras model must give what the Keras model gives.
 _COMPARED = 16
 
 # Called with the step's name and how much of it is done, 0…1.
@@ -122,8 +122,8 @@ def portions(image_set: ImageSet, *, validation_fraction: float = 0.1, seed: int
 
 def quantization_aware(
     model: "keras.Model",
-    trained_on: Portion,
-    validated_on: Portion,
+    training: Portion,
+    validation: Portion,
     *,
     epochs: int = 3,
     batch_size: int = 32,
@@ -132,13 +132,13 @@ def quantization_aware(
 ) -> Optimized:
     """Train a model on with the rounding of int8; `optimize` with a plan of this one step."""
     plan = Plan(Optimization(quantization_aware=True, epochs=epochs), epochs=epochs, batch_size=batch_size, seed=seed)
-    return optimize(model, trained_on, validated_on, plan, report=report)
+    return optimize(model, training, validation, plan, report=report)
 
 
 def optimize(
     model: "keras.Model",
-    trained_on: Portion,
-    validated_on: Portion,
+    training: Portion,
+    validation: Portion,
     plan: Plan,
     *,
     report: ReportEpoch = ignored,
@@ -147,8 +147,8 @@ def optimize(
 
     Args:
         model: float32 pixels 0…255 in, probabilities out; it stays as it is.
-        trained_on: what the steps learn from.
-        validated_on: what tells their best epochs.
+        training: what the steps learn from.
+        validation: what tells their best epochs.
         plan: the steps.
         report: told the progress.
 
@@ -159,14 +159,14 @@ def optimize(
     """
     _require_toolkit()
     network = flatten(model)
-    first = validated_on.positions[:_COMPARED]
-    expected = np.asarray(model(validated_on.split.images[first].astype(np.float32), training=False))
+    first = validation.positions[:_COMPARED]
+    expected = np.asarray(model(validation.split.images[first].astype(np.float32), training=False))
     with tempfile.TemporaryDirectory(prefix="edgecnn-optimize-") as name:
         folder = Path(name)
         network.write(folder)
         np.save(folder / "expected.npy", expected)
         job = {"plan": dataclasses.asdict(plan)}
-        for role, portion in (("trained_on", trained_on), ("validated_on", validated_on)):
+        for role, portion in (("training", training), ("validation", validation)):
             job[role] = {"images": str(_array_file(portion.split.images, folder / f"{role}.images.npy"))}
             np.save(folder / f"{role}.labels.npy", portion.split.labels)
             np.save(folder / f"{role}.positions.npy", portion.positions)

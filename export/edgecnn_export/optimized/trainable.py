@@ -1,7 +1,7 @@
 """Rewrites of a flat network that make it fit for the steps; each knows how its weights come back."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,7 +163,3 @@ def _without(network: FlatNetwork, gone: Mapping[str, str]) -> FlatNetwork:
             if layer.name not in gone
         ),
     )
-
-
-def _only(weights: Mapping[str, Weights], names: Iterable[str]) -> dict[str, Weights]:
-    return {name: weights[name] for name in names if name in weights}

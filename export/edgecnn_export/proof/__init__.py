@@ -1,1 +1,1 @@
-"""What proves an exported file: parity with Keras, the tolerance of its golden check, runs in a subprocess."""
+"""What proves an exported file: runs through the runtime, parity with Keras, the tolerance of its golden check."""

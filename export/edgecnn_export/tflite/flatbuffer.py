@@ -5,7 +5,15 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
+from numpy.typing import NDArray
 
+# Operators with weights that have an output channel per position of axis 0.
+_KERNELS = ("CONV_2D", "FULLY_CONNECTED")
+_DTYPES = {
+    schema.TensorType.FLOAT32: np.float32,
+    schema.TensorType.FLOAT16: np.float16,
+    schema.TensorType.INT8: np.int8,
+}
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
@@ -46,11 +54,32 @@ def operator_names(model: Any) -> tuple[str, ...]:
     return tuple(sorted({operator_name(model, operator) for graph in model.subgraphs for operator in graph.operators}))
 
 
+def kernels(content: bytes) -> list[tuple[str, NDArray[Any]]]:
+    """Return the name and the values of the kernels of convolutions and dense layers, output channels first."""
+    model = unpack(content)
+    (graph, *_) = model.subgraphs
+    writers = {output: operator for operator in graph.operators for output in operator.outputs}
+    found = []
+    for operator in graph.operators:
+        if operator_name(model, operator) not in _KERNELS:
+            continue
+        index = operator.inputs[1]
+        # In a float16 file the weights pass through a DEQUANTIZE.
+        if graph.tensors[index].buffer and model.buffers[graph.tensors[index].buffer].data is None and index in writers:
+            index = writers[index].inputs[0]
+        tensor = graph.tensors[index]
+        data = model.buffers[tensor.buffer].data
+        if data is not None and tensor.type in _DTYPES:
+            values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), _DTYPES[tensor.type]).reshape(tensor.shape)
+            found.append((tensor.name.decode(errors="replace"), values))
+    return found
+
+
 class _Builder(flatbuffers.Builder):  # type: ignore[misc]
     """Aligns weights to 16 bytes as the TFLite schema asks (`force_align: 16`); the Python packer forgets to.
 
     Writes equal vectors once, and points to that one from everywhere. Each quantized weight and bias has a zero point
-    of 8 bytes a channel, all of them 0: a tenth of MobileNetV2's int8 file.
+    of 8 bytes per channel, all of them 0: a tenth of MobileNetV2's int8 file.
     """
 
     def __init__(self, size: int) -> None:
@@ -58,7 +87,7 @@ class _Builder(flatbuffers.Builder):  # type: ignore[misc]
         self._written: dict[tuple[str, bytes], int] = {}
 
     def CreateNumpyVector(self, x: Any) -> Any:  # noqa: N802 (the name is flatbuffers')
-        """Write a vector, or return where an equal one stands; byte vectors start at a multiple of 16."""
+        """Write a vector, or return where an equal one is; byte vectors start at a multiple of 16."""
         key = x.dtype.str, x.tobytes()
         if key not in self._written:
             self._written[key] = self._bytes(x) if x.dtype == np.uint8 else super().CreateNumpyVector(x)

@@ -45,8 +45,7 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: in
     """
     floats = only_in_float(graph, statistics)
     while True:
-        recipe = _eight_bits(graph, floats, signed=False) if bits == 8 else _sixteen_bits(graph, floats)
-        stayed = {name for _, name in _in_float32(recipe.quantized(statistics, floats))}
+        stayed = {name for _, name in _in_float32(_recipe(graph, floats, bits=bits).quantized(statistics, floats))}
         layers = {operator.label for operator in graph.operators if operator.output in stayed}
         found = tuple(
             operator
@@ -63,17 +62,19 @@ def quantize(
     graph: TFLiteGraph,
     statistics: Statistics,
     *,
+    bits: int = 8,
     signed: bool = False,
     in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> bytes:
-    """Quantize weights per channel and activations per tensor to int8, with corrected biases.
+    """Quantize weights per channel to int8 and activations per tensor to int8 or int16, with corrected biases.
 
     Args:
         graph: float32.
         statistics: of its activations on calibration images.
-        signed: int8 pixels in (`pixel - 128`) and int16 probabilities out, no conversion at either end; else uint8
-            pixels in (scale 1, zero point 0) and float32 probabilities out.
+        bits: of the activations, 8 or 16. With 8, uint8 pixels in (scale 1, zero point 0) and float32 probabilities
+            out; with 16, float32 at both ends.
+        signed: with 8 bits: int8 pixels in (`pixel - 128`) and int16 probabilities out, no conversion at either end.
         in_float: operators that stay float32; those without an integer form must be among them.
         biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
 
@@ -85,55 +86,24 @@ def quantize(
         MissingExtraError: the quantizer is not installed.
     """
     corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    return _eight_bits(corrected, in_float, signed=signed).quantize(statistics, in_float, integers_only=signed)
+    recipe = _recipe(corrected, in_float, bits=bits, signed=signed)
+    return recipe.quantize(statistics, in_float, integers_only=signed)
 
 
-def quantize_int16x8(
-    graph: TFLiteGraph,
-    statistics: Statistics,
-    *,
-    in_float: Collection[FloatOperator] = (),
-    biases_learnt: bool = False,
-) -> bytes:
-    """Quantize weights per channel to int8 and activations per tensor to int16; float32 pixels in, probabilities out.
-
-    Args:
-        graph: float32.
-        statistics: of its activations on calibration images.
-        in_float: operators that stay float32; those without an integer form must be among them.
-        biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
-
-    Returns:
-        The TFLite file.
-
-    Raises:
-        GateError: another operator has no integer form.
-        MissingExtraError: the quantizer is not installed.
-    """
-    corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    return _sixteen_bits(corrected, in_float).quantize(statistics, in_float)
-
-
-def _eight_bits(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, signed: bool) -> "_Recipe":
+def _recipe(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, bits: int, signed: bool = False) -> "_Recipe":
     recipe = _Recipe(graph.content)
-    recipe.activations(".*", bits=8)
-    for operator in _tail_of_sixteen(graph):
-        recipe.activations(_pattern(operator), bits=16)
+    recipe.activations(".*", bits=bits)
+    if bits == 8:
+        for operator in _tail_of_sixteen(graph):
+            recipe.activations(_pattern(operator), bits=16)
     for operator in in_float:
         recipe.keep_float(_pattern(operator))
-    if not signed:
+    if bits == 16:
+        recipe.take_float()
+    elif not signed:
         recipe.take_bytes()
+    if not signed:
         recipe.give_float(_pattern(graph.operators[-1]))
-    return recipe
-
-
-def _sixteen_bits(graph: TFLiteGraph, in_float: Collection[FloatOperator]) -> "_Recipe":
-    recipe = _Recipe(graph.content)
-    recipe.activations(".*", bits=16)
-    for operator in in_float:
-        recipe.keep_float(_pattern(operator))
-    recipe.take_float()
-    recipe.give_float(_pattern(graph.operators[-1]))
     return recipe
 
 

@@ -20,7 +20,7 @@ from edgecnn_benchmarks.report.page import render
 from edgecnn_export.inspection.memory import peak_activations
 from edgecnn_export.inspection.targets import ethos_u
 from edgecnn_export.inspection.targets.boards import BOARDS
-from edgecnn_export.inspection.tflite import read_tflite
+from edgecnn_export.tflite.read_graph import read_tflite
 
 
 @pytest.fixture

@@ -22,9 +22,9 @@ LABELS = ("crack", "dent", "whole")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small network as files and in Keras."""
     import keras
+    from format_content import content_of
 
-    from edgecnn_export.onnx.convert import export_onnx
-    from edgecnn_export.tflite.convert import export_tflite
+    from edgecnn_export.formats import FORMATS
     from edgecnn_runtime.system.native_output import native_output_kept
 
     network = keras.Sequential(
@@ -42,10 +42,11 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     manifest = Manifest("parts", LABELS, SPEC, Scheme.FLOAT32)
     with native_output_kept():
         for scheme in (Scheme.FLOAT32, Scheme.INT8):
-            content = export_tflite(network, scheme, calibration=golden_images(SPEC))
+            images = golden_images(SPEC) if scheme is Scheme.INT8 else None
+            content = content_of(network, FORMATS[f"tflite-{scheme}"], images)
             written = embed_in_tflite(content, Manifest("parts", LABELS, SPEC, scheme))
             (folder / f"parts_{scheme}.tflite").write_bytes(written)
-        (folder / "parts.onnx").write_bytes(embed_in_onnx(export_onnx(network, Scheme.FLOAT32, opset=17), manifest))
+        (folder / "parts.onnx").write_bytes(embed_in_onnx(content_of(network, FORMATS["onnx-float32"]), manifest))
     network.save(folder / "model.keras")
     return folder
 

@@ -1,4 +1,4 @@
-"""Models that somebody else trained: the adopted one says what the stranger's own script would."""
+"""Models that were trained elsewhere: the imported one gives what the original script would."""
 
 import zipfile
 from pathlib import Path

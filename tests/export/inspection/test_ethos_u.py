@@ -69,7 +69,8 @@ def test_without_being_named_an_npu_costs_no_compilation(
 
 def test_an_onnx_file_is_refused_before_vela_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ethos_u, "vela_command", lambda: None)
-    assert ethos_u.judge(inspect_model(tiny_onnx(tmp_path / "m.onnx")), "ethos-u55-128").answer is Fit.NO
+    (verdict,) = judge(inspect_model(tiny_onnx(tmp_path / "m.onnx")), ["ethos-u55-128"])
+    assert (verdict.answer, verdict.summary) == (Fit.NO, "not a TFLite file")
 
 
 def test_a_missing_vela_answers_with_its_pip_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,9 @@ from ai_edge_litert import schema_py_generated as schema
 from onnx import TensorProto, helper, numpy_helper
 from tiny_tflite import TinyOperator, TinyTensor, constant, convolution, live, numbers, tiny_tflite
 
-from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.memory import peak_activations
 from edgecnn_export.inspection.model import inspect_model
+from edgecnn_export.model_graph import Graph
 
 
 def _onnx(path: Path, nodes: list[onnx.NodeProto], weights: dict[str, np.ndarray], shape: list[object]) -> Graph:  # type: ignore[type-arg]

@@ -38,8 +38,8 @@ def test_a_network_that_plain_int8_destroys_is_repaired(badly_scaled: RunFolder,
     assert "plain int8 may lose too much; what was tried," in printed
     index = json.loads((badly_scaled.export / "export.json").read_text())
     (entry,) = index["files"]
-    first, *_, taken = entry["ladder"]
-    assert first["rung"] == "int8, minmax, 200 images"
+    first, *_, taken = entry["accuracy_search"]
+    assert first["candidate"] == "int8, minmax, 200 images"
     assert first["drop_points"] > 1
     assert taken["drop_points"] <= 0.5
     assert taken["in_float"]
@@ -54,13 +54,14 @@ def test_a_network_that_plain_int8_destroys_is_repaired(badly_scaled: RunFolder,
     assert list(Classifier.open(path).manifest.in_float) == taken["in_float"]
 
 
-def test_a_network_that_int8_keeps_climbs_no_further(exported_run: RunFolder) -> None:
+def test_a_network_that_int8_keeps_is_searched_no_further(exported_run: RunFolder) -> None:
     index = json.loads((exported_run.export / "export.json").read_text())
-    ladders = {
-        entry["format"]: [candidate["rung"] for candidate in entry.get("ladder", [])] for entry in index["files"]
+    tried = {
+        entry["format"]: [candidate["candidate"] for candidate in entry.get("accuracy_search", [])]
+        for entry in index["files"]
     }
     plain = ["int8, minmax, 200 images"]
-    assert {name: candidates for name, candidates in ladders.items() if candidates} == {
+    assert {name: candidates for name, candidates in tried.items() if candidates} == {
         "tflite-int8": plain,
         "onnx-int8": plain,
     }

@@ -3,13 +3,14 @@
 import contextlib
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.accuracy_search import SearchImages, SearchResult, fits, search
+from edgecnn_export.int8 import accuracy_search
+from edgecnn_export.int8.accuracy_search import SearchImages, SearchResult, fits
 from edgecnn_export.int8.activation_statistics import Statistics
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
 from edgecnn_export.int8.quantizable import FloatOperator
@@ -60,31 +61,36 @@ class Backend:
 class Quantizer:
     """Files named by what is in them; `right` of them answer as Keras does, `refused` ones cannot be opened."""
 
+    suffix = ".tflite"
+
     right: Sequence[bytes] = ()
     refused: Sequence[bytes] = ()
-    training: EdgecnnError | bytes = b"trained"
+    training: EdgecnnError | None = None
+    plain: bytes = b"plain"
     made: list[bytes] = field(default_factory=list)
-    first: list[bool] = field(default_factory=list)  # of each file that was opened, whether it was tried apart
+    first: list[bool] = field(default_factory=list)  # of each file that was opened, whether a subprocess tried it
     graph = Graph()
 
     def without_integer_form(self, statistics: Statistics) -> Sequence[FloatOperator]:
         return ()
 
     def file(self, statistics: Statistics, in_float: Sequence[FloatOperator]) -> bytes:
-        self.made.append(b"plain" if not in_float else b"mixed")
+        self.made.append(b"mixed" if in_float else self.plain)
         return self.made[-1]
 
     @contextlib.contextmanager
-    def opened(self, content: bytes, *, first: bool = False) -> Iterator[Backend]:
-        self.first.append(first)
+    def opened(self, content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
+        """Stand in for `proof.inference.opened`."""
+        assert suffix == self.suffix
+        self.first.append(tried_on is not None)
         if content in self.refused:
             raise ModelError("expected an operator that the interpreter has")
         yield Backend(RIGHT if content in self.right else WRONG)
 
-    def trained_on(self) -> bytes:
-        if isinstance(self.training, EdgecnnError):
+    def after_qat(self) -> "Quantizer":
+        if self.training is not None:
             raise self.training
-        return self.training
+        return replace(self, plain=b"trained")
 
 
 def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, method: str = "minmax") -> SearchResult:
@@ -92,18 +98,21 @@ def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, m
     positions = np.arange(40)
     chosen = choose_calibration(train, positions, images=20, seed=0)
     material = SearchImages(train, positions, chosen, IMAGES, 40, LABELS, RIGHT, changed)
-    return search(
-        quantizer,  # type: ignore[arg-type]
-        material,
-        method=CalibrationMethod(method),
-        seed=0,
-        max_drop=1,
-        report=lambda candidate: None,
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accuracy_search, "opened", quantizer.opened)
+        return accuracy_search.search(
+            quantizer,  # type: ignore[arg-type]
+            material,
+            after_qat=quantizer.after_qat,  # type: ignore[arg-type]
+            method=CalibrationMethod(method),
+            seed=0,
+            max_drop=1,
+            report=lambda candidate: None,
+        )
 
 
 def skipped(result: SearchResult) -> Mapping[str, str]:
-    return {way.name: way.reason for way in result.skipped}
+    return {candidate.name: candidate.reason for candidate in result.skipped}
 
 
 def test_training_that_cannot_be_done_is_named_with_its_reason() -> None:
@@ -134,7 +143,7 @@ def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.
         searched(Quantizer(), method="entropy")
 
 
-def test_files_are_tried_apart_until_one_has_run() -> None:
+def test_files_run_in_a_subprocess_until_one_has_run() -> None:
     quantizer = Quantizer(right=[b"trained"], refused=[b"plain"])
     searched(quantizer)
     # Mixed files are opened in between, only to be compared with one another.
@@ -147,21 +156,21 @@ def test_a_file_that_the_interpreter_refuses_is_named() -> None:
     result = searched(Quantizer(right=[b"mixed"], refused=[b"plain"]))
     assert set(skipped(result).values()) == {"expected an operator that the interpreter has"}
     assert result.content == b"mixed"
-    with pytest.raises(GateError, match="int8: expected a file that its interpreter takes; an operator"):
+    with pytest.raises(GateError, match="int8: expected a file that its interpreter takes; expected an operator"):
         searched(Quantizer(refused=[b"plain", b"mixed", b"trained"]))
 
 
-def test_weights_that_do_not_fit_themselves_end_the_climb() -> None:
+def test_weights_that_do_not_fit_themselves_end_the_search() -> None:
     """What --prune has made is compared with the model as trained, as the gate does; no file is better than that."""
     quantizer = Quantizer()
     result = searched(quantizer, changed=WRONG)
     assert [candidate.name for candidate in result.candidates] == ["int8, minmax, 20 images"]
     assert result.taken.parity.drop == 100
-    assert "do not fit in float32 either: they lose 100.00 points" in skipped(result)["other ways"]
+    assert "do not fit in float32 either: they lose 100.00 points" in skipped(result)["other candidates"]
     assert quantizer.made == [b"plain"]
 
 
-def test_new_weights_that_fit_are_climbed_with() -> None:
+def test_new_weights_that_fit_are_quantized() -> None:
     assert searched(Quantizer(right=[b"mixed"]), changed=RIGHT).content == b"mixed"
 
 

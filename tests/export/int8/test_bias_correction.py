@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_export.converted import Converted
 from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.int8.quantizable import FloatOperator
-from edgecnn_export.int8_quantizers import opened
+from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.onnx.graph import OnnxGraph
+from edgecnn_export.proof.inference import opened
+from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.graph import TFLiteGraph
 from edgecnn_export.tflite.quantize import quantize
 
@@ -19,8 +20,8 @@ Quantizable = TFLiteGraph | OnnxGraph
 
 
 @pytest.fixture(scope="module")
-def converted() -> Converted:
-    """A convolution, a depthwise convolution with two outputs a channel and a dense layer; one channel is dead."""
+def graphs() -> dict[str, Quantizable]:
+    """Of a convolution, a depthwise convolution with two outputs per channel and a dense layer; one channel is dead."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -37,13 +38,13 @@ def converted() -> Converted:
     kernel, bias = network.layers[1].get_weights()
     kernel[..., 5], bias[5] = 0, 2.5
     network.layers[1].set_weights([kernel, bias])
-    return Converted(network, opset=17)
+    return {"tflite": TFLITE.convert(network).graph, "onnx": ONNX.convert(network).graph}
 
 
 @pytest.fixture(params=["tflite", "onnx"])
-def graph(request: pytest.FixtureRequest, converted: Converted) -> Quantizable:
+def graph(request: pytest.FixtureRequest, graphs: dict[str, Quantizable]) -> Quantizable:
     """The float32 graph in each container."""
-    return converted.tflite if request.param == "tflite" else converted.quantizable_onnx
+    return graphs[request.param]
 
 
 def statistics_of(graph: Quantizable) -> Statistics:
@@ -88,9 +89,9 @@ def test_corrected_biases_keep_the_mean_of_each_channel(graph: Quantizable) -> N
 
 
 @pytest.mark.parametrize("method", CalibrationMethod)
-def test_scaled_pixels_keep_a_step_each(converted: Converted, method: CalibrationMethod) -> None:
+def test_scaled_pixels_keep_a_step_each(graphs: dict[str, Quantizable], method: CalibrationMethod) -> None:
     """Whatever the images show (here 60…199) and whatever is clipped of the activations behind."""
-    graph = converted.quantizable_onnx
+    graph = graphs["onnx"]
     scaling = graph.operators[0]
     assert scaling.kind == "Mul"
     ranges = measure_statistics(graph, IMAGES, method).ranges
@@ -105,9 +106,9 @@ def test_operators_in_float_keep_their_biases(graph: Quantizable) -> None:
     assert changed == [False, True, True]
 
 
-def test_a_dead_channel_keeps_its_bias(converted: Converted) -> None:
+def test_a_dead_channel_keeps_its_bias(graphs: dict[str, TFLiteGraph]) -> None:
     """Without weights a channel has no step to store its bias in, and the bias overflows."""
-    graph = converted.tflite
+    graph = graphs["tflite"]
     with opened(graph.content, ".tflite") as backend:
         exact = backend.infer(IMAGES)
     with opened(quantize(graph, statistics_of(graph)), ".tflite") as backend:

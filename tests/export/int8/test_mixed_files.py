@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,13 +11,15 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 from micro import A_LOGIT_STEP, MicroBackend
 
-from edgecnn_export.converted import Converted
+from edgecnn_export.containers import CONTAINERS
+from edgecnn_export.formats import FORMATS
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.int8.quantizable import FloatOperator
-from edgecnn_export.int8_quantizers import OnnxQuantizer, QuantizationAware, TFLiteQuantizer
+from edgecnn_export.onnx.container import OnnxQuantizer
+from edgecnn_export.proof.inference import opened
+from edgecnn_export.tflite.container import TFLITE, TFLiteQuantizer
 from edgecnn_export.tflite.flatbuffer import operator_name, operator_names, unpack
-from edgecnn_export.tflite.quantize import quantize_int16x8, without_integer_form
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.errors import GateError
@@ -24,10 +27,18 @@ from edgecnn_runtime.errors import GateError
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 12, 12, 3), np.uint8)
 WEIGHTED = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "Conv", "Gemm", "MatMul"}
 Quantizer = TFLiteQuantizer | OnnxQuantizer
+SUFFIXES = list(CONTAINERS)
+
+
+def quantizer_of(network: Any, suffix: str = TFLITE.model_format.suffix) -> Quantizer:
+    container = CONTAINERS[suffix]
+    return container.convert(network, opset=17, reduce_range=False).quantizer(
+        FORMATS[f"{container.model_format.name}-int8"]
+    )
 
 
 @pytest.fixture(scope="module")
-def converted() -> Converted:
+def network() -> Any:
     """Two convolutions, a depthwise one between them, and a dense layer; what lies behind the first suits no int8."""
     import keras
 
@@ -50,18 +61,12 @@ def converted() -> Converted:
     first.set_weights([kernel * scales, bias * scales])  # ReLU passes a positive factor on
     kernel, bias = second.get_weights()
     second.set_weights([kernel / scales[:, np.newaxis], bias])
-    return Converted(network, opset=17)
+    return network
 
 
-@pytest.fixture(params=["tflite", "onnx"])
-def quantizer(request: pytest.FixtureRequest, converted: Converted) -> Quantizer:
-    def never() -> None:
-        raise AssertionError("nothing is trained here")
-
-    learning = QuantizationAware(never, IMAGES)  # type: ignore[arg-type]
-    if request.param == "tflite":
-        return TFLiteQuantizer(converted, signed=False, learning=learning)
-    return OnnxQuantizer(converted, reduce_range=False, learning=learning)
+@pytest.fixture(params=SUFFIXES)
+def quantizer(request: pytest.FixtureRequest, network: Any) -> Quantizer:
+    return quantizer_of(network, request.param)
 
 
 def in_float_of_tflite(content: bytes) -> list[bool]:
@@ -89,20 +94,20 @@ def test_just_the_chosen_operators_stay_float32(quantizer: Quantizer, chosen: Se
     tflite = isinstance(quantizer, TFLiteQuantizer)
     found = in_float_of_tflite(content) if tflite else in_float_of_onnx(content)
     assert found == [number in chosen for number in range(len(weighted))]
-    path = tmp_path / ("m.tflite" if tflite else "m.onnx")
+    path = tmp_path / f"m{quantizer.suffix}"
     path.write_bytes(content)
     probabilities = open_backend(path).infer(IMAGES)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
 
 
-def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantizer) -> None:
+def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantizer, network: Any) -> None:
     """With all in front of the tail in float32, what is left is the rounding of the features and the tail's own."""
     graph = quantizer.graph
-    expected = np.asarray(quantizer.converted.model(IMAGES))
+    expected = np.asarray(network(IMAGES))
     statistics = measure_statistics(graph, IMAGES, CalibrationMethod.MINMAX)
 
     def error(in_float: Sequence[FloatOperator]) -> float:
-        with quantizer.opened(quantizer.file(statistics, in_float)) as backend:
+        with opened(quantizer.file(statistics, in_float), quantizer.suffix) as backend:
             return float(np.abs(backend.infer(IMAGES) - expected).mean())
 
     last = max(number for number, operator in enumerate(graph.operators) if operator.weighted)
@@ -110,7 +115,7 @@ def test_what_stays_float32_comes_closer_to_the_float_network(quantizer: Quantiz
     assert error(front) < error(()) / 3
 
 
-def with_layer(name: str, *, signed: bool = False) -> TFLiteQuantizer:
+def with_layer(name: str) -> Any:
     """A network in which a convolution is followed by a layer called "odd"."""
     import keras
 
@@ -129,8 +134,7 @@ def with_layer(name: str, *, signed: bool = False) -> TFLiteQuantizer:
     )
     if name == "PReLU":  # Keras begins with slopes of 0
         layer.set_weights([np.random.default_rng(0).uniform(-0.2, 0.5, layer.alpha.shape)])
-    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
-    return TFLiteQuantizer(Converted(network, opset=17), signed=signed, learning=learning)
+    return network
 
 
 # Which of the integer files computes the layer with integers.
@@ -153,24 +157,25 @@ LAYERS = {
 
 @pytest.mark.parametrize(("name", "integer"), LAYERS.items())
 def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str, integer: set[str]) -> None:
-    quantizer = with_layer(name)
-    network = quantizer.converted.model
+    network = with_layer(name)
+    quantizer = quantizer_of(network)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     odd = [operator for operator in quantizer.graph.operators if operator.label == "odd"]
     eight = quantizer.without_integer_form(statistics)
     assert list(eight) == ([] if "int8" in integer else odd)
     content = quantizer.file(statistics, eight)
     assert in_float_of_tflite(content) == [False, False]
-    with quantizer.opened(content) as backend:
+    with opened(content, quantizer.suffix) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
-    sixteen = without_integer_form(quantizer.graph, statistics, bits=16)
+    int16x8 = dataclasses.replace(quantizer, bits=16)
+    sixteen = int16x8.without_integer_form(statistics)
     assert (not sixteen) == ("int16x8" in integer)
-    with quantizer.opened(quantize_int16x8(quantizer.graph, statistics, in_float=sixteen)) as backend:
+    with opened(int16x8.file(statistics, sixteen), quantizer.suffix) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
     signed = dataclasses.replace(quantizer, signed=True)
     assert signed.without_integer_form(statistics) == ()
     if "io int8" in integer:
-        with quantizer.opened(signed.file(statistics, ())) as backend:
+        with opened(signed.file(statistics, ()), quantizer.suffix) as backend:
             np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
     else:
         with pytest.raises(GateError, match="expected operators with an integer form, got "):
@@ -179,7 +184,7 @@ def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str, integ
 
 @pytest.mark.parametrize("name", ["LeakyReLU", "ELU", "PReLU"])
 def test_microcontrollers_compute_these_activations_with_integers(name: str, tmp_path: Path) -> None:
-    quantizer = with_layer(name, signed=True)
+    quantizer = dataclasses.replace(quantizer_of(with_layer(name)), signed=True)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     content = quantizer.file(statistics, ())
     assert "DEQUANTIZE" not in operator_names(unpack(content))
@@ -204,12 +209,11 @@ def test_integers_go_on_where_an_activation_has_several_readers(name: str) -> No
     x = layers.Concatenate()([x, 4 * layers.Conv2D(8, 1)(x)])
     x = activation()(layers.Dense(12)(layers.Flatten()(x)))
     network = keras.Model(pixels, layers.Dense(3, activation="softmax")(x))
-    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
-    quantizer = TFLiteQuantizer(Converted(network, opset=17), signed=True, learning=learning)
+    quantizer = dataclasses.replace(quantizer_of(network), signed=True)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     content = quantizer.file(statistics, ())
     assert operator_names(unpack(content)).count("DEQUANTIZE") == 0
-    with quantizer.opened(content) as backend:
+    with opened(content, quantizer.suffix) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
 
 
@@ -224,18 +228,17 @@ def test_integers_go_on_through_several_such_operators(bits: int) -> None:
     x = layers.LeakyReLU()(layers.Conv2D(8, 3, padding="same")(layers.Rescaling(1 / 255)(pixels)))
     x = layers.UpSampling2D()(layers.LeakyReLU()(x))
     network = keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
-    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
-    quantizer = TFLiteQuantizer(Converted(network, opset=17), signed=bits == 8, learning=learning)
+    quantizer = dataclasses.replace(quantizer_of(network), bits=bits, signed=bits == 8)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
-    content = quantizer.file(statistics, ()) if bits == 8 else quantize_int16x8(quantizer.graph, statistics)
+    content = quantizer.file(statistics, ())
     names = [operator_name(unpack(content), operator) for operator in unpack(content).subgraphs[0].operators]
     assert names.count("DEQUANTIZE") == (bits == 16)  # of the output
-    with quantizer.opened(content) as backend:
+    with opened(content, quantizer.suffix) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
 
 
 @pytest.fixture(scope="module")
-def split() -> Converted:
+def split() -> Any:
     """As in ShuffleNet: half of the channels go through a convolution, the others do not."""
     import keras
 
@@ -245,27 +248,22 @@ def split() -> Converted:
     x = layers.Conv2D(8, 3, activation="relu")(layers.Rescaling(1 / 255)(pixels))
     first, second = keras.ops.split(x, 2, axis=-1)
     x = layers.Concatenate()([first, layers.Conv2D(4, 1)(second)])
-    return Converted(keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x))), opset=17)
+    return keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
 
 
-@pytest.mark.parametrize("kind", ["tflite", "onnx"])
-def test_every_output_of_an_operator_has_its_range(kind: str, split: Converted) -> None:
-    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
-    quantizer: Quantizer = (
-        TFLiteQuantizer(split, signed=False, learning=learning)
-        if kind == "tflite"
-        else OnnxQuantizer(split, reduce_range=False, learning=learning)
-    )
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_output_of_an_operator_has_its_range(suffix: str, split: Any) -> None:
+    quantizer = quantizer_of(split, suffix)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     (operator,) = (operator for operator in quantizer.graph.operators if operator.kind.upper() == "SPLIT")
     assert len(operator.outputs) == 2
     for in_float in ((), [operator]):
-        with quantizer.opened(quantizer.file(statistics, in_float)) as backend:
-            np.testing.assert_allclose(backend.infer(IMAGES), split.model(IMAGES), atol=0.03)
+        with opened(quantizer.file(statistics, in_float), quantizer.suffix) as backend:
+            np.testing.assert_allclose(backend.infer(IMAGES), split(IMAGES), atol=0.03)
 
 
-@pytest.mark.parametrize("kind", ["tflite", "onnx"])
-def test_activations_that_are_no_numbers_are_named(kind: str) -> None:
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_activations_that_are_no_numbers_are_named(suffix: str) -> None:
     """Quantized, they would crash LiteRT."""
     import keras
 
@@ -273,13 +271,8 @@ def test_activations_that_are_no_numbers_are_named(kind: str) -> None:
     pixels = keras.Input((12, 12, 3), name="pixels")
     x = layers.Conv2D(4, 3, use_bias=False)(pixels)
     x = layers.Conv2D(4, 1, name="behind")(x / keras.ops.mean(keras.ops.abs(x), axis=(1, 2, 3), keepdims=True))
-    converted = Converted(keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x))), opset=17)
-    learning = QuantizationAware(lambda: None, IMAGES)  # type: ignore[arg-type, return-value]
-    quantizer: Quantizer = (
-        TFLiteQuantizer(converted, signed=False, learning=learning)
-        if kind == "tflite"
-        else OnnxQuantizer(converted, reduce_range=False, learning=learning)
-    )
+    network = keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.Flatten()(x)))
+    quantizer = quantizer_of(network, suffix)
     black = np.zeros_like(IMAGES[:2])
     statistics = measure_statistics(quantizer.graph, black, CalibrationMethod.MINMAX)
     with pytest.raises(GateError, match="expected activations that are finite numbers, got others on the calibration"):
@@ -287,7 +280,7 @@ def test_activations_that_are_no_numbers_are_named(kind: str) -> None:
 
 
 def test_an_activation_that_is_to_stay_float32_does() -> None:
-    quantizer = with_layer("LeakyReLU")
+    quantizer = quantizer_of(with_layer("LeakyReLU"))
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     odd = [operator for operator in quantizer.graph.operators if operator.label == "odd"]
     model = unpack(quantizer.file(statistics, odd))
@@ -303,6 +296,6 @@ def test_comparisons_have_no_range_to_narrow(method: str) -> None:
     network = keras.Sequential(
         [keras.Input((12, 12, 3), name="pixels"), keras.layers.Conv2D(2, 3, activation="selu"), keras.layers.Flatten()]
     )
-    graph = Converted(network, opset=17).tflite
+    graph = quantizer_of(network).graph
     (compared,) = (operator for operator in graph.operators if operator.kind == "GREATER")
     assert measure_statistics(graph, IMAGES, CalibrationMethod(method)).ranges[compared.output] == (0, 1)

@@ -7,11 +7,11 @@ import needs
 import numpy as np
 import onnx
 import pytest
+from format_content import content_of
 from numpy.typing import NDArray
 from onnx.reference import ReferenceEvaluator
 
 from edgecnn_export.formats import FORMATS
-from edgecnn_export.onnx.convert import export_onnx
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
@@ -126,7 +126,8 @@ def test_layers_are_written_in_terms_that_onnx_has(
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     path = tmp_path / "m.onnx"
     with native_output_kept():
-        path.write_bytes(export_onnx(network, scheme, opset=17, calibration=images))
+        fmt = FORMATS[f"onnx-{scheme}"]
+        path.write_bytes(content_of(network, fmt, images if fmt.needs_calibration else None))
     assert operator in {node.op_type for node in onnx.load(path).graph.node}
     allowed = {Scheme.FLOAT32: 1e-5, Scheme.FLOAT16: 5e-3, Scheme.INT8: 0.03}[scheme]
     np.testing.assert_allclose(open_backend(path).infer(images), np.asarray(network(images)), atol=allowed)
@@ -150,7 +151,7 @@ def test_what_a_layer_holds_beside_its_weights_is_a_constant(tmp_path: Path) -> 
     )
     images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), np.uint8)
     path = tmp_path / "m.onnx"
-    path.write_bytes(export_onnx(network, Scheme.FLOAT32, opset=17))
+    path.write_bytes(content_of(network, FORMATS["onnx-float32"]))
     graph = onnx.load(path).graph
     assert [tensor.name for tensor in graph.input] == ["pixels"]
     assert [tensor.name for tensor in graph.output] == ["probabilities"]

@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 from tiny_runs import tiny_network, tiny_record
 
 from edgecnn_export import export_index
-from edgecnn_export.converted import Converted
 from edgecnn_export.export_index import ExportedFile
-from edgecnn_export.export_run import export_run
-from edgecnn_export.export_settings import ExportSettings
+from edgecnn_export.export_run import ExportSettings, export_run
 from edgecnn_export.formats import choose_formats
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases
 from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.optimized import optimize as this_side
 from edgecnn_export.optimized.flat_network import flatten
 from edgecnn_export.optimized.optimize import portions, quantization_aware
 from edgecnn_export.optimized.plan import Plan
+from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import DataError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.manifest import Colour, InputSpec
@@ -403,10 +403,10 @@ def test_impossible_options_are_refused(trained_run: RunFolder, arguments: tuple
 
 
 def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> None:
-    trained_on, validated_on = portions(small_digits, validation_fraction=0.2, seed=3)
-    assert (len(trained_on.positions), len(validated_on.positions)) == (800, 200)
-    assert not set(trained_on.positions) & set(validated_on.positions)
-    assert np.bincount(validated_on.split.labels[validated_on.positions]).tolist() == [20] * 10
+    training, validation = portions(small_digits, validation_fraction=0.2, seed=3)
+    assert (len(training.positions), len(validation.positions)) == (800, 200)
+    assert not set(training.positions) & set(validation.positions)
+    assert np.bincount(validation.split.labels[validation.positions]).tolist() == [20] * 10
 
     from edgecnn_training.settings import Optimizer, TrainingSettings
     from edgecnn_training.stage_data import split_positions
@@ -415,7 +415,7 @@ def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> N
         epochs=1, batch_size=1, optimizer=Optimizer.ADAM, learning_rate=1, validation_fraction=0.2, seed=3
     )
     _, expected = split_positions(small_digits.split("train").labels, settings)
-    assert validated_on.positions.tolist() == expected.tolist()
+    assert validation.positions.tolist() == expected.tolist()
 
     with_valid = replace(small_digits, splits={**small_digits.splits, "valid": small_digits.split("test")})
     assert portions(with_valid)[1].split is small_digits.split("test")
@@ -440,8 +440,8 @@ def test_biases_that_were_learnt_with_the_rounding_are_not_corrected_for_it_agai
     generator = np.random.default_rng(0)
     model.set_weights([array + generator.uniform(0.05, 0.1, array.shape) for array in model.get_weights()])
     images = generator.integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    converted = Converted(model, 17)
-    for graph in (converted.tflite, converted.quantizable_onnx):
+    for container in (TFLITE, ONNX):
+        graph = container.convert(model).graph
         statistics = measure_statistics(graph, images, CalibrationMethod.MINMAX)
         weighted = [operator for operator in graph.operators if operator.weighted]
         for learnt in (True, False):

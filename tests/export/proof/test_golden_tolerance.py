@@ -1,14 +1,18 @@
 """The golden check passes with other kernels that are right, and not with wrong ones or wrong pixels."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from edgecnn_export.containers import Container
 from edgecnn_export.formats import FORMATS
-from edgecnn_export.proof import golden_tolerance as derived
+from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.proof.golden_tolerance import golden_tolerance
+from edgecnn_export.tflite import container as tflite_container
+from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.flatbuffer import pack, unpack
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
@@ -23,39 +27,53 @@ IMAGES = np.zeros((4, 2, 2, 1), np.uint8)
 HALF = np.full((4, 2), 0.5, np.float32)
 
 
-class Reference:
-    """Kernels that give probabilities off by `shift`."""
+def shifted(model: Path, images: NDArray[np.uint8], *, reference: bool) -> NDArray[np.float32]:
+    """Kernels that give probabilities off by 0.03."""
+    assert reference
+    return np.repeat([[0.47, 0.53]], len(images), axis=0).astype(np.float32)
 
-    def __init__(self, shift: float) -> None:
-        self.shift = shift
 
-    def __call__(self, path: Path, images: NDArray[np.uint8], *, reference: bool) -> NDArray[np.float32]:
-        assert reference
-        return np.repeat([[0.5 - self.shift, 0.5 + self.shift]], len(images), axis=0).astype(np.float32)
+def refused(model: Path, images: NDArray[np.uint8], *, reference: bool) -> NDArray[np.float32]:
+    raise ModelError("expected an operator that the reference has")
 
 
 @pytest.mark.parametrize(
-    ("name", "shift", "expected"),
+    ("shift", "expected"),
     [
-        ("m.tflite", 0.0, 4 / 256),
-        ("m.tflite", 0.03, 0.06),  # twice the difference
-        ("m.tflite", 0.2, 0.15),  # and no more than what tells wrong pixels
-        ("m.onnx", 0.03, 4 / 256),  # ONNX Runtime has one set of kernels
+        (0.0, 4 / 256),
+        (0.03, 0.06),  # twice the difference
+        (0.2, 0.15),  # and no more than what tells wrong pixels
     ],
 )
-def test_the_tolerance_follows_the_kernels(
-    name: str, shift: float, expected: float, monkeypatch: pytest.MonkeyPatch
+def test_the_tolerance_follows_the_kernels(shift: float, expected: float) -> None:
+    others = HALF + np.float32(shift)
+    assert golden_tolerance(4 / 256, HALF, others) == pytest.approx(expected, abs=1e-4)
+
+
+def test_without_other_kernels_the_tolerance_is_the_least() -> None:
+    assert golden_tolerance(2e-2, HALF) == 2e-2
+
+
+@pytest.mark.parametrize(
+    ("container", "scheme", "kernels", "compared"),
+    [
+        (TFLITE, Scheme.INT8, shifted, True),
+        (TFLITE, Scheme.DYNAMIC, shifted, True),
+        (TFLITE, Scheme.INT16X8, shifted, False),  # where all kernels round alike
+        (TFLITE, Scheme.INT8, refused, False),
+        (ONNX, Scheme.INT8, shifted, False),  # ONNX Runtime has one set of kernels
+    ],
+)
+def test_kernels_that_round_differently_are_compared(
+    container: Container,
+    scheme: Scheme,
+    kernels: Callable[..., NDArray[np.float32]],
+    compared: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(derived, "infer_in_subprocess", Reference(shift))
-    assert golden_tolerance(Path(name), Scheme.INT8, IMAGES, HALF) == pytest.approx(expected, abs=1e-4)
-
-
-def test_a_network_that_the_reference_does_not_run_has_the_least(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(path: Path, images: NDArray[np.uint8], *, reference: bool) -> None:
-        raise ModelError("expected an operator that the reference has")
-
-    monkeypatch.setattr(derived, "infer_in_subprocess", refuse)
-    assert golden_tolerance(Path("m.tflite"), Scheme.DYNAMIC, IMAGES, HALF) == 2e-2
+    monkeypatch.setattr(tflite_container, "infer_in_subprocess", kernels)
+    others = container.on_other_kernels(Path(f"m{container.model_format.suffix}"), scheme, IMAGES)
+    assert (others is not None) is compared
 
 
 def golden(path: Path) -> tuple[GoldenCheck, NDArray[np.uint8]]:

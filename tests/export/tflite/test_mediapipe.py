@@ -5,7 +5,9 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
+from format_content import content_of
 
+from edgecnn_export.formats import FORMATS
 from edgecnn_export.tflite.manifest import embed_in_tflite
 from edgecnn_runtime import Classifier, Colour, InputSpec, Manifest
 from edgecnn_runtime.golden import golden_images
@@ -29,8 +31,6 @@ def vision():  # type: ignore[no-untyped-def]
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, vision) -> Path:  # type: ignore[no-untyped-def]
     import keras
 
-    from edgecnn_export.tflite.convert import export_tflite
-
     keras.utils.set_random_seed(4)
     network = keras.Sequential(
         [
@@ -42,7 +42,8 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         ]
     )
     with native_output_kept():
-        content = export_tflite(network, request.param, calibration=golden_images(SPEC))
+        images = golden_images(SPEC) if request.param is Scheme.INT8 else None
+        content = content_of(network, FORMATS[f"tflite-{request.param}"], images)
     path = tmp_path_factory.mktemp("mediapipe") / f"parts_{request.param}.tflite"
     path.write_bytes(embed_in_tflite(content, Manifest("parts", LABELS, SPEC, request.param)))
     return path

@@ -110,7 +110,7 @@ def test_the_browsers_own_camera_by_the_keyboard(browser: Browser, address: Addr
     assert tab.evaluate("document.activeElement.textContent") == "Use this browser's camera"
     tab.press("Enter", 13)
     tab.wait_for(f"{STATE} === 'Live' && document.querySelectorAll('#bars li').length === 4")
-    tab.wait_for(f"{FIGURES}.includes('Frames a second')")
+    tab.wait_for(f"{FIGURES}.includes('Frames per second')")
     assert tab.evaluate("document.activeElement.getAttribute('aria-pressed')") == "true"
     tab.press("Enter", 13)
     tab.wait_for(f"{STATE} === 'Ready' && document.getElementById('video').hidden")
@@ -191,7 +191,7 @@ def test_the_token_is_asked_for_and_stays_out_of_the_address(browser: Browser) -
             tab.evaluate(f"document.getElementById('token').value = '{shown}'")
             tab.press("Enter", 13)
             if shown == "wrong":
-                tab.wait_for('document.body.innerText.includes("That token is not this server\'s.")')
+                tab.wait_for('document.body.innerText.includes("Expected the token of this server")')
         tab.wait_for(f"{OPEN} && document.getElementById('gate').hidden")
         assert tab.evaluate(STATE) == "Ready"
 

@@ -69,13 +69,13 @@ def test_not_a_number_votes_for_nothing() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"window": 0, "min_count": 0}, "window: at least 1"),
+        ({"window": 0, "min_count": 0}, "window: expected at least 1"),
         ({"window": 3, "min_count": 4}, r"min_count: expected 1 … 3 \(the window\), got 4"),
-        ({"min_count": 0}, "min_count: 1 … 5"),
-        ({"threshold": 1.5}, "threshold: a probability"),
-        ({"threshold": float("nan")}, "threshold: a probability"),
-        ({"hold": -1}, "hold: seconds"),
-        ({"hold": float("inf")}, "hold: seconds"),
+        ({"min_count": 0}, "min_count: expected 1 … 5"),
+        ({"threshold": 1.5}, "threshold: expected a probability"),
+        ({"threshold": float("nan")}, "threshold: expected a probability"),
+        ({"hold": -1}, "hold: expected seconds"),
+        ({"hold": float("inf")}, "hold: expected seconds"),
     ],
 )
 def test_rules_out_of_range_are_refused(options: dict[str, float], message: str) -> None:

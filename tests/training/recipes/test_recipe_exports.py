@@ -7,18 +7,17 @@ import needs
 import numpy as np
 import onnx
 import pytest
+from format_content import content_of
 from micro import A_LOGIT_STEP, MicroBackend
 from numpy.typing import NDArray
 
+from edgecnn_export.formats import FORMATS
 from edgecnn_export.micro.arena import measure_arena
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
-from edgecnn_export.onnx.convert import export_onnx
-from edgecnn_export.tflite.convert import export_tflite
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
-from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
 
@@ -101,10 +100,10 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     pixels = np.random.default_rng(0).integers(0, 256, (3, *shape), np.uint8)
     made = Exported(request.param, folder, pixels, np.asarray(model(pixels)))
     with native_output_kept():
-        made.float32.write_bytes(export_tflite(model, Scheme.FLOAT32))
-        made.int8.write_bytes(export_tflite(model, Scheme.INT8, calibration=pixels))
-        made.onnx.write_bytes(export_onnx(model, Scheme.FLOAT32, opset=17))
-        made.int8_onnx.write_bytes(export_onnx(model, Scheme.INT8, opset=17, calibration=pixels))
+        made.float32.write_bytes(content_of(model, FORMATS["tflite-float32"]))
+        made.int8.write_bytes(content_of(model, FORMATS["tflite-int8"], pixels))
+        made.onnx.write_bytes(content_of(model, FORMATS["onnx-float32"]))
+        made.int8_onnx.write_bytes(content_of(model, FORMATS["onnx-int8"], pixels))
     return made
 
 

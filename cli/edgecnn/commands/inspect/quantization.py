@@ -31,8 +31,8 @@ def quantization(
     It rounds each operator alone, then the weights alone, and for comparison feeds wrong pixels. Everything is compared
     with the float32 file on validation images. A figure is written beside the exported files.
     """
+    from edgecnn_export.inspection.quantization import quantization_loss_of
     from edgecnn_export.inspection.quantization_figure import draw_quantization
-    from edgecnn_export.inspection.quantization_of_run import quantization_loss_of
     from edgecnn_export.int8.calibration import calibration_method
     from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
     from edgecnn_training.data.home import prepared_folder

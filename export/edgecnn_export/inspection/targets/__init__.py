@@ -1,16 +1,16 @@
-"""Where a model may run, one kind of target a file; `judge` asks each target that is named."""
+"""Where a model may run, one kind of target per file; `judge` asks each target that is named."""
 
 from collections.abc import Sequence
 
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
-from edgecnn_export.inspection.targets.boards import BOARDS, SHORT_NAMES, find_board
+from edgecnn_export.inspection.targets.boards import BOARDS, LINUX_INTERPRETERS, SHORT_NAMES, find_board
 from edgecnn_export.inspection.verdict import Fit, Verdict
 from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import InputError
 
 # Interpreters and the Edge TPU answer at once; Vela compiles for seconds.
-_QUICK = {module.NAME: module.judge for module in (litert, onnxruntime, tflite_micro, edge_tpu)}
+_QUICK = {target.name: target for target in (litert.TARGET, onnxruntime.TARGET, tflite_micro.TARGET, edge_tpu.TARGET)}
 
 # Asked where no target is named.
 USUAL_NPU = "ethos-u55-128"
@@ -35,7 +35,7 @@ def check_targets(names: Sequence[str]) -> None:
 def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
     """Judge a model for each target named, in that order.
 
-    With none named: for all that answer within a second or so, but for the interpreter of the other container.
+    With none named: for all that answer within a second or so, but for the interpreters of other containers.
 
     Raises:
         InputError: a name that is no target.
@@ -46,20 +46,20 @@ def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
 
     def ask(name: str) -> Verdict:
         if name not in quick:
-            quick[name] = _QUICK[name](model)
+            quick[name] = _QUICK[name].ask(model)
         return quick[name]
 
     verdicts = []
-    other = onnxruntime.NAME if model.graph.container == "tflite" else litert.NAME
-    usual = [name for name in (*_QUICK, USUAL_NPU, *BOARDS) if name != other]
+    others = [target.name for target in LINUX_INTERPRETERS.values() if not target.takes(model)]
+    usual = [name for name in (*_QUICK, USUAL_NPU, *BOARDS) if name not in others]
     for name in dict.fromkeys(names) or usual:
         board = find_board(name)
         if name in _QUICK:
             verdicts.append(ask(name))
         elif board is not None:
-            verdicts.append(board.judge(model, ask(board.runtime(model))))
-        elif names:
-            verdicts.append(ethos_u.judge(model, name))
+            verdicts.append(board.judge(model, ask(board.runtime(model).name)))
+        elif names or not ethos_u.TARGETS[name].takes(model):
+            verdicts.append(ethos_u.TARGETS[name].ask(model))
         else:
             summary = f"Arm's compiler takes seconds; ask with --target {name}"
             verdicts.append(ethos_u.glance(model, name) or Verdict(name, Fit.OPEN, summary))

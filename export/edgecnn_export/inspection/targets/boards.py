@@ -9,10 +9,13 @@ from dataclasses import dataclass, replace
 
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.targets import litert, onnxruntime, tflite_micro
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, to_int8
 from edgecnn_runtime.errors import InputError
 
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
+
+# By the suffix of the files that they take.
+LINUX_INTERPRETERS = {target.container.model_format.suffix: target for target in (litert.TARGET, onnxruntime.TARGET)}
 
 # From this share on it is tight: the program, its stack and the camera's image need room too.
 _TIGHT = 0.8
@@ -29,16 +32,14 @@ class Board:
     source: str  # of the two figures
     note: str = ""
 
-    def runtime(self, model: InspectedModel) -> str:
-        """Name the target whose verdict decides whether the file runs here at all."""
-        if self.flash is not None:
-            return tflite_micro.NAME
-        return litert.NAME if model.graph.container == "tflite" else onnxruntime.NAME
+    def runtime(self, model: InspectedModel) -> Target:
+        """Return the target whose verdict decides whether the file runs here at all."""
+        return LINUX_INTERPRETERS[model.container.model_format.suffix] if self.flash is None else tflite_micro.TARGET
 
     def judge(self, model: InspectedModel, runtime: Verdict) -> Verdict:
         """Judge a file for this board, given the verdict of the interpreter that runs there."""
         obstacles = list(runtime.obstacles) if runtime.answer is Fit.NO else []
-        if model.graph.container != "tflite" and self.flash is not None:
+        if not self.runtime(model).takes(model):
             return Verdict(self.name, Fit.NO, runtime.summary, tuple(obstacles))
         shares = []
         # Linux keeps the file's weights in memory; a microcontroller reads them from its flash.

@@ -8,14 +8,17 @@ sizes that are not published.
 
 from collections.abc import Callable
 
-from edgecnn_export.inspection.graph import Graph, Operator
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, to_int8
+from edgecnn_export.model_graph import Graph, Operator
+from edgecnn_export.tflite.container import TFLITE
 
 NAME = "edgetpu"
 
 _EIGHT_BIT = frozenset({"int8", "uint8"})
 _SOFTMAX_LIMIT = 16_000  # elements
+_NOT_8_BIT = "expected 8-bit integers"
+_OPEN_SIZE = "expected fixed sizes, got an open one"
 
 Rule = Callable[[Graph, Operator], str | None]
 
@@ -38,22 +41,24 @@ def _constant_weights(graph: Graph, operator: Operator) -> str | None:
 def _convolution(graph: Graph, operator: Operator) -> str | None:
     height, width = operator.dilation
     if height != width:
-        return f"dilation {height}x{width}, the same in both directions expected"
+        return f"expected the same dilation in both directions, got {height}x{width}"
     return _constant_weights(graph, operator)
 
 
 def _fully_connected(graph: Graph, operator: Operator) -> str | None:
     shape = graph.tensors[operator.outputs[0]].shape or ()
     if any(size > 1 for size in shape[:-1]):
-        return f"output {_sizes(shape)}, one dimension expected"
+        return f"expected an output of one dimension, got {_sizes(shape)}"
     return None if operator.plain_weights else "packed weights"
 
 
 def _one_row(graph: Graph, operator: Operator) -> str | None:
     shape = graph.tensors[operator.outputs[0]].shape or ()
     if any(size > 1 for size in shape[:-1]):
-        return f"input {_sizes(shape)}, one dimension expected"
-    return None if not shape or shape[-1] <= _SOFTMAX_LIMIT else f"{shape[-1]:,} elements, {_SOFTMAX_LIMIT:,} at most"
+        return f"expected an input of one dimension, got {_sizes(shape)}"
+    if not shape or shape[-1] <= _SOFTMAX_LIMIT:
+        return None
+    return f"expected at most {_SOFTMAX_LIMIT:,} elements, got {shape[-1]:,}"
 
 
 def _reduction(graph: Graph, operator: Operator) -> str | None:
@@ -62,7 +67,7 @@ def _reduction(graph: Graph, operator: Operator) -> str | None:
     if len(shape) == 4 and 0 in axes:
         return "reduces the batch"
     if operator.kind == "MEAN" and len(shape) == 4 and 3 in axes and shape[3] % 4:
-        return f"mean over {shape[3]} channels, a multiple of 4 expected"
+        return f"expected a mean over a multiple of 4 channels, got {shape[3]}"
     return None
 
 
@@ -82,20 +87,20 @@ def _splitting(graph: Graph, operator: Operator) -> str | None:
 
 def _strides_of_one(graph: Graph, operator: Operator) -> str | None:
     strides = _values(graph, operator, 3)
-    return None if all(stride == 1 for stride in strides) else f"strides {_sizes(strides)}, 1 everywhere expected"
+    return None if all(stride == 1 for stride in strides) else f"expected strides of 1, got {_sizes(strides)}"
 
 
 def _concatenation(graph: Graph, operator: Operator) -> str | None:
     constant = any(number is not None and graph.tensors[number].constant for number in operator.inputs)
     if constant and len(operator.inputs) != 2:
-        return f"a constant among {len(operator.inputs)} inputs, two inputs expected then"
+        return f"expected two inputs where one is constant, got {len(operator.inputs)}"
     return _no_fused_activation(graph, operator)
 
 
 def _slope(graph: Graph, operator: Operator) -> str | None:
     number = operator.inputs[1] if len(operator.inputs) > 1 else None
     shape = () if number is None else graph.tensors[number].shape or ()
-    return f"slopes {_sizes(shape)}, one for each channel expected" if any(s > 1 for s in shape[:-1]) else None
+    return f"expected one slope per channel, got {_sizes(shape)}" if any(s > 1 for s in shape[:-1]) else None
 
 
 RULES: dict[str, Rule] = {
@@ -145,8 +150,6 @@ RULES: dict[str, Rule] = {
 def judge(model: InspectedModel) -> Verdict:
     """Judge a file by the published rules: which operators, from the first on, go to the Edge TPU."""
     graph = model.graph
-    if graph.container != "tflite":
-        return takes_only("tflite", NAME, model, int8=True)
     reasons = {operator.number: _reason(graph, operator) for operator in graph.operators}
     if not any(reasons.values()):
         return Verdict(NAME, Fit.YES, f"all {len(graph.operators)} operators keep the published rules")
@@ -165,14 +168,14 @@ def _reason(graph: Graph, operator: Operator) -> str | None:
     computed = graph.activations_of(operator) or [graph.tensors[number] for number in operator.outputs]
     floats = {tensor.dtype for tensor in computed} - _EIGHT_BIT - {"int32"}
     if floats:
-        return f"computes on {', '.join(sorted(floats))}, 8-bit integers expected"
+        return f"{_NOT_8_BIT}, got {', '.join(sorted(floats))}"
     if operator.kind not in RULES:
         return "not among its operations"
     for tensor in graph.activations_of(operator):
         if not tensor.static:
-            return "a size is open, fixed sizes expected"
+            return _OPEN_SIZE
         if any(size > 1 for size in (tensor.shape or ())[:-3]):
-            return f"tensor {_sizes(tensor.shape or ())}, more than 1 only in the last three dimensions expected"
+            return f"expected 1 in all but the last three dimensions, got {_sizes(tensor.shape or ())}"
     return RULES[operator.kind](graph, operator)
 
 
@@ -186,9 +189,9 @@ def _obstacles(model: InspectedModel, reasons: dict[int, str | None]) -> tuple[O
 
 
 def _remedy(model: InspectedModel, reason: str) -> str:
-    if reason.startswith("computes on"):
+    if reason.startswith(_NOT_8_BIT):
         return to_int8(model)
-    if reason.startswith("a size is open"):
+    if reason == _OPEN_SIZE:
         return "convert it with fixed sizes, as 'edgecnn export' does"
     return "build the model without it, or as late as possible: what comes before still runs on the Edge TPU"
 
@@ -205,3 +208,6 @@ def _values(graph: Graph, operator: Operator, position: int) -> tuple[int, ...]:
 
 def _sizes(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
+
+
+TARGET = Target(NAME, TFLITE, judge, integers_only=True)

@@ -9,12 +9,14 @@ import re
 import shutil
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
-from edgecnn_export.inspection.graph import Operator
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.tflite import read_tflite
-from edgecnn_export.inspection.verdict import Fit, NpuEstimate, Obstacle, Verdict, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, NpuEstimate, Obstacle, Target, Verdict, to_int8
+from edgecnn_export.model_graph import Operator
+from edgecnn_export.tflite.container import TFLITE
+from edgecnn_export.tflite.read_graph import read_tflite
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.system.own_process import run
 
@@ -69,9 +71,7 @@ def judge(model: InspectedModel, name: str) -> Verdict:
 
 
 def glance(model: InspectedModel, name: str) -> Verdict | None:
-    """Judge what needs no compiler: files of another container, and networks in float. None where Vela must say."""
-    if model.graph.container != "tflite":
-        return takes_only("tflite", name, model, int8=True)
+    """Judge what needs no compiler: networks in float. None where Vela must say."""
     products = [operator for operator in model.graph.operators if operator.macs]
     if products and set(model.float_operators).issuperset(products):
         obstacle = Obstacle(tuple(products), "computes on float32, the NPU on 8 and 16 bit integers", to_int8(model))
@@ -126,3 +126,6 @@ def _refused(name: str, why: str) -> Verdict:
 
 def _bytes(kibibytes: str) -> int:
     return round(1024 * float(kibibytes))
+
+
+TARGETS = {name: Target(name, TFLITE, partial(judge, name=name), integers_only=True) for name in ACCELERATORS}

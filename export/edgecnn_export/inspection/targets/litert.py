@@ -8,9 +8,10 @@ import importlib.util
 import json
 from collections.abc import Sequence
 
-from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict
+from edgecnn_export.model_graph import Graph
+from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.system.own_process import run_python
 
 NAME = "litert"
@@ -21,8 +22,6 @@ _TIMEOUT = 60.0  # seconds
 def judge(model: InspectedModel) -> Verdict:
     """Open the file with LiteRT and tell which operators run outside XNNPACK's fast kernels."""
     graph = model.graph
-    if graph.container != "tflite":
-        return takes_only("tflite", NAME, model)
     if importlib.util.find_spec("ai_edge_litert") is None:
         return Verdict(NAME, Fit.OPEN, 'LiteRT is not installed; run: pip install "edgecnn[litert]"')
     module = "edgecnn_export.inspection.targets.litert_probe"
@@ -69,3 +68,6 @@ def _inside(graph: Graph, delegates: Sequence[dict[str, list[int]]]) -> set[int]
             taken.add(operator.number)
             waiting += [source for source in operator.inputs if source is not None]
     return taken
+
+
+TARGET = Target(NAME, TFLITE, judge)

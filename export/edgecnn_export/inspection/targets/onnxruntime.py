@@ -6,10 +6,11 @@ Asked of ONNX Runtime itself: it writes the graph that it made of the file, with
 import tempfile
 from pathlib import Path
 
-from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.onnx import read_onnx
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict
+from edgecnn_export.model_graph import Graph
+from edgecnn_export.onnx.container import ONNX
+from edgecnn_export.onnx.read_graph import read_onnx
 from edgecnn_runtime.errors import ModelError
 
 NAME = "onnxruntime"
@@ -20,8 +21,6 @@ _FATAL = 4  # of ONNX Runtime's logger: 0 verbose … 4 fatal
 def judge(model: InspectedModel) -> Verdict:
     """Open the file with ONNX Runtime; of a quantized one, tell how many products run on integers."""
     graph = model.graph
-    if graph.container != "onnx":
-        return takes_only("onnx", NAME, model)
     try:
         import onnxruntime
     except ImportError:
@@ -79,3 +78,6 @@ def _refused(model: InspectedModel, why: str) -> Verdict:
         else "convert the model again, with an opset that this version knows"
     )
     return Verdict(NAME, Fit.NO, "ONNX Runtime does not open it", (Obstacle(custom, why[:300], remedy),))
+
+
+TARGET = Target(NAME, ONNX, judge)

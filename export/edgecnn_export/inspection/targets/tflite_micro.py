@@ -6,9 +6,10 @@ the checks in its kernels' Prepare functions (`tensorflow/lite/micro/kernels/{co
 fully_connected,quantize_common,dequantize_common}.cc`).
 """
 
-from edgecnn_export.inspection.graph import FLOATS, Operator
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, by_kind, takes_only, to_int8
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, by_kind, to_int8
+from edgecnn_export.model_graph import FLOATS, Operator
+from edgecnn_export.tflite.container import TFLITE
 
 NAME = "tflite-micro"
 
@@ -35,8 +36,6 @@ _TAKE_UINT8 = frozenset({"QUANTIZE", "DEQUANTIZE", "RESHAPE", "EXPAND_DIMS", "SQ
 def judge(model: InspectedModel) -> Verdict:
     """Judge a file by the list and the types; where it runs, say how many operators that are."""
     graph = model.graph
-    if graph.container != "tflite":
-        return takes_only("tflite", NAME, model, int8=True)
     obstacles: list[Obstacle] = []
     unknown = [o for o in graph.operators if o.kind not in (CUSTOM_OPERATORS if o.custom else OPERATORS)]
     for group in by_kind(unknown):
@@ -88,3 +87,6 @@ def _is_hybrid(model: InspectedModel, operator: Operator) -> bool:
         return False
     dtypes = [model.graph.tensors[number].dtype for number in numbers if number is not None]
     return dtypes[0] in FLOATS and dtypes[1] not in FLOATS
+
+
+TARGET = Target(NAME, TFLITE, judge, integers_only=True)

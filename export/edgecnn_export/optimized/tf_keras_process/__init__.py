@@ -4,7 +4,7 @@ Nothing else imports these modules: tensorflow-model-optimization turns TensorFl
 process.
 
 __main__      step by step
-twin          flat network -> tf_keras model
+tf_keras_model   flat network -> tf_keras model
 fine_tuning   epochs on the training images, best by the validation images
-pruning, clustering, quantization   one step a file
+pruning, clustering, quantization   one step per file
 """

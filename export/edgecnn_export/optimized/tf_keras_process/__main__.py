@@ -51,15 +51,15 @@ def _optimize(folder: Path) -> None:
         labels, positions = (np.load(folder / f"{name}.{part}.npy") for part in ("labels", "positions"))
         return TrainingArrays(images, labels, positions)
 
-    material = FineTuningData(portion("trained_on"), portion("validated_on"))
+    material = FineTuningData(portion("training"), portion("validation"))
     rewritten = with_biases_before_frozen_norms(FlatNetwork.read(folder))
     network = rewritten.network
     expected = np.load(folder / "expected.npy")
     tf_keras_model = build_tf_keras_model(network)
-    require_equal(tf_keras_model, material.validated_on.read(0, len(expected))[0], expected)
+    require_equal(tf_keras_model, material.validation.read(0, len(expected))[0], expected)
 
     steps: list[OptimizedStep] = []
-    before = accuracy_of(tf_keras_model, material.validated_on)
+    before = accuracy_of(tf_keras_model, material.validation)
     for step in plan.steps:
         started = time.perf_counter()
         network, accuracy, epoch = {"prune": prune, "cluster": cluster, "qat": quantize}[step](network, material, plan)

@@ -40,8 +40,8 @@ class TrainingArrays:
 class FineTuningData:
     """What the steps learn from and are judged by."""
 
-    trained_on: TrainingArrays
-    validated_on: TrainingArrays
+    training: TrainingArrays
+    validation: TrainingArrays
 
 
 def accuracy_of(model: Any, images: TrainingArrays) -> Accuracy:
@@ -78,8 +78,8 @@ def fine_tune(
     Raises:
         GateError: the loss is no number any more.
     """
-    batches = _Batches(material.trained_on, plan)
-    best = _Best(model, material.validated_on, first)
+    batches = _Batches(material.training, plan)
+    best = _Best(model, material.validation, first)
     best.consider(0)
     rate = tf_keras.optimizers.schedules.CosineDecay(LEARNING_RATES[step], plan.epochs * len(batches))
     # The one that tf_keras had before: tfmot's wrappers hand it variables that the later one does not find.

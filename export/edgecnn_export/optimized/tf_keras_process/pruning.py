@@ -26,7 +26,7 @@ def prune(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tuple[F
         The network, its accuracy on the validation images, and the epoch that was best.
     """
     assert plan.optimization.sparsity is not None
-    an_epoch = -(-len(material.trained_on) // plan.batch_size)
+    an_epoch = -(-len(material.training) // plan.batch_size)
     until = an_epoch * (plan.epochs - 1) or max(1, an_epoch // 2)
     frequency = max(1, until // _DRAWINGS)
     until -= until % frequency  # the last drawing, which reaches the sparsity, is at `until` itself

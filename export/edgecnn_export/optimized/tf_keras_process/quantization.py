@@ -54,14 +54,14 @@ def quantize(network: FlatNetwork, material: FineTuningData, plan: Plan) -> tupl
     rewritten = unchanged(network).then(without_dropout).then(with_fused_activations).then(with_softmax_head)
     with _one_set_of_clusters_a_layer():
         trained = _quantized(rewritten.network, _training_scheme(plan))
-    _measure_ranges(trained, material.trained_on, plan)
+    _measure_ranges(trained, material.training, plan)
     accuracy, epoch = fine_tune(trained, material, plan, step="qat")
     learnt = rewritten.network.with_weights(_weights_of(trained, rewritten.network))
     return network.with_weights(rewritten.way_back(learnt.weights)), accuracy, epoch
 
 
 def _quantized(network: FlatNetwork, scheme: Any) -> Any:
-    """Build the twin and put tfmot's rounding into it."""
+    """Build the tf_keras model and put tfmot's rounding into it."""
     registry = scheme.get_quantize_registry()
     tf_keras_model = build_tf_keras_model(network)
     for layer in network.layers:
@@ -131,7 +131,7 @@ class _Registry:
 
 
 class _DepthwiseConfig(default_8bit_quantize_registry.Default8BitQuantizeConfig):  # type: ignore[misc]
-    """Depthwise kernels with a scale a channel, as TFLite has them; tfmot gives them one for all."""
+    """Depthwise kernels with a scale per channel, as TFLite has them; tfmot gives them one for all."""
 
     def __init__(self, weight_attrs: list[str], activation_attrs: list[str], quantize_output: bool) -> None:
         super().__init__(weight_attrs, activation_attrs, quantize_output)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_export.optimized.flat_network import PIXELS, FlatLayer, FlatNetwork
 from edgecnn_runtime.errors import InputError
 
-# How far a probability of the twin may lie from the Keras model's; both compute in float32, in other orders.
+# How far a probability of the tf_keras model may lie from the Keras model's; both compute in float32, in other orders.
 _EQUAL_WITHIN = 1e-3
 # Options of Keras 3 that tf_keras calls otherwise.
 _RENAMED = {("LeakyReLU", "negative_slope"): "alpha"}

@@ -8,8 +8,17 @@ import struct
 from pathlib import Path
 from typing import Any
 
-from edgecnn_export.inspection import macs
-from edgecnn_export.inspection.graph import Graph, Operator, Quantization, Tensor
+from edgecnn_export.model_graph import (
+    Graph,
+    Operator,
+    Quantization,
+    Tensor,
+    TensorShape,
+    convolution_macs,
+    inner_size,
+    matrix_product_macs,
+    transposed_convolution_macs,
+)
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 _IDENTIFIER = b"TFL3"
@@ -72,7 +81,6 @@ class _Reader:
             for number in range(self._count(subgraph.OperatorsLength()))
         )
         return Graph(
-            container="tflite",
             version=f"schema {self._model.Version()}",
             tensors=tensors,
             operators=operators,
@@ -178,23 +186,23 @@ def _quantization(parameters: Any) -> Quantization | None:
 
 
 def _macs(
-    kind: str, options: Any, inputs: list[macs.TensorShape], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
+    kind: str, options: Any, inputs: list[TensorShape], outputs: tuple[int, ...], tensors: tuple[Tensor, ...]
 ) -> int | None:
     """Count by the layouts of the schema: filters are (out, height, width, in), depthwise (1, height, width, out)."""
     output = tensors[outputs[0]].shape if outputs else None
     weights = inputs[1] if len(inputs) > 1 else None
     match kind:
         case "CONV_2D":
-            return macs.convolution(output, kernel=None if weights is None else weights[1:])
+            return convolution_macs(output, kernel=None if weights is None else weights[1:])
         case "DEPTHWISE_CONV_2D":
-            return macs.convolution(output, kernel=None if weights is None else weights[1:3])
+            return convolution_macs(output, kernel=None if weights is None else weights[1:3])
         case "TRANSPOSE_CONV":
             kernel = None if weights is None else (weights[0], *weights[1:3])
-            return macs.transposed_convolution(inputs[2] if len(inputs) > 2 else None, kernel=kernel)
+            return transposed_convolution_macs(inputs[2] if len(inputs) > 2 else None, kernel=kernel)
         case "FULLY_CONNECTED":
-            return macs.matrix_product(output, inner=macs.inner_size(weights))
+            return matrix_product_macs(output, inner=inner_size(weights))
         case "BATCH_MATMUL":
             transposed = options is not None and bool(options.AdjX())
-            return macs.matrix_product(output, inner=macs.inner_size(inputs[0], transposed=transposed))
+            return matrix_product_macs(output, inner=inner_size(inputs[0], transposed=transposed))
         case _:
             return 0

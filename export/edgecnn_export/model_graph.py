@@ -1,4 +1,4 @@
-"""Operators and tensors of a model, the same for TFLite and ONNX."""
+"""Operators and tensors of a model file, the same for every container, and what the file says about itself."""
 
 import math
 from collections import Counter
@@ -16,6 +16,8 @@ _BITS = {
     "int64": 64, "uint64": 64, "float64": 64, "complex64": 64,
     "complex128": 128,
 }  # fmt: skip
+
+TensorShape = tuple[int, ...] | None
 
 FLOATS = frozenset({"float16", "bfloat16", "float32", "float64"})
 
@@ -69,7 +71,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator; tensors are told by their number in the graph, an input that was left out is None."""
+    """One operator; tensors are known by their number in the graph, an input that was left out is None."""
 
     number: int
     kind: str  # CONV_2D in TFLite, Conv in ONNX; the custom code of a custom operator
@@ -88,7 +90,6 @@ class Operator:
 class Graph:
     """The main graph of a model, its operators in the order in which they run."""
 
-    container: str  # "tflite" or "onnx"
     version: str  # of the schema, or the opset
     tensors: tuple[Tensor, ...]
     operators: tuple[Operator, ...]
@@ -169,3 +170,60 @@ class Graph:
             result.append([number for number in dict.fromkeys(found) if number >= 0 and number not in seen])
             seen.update(result[-1])
         return result
+
+
+@dataclass(frozen=True)
+class FileMetadata:
+    """The fields of official metadata that a user asks about; what the file leaves out is None or empty."""
+
+    name: str | None
+    description: str | None
+    version: str | None
+    author: str | None
+    licence: str | None
+    mean: tuple[float, ...]  # of the input: (pixel - mean) / std
+    std: tuple[float, ...]
+    files: tuple[str, ...]  # associated files, such as the labels
+
+
+@dataclass(frozen=True)
+class ModelContents:
+    """What a model file holds."""
+
+    graph: Graph
+    manifest: str | bytes | None  # the JSON of edgecnn's manifest
+    metadata: FileMetadata | None = None
+
+
+# Multiply-accumulates of one operator, from the shapes of its tensors. Counted are convolutions and matrix products,
+# where nearly all of the work is; the rest counts 0, as in the papers whose figures these are compared with.
+
+
+def convolution_macs(output: TensorShape, *, kernel: TensorShape) -> int | None:
+    """Every output value sums over `kernel`: the window and the input channels of one filter.
+
+    >>> convolution_macs((1, 26, 26, 32), kernel=(3, 3, 1))
+    194688
+    """
+    return None if output is None or kernel is None else math.prod(output) * math.prod(kernel)
+
+
+def transposed_convolution_macs(source: TensorShape, *, kernel: TensorShape) -> int | None:
+    """Every input value is spread over `kernel`: the window and the output channels."""
+    return convolution_macs(source, kernel=kernel)
+
+
+def matrix_product_macs(output: TensorShape, *, inner: int | None) -> int | None:
+    """Every output value sums over the inner dimension.
+
+    >>> matrix_product_macs((1, 128), inner=9216)
+    1179648
+    """
+    return None if output is None or inner is None else math.prod(output) * inner
+
+
+def inner_size(left: TensorShape, *, transposed: bool = False) -> int | None:
+    """Return the dimension of the left matrix that a product sums over."""
+    if not left:
+        return None
+    return left[-2] if transposed and len(left) > 1 else left[-1]

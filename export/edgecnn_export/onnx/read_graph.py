@@ -4,8 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgecnn_export.inspection import macs
-from edgecnn_export.inspection.graph import Graph, Operator, Quantization, Tensor
+from edgecnn_export.model_graph import (
+    Graph,
+    Operator,
+    Quantization,
+    Tensor,
+    TensorShape,
+    convolution_macs,
+    inner_size,
+    matrix_product_macs,
+    transposed_convolution_macs,
+)
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 _DEFAULT_DOMAINS = frozenset({"", "ai.onnx"})
@@ -84,7 +93,6 @@ class _Reader:
         graph = self._model.graph
         opset = next((entry.version for entry in self._model.opset_import if entry.domain in _DEFAULT_DOMAINS), None)
         return Graph(
-            container="onnx",
             version=f"opset {opset}" if opset else "no opset of ONNX's own",
             tensors=self._tensors,
             operators=tuple(self._operator(number, node) for number, node in enumerate(self._nodes)),
@@ -158,7 +166,7 @@ class _Reader:
         return _DTYPE_NAMES.get(name, "float8" if name.startswith("float8") else name)
 
 
-def _macs(kind: str, attributes: Any, shapes: Sequence[macs.TensorShape], output: macs.TensorShape) -> int | None:
+def _macs(kind: str, attributes: Any, shapes: Sequence[TensorShape], output: TensorShape) -> int | None:
     """Count by ONNX's layouts: filters are (out, in / group, …), transposed ones (in, out / group, …)."""
     # Quantized operators of the QLinear kind have scale and zero point between their operands.
     right = 3 if kind.startswith("QLinear") else 1
@@ -166,13 +174,13 @@ def _macs(kind: str, attributes: Any, shapes: Sequence[macs.TensorShape], output
     right_shape = shapes[right] if len(shapes) > right else None
     match kind:
         case "Conv" | "ConvInteger" | "QLinearConv":
-            return macs.convolution(output, kernel=None if right_shape is None else right_shape[1:])
+            return convolution_macs(output, kernel=None if right_shape is None else right_shape[1:])
         case "ConvTranspose":
-            return macs.transposed_convolution(left_shape, kernel=None if right_shape is None else right_shape[1:])
+            return transposed_convolution_macs(left_shape, kernel=None if right_shape is None else right_shape[1:])
         case "Gemm":
             transposed = "transA" in attributes and bool(attributes["transA"].i)
-            return macs.matrix_product(output, inner=macs.inner_size(left_shape, transposed=transposed))
+            return matrix_product_macs(output, inner=inner_size(left_shape, transposed=transposed))
         case "MatMul" | "MatMulInteger" | "QLinearMatMul":
-            return macs.matrix_product(output, inner=macs.inner_size(left_shape))
+            return matrix_product_macs(output, inner=inner_size(left_shape))
         case _:
             return 0

@@ -6,10 +6,10 @@ TFLITE_METADATA; its associated files are a zip behind the model.
 
 import struct
 import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn_export.model_graph import FileMetadata
 from edgecnn_runtime.errors import MissingExtraError
 
 _NAME = b"TFLITE_METADATA"
@@ -20,21 +20,7 @@ _UNIT_TYPE, _UNIT_OPTIONS, _MEAN, _STD = 0, 1, 0, 1
 _NORMALIZATION_OPTIONS = 1
 
 
-@dataclass(frozen=True)
-class TFLiteMetadata:
-    """The fields that a user asks about; what the file leaves out is None or empty."""
-
-    name: str | None
-    description: str | None
-    version: str | None
-    author: str | None
-    licence: str | None
-    mean: tuple[float, ...]  # of the input: (pixel - mean) / std
-    std: tuple[float, ...]
-    files: tuple[str, ...]  # associated files, such as the labels
-
-
-def read_tflite_metadata(path: Path) -> TFLiteMetadata | None:
+def read_tflite_metadata(path: Path) -> FileMetadata | None:
     """Read the metadata of a TFLite file; None where it has none, or none that can be read."""
     try:
         from ai_edge_litert import schema_py_generated as schema
@@ -55,7 +41,7 @@ def read_tflite_metadata(path: Path) -> TFLiteMetadata | None:
     # What flatbuffers, numpy and struct raise at offsets that lead out of the buffer.
     except (struct.error, IndexError, ValueError, TypeError, AttributeError, OverflowError):
         return None
-    return TFLiteMetadata(**texts, mean=mean, std=std, files=_associated_files(path))
+    return FileMetadata(**texts, mean=mean, std=std, files=_associated_files(path))
 
 
 def _associated_files(path: Path) -> tuple[str, ...]:
@@ -78,7 +64,7 @@ def _normalization(root: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 
 def _slot(field: int) -> int:
-    """Return where the offset of a field stands in a flatbuffer's vtable."""
+    """Return where the offset of a field is in a flatbuffer's vtable."""
     return 4 + 2 * field
 
 

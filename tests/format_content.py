@@ -1,0 +1,19 @@
+"""The content of an exported file, without its manifest and without a search: what a format makes of a network."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecnn_export.containers import CONTAINERS
+from edgecnn_export.formats import USUAL_OPSET, Format
+from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.int8.quantizer import quantize_once
+
+
+def content_of(model: Any, fmt: Format, images: NDArray[np.uint8] | None = None) -> bytes:
+    """Convert a Keras model; integer formats are calibrated on images `(N, height, width, channels)`."""
+    conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=False)
+    if images is None:
+        return conversion.file(fmt.scheme)
+    return quantize_once(conversion.quantizer(fmt), images, CalibrationMethod.MINMAX).content
