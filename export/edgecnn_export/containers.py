@@ -16,6 +16,7 @@ from edgecnn_export.model_graph import ModelContents
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.manifest import Manifest, Scheme
+from edgecnn_runtime.model_formats import ModelFormat
 
 if TYPE_CHECKING:
     import keras
@@ -44,11 +45,7 @@ class Conversion(Protocol):
 class Container(Protocol):
     """A file format for models, such as TFLite."""
 
-    name: ClassVar[str]  # in names of formats and in JSON, such as `tflite`
-    suffix: ClassVar[str]  # of its files, such as `.tflite`
-    title: ClassVar[str]  # for people, such as `TFLite`
-    article: ClassVar[str]  # before the title: `a` or `an`
-    metadata_title: ClassVar[str]  # of the official metadata that its files may carry; empty where there is none
+    format: ClassVar[ModelFormat]  # its name, suffix and title, and how the runtime reads it
 
     def convert(self, model: "keras.Model", *, opset: int, reduce_range: bool) -> Conversion:
         """Begin the conversion of a network.
@@ -86,4 +83,4 @@ class Container(Protocol):
         """
 
 
-CONTAINERS: Mapping[str, Container] = {TFLITE.suffix: TFLITE, ONNX.suffix: ONNX}
+CONTAINERS: Mapping[str, Container] = {TFLITE.format.suffix: TFLITE, ONNX.format.suffix: ONNX}

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.model_formats import find_format
 
 if TYPE_CHECKING:
     from edgecnn_benchmarks.measuring.candidates import Candidate
@@ -20,11 +21,11 @@ def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEsti
     A file that cannot be read is passed over: the benchmark says why.
     """
     from edgecnn_export.inspection.model import inspect_model
-    from edgecnn_export.tflite.container import TFLITE
 
     estimates = []
     for candidate in candidates:
-        if candidate.path.suffix.lower() != TFLITE.suffix:
+        model_format = find_format(candidate.path)
+        if model_format is None or not model_format.for_microcontrollers:
             continue
         try:
             model = inspect_model(candidate.path)

@@ -9,7 +9,7 @@ from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_files.parts import model_bytes
+from edgecnn_runtime.model_formats import format_of, model_bytes
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,11 @@ def inspect_model(path: Path) -> InspectedModel:
         ModelError: missing, of another format or damaged.
         MissingExtraError: the package that reads this format is not installed.
     """
-    suffix = path.suffix.lower()
     if path.is_dir():
         raise ModelError(f"{path}: expected a model file, got a folder; name {_example(path)}")
-    if suffix not in CONTAINERS:
-        raise ModelError(f"{path}: expected a model file ({' or '.join(CONTAINERS)}), got {suffix or 'no suffix'}")
+    container = CONTAINERS[format_of(path).suffix]
     if not path.is_file():
         raise ModelError(f"{path}: not found; expected a model file")
-    container = CONTAINERS[suffix]
     contents = container.read(path)
     manifest, problem = None, None
     if contents.manifest is not None:

@@ -104,13 +104,14 @@ class Target:
 
     def refuse(self, model: InspectedModel) -> Verdict:
         """Refuse a file of another container, and say how one comes by this model in the right one."""
-        container = self.container
+        wanted = self.container.format
         if model.manifest is None:
             whole = ", in full-integer int8" if self.integers_only else ""
-            remedy = f"convert the model that it came from to {container.title}{whole}"
+            remedy = f"convert the model that it came from to {wanted.title}{whole}"
         else:
-            name = f"{container.name}-{Scheme.INT8 if self.integers_only else model.manifest.scheme}"
-            name = name if name in FORMATS else f"{container.name}-{Scheme.FLOAT32}"
-            remedy = f"use the {container.suffix} file of the same run ('edgecnn export RUN --format {name}')"
-        obstacle = Obstacle((), f"it takes {container.title} files", remedy)
-        return Verdict(self.name, Fit.NO, f"not {container.article} {container.title} file", (obstacle,))
+            name = f"{wanted.name}-{Scheme.INT8 if self.integers_only else model.manifest.scheme}"
+            name = name if name in FORMATS else f"{wanted.name}-{Scheme.FLOAT32}"
+            remedy = f"use the {wanted.suffix} file of the same run ('edgecnn export RUN --format {name}')"
+        article = "an" if wanted.title[0] in "AEIO" else "a"
+        obstacle = Obstacle((), f"it takes {wanted.title} files", remedy)
+        return Verdict(self.name, Fit.NO, f"not {article} {wanted.title} file", (obstacle,))

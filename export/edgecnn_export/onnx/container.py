@@ -15,6 +15,7 @@ from edgecnn_export.int8.quantizable import FloatOperator
 from edgecnn_export.keras_on_tensorflow import converting
 from edgecnn_export.model_graph import ModelContents
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
+from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
 
 if TYPE_CHECKING:
     import keras
@@ -30,7 +31,7 @@ class OnnxQuantizer:
     graph: "OnnxGraph"
     reduce_range: bool = False  # see `quantize`
     biases_learnt: bool = False  # the weights come from quantization-aware training
-    suffix: str = ".onnx"
+    suffix: ClassVar[str] = MODEL_FORMATS["onnx"].suffix
 
     def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what only float32 can show; where ONNX Runtime has no integer form, it leaves an operator alone."""
@@ -96,11 +97,7 @@ class OnnxConversion:
 class OnnxContainer:
     """ONNX files."""
 
-    name: ClassVar[str] = "onnx"
-    suffix: ClassVar[str] = ".onnx"
-    title: ClassVar[str] = "ONNX"
-    metadata_title: ClassVar[str] = ""
-    article: ClassVar[str] = "an"
+    format: ClassVar[ModelFormat] = MODEL_FORMATS["onnx"]
 
     def convert(self, model: "keras.Model", *, opset: int = USUAL_OPSET, reduce_range: bool = False) -> OnnxConversion:
         """Return the network in ONNX."""

@@ -17,6 +17,7 @@ from edgecnn_export.model_graph import ModelContents
 from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
+from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
 
 if TYPE_CHECKING:
     import keras
@@ -37,7 +38,7 @@ class TFLiteQuantizer:
     bits: int  # of the activations, 8 or 16
     signed: bool = False  # see `quantize`
     biases_learnt: bool = False  # the weights come from quantization-aware training
-    suffix: str = ".tflite"
+    suffix: ClassVar[str] = MODEL_FORMATS["tflite"].suffix
 
     def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
@@ -96,11 +97,7 @@ class TFLiteConversion:
 class TFLiteContainer:
     """TFLite files."""
 
-    name: ClassVar[str] = "tflite"
-    suffix: ClassVar[str] = ".tflite"
-    title: ClassVar[str] = "TFLite"
-    metadata_title: ClassVar[str] = "TFLite Metadata"
-    article: ClassVar[str] = "a"
+    format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
 
     def convert(self, model: "keras.Model", *, opset: int = 0, reduce_range: bool = False) -> TFLiteConversion:
         """Return the network in TFLite; both options are ONNX's."""
