@@ -38,7 +38,7 @@ class TFLiteQuantizer:
     bits: int  # of the activations, 8 or 16
     signed: bool = False  # see `quantize`
     biases_learnt: bool = False  # the weights come from quantization-aware training
-    suffix: str = ".tflite"
+    suffix: ClassVar[str] = MODEL_FORMATS["tflite"].suffix
 
     def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
@@ -97,8 +97,7 @@ class TFLiteConversion:
 class TFLiteContainer:
     """TFLite files."""
 
-    model_format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
-    article: ClassVar[str] = "a"
+    format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
 
     def convert(self, model: "keras.Model", *, opset: int = 0, reduce_range: bool = False) -> TFLiteConversion:
         """Return the network in TFLite; both options are ONNX's."""
