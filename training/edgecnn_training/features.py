@@ -36,7 +36,6 @@ def compute_features(
     total, done = sum(len(split.labels) for split in splits.values()), 0
     forward = inference(extractor)
     computed: dict[str, Features] = {}
-    forward = inference(extractor)
     for name, split in splits.items():
         rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
         for start in range(0, len(rows), batch_size):

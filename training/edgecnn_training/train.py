@@ -149,6 +149,7 @@ def train(
         command=command,
         versions=_versions(devices),
         timings=_timings(watch, history),
+        division=settings.division_of(image_set),
     )
     folder.write_record(record)
     shutil.rmtree(folder.checkpoints)
@@ -235,7 +236,7 @@ def _check_data(recipe: Recipe, image_set: ImageSet) -> None:
     shape = image_set.input.shape
     if shape != recipe.input_shape and not recipe.any_size:
         raise InputError(
-            f"{image_set.name}: expected images of the recipe's shape (height, width, channels) {recipe.input_shape} "
+            f"{image_set.name}: expected images of the recipe's shape (height, width, channels) {recipe.input_shape}, "
             f"got {shape}; prepare the set for {recipe.name}, or give another --data"
         )
     if recipe.base is not None and shape[-1] != recipe.input_shape[-1]:

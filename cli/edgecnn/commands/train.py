@@ -1,17 +1,19 @@
 """`edgecnn train RECIPE`: a documented classifier, and all that a run leaves behind."""
 
 import contextlib
+import dataclasses
 import json as json_module
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
+from edgecnn.options.training_options import takes_training_options
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 if TYPE_CHECKING:
@@ -24,58 +26,31 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
+@takes_training_options
 def train(
+    training_options: Any,
     recipe: Annotated[
-        str | None, typer.Argument(help="What to train; 'edgecnn recipes' shows the choice.", show_default=False)
+        str | None,
+        typer.Argument(help="Name of a recipe; 'edgecnn recipes' shows the choice.", show_default=False),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="A known image set, a prepared one, class folders (a folder or zip), or a CSV of labels beside its "
-            "images; default: the recipe's."
+            help="Known image set, prepared set, class folders (a folder or zip), or CSV of labels beside its images; "
+            "default: the recipe's."
         ),
     ] = None,
     imgsz: Annotated[
         int | None, typer.Option(help="Side of the images in pixels, where the recipe takes any size.")
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="For transfer: a network of keras.applications, such as EfficientNetV2B0.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Of a pretrained base: imagenet, none, or a file of Keras weights.")
+        str | None, typer.Option(help="Network of keras.applications for transfer, such as EfficientNetV2B0.")
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="TOML with these options, or the run.json of a run to repeat."),
+        typer.Option(metavar="FILE", help="TOML file with these options, or the run.json of a run to repeat."),
     ] = None,
-    unfreeze: Annotated[
-        int | None, typer.Option(metavar="N", help="Then train the top N layers of the base too, but for batch norm.")
-    ] = None,
-    fine_tune_epochs: Annotated[int | None, typer.Option(help="With --unfreeze; default: 10.")] = None,
-    fine_tune_rate: Annotated[
-        float | None, typer.Option(help="Its learning rate; default: a hundredth of the optimizer's usual one.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adadelta.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Default: the recipe's, or the usual one of another --optimizer.")
-    ] = None,
-    schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, exponential or cosine.")] = None,
-    monitor: Annotated[str | None, typer.Option(help="What the best epoch is chosen by: accuracy or loss.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
-    ] = None,
-    augment: Annotated[
-        bool | None,
-        typer.Option("--augment/--no-augment", help="Train on randomly changed images, as the recipe knows how to."),
-    ] = None,
-    validation_fraction: Annotated[
-        float | None,
-        typer.Option(help="Share of the training images to choose the best epoch by, where none are given."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and validation images.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<recipe>.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: runs/<recipe>.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished epoch, with the options as they were.")
     ] = False,
@@ -85,17 +60,6 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the scores to DIR/tensorboard too, for TensorBoard.")
     ] = False,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Equal weights for equal seed, machine and threads; slower.")
-    ] = False,
-    mixed_precision: Annotated[
-        bool | None,
-        typer.Option("--mixed-precision/--full-precision", help="Compute in 16 bits while training; weights keep 32."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: all this process may use.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, gpu, or some as in gpu:0,1; default: all GPUs, else the CPU.")
-    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -123,26 +87,7 @@ def train(
     settings = (
         (earlier.settings if earlier else chosen.settings)
         .overridden(**described.settings)
-        .overridden(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            monitor=monitor,
-            patience=patience,
-            augment=augment,
-            weights=weights,
-            unfreeze=unfreeze,
-            fine_tune_epochs=fine_tune_epochs,
-            fine_tune_rate=fine_tune_rate,
-            validation_fraction=validation_fraction,
-            seed=seed,
-            deterministic=deterministic or None,
-            mixed_precision=mixed_precision,
-            threads=threads,
-            device=device,
-        )
+        .overridden(**dataclasses.asdict(training_options))
     )
     cluster = cluster_of_environment(os.environ)
     _check_device(settings.device)
