@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_training.batches import Labelled
 from edgecnn_training.devices.devices import inference
 
-# Told the images done, those of all splits, and the name of the split.
+# Called with the images done, those of all splits, and the name of the split.
 FeatureReport: TypeAlias = Callable[[int, int, str], None]
 
 
@@ -18,7 +18,7 @@ FeatureReport: TypeAlias = Callable[[int, int, str], None]
 class Features:
     """Labelled features, in the order of the split they come from."""
 
-    images: NDArray[np.float32]  # (N, n), one row an image
+    images: NDArray[np.float32]  # (N, n), one row per image
     labels: NDArray[np.int64]  # (N,)
 
 

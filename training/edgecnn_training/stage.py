@@ -1,4 +1,7 @@
-"""The stages of a run: the head on the frozen base first, then the top of the base with it (seed 4, "fine tuning")."""
+"""The stages of a run: the head on the frozen base first, then the top of the base with it.
+
+The notebook "Chinese MNIST" calls the second one fine tuning.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

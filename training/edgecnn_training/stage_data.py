@@ -28,11 +28,11 @@ class StageData:
     model: Any
     training: Batches
     validation: Batches
-    # Where `model` is a twin built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
+    # Where `model` is a copy built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
     shared: Any = None
 
     def hand_over(self) -> None:
-        """Make known to the network what a twin has learnt."""
+        """Give the network what a copy in tf_keras has learnt."""
         if self.shared is not None:
             self.shared.set_weights(self.model.get_weights())
 

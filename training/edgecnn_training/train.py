@@ -130,7 +130,7 @@ def train(
             devices=devices,
             folder=written,
             checkpoint=checkpoint,
-            report=_told_to_all(reports),
+            report=_reported_to_all(reports),
         )
     if not devices.cluster.is_chief:
         return None
@@ -184,7 +184,7 @@ def _finish(
     write_text(folder.classification_report, evaluation.report)
     with atomic_write(folder.model) as partial:
         model.save(partial)
-    # Last: a figure that cannot be drawn must not stand between a training and its model.
+    # Last: a figure that cannot be drawn must not cost the model.
     with watch.timing("figures"):
         figures.draw_all(folder, history, best, evaluation, test, probabilities, image_set.labels, model=model)
 
@@ -263,12 +263,12 @@ def _first_step_noted(watch: Stopwatch) -> ReportProgress:
     return note
 
 
-def _told_to_all(reports: Sequence[ReportProgress]) -> ReportProgress:
-    def tell(progress: Progress) -> None:
+def _reported_to_all(reports: Sequence[ReportProgress]) -> ReportProgress:
+    def report_all(progress: Progress) -> None:
         for report in reports:
             report(progress)
 
-    return tell
+    return report_all
 
 
 def _versions(devices: Devices) -> Mapping[str, str]:

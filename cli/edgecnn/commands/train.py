@@ -93,7 +93,9 @@ def train(
     _check_device(settings.device)
     source = data or described.data or (earlier.data_folder if earlier else chosen.data)
     if source is None:
-        raise InputError(f"data: expected a folder with one sub-folder a class for {chosen.name}; give it with --data")
+        raise InputError(
+            f"data: expected a folder with one sub-folder per class for {chosen.name}; give it with --data"
+        )
     spec = _image_spec(chosen, source, imgsz or described.imgsz)
     with watch.timing("data"), shown_preparing(console, source) as preparing:
         image_set = open_or_prepare(source, say=console.say, spec=spec, report=preparing)
@@ -117,11 +119,11 @@ def train(
                 f"epochs {settings.fine_tune_epochs}, learning rate {settings.fine_tune_rate:g}"
             )
     with (
-        _told_how_to_go_on(console, chosen.name, folder),
+        _resume_command_shown(console, chosen.name, folder),
         shown_images(console, "features") as report_features,
         shown_training(console) as report,
     ):
-        with watch.timing("imports"), _loading_training():
+        with watch.timing("imports"), loading_training("edgecnn train"):
             from edgecnn_training.train import train as train_recipe
         record = train_recipe(
             chosen,
@@ -209,7 +211,7 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
 
 
 def print_trained(console: Console, folder: "RunFolder") -> None:
-    """Print the scores of a finished run and where they stand, or the JSON document."""
+    """Print the scores of a finished run and its files, or the JSON document."""
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     record = folder.read_record()
     console.say(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
@@ -220,8 +222,8 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
 
 
 @contextlib.contextmanager
-def _loading_training() -> Iterator[None]:
-    """Import from the training in the block, with TensorFlow's start-up messages kept off the screen."""
+def loading_training(command: str) -> Iterator[None]:
+    """Import Keras in the block for a command, with TensorFlow's start-up messages kept off the screen."""
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -229,23 +231,23 @@ def _loading_training() -> Iterator[None]:
         with native_output_kept():
             yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError("edgecnn train", package=error.name or "keras", extra="train") from error
+        raise MissingExtraError(command, package=error.name or "keras", extra="train") from error
 
 
 def _check_device(device: str | None) -> None:
     """Make sure that a device asked for is there; TensorFlow is loaded for it only then."""
     if device is None:
         return
-    with _loading_training():
+    with loading_training("edgecnn train"):
         from edgecnn_training.devices.devices import check_device
     check_device(device)
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(console: Console, recipe: str, folder: "RunFolder") -> Iterator[None]:
-    """Tell, when a training is stopped or a disk is full, what is kept and the command that goes on with it."""
+def _resume_command_shown(console: Console, recipe: str, folder: "RunFolder") -> Iterator[None]:
+    """Report, when a training is stopped or a disk is full, what is kept and the command that resumes it."""
 
-    def tell() -> None:
+    def report() -> None:
         if folder.last_checkpoint.exists():
             output = shlex.quote(str(folder.path))
             how = f"what was trained is kept; go on with: edgecnn train {recipe} --output {output} --resume"
@@ -256,8 +258,8 @@ def _told_how_to_go_on(console: Console, recipe: str, folder: "RunFolder") -> It
     try:
         yield
     except KeyboardInterrupt:
-        tell()
+        report()
         raise typer.Exit(_INTERRUPTED) from None
     except OSError:
-        tell()
+        report()
         raise

@@ -13,10 +13,11 @@ from edgecnn_training.settings import Setting, setting_type, settings_described
 
 def _option(name: str, setting: Setting) -> Any:
     """Return the type of a setting's option: text for a choice, and None where it is not given."""
-    kind, metavar = setting_type(name), setting.metavar
+    kind: Any = setting_type(name)
+    metavar = setting.metavar
     names = [setting.flag or "--{0}/--no-{0}".format(name.replace("_", "-"))] if kind is bool else []
     if issubclass(kind, enum.StrEnum):
-        kind, metavar = str, "|".join(choice.value for choice in kind)
+        kind, metavar = str, "|".join(kind)
     return Annotated[kind | None, typer.Option(*names, metavar=metavar, help=setting.help)]
 
 

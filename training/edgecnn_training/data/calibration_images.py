@@ -15,9 +15,8 @@ from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.stratify import stratified_sample
-from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.listing import listed
+from edgecnn_training.data.finding import Finding, FindingKind, listed
 from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
@@ -25,7 +24,7 @@ from edgecnn_training.data.write_set import ReportImage, write_set
 
 LAYOUT = "a folder of images, or one with a sub-folder of images for each class"
 
-# Fewer tell nothing, neither of ranges nor of errors.
+# Fewer say nothing about ranges or errors.
 _FEWEST = 10
 # Images that go through the model at once.
 _BATCH = 32
@@ -120,7 +119,9 @@ def _has_class_folders(folder: Path) -> bool:
 def _labelled(data: Path, labels: tuple[str, ...]) -> UserCalibrationImages:
     images = OwnImages.at(str(data))
     if images is None or (data.is_dir() and not any(data.iterdir())):
-        found = "an empty folder" if data.is_dir() else "another file" if data.exists() else "no such folder"
+        if not data.exists():
+            raise DataError(f"{data}: not found; expected {LAYOUT}")
+        found = "an empty folder" if data.is_dir() else "another file"
         raise DataError(f"{data}: expected {LAYOUT}, got {found}")
     source = images.read()
     unknown = [label for label in source.labels if label not in labels]

@@ -129,7 +129,8 @@ KNOWN_SETS: dict[str, KnownSet] = {
         origin="Kaggle gpreda/chinese-mnist",
         layout=chinese_mnist.LAYOUT,
         read=chinese_mnist.read_chinese_mnist,
-        holdout=chinese_mnist.HOLDOUT,
+        # TEST_SIZE and RANDOM_STATE of the notebook "Chinese MNIST". A recipe validates on some of the rest.
+        holdout=Holdout(0.2, seed=42),
         places=("chinese-mnist/chinese-mnist.zip", "chinese-mnist.zip", "chinese-mnist"),
     ),
     "casting": KnownSet(
@@ -151,7 +152,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         input=InputSpec(224, 224, Colour.RGB),
         counts={"train": 180, "valid": 36, "test": 12},
         licence="Unlicense",
-        origin="the folder symbols of seed 1's notebook, Electronic Symbols CNN",
+        origin="the folder symbols of the notebook Electronic Symbols CNN",
         layout=class_folders.LAYOUT,
         read=class_folders.read_class_folders,
         places=("symbols",),

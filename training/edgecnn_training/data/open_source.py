@@ -10,7 +10,7 @@ from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.readers.labels_csv import Columns
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, expected_at
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 # What a user's own images are shown at: their images have any shape, and none is asked for.
@@ -57,8 +57,8 @@ def open_source(
     images = OwnImages.at(data, labels=labels, columns=columns)
     if images is None:
         raise DataError(
-            f"{data}: expected the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or "
-            f"{LAYOUT}; see 'edgecnn data list'"
+            f"{data}: {expected_at(data)} the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a "
+            f"prepared one, or {LAYOUT}; see 'edgecnn data list'"
         )
     source = with_test_split(images.read(), name=data)
     return OpenedSource(images.name, source, _SHOWN, images.whence)

@@ -15,7 +15,7 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split,
 from edgecnn_training.data.checks.copies import copies_of_train
 from edgecnn_training.data.checks.inspection import inspect
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.listing import listed
+from edgecnn_training.data.finding import listed
 from edgecnn_training.data.npy_writer import NpyWriter
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.whole_folder import atomic_folder
@@ -39,10 +39,10 @@ def write_set(
     labelled_by_model: bool = False,
     report: ReportImage | None = None,
 ) -> ImageSet:
-    """Write a prepared set, whole or not at all, and open it. An image that cannot be read is left out with a warning.
+    """Write a prepared set atomically, and open it. An image that cannot be read is left out with a warning.
 
     Args:
-        folder: new, empty, or a prepared set, which is replaced once the new one is whole.
+        folder: new, empty, or a prepared set, which is replaced once the new one is complete.
         source: what is read.
         name: of the set.
         spec: what is made of each image.

@@ -16,7 +16,7 @@ from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages, expected_at
 from edgecnn_training.data.readers.source import SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.evaluation.opened_model import OpenedModel
@@ -46,7 +46,7 @@ def open_labelled_images(
         data: a known set, a prepared set, class folders (a folder or zip) with or without a level of splits, or a
             CSV of labels; None takes the set that the model's run was trained on.
         split: which; None is `test`, or all images of those without splits.
-        say: told, in a sentence, that a set is prepared first.
+        say: called with a sentence where a set is prepared first.
 
     Raises:
         DataError: missing, damaged, empty, or of other labels or another input than the model's.
@@ -61,7 +61,7 @@ def open_labelled_images(
         opened = _of_own(model, images, split)
     else:
         raise DataError(
-            f"{data}: expected {LAYOUT}, a prepared image set, or the name of a known one "
+            f"{data}: {expected_at(data)} {LAYOUT}, a prepared image set, or the name of a known one "
             f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
         )
     if not len(opened.images):

@@ -50,7 +50,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
         MissingExtraError: Keras, or the interpreter of the format, is not installed.
     """
     if not target.exists():
-        raise InputError(f"{target}: expected a run folder or a model file, no such file or folder")
+        raise InputError(f"{target}: not found; expected a run folder or a model file")
     if target.is_dir() or target.suffix == ".keras":
         folder = RunFolder(target if target.is_dir() else target.parent)
         record = folder.read_record()

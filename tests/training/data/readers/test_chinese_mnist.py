@@ -11,7 +11,8 @@ from PIL import Image
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.holdout import with_test_split
-from edgecnn_training.data.readers.chinese_mnist import HOLDOUT, LABELS, read_chinese_mnist
+from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.readers.chinese_mnist import LABELS, read_chinese_mnist
 from edgecnn_training.data.readers.source import RawImageSet
 
 VALUES = [int(label.split()[1]) for label in LABELS]
@@ -29,7 +30,7 @@ def rows(suites: int = 2, samples: int = 5) -> list[str]:
 
 
 def read(path: Path) -> RawImageSet:
-    return with_test_split(read_chinese_mnist(path), HOLDOUT, name=str(path))
+    return with_test_split(read_chinese_mnist(path), KNOWN_SETS["chinese-mnist"].holdout, name=str(path))
 
 
 def jpeg(level: int) -> bytes:

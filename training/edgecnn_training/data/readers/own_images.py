@@ -12,7 +12,7 @@ from edgecnn_training.data.readers.labels_csv import SUFFIXES, Columns, LabelsCs
 from edgecnn_training.data.readers.members import ZippedImages
 from edgecnn_training.data.readers.source import RawImageSet
 
-LAYOUT = f"{class_folders.LAYOUT}, or a CSV with one row an image"
+LAYOUT = f"{class_folders.LAYOUT}, or a CSV with one row per image"
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,11 @@ class OwnImages:
     def _beside(self) -> bool:
         """Whether the images are found from the CSV."""
         return self.table is not None and self.table.path == self.path
+
+
+def expected_at(path: str) -> str:
+    """Begin to say what is expected at a path: that it is not found, where it is not, comes first."""
+    return "expected" if Path(path).exists() else "not found; expected"
 
 
 def state_of(path: Path, source: RawImageSet) -> str:

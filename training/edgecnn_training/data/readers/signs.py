@@ -1,4 +1,4 @@
-"""The sign digits of seed 5: HDF5 files of a Coursera exercise, one for training and one for testing."""
+"""The sign digits of the notebook "CNN, sign language digits": two HDF5 files of a Coursera exercise."""
 
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,7 +20,7 @@ _CLASSES = "list_classes"
 
 
 def read_signs(path: Path) -> RawImageSet:
-    """Read the two HDF5 files, with the keys that seed 5 reads.
+    """Read the two HDF5 files, with the keys that the notebook reads.
 
     `<split>_set_x` uint8 `(N, 64, 64, 3)`, `<split>_set_y` integers `(N,)` or `(1, N)`, `list_classes` 0…5.
 
@@ -55,7 +55,7 @@ def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> Sou
                 )
             images, labels, classes = (_array(content[key], name=f"{described} {key}") for key in keys)
     except KeyError as error:
-        raise DataError(f"{described}: expected a whole HDF5 file, got a damaged one ({error})") from error
+        raise DataError(f"{described}: expected an HDF5 file, got a damaged one ({error}); fetch it again") from error
     labels = labels[0] if labels.ndim == 2 and len(labels) == 1 else labels
     if images.dtype != np.uint8 or images.shape[1:] != (SIZE, SIZE, 3):
         raise DataError(
