@@ -106,7 +106,11 @@ MISTAKES = {
     "unknown name": ("cifar", RGB_8, "the name of a known set (mnist, mnist-5000"),
     "a path that is no known set": ("./mnist", RGB_8, "the name of a known set"),
     "class folders without a size": ("pets", None, "add --imgsz 96"),
-    "a set of another shape": ("set", InputSpec(9, 9, Colour.RGB), "expected (9, 9, 3), got (8, 8, 3)"),
+    "a set of another shape": (
+        "set",
+        InputSpec(9, 9, Colour.RGB),
+        "channels) (9, 9, 3), got (8, 8, 3)",
+    ),
     "a folder without anything": ("empty", RGB_8, "edgecnn data prepare"),
     "a set to be fetched": ("casting", None, "fetch it (Kaggle"),
 }

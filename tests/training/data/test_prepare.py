@@ -178,7 +178,7 @@ def test_a_path_for_a_set_that_reads_none(tmp_path):
 
 
 def test_an_unknown_set_is_told_with_the_known_ones():
-    with pytest.raises(DataError, match=r"cifar: the name of a known image set \(mnist, .*\), or a folder"):
+    with pytest.raises(DataError, match=r"cifar: expected the name of a known image set \(mnist, .*\), or a folder"):
         known_set("cifar")
 
 

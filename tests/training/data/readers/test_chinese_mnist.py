@@ -141,7 +141,7 @@ DAMAGE = {
     "no csv": ({"data/data/input_1_1_1.jpg": b""}, ["got no chinese_mnist.csv"]),
     "a column missing": (
         files(["1,1,1,0\n"], header="suite_id,sample_id,code,value\n"),
-        ["expected suite_id, sample_id, code, value, character", "character missing"],
+        ["expected the columns suite_id, sample_id, code, value, character", "character missing"],
     ),
     "no header": (files(header=""), ["columns", "missing"]),
     "empty csv": ({**files(), "chinese_mnist.csv": b""}, ["columns", "got none"]),
