@@ -10,7 +10,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_type_hints
 
@@ -156,15 +156,6 @@ class TrainingSettings:
     def division_of(self, image_set: ImageSet) -> Division:
         """Decide which images of a set are trained on and which choose the best epoch."""
         return Division.of(image_set, fraction=self.validation_fraction, seed=self.seed)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or InputError where it is not that.
-
-        What an earlier version did not know has its default.
-        """
-        names = [field.name for field in dataclasses.fields(cls) if field.name in document]
-        return cls(**{name: _chosen(name, document[name]) for name in names})
 
 
 _HINTS = get_type_hints(TrainingSettings, include_extras=True)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
-from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.model_files.parts import model_bytes
+from edgecnn_runtime.model_formats import find_format, format_of, model_bytes
 from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
@@ -100,7 +99,7 @@ def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool
     for path in targets:
         if not path.is_file():
             raise InputError(f"{path}: expected a run folder or a model file, no such file or folder")
-        _check_suffix(path)
+        format_of(path)
     prepared, labelled_folder = _open_data(data)
     return Subject(
         name="models",
@@ -134,7 +133,7 @@ def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
 def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject:
     record = run.read_record()
     paths = sorted(run.export.glob("*")) if run.export.is_dir() else []
-    paths = [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
+    paths = [path for path in paths if find_format(path) is not None and not path.name.startswith(".")]
     if not paths:
         raise InputError(
             f"{run.export}: expected exported model files, got none; make them with 'edgecnn export {run.path}'"
@@ -154,11 +153,6 @@ def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject
         labelled_folder=labelled_folder,
         keras_probabilities=keras_probabilities,
     )
-
-
-def _check_suffix(path: Path) -> None:
-    if path.suffix.lower() not in SUFFIXES:
-        raise InputError(f"{path}: expected a model file ({' or '.join(SUFFIXES)}), got {path.suffix or 'no suffix'}")
 
 
 def _open_data(folder: Path | None) -> tuple[ImageSet | None, Path | None]:

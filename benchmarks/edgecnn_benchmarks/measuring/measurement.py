@@ -18,6 +18,7 @@ from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate, tells_apart
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.model_formats import MODEL_FORMATS, find_format
 
 # Called with the percentage done and a short text such as "round 3, int8.tflite".
 ReportMeasuring = Callable[[int, str], None]
@@ -157,7 +158,7 @@ class Measurement:
 
 
 def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True) -> Opened:
-    """Find the model that the others are compared with: by file name, label or scheme, TFLite first.
+    """Find the model that the others are compared with: by file name, label or scheme, in the order of the formats.
 
     Raises:
         InputError: there is none, and `strict`; float32 is never missed, it is what most people compare with.
@@ -174,11 +175,8 @@ def find_reference(opened: Sequence[Opened], wanted: str, *, strict: bool = True
             f"reference: expected one of {', '.join(model.candidate.name for model in opened)} or a scheme among "
             f"theirs, got {wanted!r}"
         )
-    order = (".tflite", ".onnx")
-    return min(
-        found or opened,
-        key=lambda model: order.index(model.candidate.path.suffix) if model.candidate.path.suffix in order else 2,
-    )
+    order = (*MODEL_FORMATS.values(), None)
+    return min(found or opened, key=lambda model: order.index(find_format(model.candidate.path)))
 
 
 def _stage(progress: ReportMeasuring, start: int, end: int) -> ReportRound:

@@ -8,7 +8,7 @@ from pathlib import Path
 from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
 from edgecnn_benchmarks.settings import BenchSettings
-from edgecnn_runtime.model_files.parts import model_parts
+from edgecnn_runtime.model_formats import model_parts
 
 # Single predictions before the memory is read.
 PREDICTIONS = 100

@@ -140,7 +140,7 @@ def bench_on_host(
         folder = bundle.subject.folder / destination.folder_name if output is None else output
         check_writable(folder)
         there = _probe(ssh, options)
-        wheels = _wheels(options, there=there, wheel=wheel, extras=bundle.extras, cache=cache)
+        wheels = _wheels(options, there=there, wheel=wheel, extras=tuple(bundle.extras), cache=cache)
         bundle = bundle.adding({f"wheel/{wheel.name}": wheel, **{f"wheels/{path.name}": path for path in wheels}})
         errand = _Errand(ssh, there, bundle, progress, say)
         job = bundle.job(

@@ -1,9 +1,8 @@
 """Which images a run was trained on and which it was validated on: decided and recorded by training, read by export."""
 
 import enum
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,13 +44,6 @@ class Division:
         if "valid" in image_set.splits:
             return cls(method=DivisionMethod.VALID_SPLIT)
         return cls(method=DivisionMethod.STRATIFIED, fraction=fraction, seed=seed)
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote to JSON; KeyError or ValueError where it is not that."""
-        return cls(
-            method=DivisionMethod(document["method"]), fraction=document.get("fraction"), seed=document.get("seed")
-        )
 
     def divide(self, image_set: ImageSet) -> tuple[Portion, Portion]:
         """Return the training images and the validation images of a set; no image is in both.

@@ -20,13 +20,15 @@ def test_a_result_is_read_as_it_was_written(tiny_result: BenchResult) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 1}, "expected of version 2, got version 1; measure again"),
+        ({"schema_version": 1}, "expected a bench.json of version 2, got version 1; measure again"),
         ({"schema_version": 3}, "got version 3; update edgecnn"),
-        ({"schema_version": None}, "expected of version 2, got none"),
+        ({"schema_version": None}, "expected a bench.json of version 2, got none"),
         ({"rows": 3}, "got a damaged one"),
-        ({"rows": [{}]}, "got a damaged one .*Row.name"),
-        ({"seconds": "long"}, "expected got a damaged one .*float, got 'long'"),
-        ({"settings": {"opening": 5}}, "got a damaged one"),
+        ({"rows": [{}]}, "got a damaged one .*rows: 0: expected the key 'name', got none"),
+        ({"seconds": "long"}, "got a damaged one .*seconds: expected a number, got 'long'"),
+        ({"settings": {"opening": 5}}, "got a damaged one .*settings: opening: expected an object, got 5"),
+        ({"pictures": {"0": "x"}}, "got a damaged one .*pictures: 0: expected bytes, got 'x'"),
+        ({"seconds": float("nan")}, "got a damaged one .*seconds: expected a number, got nan"),
         ({"reference": "nobody"}, "got a damaged one"),
     ],
 )

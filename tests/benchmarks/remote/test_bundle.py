@@ -39,7 +39,7 @@ def test_a_run_reads_there_as_it_does_here(tiny_run: RunFolder, tmp_path: Path) 
     assert list(subject.prepared.splits) == [SPLIT]
     assert (subject.prepared.split(SPLIT).images == here.prepared.split(SPLIT).images).all()
     assert subject.keras_probabilities is not None
-    assert bundle.extras == ("onnx",)
+    assert bundle.extras == {"onnx": ("onnxruntime",)}
 
 
 def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None:

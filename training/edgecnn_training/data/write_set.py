@@ -23,6 +23,9 @@ from edgecnn_training.data.whole_folder import atomic_folder
 # Called with the images done so far, those of the whole set, and the name of the split.
 ReportImage = Callable[[int, int, str], None]
 
+# The files with the pixels of a prepared set.
+ARRAYS = "*.images.npy"
+
 # Images between two reports, so that reporting costs nothing beside reading.
 _REPORT_EVERY = 256
 
@@ -33,7 +36,8 @@ def write_set(
     *,
     name: str,
     spec: InputSpec,
-    whence: str,
+    provenance: str,
+    read_from: Path | None = None,
     licence: str | None = None,
     counts: Mapping[str, int] | None = None,
     labelled_by_model: bool = False,
@@ -46,7 +50,8 @@ def write_set(
         source: what is read.
         name: of the set.
         spec: what is made of each image.
-        whence: where the source came from, in words.
+        provenance: where the source came from, in words.
+        read_from: of a known set, the path that was read, where it is read again for another input.
         licence: of the images.
         counts: how many images each split of the whole set is known to have.
         labelled_by_model: whether the labels are only a model's answers.
@@ -57,7 +62,9 @@ def write_set(
     """
     check_replaceable(folder)
     with atomic_folder(folder) as partial:
-        _write_files(partial, source, name, spec, whence, licence, counts or {}, labelled_by_model, report)
+        _write_files(
+            partial, source, name, spec, provenance, read_from, licence, counts or {}, labelled_by_model, report
+        )
     return open_prepared(folder)
 
 
@@ -87,7 +94,8 @@ def _write_files(
     source: RawImageSet,
     name: str,
     spec: InputSpec,
-    whence: str,
+    provenance: str,
+    read_from: Path | None,
     licence: str | None,
     counts: Mapping[str, int],
     labelled_by_model: bool,
@@ -130,7 +138,8 @@ def _write_files(
         input=spec,
         splits=splits,
         fingerprint=fingerprint(source.labels, splits),
-        source=whence,
+        source=provenance,
+        read_from=None if read_from is None else str(read_from.resolve()),
         licence=licence,
         warnings=tuple(warnings),
         copies=copies,

@@ -54,7 +54,7 @@ class OwnImages:
         return path.stem if path.is_file() else path.name
 
     @property
-    def whence(self) -> str:
+    def provenance(self) -> str:
         """Where the images came from, in words."""
         where = self.path.resolve()
         if self.table is None:
@@ -75,11 +75,6 @@ class OwnImages:
     def _beside(self) -> bool:
         """Whether the images are found from the CSV."""
         return self.table is not None and self.table.path == self.path
-
-
-def expected_at(path: str) -> str:
-    """Begin to say what is expected at a path: that it is not found, where it is not, comes first."""
-    return "expected" if Path(path).exists() else "not found; expected"
 
 
 def state_of(path: Path, source: RawImageSet) -> str:
