@@ -41,7 +41,7 @@ PACKAGES = (
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, memory, system and versions; None where the system does not tell."""
+    """Processor, memory, system and versions; None where the system does not report it."""
 
     cpu: str
     architecture: str

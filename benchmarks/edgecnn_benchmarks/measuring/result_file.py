@@ -24,7 +24,7 @@ def find_result(path: Path) -> Path:
     if not path.is_dir():
         if path.exists():
             return path
-        raise InputError(f"{path}: expected a {FILE}, or a run folder that was measured, no such file or folder")
+        raise InputError(f"{path}: not found; expected a {FILE}, or a run folder that was measured")
     for place in (path / "bench" / FILE, path / FILE):
         if place.is_file():
             return place
@@ -46,16 +46,31 @@ def read_result(path: Path) -> BenchResult:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected a bench.json, got no JSON ({error}); measure again") from error
     version = document.get("schema_version") if isinstance(document, dict) else None
-    if version != SCHEMA_VERSION:
+    if version not in (SCHEMA_VERSION, SCHEMA_VERSION - 1):
         what = "none" if version is None else f"version {version}"
-        mend = "update edgecnn" if isinstance(version, int) and version > SCHEMA_VERSION else "measure again with this"
-        raise InputError(f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got {what}; {mend} edgecnn bench")
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        remedy = "update edgecnn" if newer else "measure again with this edgecnn"
+        raise InputError(f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got {what}; {remedy}")
     try:
+        document = _with_present_names(document)
         result: BenchResult = decode(BenchResult, {**document, "folder": str(path.parent)})
         _check(result)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: expected a whole bench.json, got a damaged one ({error}); measure again") from error
+        raise InputError(
+            f"{path}: expected a complete bench.json, got a damaged one ({error}); measure again"
+        ) from error
     return result
+
+
+def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Rename the keys that version 2 called otherwise."""
+    document = dict(document)
+    if "traps" in document:
+        document["pitfalls"] = document.pop("traps")
+    match document.get("settings"):
+        case {"opening": {"only_strangers": third_party_only, **opening}, **settings}:
+            document["settings"] = {**settings, "opening": {**opening, "third_party_only": third_party_only}}
+    return document
 
 
 def _check(result: BenchResult) -> None:
