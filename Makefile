@@ -3,21 +3,25 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+SUITE := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-slow test-mediapipe check check-static results scores notebooks peers training-results wheel clean
+.PHONY: quickstart test test-all test-slow test-mediapipe check check-static results scores notebooks peers training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
 
 test: $(VENV)/.installed  ## the whole test suite, but for the slow tests
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
+	$(SUITE)
+
+# Its programs: see .ci/run. MediaPipe's tests have a target of their own.
+test-all: $(VENV)/.installed-all  ## the same with all Python packages that a test can use, Ray and an S3 server among them
+	$(SUITE) --ignore tests/export/tflite/test_mediapipe.py
 
 test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data where EDGECNN_DATA names it
 	$(BIN)/python -m pytest -m slow
 
-# Without its dependencies: its OpenCV would overwrite ours, and the rest of them we have.
-test-mediapipe: $(VENV)/.installed  ## MediaPipe Tasks, installed apart, opens our files
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
+test-mediapipe: build/mediapipe/.installed  ## MediaPipe Tasks, installed apart, opens our files
 	PYTHONPATH=build/mediapipe $(BIN)/python -m pytest tests/export/tflite/test_mediapipe.py
 
 check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick tests
@@ -38,12 +42,11 @@ scores: $(VENV)/.installed  ## train every recipe with five seeds and write benc
 
 # scikit-image as the notebooks use it; installed apart, since nothing else needs it.
 notebooks: $(VENV)/.installed  ## train the notebooks' own loops beside our recipes for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --target build/skimage "scikit-image>=0.25"
+	$(PIP) --target build/skimage "scikit-image>=0.25"
 	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/notebook_loops.py --rounds 9
 
-# Without dependencies, as above. Ultralytics is measured where it is installed; it brings torch, so that is your choice.
-peers: $(VENV)/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target build/mediapipe "mediapipe>=1.2"
+# Ultralytics is measured where it is installed; it brings torch, so that is your choice.
+peers: build/mediapipe/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
 	test -e runs/casting-mobilenetv2/run.json || $(BIN)/edgecnn train casting-mobilenetv2
 	PYTHONPATH=build/mediapipe $(BIN)/python benchmarks/peers/compare.py
 
@@ -58,5 +61,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "edgecnn needs Python 3.11 or later; name one with 'make PYTHON=python3.12 …'" >&2; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[dev]"
+	$(PIP) -e ".[dev]"
+	touch $@
+
+$(VENV)/.installed-all: $(VENV)/.installed
+	$(PIP) -e ".[dev-all]"
+	touch $@
+
+# Without its dependencies: its OpenCV would overwrite ours, and the rest of them we have.
+build/mediapipe/.installed: $(VENV)/.installed
+	rm -rf build/mediapipe
+	$(PIP) --no-deps --target build/mediapipe mediapipe
 	touch $@

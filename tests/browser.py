@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import queue
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import pytest
+import needs
 
 PATIENCE = 60.0  # seconds
 
@@ -146,10 +145,7 @@ class Browser:
 @contextmanager
 def running_browser(profile: Path) -> Iterator[Browser]:
     """Start Chromium with an empty profile and a camera that shows a test picture; skip where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    program = next((found for name in names if (found := shutil.which(name))), None)
-    if program is None:
-        pytest.skip("needs a browser: chromium or google-chrome on the PATH")
+    program = needs.program("chromium", "chromium-browser", "google-chrome")
     flags = [
         "--headless",
         "--no-sandbox",

@@ -44,9 +44,33 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _png(width: int, height: int, *, depth: int = 8, colour: int = 0, data: bytes = b"") -> bytes:
+def _png(width: int, height: int, *, depth: int = 8, colour: int = 0, data: bytes = b"", before: bytes = b"") -> bytes:
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + before + _chunk(b"IDAT", data) + _chunk(b"IEND", b"")
+
+
+def filled_png(width: int, height: int, *, colour: int = 0) -> bytes:
+    """Return a whole PNG of zeros: colour 0 is grey, 2 RGB, 6 RGBA."""
+    row = bytes(1 + width * {0: 1, 2: 3, 6: 4}[colour])
+    packer, rows = zlib.compressobj(9), max(1, (1 << 20) // len(row))
+    parts = [packer.compress(row * min(rows, height - top)) for top in range(0, height, rows)]
+    return _png(width, height, colour=colour, data=b"".join([*parts, packer.flush()]))
+
+
+def tiled_tiff(side: int) -> bytes:
+    """Return a TIFF of 10 x 10 grey pixels, that are the corner of one deflated tile of `side` x `side`."""
+    packer = zlib.compressobj(9)
+    tile = b"".join([*(packer.compress(bytes(side)) for _ in range(side)), packer.flush()])
+    # Width, height, bits, compression, grey, samples; width, height, place and bytes of the tile.
+    tags = {256: 10, 257: 10, 258: 8, 259: 8, 262: 1, 277: 1, 322: side, 323: side, 324: 8, 325: len(tile)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return b"II*\0" + struct.pack("<I", 8 + len(tile)) + tile + struct.pack("<H", len(tags)) + entries + bytes(4)
+
+
+def jpeg_of_scans(more: int, image: Image.Image | None = None) -> bytes:
+    """Return a progressive JPEG whose last scan is repeated."""
+    content = encoded("jpeg", image, progressive=True)
+    return content[:-2] + content[content.rindex(b"\xff\xda") : -2] * more + content[-2:]
 
 
 def _oriented(orientation: int) -> bytes:
@@ -108,6 +132,7 @@ HOSTILE: dict[str, Hostile] = {
     **{f"exif-{n}.jpg": Hostile(_content(_oriented(n))) for n in range(1, 9)},
     "grey.jpg": Hostile(_content(encoded("jpeg", picture("L"), quality=95))),
     "cmyk.jpg": Hostile(_content(encoded("jpeg", picture("CMYK"), quality=95))),
+    "32-scans.jpg": Hostile(_content(jpeg_of_scans(22, picture()))),
     "progressive.jpg": Hostile(_content(encoded("jpeg", quality=95, progressive=True))),
     "bytes-behind-its-end.jpg": Hostile(_content(_JPEG + b"\0" * 5000)),
     "16-bit.png": Hostile(_content(encoded("png", _sixteen_bit()))),
@@ -168,17 +193,28 @@ HOSTILE: dict[str, Hostile] = {
     "wrong-checksum.png": Hostile(_content(_PNG[:25] + b"\xff" + _PNG[26:]), _NO_IMAGE),
     "no-pixels.png": Hostile(_content(_png(48, 32)), _NO_IMAGE),
     "no-width.png": Hostile(_content(_png(0, 32)), _NO_IMAGE),
-    "bomb.png": Hostile(_content(_png(60_000, 60_000, data=zlib.compress(bytes(1000)))), "at most 89,478,485 pixels"),
-    "small-bomb.png": Hostile(_content(_png(9_500, 9_500, data=zlib.compress(bytes(1000)))), "at most 89,478,485"),
-    "wide-bomb.png": Hostile(_content(_png(2**31 - 1, 1)), "at most 89,478,485"),
+    # What a few bytes make large; see test_image_bounds.py for what it costs.
+    "bomb.png": Hostile(_content(_png(60_000, 60_000, data=zlib.compress(bytes(1000)))), "got 60000 x 60000 pixels"),
+    "small-bomb.png": Hostile(_content(_png(14_500, 14_500, data=zlib.compress(bytes(1000)))), "200,000,000 pixels"),
+    "wide-bomb.png": Hostile(_content(_png(2**31 - 1, 1)), "200,000,000 pixels"),
+    **{f"strip-{w}x{h}-{colour}.png": Hostile(_content(filled_png(w, h, colour=colour)), "131,072 pixels per side")
+       for w, h, colour in ((49_000_000, 1, 0), (1, 49_000_000, 0), (2, 131_073, 6), (131_073, 2, 2))},
+    "tile.tif": Hostile(_content(tiled_tiff(16_000)), "a tile of it: expected"),
+    "scans.jpg": Hostile(_content(jpeg_of_scans(40)), "at most 32 scans, got"),
     "bomb.bmp": Hostile(
         _content(b"BM" + struct.pack("<IIIIiiHHIIIIII", 70, 0, 54, 40, 50_000, 50_000, 1, 24, 0, 0, 0, 0, 0, 0)),
-        "at most 89,478,485",
+        "at most 200,000,000 pixels",
     ),
+    "bomb.ppm": Hostile(_content(b"P6 50000 50000 255\n"), "at most 200,000,000 pixels"),
+    "postscript.png": Hostile(_content(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n"), _NO_IMAGE),
+    "icon.png": Hostile(_content(encoded("ico")), _NO_IMAGE),
+    **{f"{kind.decode()}-bomb.png": Hostile(
+        _content(_png(8, 8, before=_chunk(kind, b"k\0\0" + zlib.compress(bytes(2_000_000))))), _NO_IMAGE)
+       for kind in (b"zTXt", b"iCCP")},
     "bomb.gif": Hostile(_content(b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0\0\0"), _NO_IMAGE),
     "32-bit.tif": Hostile(_content(encoded("tiff", Image.new("F", (9, 9), 0.5))), "32-bit values"),
     "folder.png": Hostile(lambda path: path.mkdir(), "got a folder"),
-    "broken-link.png": Hostile(_link("nowhere.png"), "no such file"),
+    "broken-link.png": Hostile(_link("nowhere.png"), "not found"),
     "link-to-itself.png": Hostile(_link("link-to-itself.png"), ""),
     "link-to-a-folder.png": Hostile(_link("folder.png"), "got a folder"),
     "forbidden.png": Hostile(_forbidden, "permission denied"),

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+import needs
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.litert import pixel_values
@@ -21,7 +21,7 @@ class MicroBackend:
     """Runs one image at a time; skips the test where the interpreter is not installed."""
 
     def __init__(self, content: bytes, *, arena: int = PLENTY) -> None:
-        pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+        needs.package("tflite_micro", "tflite-micro")
         from tflite_micro import runtime
 
         self.interpreter = runtime.Interpreter.from_bytes(content, arena_size=arena)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edgecnn_runtime import Classifier
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
-# Seconds after which a mutant counts as hanging, and those of its trial.
-_TIMEOUT, _TRIAL_TIMEOUT = 60, 10
+# Seconds after which a mutant counts as hanging, and those of its first run.
+_TIMEOUT, _FIRST_RUN_TIMEOUT = 60, 10
 
 
 def mutants(content: bytes, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
@@ -69,11 +69,11 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     import numpy as np
 
     from edgecnn_runtime import Classifier
-    from edgecnn_runtime.third_party import trial
+    from edgecnn_runtime.third_party_models import first_run
 
     whole = Classifier.open(model, trusted=True)
     # A fork in place of a new process, which would take most of the time.
-    trial.try_opening = _try_in_fork
+    first_run.check_first_run = _check_in_fork
     pixels = np.random.default_rng(0).integers(0, 256, (2, *whole.manifest.input.shape), np.uint8)
     expected = whole.predict_proba(pixels)
     ends: Counter[str] = Counter()
@@ -88,20 +88,20 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     return dict(ends)
 
 
-def _try_in_fork(path: Path, opening: "Opening") -> None:
-    """Do what `edgecnn_runtime.third_party.trial` does, as quickly as a test needs it."""
+def _check_in_fork(path: Path, opening: "Opening") -> None:
+    """Do what `edgecnn_runtime.third_party_models.first_run` does, as quickly as a test needs it."""
     from edgecnn_runtime import Classifier, ModelError
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
     child = os.fork()
     if child == 0:
-        signal.alarm(_TRIAL_TIMEOUT)
+        signal.alarm(_FIRST_RUN_TIMEOUT)
         with contextlib.suppress(Exception):
-            Classifier.open_as(path, Opening(given=opening.given, tried=True))
+            Classifier.open_as(path, Opening(given=opening.given, trusted=True))
         os._exit(0)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        raise ModelError(f"{path}: crashed in a trial")
+        raise ModelError(f"{path}: crashed in its first run")
 
 
 def _end_of(path: Path, pixels: "NDArray[np.uint8]", expected: "NDArray[np.float32]", whole: "Classifier") -> str:

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
+import needs
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 for package in ("starlette", "uvicorn", "python_multipart"):
-    pytest.importorskip(package, reason="needs the server's packages: pip install 'edgecnn[serve]'")
+    needs.package(package, "edgecnn[serve]")
 
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.classifier import Classifier

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
+import needs
 
 
 def small_onnx(path: Path, **options: Any) -> Path:
     """Write a tiny classifier, or skip the test."""
-    pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    needs.package("onnx")
     from tiny_models import tiny_onnx
 
     return tiny_onnx(path, **options)

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+import needs
+from needs import Need
 
 _SSHD = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:" + os.environ.get("PATH", ""))
 
@@ -77,9 +78,9 @@ class Sshd:
 def sshd(folder: Path) -> Iterator[Sshd]:
     """Run a server until the block ends; the test is skipped where there is none."""
     if _SSHD is None or shutil.which("ssh") is None or shutil.which("ssh-keygen") is None:
-        pytest.skip("needs OpenSSH's server and client: apt-get install openssh-server")
+        needs.skip(Need.PROGRAM, "apt-get install openssh-server openssh-client")
     if not Path("/proc/self/stat").exists():
-        pytest.skip("needs /proc to look for processes left behind")
+        needs.skip(Need.SYSTEM, "Linux, whose /proc lists processes left behind")
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # root's sshd asks for this empty folder
     _make_key(folder / "host_key")
@@ -124,7 +125,8 @@ Host *
             until = time.monotonic() + 20
             while not (log.exists() and "listening" in log.read_text()):
                 if server.poll() is not None or time.monotonic() > until:
-                    pytest.skip(f"sshd does not start here: {log.read_text() if log.exists() else ''}")
+                    said = log.read_text() if log.exists() else ""
+                    needs.skip(Need.PROGRAM, f"an sshd that this user can start; it said: {said}")
                 time.sleep(0.02)
             yield Sshd(port, server.pid, folder)
         finally:

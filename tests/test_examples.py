@@ -1,11 +1,11 @@
 """The programs in examples/ run as they stand, or compile where a chip would have to run them."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from micro import write_micro_headers
@@ -63,7 +63,7 @@ def video(
     digits: tuple[NDArray[np.uint8], NDArray[np.int64]], tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, list[int]]:
     """A film of digits that stand for parts on a belt, with one frame that does not belong; and which they are."""
-    pytest.importorskip("cv2", reason='needs OpenCV: pip install "edgecnn[camera]"')
+    needs.package("cv2", "edgecnn[camera]")
     from video_files import write_video
 
     images, labels = digits
@@ -110,7 +110,7 @@ def test_the_sorter_names_the_labels_for_a_wrong_one(exported_run: RunFolder, tm
 
 
 def test_gpiozero_itself_takes_the_sorter(exported_run: RunFolder, video: tuple[Path, list[int]]) -> None:
-    pytest.importorskip("gpiozero", reason="needs gpiozero: pip install gpiozero")
+    needs.package("gpiozero")
     command = [sys.executable, EXAMPLES / "line_sorter.py", exported_run.exported("int8", ".tflite"), video[0]]
     environment = {**os.environ, "GPIOZERO_PIN_FACTORY": "mock"}
     done = subprocess.run(
@@ -120,8 +120,7 @@ def test_gpiozero_itself_takes_the_sorter(exported_run: RunFolder, video: tuple[
 
 
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
-    if shutil.which("systemd-analyze") is None:
-        pytest.skip("needs systemd-analyze: apt-get install systemd")
+    analyze = needs.program("systemd-analyze", install="systemd")
     unit = (EXAMPLES / "line-sorter.service").read_text()
     # systemd looks whether the programs are there; on this machine others stand in.
     assert {line.split()[0] for line in unit.splitlines() if line.startswith("ExecStart")} == {
@@ -132,7 +131,7 @@ def test_systemd_understands_the_unit(tmp_path: Path) -> None:
         unit.replace("/opt/sorter/bin/edgecnn", sys.executable).replace("/opt/sorter/bin/python", sys.executable)
     )
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", tmp_path / "line-sorter.service"],
+        [analyze, "verify", "--man=no", tmp_path / "line-sorter.service"],
         capture_output=True,
         text=True,
         check=False,
@@ -146,11 +145,10 @@ def c_source(tmp_path: Path) -> CSource:
 
 
 def compile_main(source: CSource, *more: str | Path) -> None:
-    if shutil.which("g++") is None:
-        pytest.skip("needs g++: apt-get install g++")
+    compiler = needs.program("g++")
     strict = ("-std=c++17", "-Wall", "-Wextra", "-Werror", "-I", source.header.parent)
     names = (f'-DMODEL_HEADER="{source.header.name}"', "-DMODEL=parts_model")
-    command = ["g++", *strict, *names, *more, EXAMPLES / "microcontroller" / "main.cc", source.source]
+    command = [compiler, *strict, *names, *more, EXAMPLES / "microcontroller" / "main.cc", source.source]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -166,8 +164,6 @@ def test_the_microcontrollers_program_shows_what_the_array_holds(c_source: CSour
 def test_the_microcontrollers_main_loop_fits_tflite_micro(c_source: CSource, tmp_path: Path) -> None:
     write_micro_headers(tmp_path, resolver_methods(c_source.operators))
     # Only compiled: the stand-ins for TFLite-Micro's headers have nothing behind them.
-    if shutil.which("g++") is None:
-        pytest.skip("needs g++: apt-get install g++")
     compile_main(c_source, "-fsyntax-only")
 
 

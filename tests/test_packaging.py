@@ -45,6 +45,7 @@ def test_the_extras_are_those_of_the_design() -> None:
     provided = set(metadata.metadata("edgecnn").get_all("Provides-Extra") or ())
     assert provided == {
         "litert", "onnx", "onnx-gpu", "camera", "serve", "train", "export", "ethos-u", "ray", "all", "all-gpu", "dev",
+        "dev-all",
     }  # fmt: skip
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import needs
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from tiny_tflite import TinyOperator, TinyTensor, numbers, tiny_tflite
 
@@ -123,7 +123,7 @@ def write_tflite(path: Path, kind: ThirdParty) -> Path:
 
 
 def write_onnx(path: Path, kind: ThirdParty, *, props: dict[str, str] | None = None) -> Path:
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    onnx = needs.package("onnx")
     from onnx import TensorProto, helper, numpy_helper
 
     types = {

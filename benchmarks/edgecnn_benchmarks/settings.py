@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.opening import Opening
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ from edgecnn_benchmarks.process.worker import Worker
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.statistics.quantities import figure, span
+from edgecnn_runtime.model_formats import find_format
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 REPEATS = 5
@@ -167,7 +168,7 @@ def measure_whole(run: Path) -> WholeBench:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         copy = RunFolder(Path(scratch) / RunFolder(run).name)
         shutil.copytree(run, copy.path)
-        models = sorted(path for path in copy.export.iterdir() if path.suffix in (".tflite", ".onnx"))
+        models = sorted(path for path in copy.export.iterdir() if find_format(path) is not None)
         for model in models[: 9 - len(models)]:
             shutil.copyfile(model, model.with_stem(f"{model.stem}-again"))
         result = bench([copy.path], output=Path(scratch) / "out", settings=BenchSettings(rounds=ROUNDS, runs=RUNS))

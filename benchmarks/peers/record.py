@@ -36,6 +36,8 @@ from steadiness import WORK, measure_steadiness
 from edgecnn_benchmarks.machine.description import Machine, describe_machine
 from edgecnn_benchmarks.statistics.quantities import figure, percent, size
 from edgecnn_runtime import Classifier
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.workstation.image_set import Split
@@ -125,11 +127,11 @@ def head(title: str, target: str, script: Path, machine: Machine) -> list[str]:
 def _training(subject: Subject) -> list[str]:
     run, record = subject.run, subject.run.read_record()
     metrics = json.loads(run.metrics.read_text())
-    accuracy = metrics["accuracy"]
+    accuracy = read_dataclass(Accuracy, metrics["accuracy"], name="accuracy")
     settings = record.recipe
     with run.history.open(newline="") as file:
         epochs = [float(epoch["seconds"]) for epoch in csv.DictReader(file)]
-    low, high = accuracy["interval"]
+    low, high = accuracy.interval
     return [
         "## Training: `edgecnn train mnist`",
         "",
@@ -137,7 +139,7 @@ def _training(subject: Subject) -> list[str]:
         "|---|---|---|---|---|---|",
         f"| {record.recipe['name']} | {record.data_name} | {settings['epochs']} epochs, {settings['optimizer']} "
         f"{settings['learning_rate']:g}, batch {settings['batch_size']}, seed {settings['seed']} | "
-        f"{accuracy['value']:.4f} ({low:.4f}…{high:.4f}) | ≥ 0.990 | {np.median(epochs):.1f} |",
+        f"{accuracy.value:.4f} ({low:.4f}…{high:.4f}) | ≥ 0.990 | {np.median(epochs):.1f} |",
         "",
         "One run. Test is read once, after the best epoch was chosen on a tenth of the training images; the notebook",
         "validated on the test images and printed 0.9860 (SGD) and 0.9915.",

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,33 @@ from edgecnn_export.optimized.optimize import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity
 from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class _Entry:
+    format: str
+    file: str
+    variant: str = ""
+
+
+@dataclass(frozen=True)
+class _Source:
+    of: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Index:
+    """What is used again of `export.json`; all else in it stays as it was written."""
+
+    files: tuple[_Entry, ...] = ()
+    c_source: _Source | None = None
 
 
 @dataclass(frozen=True)
@@ -93,7 +114,7 @@ def drop_stale(folder: Path, *, model_sha256: str) -> None:
     index = _read(folder)
     if index.get("model_sha256") != model_sha256:
         _unlink(folder, [entry["file"] for entry in index.get("files", [])])
-        _unlink(folder, index.get("c_source", {}).get("files", []))
+        _unlink(folder, (index.get("c_source") or {}).get("files", []))
         (folder / INDEX_FILE).unlink(missing_ok=True)
 
 
@@ -132,10 +153,24 @@ def _unlink(folder: Path, names: Iterable[str]) -> None:
 def _read(folder: Path) -> dict[str, Any]:
     """Read the index; an unreadable one counts as none, since it can be made again."""
     try:
-        document = json.loads((folder / INDEX_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
+        read_dataclass(_Index, document, name=INDEX_FILE)
+        version = document.get("schema_version")
+        return _of_schema_2(document) if version == 1 else document if version == SCHEMA_VERSION else {}
+    except (OSError, ValueError, RecursionError):
         return {}
-    return document if isinstance(document, dict) and document.get("schema_version") == SCHEMA_VERSION else {}
+
+
+def _of_schema_2(part: Any) -> Any:
+    """Give the accuracies of a document of schema 1, and of all in it, their interval in the form of today."""
+    match part:
+        case {"correct": _, "total": _}:
+            return read_dataclass(Accuracy, part, name=INDEX_FILE).to_document()
+        case dict():
+            return {key: _of_schema_2(value) for key, value in part.items()}
+        case list():
+            return [_of_schema_2(value) for value in part]
+    return part
 
 
 def _right(parity: Parity) -> dict[str, Any]:
@@ -145,23 +180,14 @@ def _right(parity: Parity) -> dict[str, Any]:
         return {
             "accuracy": None,
             "accuracy_keras": None,
-            "agreement": _accuracy(parity.accuracy),
+            "agreement": parity.accuracy.to_document(),
             "expected_drop_points": round(parity.drop, 4),
         }
     return {
-        "accuracy": _accuracy(parity.accuracy),
-        "accuracy_keras": _accuracy(parity.accuracy_keras),
+        "accuracy": parity.accuracy.to_document(),
+        "accuracy_keras": parity.accuracy_keras.to_document(),
         "drop_points": round(parity.drop, 4),
         "lost": parity.lost,
         "gained": parity.gained,
         "mcnemar_p": round(parity.p_value, 6),
-    }
-
-
-def _accuracy(accuracy: Accuracy) -> dict[str, Any]:
-    return {
-        "correct": accuracy.correct,
-        "total": accuracy.total,
-        "value": accuracy.value,
-        "interval_95": list(accuracy.interval),
     }

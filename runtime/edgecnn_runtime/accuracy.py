@@ -12,7 +12,7 @@ Z_95 = 1.959963984540054
 
 @dataclass(frozen=True)
 class Accuracy:
-    """Top-1 accuracy as a count, so that its interval can be told.
+    """Top-1 accuracy as a count, so that its interval is known.
 
     >>> measured = Accuracy(correct=978, total=1000)
     >>> measured.value
@@ -42,6 +42,17 @@ class Accuracy:
         centre = (p + z2 / (2 * n)) / (1 + z2 / n)
         half = Z_95 * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
         return max(0.0, centre - half), min(1.0, centre + half)
+
+    def to_document(self) -> dict[str, float]:
+        """Return its form in metrics.json, export.json and bench.json.
+
+        `read_dataclass` reads it again; the manifest in a model file holds `correct` and `total` alone.
+
+        >>> sorted(Accuracy(correct=978, total=1000).to_document())
+        ['correct', 'high', 'low', 'total', 'value']
+        """
+        low, high = self.interval
+        return {"value": self.value, "low": low, "high": high, "correct": self.correct, "total": self.total}
 
 
 def top1_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Accuracy:

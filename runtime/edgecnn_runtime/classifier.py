@@ -10,28 +10,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import Backend, Provider, is_model_file, open_backend
+from edgecnn_runtime.backends import Backend, Provider, open_backend
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.model_formats import is_model_file, read_manifest
 from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
-from edgecnn_runtime.third_party.given import Given
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.third_party_models.given import Given
+from edgecnn_runtime.third_party_models.opening import Opening
 
 if TYPE_CHECKING:
     from edgecnn_runtime.pipeline import Item
-    from edgecnn_runtime.third_party.adapter import Adapter
+    from edgecnn_runtime.third_party_models.adapter import Adapter
 
 
 class Mode(enum.StrEnum):
     """What the processors are used for."""
 
-    THROUGHPUT = "throughput"  # each takes images of its own, with an interpreter of one thread
+    THROUGHPUT = "throughput"  # each takes its own images, with an interpreter of one thread
     LATENCY = "latency"  # all work on one image
 
 
@@ -85,30 +86,31 @@ class Classifier:
         output_is: str | None = None,
         trusted: bool = False,
     ) -> "Classifier":
-        """Open a model file: one that edgecnn exported, or anybody's.
+        """Open a model file: one that edgecnn exported, or a third-party one.
 
-        An exported file says everything about itself. Of another, what neither its metadata nor the caller says is
-        assumed; `contract` tells what, and where each fact comes from.
+        An exported file says everything about itself. What neither the metadata of a third-party file nor the caller
+        says is assumed; `contract` lists each fact and where it comes from.
 
         Args:
             path: a `.tflite` file (LiteRT) or `.onnx` file (ONNX Runtime).
             threads: threads within one inference; default: by `mode`. Small models are fastest with 1.
-            mode: "throughput", one thread an inference and one inference a processor in `predict_many`, or "latency",
-                all processors that this process may use (its affinity and its cgroup's quota) for one inference.
+            mode: "throughput", one thread per inference and one inference per processor in `predict_many`, or
+                "latency", all processors that this process may use (its affinity and its cgroup's quota) for one
+                inference.
             provider: where ONNX Runtime computes: "cpu", "cuda" or "tensorrt".
             allow_fallback: whether the CPU will do where `provider` is not there.
             delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
-            labels: the classes in the order of the outputs: a file with one a line, "a,b,c", or a sequence.
+            labels: the classes in the order of the outputs: a file with one per line, "a,b,c", or a sequence.
             scale: what pixels 0…255 are multiplied by, a number or "1/255".
-            mean: then taken off: one number or three, red, green, blue.
-            std: then divided by.
+            mean: what is subtracted then: one number or three, red, green, blue.
+            std: what they are divided by then.
             preprocess: in place of these: "caffe", "tf", "torch" or "none", as keras.applications names them.
             layout: "nhwc" or "nchw", where the shape of the input fits both.
             colour: "rgb", "bgr" or "grey".
             resize: how images get the size of the input: "squash", "crop" or "pad".
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
-            trusted: open a third-party file at once. Otherwise it is first tried in a process of its own, since a
+            trusted: open a third-party file at once. Otherwise it first runs in a subprocess, since a
                 damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
@@ -133,7 +135,7 @@ class Classifier:
             provider=_provider(provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
-            tried=trusted,
+            trusted=trusted,
         )
         return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
 
@@ -152,8 +154,8 @@ class Classifier:
         if backend.manifest_json is not None:
             if opening.given.options and not opening.third_party_only:
                 raise InputError(
-                    f"{path}: its manifest tells {', '.join(opening.given.options)}; leave out what is for models that "
-                    "others made"
+                    f"{path}: expected no {', '.join(opening.given.options)}, which the manifest of the file gives; "
+                    "leave out what is for third-party models"
                 )
             classifier = cls(backend, Manifest.from_json(backend.manifest_json))
         else:
@@ -165,7 +167,7 @@ class Classifier:
 
     @property
     def is_third_party(self) -> bool:
-        """Whether others made the file, so that its labels, resizing and background are only what was said of it."""
+        """Whether edgecnn did not export the file: its labels, resizing and background are what the caller says."""
         return self.backend.manifest_json is None
 
     def predict(self, image: ImageSource) -> Prediction:
@@ -197,7 +199,7 @@ class Classifier:
             return self.backend.infer(pixels)
 
     def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> "Iterator[Item]":
-        """Classify many files on all cores, yielding one item a file in the order given.
+        """Classify many files on all cores, yielding one item per file in the order given.
 
         A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
         however slowly the items are taken, only some hundreds of results wait. An iterator that is closed early
@@ -233,20 +235,18 @@ class Classifier:
 
 
 def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
-    """Return what adapts a third-party file, once that was tried; None for a file of edgecnn, which is whole.
+    """Return what adapts a third-party file, after its first run in a subprocess; None for a file of edgecnn.
 
     Only third-party files load what they need: on a device that is 20 ms of a cold start.
     """
-    from edgecnn_runtime.model_files.whole import read_whole_manifest
-
     # What is no model file at all, `open_backend` says.
-    if not is_model_file(path) or read_whole_manifest(path) is not None:
+    if not is_model_file(path) or read_manifest(path) is not None:
         return None
-    from edgecnn_runtime.third_party.adapter import Adapter
-    from edgecnn_runtime.third_party.trial import try_opening
+    from edgecnn_runtime.third_party_models.adapter import Adapter
+    from edgecnn_runtime.third_party_models.first_run import check_first_run
 
-    if not opening.tried:
-        try_opening(path, opening)
+    if not opening.trusted:
+        check_first_run(path, opening)
     return Adapter(path, opening.given)
 
 

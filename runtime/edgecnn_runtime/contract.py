@@ -13,7 +13,7 @@ class Origin(enum.StrEnum):
     METADATA = "metadata"  # inside the file, of another tool: TFLite Metadata, ONNX's metadata_props
     MODEL = "model"  # the graph itself: shapes, types, operators
     CALLER = "caller"  # said when the file was opened
-    ASSUMED = "assumed"  # nobody said it
+    ASSUMED = "assumed"  # neither the file nor the caller says it
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Fact:
 class Contract:
     """Everything between an image and a label that could have been otherwise.
 
-    A file with a manifest of edgecnn leaves nothing open; of another's file, `assumed` tells what nobody said.
+    A file with a manifest of edgecnn leaves nothing open; of a third-party file, `assumed` lists what it does.
     """
 
     labels: Fact
@@ -63,7 +63,7 @@ class Contract:
 
     @property
     def assumed(self) -> tuple[str, ...]:
-        """What nobody said, in sentences."""
+        """What neither the file nor the caller says, in sentences."""
         return tuple(f"{name}: {fact}" for name, fact in self.facts.items() if fact.origin is Origin.ASSUMED)
 
     @property

@@ -8,7 +8,7 @@ from edgecnn_runtime.errors import InputError
 
 
 def read_labels(text: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read labels from a file, one a line, or from the text itself, separated by commas.
+    """Read labels from a file, one per line, or from the text itself, separated by commas.
 
     Raises:
         InputError: no such file, fewer than two, one twice, or one that cannot be printed.
@@ -17,12 +17,12 @@ def read_labels(text: str | os.PathLike[str]) -> tuple[str, ...]:
     ('cat', 'dog')
     """
     labels = label_lines(text)
-    check_labels(labels, whence=os.fspath(text))
+    check_labels(labels, source=os.fspath(text))
     return labels
 
 
 def label_lines(text: str | os.PathLike[str]) -> tuple[str, ...]:
-    """Read labels as `read_labels` does, whatever they are: in ImageNet's, two names stand twice.
+    """Read labels as `read_labels` does, whatever they are: in ImageNet's, two names occur twice.
 
     Raises:
         InputError: no such file, or not UTF-8.
@@ -32,14 +32,14 @@ def label_lines(text: str | os.PathLike[str]) -> tuple[str, ...]:
         try:
             lines = path.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError as error:
-            raise InputError(f"--labels {path}: expected text in UTF-8, one label a line, got other bytes") from error
+            raise InputError(f"--labels {path}: expected text in UTF-8, one label per line, got other bytes") from error
         except OSError as error:
             raise InputError(f"--labels {path}: expected a readable file; {error.strerror}") from error
         return tuple(line.strip() for line in lines if line.strip())
     if isinstance(text, str) and "," in text:
         return tuple(part.strip() for part in text.split(","))
     raise InputError(
-        f"--labels: expected a file with one label a line, or a,b,c, got {os.fspath(text)!r}, no such file"
+        f"--labels {os.fspath(text)}: not found; expected a file with one label per line, or labels as in a,b,c"
     )
 
 
@@ -51,7 +51,7 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def check_labels(labels: Sequence[str], *, whence: str) -> None:
+def check_labels(labels: Sequence[str], *, source: str) -> None:
     """Check labels, whatever their number.
 
     Raises:
@@ -61,4 +61,4 @@ def check_labels(labels: Sequence[str], *, whence: str) -> None:
     odd = [label for label in labels if not label or not label.isprintable()]
     if len(labels) < 2 or twice or odd:
         found = f"twice {', '.join(twice[:3])}" if twice else f"{odd[0]!r}" if odd else f"{len(labels)}"
-        raise InputError(f"--labels {whence}: expected two or more labels, all different and printable, got {found}")
+        raise InputError(f"--labels {source}: expected two or more labels, all different and printable, got {found}")

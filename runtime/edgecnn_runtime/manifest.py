@@ -8,14 +8,14 @@ import enum
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 
 SCHEMA_VERSION = 1
 
-# Where the manifest stands: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
+# Where the manifest is: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
 TFLITE_FILE = "edgecnn_manifest.json"
 ONNX_KEY = "edgecnn_manifest"
 
@@ -87,19 +87,6 @@ class InputSpec:
         """`(height, width, channels)`."""
         return self.height, self.width, self.channels
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "InputSpec":
-        """Read what `dataclasses.asdict` wrote; ValueError, KeyError or TypeError where it is not that."""
-        red, green, blue = (int(value) for value in document["background"])
-        return cls(
-            height=int(document["height"]),
-            width=int(document["width"]),
-            colour=Colour(document["colour"]),
-            resize=Resize(document["resize"]),
-            background=(red, green, blue),
-            decode=Decode(document.get("decode", Decode.FULL)),
-        )
-
 
 @dataclass(frozen=True)
 class Calibration:
@@ -142,7 +129,7 @@ class Optimization:
 
     @property
     def variant(self) -> str:
-        """What stands in the file's name, empty where nothing was done."""
+        """Its part of the file's name, empty where nothing was done."""
         done = {
             "pruned": self.sparsity is not None,
             "clustered": self.clusters is not None,
@@ -164,7 +151,7 @@ class Manifest:
     # On the test split: the Keras model as trained, and this file as the runtime runs it.
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
-    # In their place where nobody has labelled the images: on how many this file names the class that Keras names.
+    # In their place where the images have no labels: on how many this file names the class that Keras names.
     agreement: Accuracy | None = None
     calibration: Calibration | None = None
     # The operators of an int8 file that stayed float32, since it would lose too much with them.
@@ -193,55 +180,16 @@ class Manifest:
         """Read a manifest, which may come from an untrusted file.
 
         Raises:
-            ModelError: not JSON, of a later schema version, or with fields missing or of the wrong kind.
+            ModelError: not JSON, of a later schema version, or with fields missing or of the wrong type.
         """
         try:
-            document = json.loads(text)
-            version = document["schema_version"]
-            if version != SCHEMA_VERSION:
-                raise ModelError(
-                    f"manifest: expected schema version {SCHEMA_VERSION}, got {version}; "
-                    "use the edgecnn version that wrote the file, or a later one"
-                )
-            return _manifest_from(document)
-        except ModelError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise ModelError(
-                f"manifest: expected a complete edgecnn manifest, got one that cannot be read "
-                f"({type(error).__name__}: {error}); export the model again"
-            ) from error
-
-
-def _manifest_from(document: dict[str, Any]) -> Manifest:
-    golden = document.get("golden")
-    calibration = document.get("calibration")
-    optimization = document.get("optimization")
-    return Manifest(
-        name=str(document["name"]),
-        labels=tuple(str(label) for label in document["labels"]),
-        input=InputSpec.from_document(document["input"]),
-        scheme=Scheme(document["scheme"]),
-        recipe=document.get("recipe"),
-        data_fingerprint=document.get("data_fingerprint"),
-        accuracy_keras=_accuracy_from(document.get("accuracy_keras")),
-        accuracy=_accuracy_from(document.get("accuracy")),
-        agreement=_accuracy_from(document.get("agreement")),
-        calibration=Calibration(**calibration) if calibration else None,
-        in_float=tuple(str(label) for label in document.get("in_float", ())),
-        arena_bytes=int(arena) if (arena := document.get("arena_bytes")) is not None else None,
-        golden=GoldenCheck(
-            probabilities=tuple(tuple(float(value) for value in row) for row in golden["probabilities"]),
-            tolerance=float(golden["tolerance"]),
+            document = parse_object(text, name="manifest")
+            version = document.get("schema_version")
+            if version == SCHEMA_VERSION:
+                return read_dataclass(cls, document, name="manifest")
+        except ValueError as error:
+            raise ModelError(f"{error}; export the model again") from error
+        raise ModelError(
+            f"manifest: expected schema version {SCHEMA_VERSION}, got {version!r:.40}; "
+            "use the edgecnn version that wrote the file, or a later one"
         )
-        if golden
-        else None,
-        versions={str(key): str(value) for key, value in document.get("versions", {}).items()},
-        licence=document.get("licence"),
-        optimization=Optimization(**optimization) if optimization else None,
-        content_crc32=int(crc) if (crc := document.get("content_crc32")) is not None else None,
-    )
-
-
-def _accuracy_from(value: dict[str, int] | None) -> Accuracy | None:
-    return Accuracy(correct=int(value["correct"]), total=int(value["total"])) if value else None

@@ -1,6 +1,6 @@
 """Many files on all cores: decode and inference overlap, the order is kept, memory stays bounded.
 
-Each worker thread decodes and classifies whole images with an interpreter of its own. Pillow, LiteRT and ONNX
+Each worker thread decodes and classifies whole images with its own interpreter. Pillow, LiteRT and ONNX
 Runtime release the GIL while they work, so on as many threads the rate approaches 1 / (1/D + 1/I), where D
 and I are the rates of decoding alone and of inference alone. A hand-over of pixels between decoding and inferring
 threads can do no better, and needs a queue that has to be tuned.

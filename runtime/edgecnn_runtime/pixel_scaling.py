@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from edgecnn_runtime.errors import InputError
 
-# What a caller may give where one number, or one a channel, is meant: 0.5, "1/255", "0.485,0.456,0.406", (1, 2, 3).
+# What a caller may give where one number, or one per channel, is meant: 0.5, "1/255", "0.485,0.456,0.406", (1, 2, 3).
 Numbers = float | str | Sequence[float]
 
 
@@ -21,7 +21,7 @@ class Preprocess(enum.StrEnum):
 
 @dataclass(frozen=True)
 class PixelScaling:
-    """`pixels * scale + offset`, one value or one a channel, RGB; then, perhaps, the channels the other way round."""
+    """`pixels * scale + offset`, one value or one per channel, RGB; then, perhaps, the channels the other way round."""
 
     scale: tuple[float, ...] = (1.0,)
     offset: tuple[float, ...] = (0.0,)

@@ -7,13 +7,13 @@ where the input says so. Scaling and means are inside the model's graph.
 """
 
 import os
-from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.image_files import MAX_PIXELS, check_size, opened_image
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 
 if TYPE_CHECKING:
@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 # A path, encoded bytes, a Pillow image, or uint8 pixels (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA.
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Image | NDArray[Any]"
 
-# A photo of this size takes 270 MB decoded; anything larger is taken for a decompression bomb. It is where Pillow
-# begins to warn (`Image.MAX_IMAGE_PIXELS`), so that no warning of its own is seen beside our error.
-MAX_PIXELS = 89_478_485
-
 # How many times larger than the input a photo is decoded at least, where it is scaled while it is decoded: the
 # `reducing_gap` of Pillow's `Image.thumbnail`.
 _REDUCING_GAP = 2
 
+# Pixels that are laid on the background at a time.
+_STRIP_PIXELS = 1 << 20
 
-def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
+
+def read_image(source: ImageSource, spec: InputSpec, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Read any image as the pixels a model takes.
 
     Args:
         source: a path, the bytes of an image file, a Pillow image, or a uint8 array `(H, W)`, `(H, W, 1)`,
             `(H, W, 3)` in RGB order or `(H, W, 4)` RGBA.
         spec: the size, colour and resize policy asked for.
+        max_pixels: of a file.
 
     Returns:
         uint8 `(height, width, channels)`, 0…255, RGB order.
 
     Raises:
-        ImageError: missing, unreadable, truncated, empty or larger than `MAX_PIXELS`.
+        ImageError: missing, unreadable, truncated, empty, of more than `max_pixels` or with a side above `MAX_SIDE`.
 
     >>> read_image(np.full((56, 40), 255, np.uint8), InputSpec(28, 28, Colour.GREY)).shape
     (28, 28, 1)
@@ -55,42 +55,15 @@ def read_image(source: ImageSource, spec: InputSpec) -> NDArray[np.uint8]:
     from PIL import Image
 
     if isinstance(source, Image.Image):
+        check_size("image", source.size)
         return _fit(source, spec)
-    name = "image" if isinstance(source, bytes) else os.fspath(source)
-    # Bytes go in as a file object; a path is opened by Pillow, which then reads no more than it needs.
-    file = BytesIO(source) if isinstance(source, bytes) else source
-    try:
-        with Image.open(file) as image:
-            _check_size(name, image.size)
-            if spec.decode is Decode.SCALED:
-                # For both sides, since EXIF may turn the image. Only JPEG can do it; for others this does nothing.
-                side = _REDUCING_GAP * max(spec.height, spec.width)
-                image.draft(None, (side, side))
-            image.load()
-            return _fit(image, spec)
-    except ImageError as error:
-        raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
-    except MemoryError:
-        raise
-    except FileNotFoundError:
-        raise ImageError(f"{name}: expected an image file, no such file") from None
-    except IsADirectoryError:
-        raise ImageError(f"{name}: expected an image file, got a folder") from None
-    except PermissionError:
-        raise ImageError(f"{name}: expected a readable file; permission denied") from None
-    # A warning between Pillow's limit, which is ours, and twice that; an error where warnings are.
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"{name}: expected at most {MAX_PIXELS:,} pixels, got more") from None
-    # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
-    except Exception as error:
-        raise ImageError(f"{name}: expected a whole JPEG, PNG or other image that Pillow reads; {error}") from error
-
-
-def _check_size(name: str, size: tuple[int, int]) -> None:
-    if size[0] * size[1] > MAX_PIXELS:
-        raise ImageError(
-            f"{name}: expected at most {MAX_PIXELS:,} pixels, got {size[0]}x{size[1]}; scale it down first"
-        )
+    with opened_image(source, max_pixels=max_pixels) as image:
+        if spec.decode is Decode.SCALED:
+            # For both sides, since EXIF may turn the image. Only JPEG can do it; for others this does nothing.
+            side = _REDUCING_GAP * max(spec.height, spec.width)
+            image.draft(None, (side, side))
+        image.load()
+        return _fit(image, spec)
 
 
 def _image_of_array(array: NDArray[Any]) -> "Image":
@@ -105,6 +78,7 @@ def _image_of_array(array: NDArray[Any]) -> "Image":
         array = array[:, :, 0]
     if 0 in array.shape or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))):
         raise ImageError(f"image array: expected shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), got {array.shape}")
+    check_size("image array", (array.shape[1], array.shape[0]))
     return Image.fromarray(array)
 
 
@@ -129,11 +103,17 @@ def _convert(image: "Image", spec: InputSpec) -> "Image":
 
     if image.mode.startswith("I") or image.mode == "F":
         image = _eight_bit(image)
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, (*spec.background, 255)), image)
     mode = "L" if spec.colour is Colour.GREY else "RGB"
-    return image if image.mode == mode else image.convert(mode)
+    if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
+        return image if image.mode == mode else image.convert(mode)
+    # In strips, because it takes three copies at four bytes a pixel.
+    opaque = Image.new(mode, image.size)
+    rows = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, rows):
+        strip = image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        ground = Image.new("RGBA", strip.size, (*spec.background, 255))
+        opaque.paste(Image.alpha_composite(ground, strip).convert(mode), (0, top))
+    return opaque
 
 
 def _eight_bit(image: "Image") -> "Image":
@@ -142,7 +122,7 @@ def _eight_bit(image: "Image") -> "Image":
 
     values = np.asarray(image)
     if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise ImageError("image: expected 1, 8 or 16 bits a channel, got 32-bit values; convert it first")
+        raise ImageError("image: expected 1, 8 or 16 bits per channel, got 32-bit values; convert it first")
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 

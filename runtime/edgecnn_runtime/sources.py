@@ -14,7 +14,7 @@ IMAGE_SUFFIXES = frozenset(
 
 
 def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
-    """List the image files of a folder, told by suffix, in the order of their names; not the hidden ones.
+    """List the image files of a folder, recognized by suffix, in the order of their names; not the hidden ones.
 
     Each folder is read once and no file is looked at, so that a million files take seconds. Links to folders are not
     followed.
@@ -59,7 +59,7 @@ def expand_sources(sources: Iterable[str | os.PathLike[str]], *, recursive: bool
             matches = glob.glob(os.fspath(source), recursive=True)  # noqa: PTH207
             found = sorted(Path(name) for name in matches if not Path(name).is_dir())
         else:
-            raise InputError(f"{source}: expected an image, a folder or a pattern, no such file or folder")
+            raise InputError(f"{source}: not found; expected an image, a folder or a pattern")
         if not found:
             hint = "" if recursive else "; --recursive looks into sub-folders"
             raise InputError(f"{source}: expected at least one image file, got none{hint}")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import needs
 
 
 def doctor(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +59,7 @@ def test_both_onnx_runtimes(tmp_path):
     assert "-> pip uninstall -y onnxruntime onnxruntime-gpu" in done.stdout
 
 
-@pytest.mark.skipif(os.name != "posix", reason="a crash is a signal on POSIX")
+@needs.posix
 def test_a_library_that_crashes_does_not_take_the_doctor_along(tmp_path):
     install_fake(tmp_path, "onnxruntime")
     (tmp_path / "onnxruntime.py").write_text("import os; os.abort()\n")

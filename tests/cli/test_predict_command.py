@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn, hear_interrupts
@@ -130,8 +131,10 @@ def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> No
     assert partial.exists()
 
 
+@needs.posix
 def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp_path: Path) -> None:
-    pty = pytest.importorskip("pty", reason="needs a POSIX terminal")
+    import pty
+
     screen, terminal = pty.openpty()
     command = [sys.executable, "-m", "edgecnn", "predict", model, shots, "--output", tmp_path / "results.csv"]
     done = subprocess.run(

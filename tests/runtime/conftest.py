@@ -1,16 +1,15 @@
 """An S3 server for the tests that read object stores."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 
+import needs
 import pytest
 
 
 @pytest.fixture(scope="module")
 def s3_server() -> Iterator[str]:
     """The options of an address that lead to a server in this process; the credentials are any."""
-    if find_spec("moto") is None:
-        pytest.skip("needs an S3 server: pip install 'moto[s3,server]' boto3")
+    needs.package("moto", "moto[s3,server]")
     from moto.server import ThreadedMotoServer
 
     keys = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true"}

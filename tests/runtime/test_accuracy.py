@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import binomtest
 
 from edgecnn_runtime.accuracy import Accuracy, mcnemar, top1_accuracy, top1_agreement
+from edgecnn_runtime.json_dataclasses import read_dataclass
 
 
 @pytest.mark.parametrize(("correct", "total"), [(0, 1), (1, 1), (0, 10), (10, 10), (6, 12), (978, 1000), (9915, 10000)])
@@ -27,3 +28,27 @@ def test_top1_counts_the_lower_class_where_two_are_equal() -> None:
 def test_mcnemar_equals_scipys_binomial_test(lost: int, gained: int) -> None:
     oracle = binomtest(lost, lost + gained).pvalue if lost + gained else 1.0
     assert mcnemar(lost, gained) == pytest.approx(oracle, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"correct": 978, "total": 1000},  # a manifest
+        {"correct": 978, "total": 1000, "value": 0.978, "interval": [0.9669, 0.9854]},  # metrics.json of edgecnn 0.1
+        {"correct": 978, "total": 1000, "value": 0.978, "interval_95": [0.9669, 0.9854]},  # its export.json
+        Accuracy(978, 1000).to_document(),
+    ],
+)
+def test_every_form_is_read(document: dict[str, object]) -> None:
+    assert read_dataclass(Accuracy, document, name="accuracy") == Accuracy(978, 1000)
+
+
+def test_the_form_of_today() -> None:
+    document = Accuracy(978, 1000).to_document()
+    assert {name: round(value, 4) for name, value in document.items()} == {
+        "value": 0.978,
+        "low": 0.9669,
+        "high": 0.9854,
+        "correct": 978,
+        "total": 1000,
+    }

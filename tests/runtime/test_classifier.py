@@ -44,7 +44,7 @@ def test_other_pixels_are_refused_with_both_shapes(pixels: np.ndarray) -> None:
     ("change", "message"),
     [
         ({"labels": ("a", "b")}, "labels: expected 4, got 2"),
-        ({"input": InputSpec(6, 4, Colour.GREY)}, r"expected \(6, 4, 1\) as the manifest says"),
+        ({"input": InputSpec(6, 4, Colour.GREY)}, r"expected an input of \(6, 4, 1\) as the manifest says"),
     ],
 )
 def test_a_manifest_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
@@ -70,7 +70,7 @@ def test_the_golden_check_allows_its_tolerance(shift: float, tolerance: float, p
 
 
 def test_a_file_without_a_golden_check_cannot_be_verified() -> None:
-    with pytest.raises(ModelError, match="expected golden check in the manifest"):
+    with pytest.raises(ModelError, match="expected a golden check in the manifest"):
         _classifier().verify()
 
 

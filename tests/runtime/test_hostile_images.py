@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from hostile_images import HOSTILE, write_hostile
+from needs import Need
 from small_onnx import small_onnx
 
 from edgecnn_runtime import Classifier, Colour, Decode, ImageError, InputSpec
@@ -36,7 +38,7 @@ def test_there_are_more_than_sixty(files: dict[str, Path]) -> None:
 @pytest.mark.parametrize("decode", list(Decode))
 def test_each_is_read_right_or_is_an_image_error(files: dict[str, Path], name: str, decode: Decode) -> None:
     if name not in files:
-        pytest.skip("this system has no files of that name")
+        needs.skip(Need.SYSTEM, "files of that name")
     error = expected_error(name)
     spec = InputSpec(SPEC.height, SPEC.width, SPEC.colour, decode=decode)
     if error is None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 from small_onnx import small_onnx
 
@@ -52,7 +53,7 @@ def test_decoding_loads_pillow_and_no_interpreter() -> None:
 
 def test_onnx_runtime_leaves_no_identifier_and_tells_nobody(tmp_path: Path) -> None:
     """Its wheels for Linux write one under the cache folder, and a queue of events to send, unless told not to."""
-    pytest.importorskip("onnxruntime", reason="needs ONNX Runtime: pip install onnxruntime")
+    needs.package("onnxruntime", "edgecnn[onnx]")
     model = small_onnx(tmp_path / "tiny.onnx")
     program = "import sys; from edgecnn_runtime import Classifier; Classifier.open(sys.argv[1], trusted=True)"
     environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}

@@ -3,6 +3,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -38,7 +39,7 @@ def test_the_order_is_kept_and_a_bad_file_is_an_item_in_place(
     items = list(classifier.predict_many(files, workers=workers))
     assert [item.source for item in items] == [str(path) for path in files]
     assert [number for number, item in enumerate(items) if item.error] == [17, 42]
-    assert "no such file" in str(items[42].error)
+    assert "not found" in str(items[42].error)
     for number, item in enumerate(items):
         if item.prediction:
             assert item.prediction.label == LABELS[number % 4]
@@ -70,7 +71,7 @@ def test_nothing_in_nothing_out(classifier: Classifier) -> None:
 
 
 def test_no_worker_is_refused_at_once(classifier: Classifier) -> None:
-    with pytest.raises(ValueError, match="workers: at least 1"):
+    with pytest.raises(ValueError, match="workers: expected at least 1, got 0"):
         classifier.predict_many([], workers=0)
 
 
@@ -85,7 +86,7 @@ def test_an_error_of_the_model_ends_the_batch(
         list(classifier.predict_many(files))
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a POSIX file system for odd names")
+@needs.posix
 def test_a_name_that_is_not_utf8_is_read(classifier: Classifier, tmp_path: Path, files: list[Path]) -> None:
     odd = os.fsencode(tmp_path) + b"/\xff\xfe.png"
     with open(odd, "wb") as file:  # noqa: PTH123 (a name in bytes)

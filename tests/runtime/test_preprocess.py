@@ -14,6 +14,7 @@ from PIL import Image
 from edgecnn_runtime import preprocess
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
 from edgecnn_runtime.preprocess import read_image
 
@@ -144,7 +145,7 @@ WHOLE = _png(Image.fromarray(np.arange(4096, dtype=np.uint32).reshape(64, 64).as
         (b"<html>not found</html>", "whole JPEG, PNG"),
         (WHOLE[:60], "whole JPEG, PNG"),
         (WHOLE[: len(WHOLE) // 2], "truncated"),
-        (_bomb(), "expected at most 89,478,485 pixels"),
+        (_bomb(), "at most 200,000,000 pixels, got 60000 x 60000 pixels"),
         (np.zeros((4, 4), np.float32), "expected uint8 pixels 0…255, got float32"),
         (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\)"),
         (np.zeros((0, 4), np.uint8), r"got \(0, 4\)"),
@@ -157,17 +158,33 @@ def test_what_is_no_image_is_an_image_error(source: bytes | NDArray[np.uint8], m
         read_image(source, GREY_4x4)
 
 
-@pytest.mark.parametrize(("name", "message"), [("missing.png", "no such file"), ("folder.png", "got a folder")])
+@pytest.mark.parametrize(("name", "message"), [("missing.png", "not found"), ("folder.png", "got a folder")])
 def test_a_path_that_cannot_be_read_is_named(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(ImageError, match=f"{name}: .*{message}"):
         read_image(tmp_path / name, GREY_4x4)
 
 
-def test_the_pixel_limit_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preprocess, "MAX_PIXELS", 4095)
-    with pytest.raises(ImageError, match="expected at most 4,095 pixels, got 64x64"):
-        read_image(WHOLE, GREY_4x4)
+def test_a_caller_may_allow_less() -> None:
+    assert read_image(WHOLE, GREY_4x4, max_pixels=4096).shape == (4, 4, 1)
+    with pytest.raises(ImageError, match="an image of at most 4,095 pixels, got 64 x 64 pixels"):
+        read_image(WHOLE, GREY_4x4, max_pixels=4095)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
+@pytest.mark.parametrize("colour", list(Colour))
+def test_what_is_laid_on_the_background_in_strips_is_as_if_it_were_in_one(
+    mode: str, colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (61, 97, 4), np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    spec = InputSpec(61, 97, colour, background=(10, 200, 30))
+    whole = read_image(image, spec)
+    monkeypatch.setattr(preprocess, "_STRIP_PIXELS", 1000)
+    assert np.array_equal(read_image(image, spec), whole)
+    ground = Image.new("RGBA", image.size, (10, 200, 30, 255))
+    expected = Image.alpha_composite(ground, image.convert("RGBA")).convert("L" if spec.channels == 1 else "RGB")
+    assert np.array_equal(whole.squeeze(), np.asarray(expected))
 
 
 def _photo(width: int, height: int, *, orientation: int = 1) -> bytes:
@@ -218,6 +235,6 @@ def test_what_is_not_much_larger_than_the_input_or_no_jpeg_stays_the_same_to_the
 def test_the_decoding_is_told_and_is_full_where_nothing_is() -> None:
     spec = InputSpec(8, 8, Colour.RGB, decode=Decode.SCALED)
     document = json.loads(json.dumps(asdict(spec)))
-    assert InputSpec.from_document(document) == spec
+    assert read_dataclass(InputSpec, document, name="input") == spec
     del document["decode"]
-    assert InputSpec.from_document(document) == InputSpec(8, 8, Colour.RGB)
+    assert read_dataclass(InputSpec, document, name="input") == InputSpec(8, 8, Colour.RGB)

@@ -35,7 +35,7 @@ def test_files_folders_and_patterns(folder: Path, sources: list[str], recursive:
 
 @pytest.mark.parametrize(
     ("source", "message"),
-    [("missing", "no such file or folder"), ("empty", "got none; --recursive"), ("*.gif", "at least one image")],
+    [("missing", "not found"), ("empty", "got none; --recursive"), ("*.gif", "at least one image")],
 )
 def test_nothing_to_read_is_an_input_error(folder: Path, source: str, message: str) -> None:
     with pytest.raises(InputError, match=message):

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 
 
 @pytest.mark.slow
 def test_the_defaults_reach_99_percent_in_ten_epochs(real_data: Path, tmp_path: Path) -> None:
-    if not (real_data / "mnist").is_dir():
-        pytest.skip(f"needs the 70,000 digits: put mnist.npz or the IDX files into {real_data / 'mnist'}")
+    needs.data("mnist")
     done = subprocess.run(
         [sys.executable, "-m", "edgecnn", "train", "mnist", "--output", str(tmp_path / "run"), "--json"],
         env={**os.environ, "EDGECNN_HOME": str(tmp_path / "home"), "EDGECNN_DATA": str(real_data)},

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_training.settings import USUAL_LEARNING_RATES, Optimizer, TrainingSettings
 
 DEFAULT = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
@@ -51,4 +52,5 @@ def test_the_same_optimizer_keeps_the_learning_rate() -> None:
 
 def test_json_gives_the_same_settings_back() -> None:
     settings = DEFAULT.overridden(seed=7, deterministic=True, threads=2)
-    assert TrainingSettings.from_document(json.loads(json.dumps(dataclasses.asdict(settings)))) == settings
+    document = json.loads(json.dumps(dataclasses.asdict(settings)))
+    assert read_dataclass(TrainingSettings, document, name="recipe") == settings

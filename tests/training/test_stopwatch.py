@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-import pytest
+import needs
 
 from edgecnn_training.stopwatch import Stopwatch
 
@@ -14,7 +14,7 @@ assert 0.3 <= Stopwatch.of_process().elapsed < 3600
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells when a process began, in /proc/self/stat")
+@needs.linux
 def test_a_stopwatch_of_the_process_counts_what_was_before_it() -> None:
     subprocess.run([sys.executable, "-c", PROGRAM], check=True)
 

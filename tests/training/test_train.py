@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError, GateError, InputError
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
@@ -58,7 +59,7 @@ def test_a_run_leaves_these_files_and_no_others(trained: Trained) -> None:
 def test_the_record_repeats_the_run(trained: Trained, small_set: ImageSet) -> None:
     record = trained.folder.read_record()
     assert record.name == "digits"
-    assert TrainingSettings.from_document(record.recipe) == dataclasses.replace(
+    assert read_dataclass(TrainingSettings, record.recipe, name="recipe") == dataclasses.replace(
         trained.settings, threads=record.recipe["threads"]
     )
     assert (record.recipe["name"], record.seed, record.command) == ("mnist", 3, "edgecnn train mnist")

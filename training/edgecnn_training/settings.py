@@ -3,7 +3,6 @@
 import dataclasses
 import enum
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
@@ -150,19 +149,6 @@ class TrainingSettings:
             "device": device,
         }
         return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that.
-
-        What an earlier version did not know has its default.
-        """
-        names = [field.name for field in dataclasses.fields(cls) if field.name in document]
-        values = {name: document[name] for name in names} | {"optimizer": Optimizer(document["optimizer"])}
-        for name, choices in (("schedule", Schedule), ("monitor", Monitor)):
-            if name in values:
-                values[name] = choices(values[name])
-        return cls(**values)
 
 
 _Choice = TypeVar("_Choice", bound=enum.StrEnum)

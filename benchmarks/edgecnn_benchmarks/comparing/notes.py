@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 from edgecnn_benchmarks.comparing.changes import Change, ChangeVerdict, same_images
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.statistics.quantities import times
+from edgecnn_runtime.backends.engines import engine_packages
 
-# The packages that compute: another version of one is another program.
-_COMPUTING = ("edgecnn", "ai-edge-litert", "onnxruntime", "onnxruntime-gpu", "numpy", "keras", "tensorflow")
+# The packages that compute, beside those of the engines: another version of one is another program.
+_COMPUTING = ("edgecnn", "numpy", "keras", "tensorflow")
 # Files from which on a common shift is looked for, and how close together their ratios must be.
 _MANY, _CLOSE = 3, 1.06
 
@@ -54,7 +55,7 @@ def _version_notes(first: BenchResult, second: BenchResult) -> Iterator[str]:
     before, after = first.machine.packages, second.machine.packages
     changed = [
         f"{name} {before.get(name, 'absent')} → {after.get(name, 'absent')}"
-        for name in _COMPUTING
+        for name in (*_COMPUTING, *engine_packages())
         if before.get(name) != after.get(name)
     ]
     if first.machine.python != second.machine.python:

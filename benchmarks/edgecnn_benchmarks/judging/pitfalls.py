@@ -8,6 +8,7 @@ from edgecnn_benchmarks.machine.diagnosis import DIRECT_INT8
 from edgecnn_benchmarks.machine.state import MachineState
 from edgecnn_benchmarks.measuring.result import BenchRow, Pitfall
 from edgecnn_benchmarks.statistics.quantities import listed, microseconds, times
+from edgecnn_runtime.backends.engines import ENGINES
 
 # A first call that takes so many times as long as a steady one is reported.
 _SLOW_FIRST = 1.5
@@ -36,16 +37,23 @@ def find_pitfalls(
     return tuple(pitfall for find in _PITFALLS for pitfall in find(figures))
 
 
-def _int16x8(figures: Figures) -> Iterator[Pitfall]:
-    rows = [row for row in figures.rows if row.scheme == "int16x8" and row.provider == "built-in kernels"]
-    if rows:
-        slowest = max(rows, key=lambda row: row.latency_us.p50.value)
-        yield Pitfall(
-            "int16x8-reference-kernels",
-            f"{slowest.name} takes {microseconds(slowest.latency_us.p50.value)} because LiteRT runs int16x8 on its "
-            "reference kernels on a CPU, not on XNNPACK; the format is for NPUs and DSPs that have 16-bit kernels.",
-            _names(rows),
-        )
+def _slow_schemes(figures: Figures) -> Iterator[Pitfall]:
+    features = figures.machine.cpu_features
+    multiplies_int8 = features is None or bool(set(features) & set(DIRECT_INT8))
+    for known in (known for engine in ENGINES.values() for known in engine.slow_schemes):
+        rows = [
+            row
+            for row in figures.rows
+            if row.engine is not None
+            and known in row.engine.slow_schemes
+            and row.scheme.startswith(known.scheme)
+            and row.provider == known.provider
+        ]
+        if rows and not (known.without_int8_instructions and multiplies_int8):
+            slowest = max(rows, key=lambda row: row.latency_us.p50.value)
+            time = microseconds(slowest.latency_us.p50.value)
+            sentence = known.sentence.format(files=listed(_names(rows)), slowest=slowest.name, time=time)
+            yield Pitfall(known.kind, sentence, _names(rows))
 
 
 def _float16(figures: Figures) -> Iterator[Pitfall]:
@@ -56,7 +64,8 @@ def _float16(figures: Figures) -> Iterator[Pitfall]:
         if row.scheme == "float16"
         and other.scheme == "float32"
         and (row.backend, row.threads, row.batch) == (other.backend, other.threads, other.batch)
-        and row.provider in ("XNNPACK", "built-in kernels", "CPUExecutionProvider")
+        and row.engine is not None
+        and row.provider in row.engine.cpu_providers
     ]
     # Some ARM processors multiply float16 directly; there it is no pitfall.
     slow = [row for row, other in pairs if row.latency_us.p50.value > 0.9 * other.latency_us.p50.value]
@@ -66,18 +75,6 @@ def _float16(figures: Figures) -> Iterator[Pitfall]:
         "float16 halves the file and is no faster on this CPU, which turns the weights back into float32 when it loads "
         "them; it is for GPUs, and for small downloads.",
     )
-
-
-def _int8_onnx(figures: Figures) -> Iterator[Pitfall]:
-    features = figures.machine.cpu_features
-    rows = [row for row in figures.rows if row.scheme.startswith("int8") and row.provider == "CPUExecutionProvider"]
-    if features is not None and not set(features) & set(DIRECT_INT8):
-        yield from _about(
-            rows,
-            "int8-onnx-without-dot-product",
-            "this processor has no instruction that multiplies int8 directly (VNNI on x86, dot product on ARM), and "
-            "ONNX Runtime's int8 is then often slower than its float32.",
-        )
 
 
 def _threads(figures: Figures) -> Iterator[Pitfall]:
@@ -170,9 +167,8 @@ def _about(rows: Sequence[BenchRow], kind: str, sentence: str) -> Iterator[Pitfa
 
 # In the order in which they are reported.
 _PITFALLS: tuple[Callable[[Figures], Iterator[Pitfall]], ...] = (
-    _int16x8,
+    _slow_schemes,
     _float16,
-    _int8_onnx,
     _threads,
     _first_run,
     _unstable,

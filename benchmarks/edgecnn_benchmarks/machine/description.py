@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn_runtime.backends.engines import engine_packages
 from edgecnn_runtime.system.cpu import available_cpus
 
 # The instructions that decide how fast int8 runs, as Linux names them in /proc/cpuinfo.
@@ -21,22 +22,9 @@ ARM_FEATURES = ("asimddp", "i8mm", "sve")
 _MACOS_X86 = {"AVX2": "avx2", "AVX512F": "avx512f", "AVX512VNNI": "avx512_vnni"}
 _MACOS_ARM = {"hw.optional.arm.FEAT_DotProd": "asimddp", "hw.optional.arm.FEAT_I8MM": "i8mm"}
 
-# The packages whose version can change a measurement or a result.
-PACKAGES = (
-    "edgecnn",
-    "numpy",
-    "Pillow",
-    "ai-edge-litert",
-    "tflite-runtime",
-    "onnxruntime",
-    "onnxruntime-gpu",
-    "tensorflow",
-    "keras",
-    "tf-keras",
-    "tensorflow-model-optimization",
-    "tf2onnx",
-    "onnx",
-)
+# The packages, beside those of the engines, whose version can change a measurement or a result.
+_PACKAGES = ("edgecnn", "numpy", "Pillow")
+_MAKING = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "tf2onnx", "onnx")
 
 
 @dataclass(frozen=True)
@@ -100,7 +88,7 @@ def describe_machine(root: Path = Path("/")) -> Machine:
         system=_system_name(),
         kernel=platform.release(),
         python=platform.python_version(),
-        packages=installed_versions(PACKAGES),
+        packages=installed_versions((*_PACKAGES, *engine_packages(), *_MAKING)),
         quota_cpus=_quota_cpus(root / "sys/fs/cgroup"),
         memory_limit_bytes=_memory_limit(root / "sys/fs/cgroup"),
         max_frequency_mhz=_max_frequency(root / "sys/devices/system/cpu"),

@@ -13,13 +13,15 @@ from pathlib import Path
 from edgecnn_benchmarks.machine.description import Machine, describe_machine
 from edgecnn_benchmarks.machine.extras import Extra, installed_extras
 from edgecnn_benchmarks.machine.probes import (
-    BackendProbe,
     DelegateProbe,
+    EngineProbe,
     Gpu,
-    probe_backends,
     probe_delegates,
+    probe_engines,
     probe_gpu,
 )
+from edgecnn_runtime.backends import Provider
+from edgecnn_runtime.backends.engines import ENGINES
 
 # The values that TensorFlow takes for yes (tensorflow/__init__.py).
 _YES = ("1", "true", "True")
@@ -47,7 +49,7 @@ class Diagnosis:
 
     severity: Severity
     what: str
-    mend: str
+    fix: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Situation:
 
     machine: Machine
     extras: tuple[Extra, ...]
-    backends: tuple[BackendProbe, ...]
+    backends: tuple[EngineProbe, ...]
     gpu: Gpu
     places: Places
     home_writable: bool
@@ -81,7 +83,7 @@ def look(places: Places, *, delegates: Sequence[str] = ()) -> Situation:
     return Situation(
         machine=describe_machine(),
         extras=installed_extras(),
-        backends=probe_backends(),
+        backends=probe_engines(),
         gpu=probe_gpu(),
         places=places,
         home_writable=_is_writable(places.home),
@@ -143,13 +145,13 @@ def _package_problems(extras: tuple[Extra, ...]) -> list[Diagnosis]:
     return too_old + missing
 
 
-def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Diagnosis]:
+def _backend_problems(backends: tuple[EngineProbe, ...], gpu: Gpu) -> list[Diagnosis]:
     problems = []
     for backend in backends:
-        # The packages of LiteRT live side by side; those of ONNX Runtime have one import name.
-        if len(backend.packages) > 1 and backend.name == "onnxruntime":
+        first, *others = backend.packages or ("",)
+        if set(others) & set(ENGINES[backend.name].rivals(first)):
             # Removing one of them also removes files of the other, so both go and one comes back.
-            kept = backend.packages[-1] if gpu.devices else backend.packages[0]
+            kept = backend.packages[-1] if gpu.devices else first
             problems.append(
                 Diagnosis(
                     Severity.BROKEN,
@@ -170,7 +172,7 @@ def _backend_problems(backends: tuple[BackendProbe, ...], gpu: Gpu) -> list[Diag
             Diagnosis(
                 Severity.BROKEN,
                 "no interpreter is installed, so no model can be run",
-                'pip install "edgecnn[litert]"',
+                f'pip install "edgecnn[{next(iter(ENGINES.values())).extra(Provider.CPU)}]"',
             )
         )
     return problems

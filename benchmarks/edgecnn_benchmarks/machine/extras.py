@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from edgecnn_benchmarks.machine.description import installed_versions
+from edgecnn_runtime.backends.engines import ENGINES, engine_packages
 
 # `tensorflow[and-cuda]>=2.19; extra == 'all-gpu'`, as the metadata spells it.
 _REQUIREMENT = re.compile(
@@ -14,9 +15,6 @@ _REQUIREMENT = re.compile(
         (;.*extra\s*==\s*['"](?P<extra>[\w-]+)['"])?""",
     re.VERBOSE,
 )
-
-# Packages that own the same import name, so that only one of them may be installed.
-_RIVALS = {"onnxruntime": "onnxruntime-gpu", "onnxruntime-gpu": "onnxruntime"}
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ def installed_extras() -> tuple[Extra, ...]:
     except importlib.metadata.PackageNotFoundError:
         return ()
     names = {package for package, _, _ in map(parse_requirement, lines)}
-    return extras_of(lines, installed_versions(names | set(_RIVALS)))
+    return extras_of(lines, installed_versions({*names, *engine_packages()}))
 
 
 def extras_of(lines: Iterable[str], versions: Mapping[str, str]) -> tuple[Extra, ...]:
@@ -78,7 +76,8 @@ def extras_of(lines: Iterable[str], versions: Mapping[str, str]) -> tuple[Extra,
 
 def _rivals(needed: Iterable[Requirement], versions: Mapping[str, str]) -> tuple[str, ...]:
     missing = [requirement.package for requirement in needed if requirement.installed is None]
-    return tuple(_RIVALS[package] for package in missing if _RIVALS.get(package) in versions)
+    rivals = (rival for engine in ENGINES.values() for package in missing for rival in engine.rivals(package))
+    return tuple(rival for rival in rivals if rival in versions)
 
 
 def parse_requirement(line: str) -> tuple[str, str | None, str]:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from edgecnn_benchmarks.measuring.labelled_images import SPLIT, LabelledImages, PreparedImages, open_images
 from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
-from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.model_files.parts import model_bytes, model_parts
+from edgecnn_runtime.model_formats import find_format, format_of, model_bytes, model_parts
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord, open_run_data
 
@@ -101,9 +100,7 @@ def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool
     for path in targets:
         if not path.is_file():
             raise InputError(f"{path}: not found; expected a run folder or a model file")
-        if path.suffix.lower() not in SUFFIXES:
-            expected = f"expected a model file ({' or '.join(SUFFIXES)})"
-            raise InputError(f"{path}: {expected}, got {path.suffix or 'no suffix'}")
+        format_of(path)
     return Subject("models", name_candidates(targets), folder=Path("bench"), images=open_images(data))
 
 
@@ -130,7 +127,7 @@ def name_candidates(targets: Sequence[Path]) -> tuple[Candidate, ...]:
 def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject:
     record = run.read_record()
     paths = sorted(run.export.glob("*")) if run.export.is_dir() else []
-    paths = [path for path in paths if path.suffix in SUFFIXES and not path.name.startswith(".")]
+    paths = [path for path in paths if find_format(path) is not None and not path.name.startswith(".")]
     if not paths:
         raise InputError(
             f"{run.export}: expected exported model files, got none; make them with 'edgecnn export {run.path}'"

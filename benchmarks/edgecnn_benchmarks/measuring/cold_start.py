@@ -1,11 +1,9 @@
 """Cold start: from starting a process to its first answer, Python and all imports included."""
 
+import dataclasses
 import json
 import random
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +14,7 @@ from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
-from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.system.own_process import describe_end, run
 
 # The smallest program that classifies an image file.
 PROGRAM = """\
@@ -45,8 +43,9 @@ _KERAS_CALLS = {"call": "model(pixels, training=False)[0]", "predict": "model.pr
 THIRD_PARTY = """\
 import json, pathlib, sys
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.third_party.opening import Opening
-opening = Opening.from_document(json.loads(sys.argv[4]))
+from edgecnn_runtime.json_dataclasses import read_dataclass
+from edgecnn_runtime.third_party_models.opening import Opening
+opening = read_dataclass(Opening, json.loads(sys.argv[4]), name="opening")
 classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
 print(classifier.predict(sys.argv[3]).label, flush=True)
 """
@@ -60,7 +59,7 @@ def command(job: Job, *, picture: Path, settings: BenchSettings) -> list[str]:
         program = KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
     elif settings.opening != BenchSettings().opening:
         program = THIRD_PARTY
-        arguments.append(json.dumps(settings.opening.to_document()))
+        arguments.append(json.dumps(dataclasses.asdict(settings.opening)))
     return [sys.executable, "-c", program, *arguments]
 
 
@@ -111,26 +110,14 @@ def start_to_first_line(command: Sequence[str], *, timeout: float, folder: Path)
     Raises:
         WorkerError: it ended without one, or took longer than `timeout` seconds.
     """
-    with tempfile.TemporaryFile() as stderr:
-        started = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, cwd=folder) as process:
-            guard = threading.Timer(timeout, process.kill)
-            guard.start()
-            try:
-                assert process.stdout is not None  # asked for in Popen
-                line = process.stdout.readline()
-                took = time.perf_counter() - started
-                code = process.wait()
-            except BaseException:
-                process.kill()
-                raise
-            finally:
-                guard.cancel()
-        if took >= timeout:
-            raise WorkerError(f"no answer within {timeout:g} s of a cold start; stopped")
-        if not line or code:
-            raise WorkerError(f"{describe_end(code, stderr)} (in a cold start)")
-    return took
+    took: list[float] = []
+    started = time.perf_counter()
+    ended = run(command, timeout=timeout, on_line=lambda _: took.append(time.perf_counter() - started), folder=folder)
+    if ended.limit:
+        raise WorkerError(f"{ended.reason} of a cold start; stopped")
+    if not took or ended.code:
+        raise WorkerError(f"{describe_end(ended.code, ended.stderr)} (in a cold start)")
+    return took[0]
 
 
 def _save_png(images: Path) -> Path:

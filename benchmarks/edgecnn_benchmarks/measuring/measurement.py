@@ -17,6 +17,7 @@ from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.model_formats import MODEL_FORMATS, find_format
 
 # Called with the percentage done and a short text such as "round 3, int8.tflite".
 ReportMeasuring = Callable[[int, str], None]
@@ -175,7 +176,7 @@ class Measurement:
 
 
 def find_reference(opened: Sequence[OpenedModel], reference: str, *, strict: bool = True) -> OpenedModel:
-    """Find the model that the others are compared with: by file name, label or scheme, TFLite first.
+    """Find the model that the others are compared with: by file name, label or scheme, in the order of the formats.
 
     Raises:
         InputError: there is none, and `strict`; float32 is never missed, it is what most people compare with.
@@ -192,8 +193,5 @@ def find_reference(opened: Sequence[OpenedModel], reference: str, *, strict: boo
             f"reference: expected one of {', '.join(model.candidate.name for model in opened)} or a scheme among "
             f"theirs, got {reference!r}"
         )
-    order = (".tflite", ".onnx")
-    return min(
-        found or opened,
-        key=lambda model: order.index(model.candidate.path.suffix) if model.candidate.path.suffix in order else 2,
-    )
+    order = (*MODEL_FORMATS.values(), None)
+    return min(found or opened, key=lambda model: order.index(find_format(model.candidate.path)))

@@ -18,6 +18,8 @@ from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
 from edgecnn_benchmarks.statistics.quantities import listed
 from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.backends.engines import Engine, find_engine
+from edgecnn_runtime.model_formats import MODEL_FORMATS
 
 # Of bench.json; `result_file` also reads the one before.
 SCHEMA_VERSION = 3
@@ -42,7 +44,7 @@ class BenchRow:
     # The model file's name; that of `answers`.
     file: str
     scheme: str
-    # "litert", "onnxruntime", "keras call" or "keras predict".
+    # The name of an engine, "keras call" or "keras predict".
     backend: str
     # What the interpreter says that it runs on, for example "CPUExecutionProvider" or "XNNPACK, 5 of 6 operators".
     provider: str | None
@@ -82,10 +84,16 @@ class BenchRow:
 
     @property
     def format(self) -> str:
-        """The file's format, as its suffix and as a class in the report's style sheet."""
+        """The name of the file's format, which is also its class in the report's style sheet."""
         if self.backend.startswith("keras"):
             return "keras"
-        return "onnx" if self.backend == "onnxruntime" else "tflite"
+        formats = tuple(MODEL_FORMATS) if self.engine is None else self.engine.formats
+        return next((name for name in formats if MODEL_FORMATS[name].suffix in self.file.lower()), formats[0])
+
+    @property
+    def engine(self) -> Engine | None:
+        """What ran the file; None of the Keras model, and of an engine that this version does not know."""
+        return find_engine(self.backend)
 
 
 @dataclass(frozen=True)
@@ -200,9 +208,9 @@ class BenchResult:
         """Return the content of `bench.json`; names carry units, shares are 0…1."""
         document = dataclasses.asdict(dataclasses.replace(self, pictures={}))
         del document["folder"], document["pictures"]
-        document["keras_accuracy"] = _accuracy_document(self.keras_accuracy)
+        document["keras_accuracy"] = self.keras_accuracy and self.keras_accuracy.to_document()
         for row, row_document in zip(self.rows, document["rows"], strict=True):
-            row_document["accuracy"] = _accuracy_document(row.accuracy)
+            row_document["accuracy"] = row.accuracy and row.accuracy.to_document()
         return {"schema_version": SCHEMA_VERSION, **document}
 
     def to_csv(self) -> str:
@@ -213,13 +221,6 @@ class BenchResult:
         writer.writeheader()
         writer.writerows(rows)
         return text.getvalue()
-
-
-def _accuracy_document(accuracy: Accuracy | None) -> Mapping[str, float] | None:
-    if accuracy is None:
-        return None
-    low, high = accuracy.interval
-    return {**dataclasses.asdict(accuracy), "value": accuracy.value, "low": low, "high": high}
 
 
 def _flat(row: BenchRow) -> dict[str, Any]:

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from edgecnn_benchmarks.process.energy import read_counters, used_uj
 from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes, resident_memory_bytes
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.json_dataclasses import read_dataclass
+from edgecnn_runtime.third_party_models.opening import Opening
 
 # Images of one `predict_proba` call while the accuracy is measured.
 _BATCH = 32
@@ -55,7 +56,7 @@ class ModelFile:
     """A model file, opened as a user's program does."""
 
     def __init__(self, *, model: str, threads: int, opening: dict[str, Any] | None = None) -> None:
-        how = Opening() if opening is None else Opening.from_document(opening)
+        how = Opening() if opening is None else read_dataclass(Opening, opening, name="opening")
         self._classifier = Classifier.open_as(Path(model), how, threads=threads)
         self.predict_proba = self._classifier.predict_proba
 

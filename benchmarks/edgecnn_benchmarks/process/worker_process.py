@@ -8,13 +8,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import InputSpec
-from edgecnn_runtime.system.process_end import describe_end
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.system.own_process import describe_end
+from edgecnn_runtime.third_party_models.opening import Opening
 
 WORKER = (sys.executable, "-m", "edgecnn_benchmarks.process.worker")
 KERAS_WORKER = (sys.executable, "-m", "edgecnn_benchmarks.process.keras_worker")
@@ -86,20 +87,11 @@ class WorkerProcess:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            facts = self.ask("open", model=str(model.resolve()), threads=threads, opening=opening.to_document())
+            facts = self.ask("open", model=str(model.resolve()), threads=threads, opening=asdict(opening))
+            self.facts = read_dataclass(ModelFacts, facts, name="worker")
         except BaseException:
             self.close(at_once=True)
             raise
-        self.facts = ModelFacts(
-            labels=tuple(facts["labels"]),
-            input=InputSpec.from_document(facts["input"]),
-            scheme=facts["scheme"],
-            backend=facts["backend"],
-            provider=facts["provider"],
-            load_s=facts["load_s"],
-            third_party=bool(facts.get("third_party")),
-            assumed=tuple(facts.get("assumed", ())),
-        )
 
     def ask(self, do: str, **options: Any) -> Mapping[str, Any]:
         """Send one request and wait for its answer.
@@ -151,7 +143,9 @@ class WorkerProcess:
             code = self._process.wait(_GRACE_SECS)
         except subprocess.TimeoutExpired:
             return f"closed its output (while asked to {do})"
-        return f"{describe_end(code, self._stderr)} (while asked to {do})"
+        self._stderr.seek(0)
+        stderr = self._stderr.read().decode(errors="replace")
+        return f"{describe_end(code, stderr)} (while asked to {do})"
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

@@ -14,9 +14,9 @@ from typing import Any
 
 from edgecnn_benchmarks.measuring.candidates import Subject, read_subject
 from edgecnn_benchmarks.settings import BenchSettings
-from edgecnn_runtime.backends import Provider
+from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.model_files.parts import model_parts
+from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_parts
 
 
 @dataclass(frozen=True)
@@ -33,21 +33,18 @@ class Bundle:
     settings: BenchSettings
 
     @property
-    def extras(self) -> tuple[str, ...]:
-        """The extras of edgecnn that these models need."""
-        suffixes = {candidate.path.suffix.lower() for candidate in self.subject.candidates}
-        onnx = "onnx" if self.settings.opening.provider is Provider.CPU else "onnx-gpu"
-        return tuple(extra for suffix, extra in ((".tflite", "litert"), (".onnx", onnx)) if suffix in suffixes)
+    def extras(self) -> dict[str, tuple[str, ...]]:
+        """The extras of edgecnn that these models need, each with the modules of which one suffices."""
+        formats = {format_of(candidate.path).name for candidate in self.subject.candidates}
+        engines = [engines_of(name)[0] for name in MODEL_FORMATS if name in formats]
+        provider = self.settings.opening.provider
+        return {engine.extra(provider): tuple(dict.fromkeys(engine.packages.values())) for engine in engines}
 
     @property
     def name(self) -> str:
         """Name the benchmark by all that it measures and how: the same command finds it again."""
-        content = [sorted(self.sha256.items()), self.targets, self.data, self._settings_document]
+        content = [sorted(self.sha256.items()), self.targets, self.data, dataclasses.asdict(self.settings)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
-
-    @property
-    def _settings_document(self) -> dict[str, Any]:
-        return {**dataclasses.asdict(self.settings), "opening": self.settings.opening.to_document()}
 
     def adding(self, files: Mapping[str, Path]) -> "Bundle":
         """Return the same with other files that the machine there needs, by the path that they have there."""
@@ -60,7 +57,7 @@ class Bundle:
             "files": dict(self.sha256),
             "targets": self.targets,
             "data": self.data,
-            "settings": self._settings_document,
+            "settings": dataclasses.asdict(self.settings),
             "extras": self.extras,
             **more,
         }

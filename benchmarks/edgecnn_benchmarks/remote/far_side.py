@@ -46,8 +46,6 @@ _ENVIRONMENT_BYTES = 400_000_000
 _LOOK_SECS, _ALIVE_SECS = 0.5, 5.0
 # Seconds a benchmark gets to end by itself.
 _GRACE_SECS = 10.0
-# What each extra of edgecnn brings, by the modules that one of them must be there.
-_MODULES = {"litert": ("ai_edge_litert", "tflite_runtime"), "onnx": ("onnxruntime",), "onnx-gpu": ("onnxruntime",)}
 _BASE_MODULES = ("numpy", "PIL", "typer")
 
 
@@ -270,9 +268,9 @@ def _make_environment(job: Mapping[str, Any], folder: Path, until: float) -> str
         record = {**record, "wheel": job["files"][job["wheel"]], "extras": []}
     wanted = [extra for extra in job["extras"] if extra not in record["extras"]]
     # An interpreter that is there already, onnxruntime-gpu of a Jetson for instance, is not joined by another.
-    modules = [name for extra in wanted for name in _MODULES[extra]]
+    modules = [name for extra in wanted for name in job["extras"][extra]]
     there = _present((*_BASE_MODULES, *modules), folder, until)
-    extras = [extra for extra in wanted if not there.intersection(_MODULES[extra])]
+    extras = [extra for extra in wanted if not there.intersection(job["extras"][extra])]
     sources = ["--only-binary=:all:"]
     if job["wheels"]:
         sources += ["--no-index", "--find-links", str(folder / "wheels")]

@@ -6,25 +6,31 @@ python -m edgecnn_benchmarks.remote.measure_there JOB_FOLDER
 import json
 import signal
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
-from edgecnn_benchmarks.measuring.result_file import decode
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import EdgecnnError
-from edgecnn_runtime.third_party.opening import Opening
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+
+
+@dataclass(frozen=True)
+class RemoteJob:
+    """What of `job.json` is for the benchmark; the rest is for `far_side`."""
+
+    targets: tuple[str, ...]  # below the job's folder
+    data: str | None
+    settings: BenchSettings
+    device_estimates: tuple[FileEstimate, ...]
+    command: str | None
+    host: str | None
 
 
 def measure(folder: Path) -> None:
     """Run the benchmark that `job.json` describes; its files go to the folder `out`, its progress to a file."""
-    job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    settings: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in job["settings"].items()
-    }
-    estimates = tuple(decode(FileEstimate, item) for item in job["device_estimates"])
-    settings["opening"] = Opening.from_document(job["settings"]["opening"])
+    job = read_dataclass(RemoteJob, parse_object((folder / "job.json").read_bytes(), name="job.json"), name="job.json")
     with (folder / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def progress(percent: int, text: str) -> None:
@@ -32,13 +38,13 @@ def measure(folder: Path) -> None:
             file.flush()
 
         bench(
-            [folder / target for target in job["targets"]],
-            data=None if job["data"] is None else folder / job["data"],
+            [folder / target for target in job.targets],
+            data=None if job.data is None else folder / job.data,
             output=folder / "out",
-            settings=BenchSettings(**settings),
-            command=job["command"],
-            host=job["host"],
-            estimate=lambda _: estimates,
+            settings=job.settings,
+            command=job.command,
+            host=job.host,
+            estimate=lambda _: job.device_estimates,
             progress=progress,
         )
 

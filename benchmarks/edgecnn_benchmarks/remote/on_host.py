@@ -168,7 +168,7 @@ def _wheels(bundle: Bundle, options: HostOptions, *, there: Mapping[str, Any], w
     if options.wheels == "download":
         version = "".join(map(str, there["version"][:2]))
         folder = cache / f"{there['machine']}-{there['libc'][0]}{there['libc'][1]}-python{version}"
-        return download_wheels(folder, wheel=wheel, there=there, extras=bundle.extras)
+        return download_wheels(folder, wheel=wheel, there=there, extras=tuple(bundle.extras))
     return sorted(Path(options.wheels).glob("*.whl"))
 
 

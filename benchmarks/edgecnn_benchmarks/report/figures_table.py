@@ -18,8 +18,12 @@ from edgecnn_benchmarks.statistics.quantities import (
     three_digits,
     times,
 )
+from edgecnn_runtime.model_formats import MODEL_FORMATS
 
-GLYPHS = {"tflite": "●", "onnx": "◆", "keras": "■"}
+
+def glyph(kind: str) -> str:
+    """Return the mark of a format, or of the Keras model."""
+    return MODEL_FORMATS[kind].glyph if kind in MODEL_FORMATS else "■"
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def _line(row: BenchRow, columns: Sequence[_Column], result: BenchResult) -> str
         if row.name in pitfall.rows and len(pitfall.rows) <= len(result.rows) / 2
     )
     head = (
-        f'<th scope="row" data-key="{escape(row.name)}"><i class="{row.format}">{GLYPHS[row.format]}</i>&nbsp;'
+        f'<th scope="row" data-key="{escape(row.name)}"><i class="{row.format}">{glyph(row.format)}</i>&nbsp;'
         f"{escape(row.label)}{' <em>ship</em>' if ship else ''}{marks}</th>"
     )
     cells = "".join(_cell(column.cell(row)) for column in columns)

@@ -16,7 +16,7 @@ from edgecnn_benchmarks.report.bars import Bar, bars
 from edgecnn_benchmarks.report.devices_section import devices_section
 from edgecnn_benchmarks.report.distribution import distribution
 from edgecnn_benchmarks.report.facts import definitions, machine_facts, method
-from edgecnn_benchmarks.report.figures_table import figures_table
+from edgecnn_benchmarks.report.figures_table import figures_table, glyph
 from edgecnn_benchmarks.report.scatter import scatter
 from edgecnn_benchmarks.statistics.intervals import Estimate, interval_in_words, interval_name
 from edgecnn_benchmarks.statistics.quantities import (
@@ -30,6 +30,7 @@ from edgecnn_benchmarks.statistics.quantities import (
     span,
     times,
 )
+from edgecnn_runtime.model_formats import MODEL_FORMATS
 from edgecnn_runtime.system import atomic_files
 
 # Widths of the two forms of a chart, in px: for a desk and paper, and for a phone.
@@ -144,10 +145,17 @@ def _scatter_section(result: BenchResult) -> str:
 
 
 def _formats(rows: list[BenchRow]) -> str:
-    meanings = (("tflite", "● TFLite, LiteRT"), ("onnx", "◆ ONNX, ONNX Runtime"), ("keras", "■ Keras"))
+    def title(kind: str) -> str:
+        if kind not in MODEL_FORMATS:
+            return "Keras"
+        engines = {row.engine.title: None for row in rows if row.format == kind and row.engine is not None}
+        return ", ".join((MODEL_FORMATS[kind].title, *engines))
+
     present = {row.format for row in rows}
     return "".join(
-        f'<span><i class="{kind}">{text[0]}</i>{text[1:]}</span>' for kind, text in meanings if kind in present
+        f'<span><i class="{kind}">{glyph(kind)}</i> {escape(title(kind))}</span>'
+        for kind in (*MODEL_FORMATS, "keras")
+        if kind in present
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.report import svg
+from edgecnn_benchmarks.report.figures_table import glyph
 from edgecnn_benchmarks.report.label_places import Box, TakenSpace, find_place
 from edgecnn_benchmarks.report.scale import Scale, scale_around
 from edgecnn_benchmarks.statistics.intervals import interval_name
@@ -168,12 +169,13 @@ def _mark(point: Point, *, recommended: bool) -> str:
 def _shape(point: Point) -> str:
     """Draw a circle, a diamond or a square, all of the same area for the same size of file."""
     x, y, kind = point.x, point.y, point.row.format
-    if kind == "tflite":
-        return svg.element("circle", class_="mark tflite", cx=x, cy=y, r=point.radius)
-    if kind == "onnx":
+    mark = glyph(kind)
+    if mark == "●":
+        return svg.element("circle", class_=f"mark {kind}", cx=x, cy=y, r=point.radius)
+    if mark == "◆":
         r = point.radius * math.sqrt(math.pi / 2)
         diamond = f"M{x:.1f} {y - r:.1f}l{r:.1f} {r:.1f}l{-r:.1f} {r:.1f}l{-r:.1f} {-r:.1f}z"
-        return svg.element("path", class_="mark onnx", d=diamond)
+        return svg.element("path", class_=f"mark {kind}", d=diamond)
     side = point.radius * math.sqrt(math.pi)
     return svg.element("rect", class_=f"mark {kind}", x=x - side / 2, y=y - side / 2, width=side, height=side)
 

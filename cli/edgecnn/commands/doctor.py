@@ -1,4 +1,4 @@
-"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that mends it."""
+"""`edgecnn doctor`: what is installed, what really loads, what is wrong, and the line that fixes it."""
 
 import dataclasses
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,7 +9,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 
 if TYPE_CHECKING:
     from edgecnn_benchmarks.machine.diagnosis import Diagnosis, Places, Situation
-    from edgecnn_benchmarks.machine.probes import BackendProbe
+    from edgecnn_benchmarks.machine.probes import EngineProbe
     from edgecnn_training.devices.convolution_speed import ConvolutionSpeed
 
 
@@ -39,7 +39,7 @@ def doctor(
     console.document({**document, "convolution": [dataclasses.asdict(speed) for speed in speeds]})
     broken = [problem for problem in problems if problem.severity is Severity.BROKEN]
     if broken and console.quiet:
-        raise GateError("; ".join(f"{problem.what} -> {problem.mend}" for problem in broken))
+        raise GateError("; ".join(f"{problem.what} -> {problem.fix}" for problem in broken))
     if broken:
         raise typer.Exit(1)
 
@@ -77,7 +77,7 @@ def _show(console: Console, situation: "Situation") -> None:
         console.say(f"  {name} {version}")
     console.say("\nBackends")
     for backend in situation.backends:
-        console.say(f"  {backend.name} (*{backend.suffix}): {_state(backend)}")
+        console.say(f"  {backend.name} (*{', *'.join(backend.suffixes)}): {_state(backend)}")
     for tried in situation.delegates:
         console.say(f"  delegate {tried.text}: {'loads' if tried.error is None else f'does not load: {tried.error}'}")
     if not situation.delegates:
@@ -117,7 +117,7 @@ def _show_speeds(console: Console, speeds: "list[ConvolutionSpeed]") -> None:
         console.say("  no GPU that Keras can use")
 
 
-def _state(backend: "BackendProbe") -> str:
+def _state(backend: "EngineProbe") -> str:
     if not backend.packages:
         return "not installed"
     if backend.error is not None:
@@ -129,7 +129,7 @@ def _show_problems(console: Console, problems: "tuple[Diagnosis, ...]") -> None:
     console.say("\nProblems" if problems else "\nNo problems found.")
     for problem in problems:
         console.say(f"  {problem.severity}: {problem.what}")
-        console.say(f"    -> {problem.mend}")
+        console.say(f"    -> {problem.fix}")
 
 
 def _document(situation: "Situation", problems: "tuple[Diagnosis, ...]") -> dict[str, Any]:

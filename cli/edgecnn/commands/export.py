@@ -98,7 +98,7 @@ def export(
     optimize_epochs: Annotated[
         int, typer.Option(help="Epochs on the training images for each of --prune, --cluster and --qat.")
     ] = 3,
-    data: Annotated[Path | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
+    data: Annotated[str | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
     application: ApplicationOption = None,
     weights: WeightsOption = None,
     labels: ModelLabelsOption = None,
@@ -133,6 +133,7 @@ def export(
     from edgecnn_export.optimized.plan import Plan
     from edgecnn_runtime.system.native_output import native_output_kept
     from edgecnn_runtime.workstation.run_folder import open_run_data
+    from edgecnn_training.data.home import prepared_folder
 
     console = Console(json=json, quiet=quiet)
     adoption = Adoption(
@@ -171,7 +172,7 @@ def export(
         seed=seed,
     )
     settings = dataclasses.replace(settings, plan=plan)
-    image_set = open_run_data(record, data=data)
+    image_set = open_run_data(record, data=prepared_folder(data))
     test = len(image_set.split("test"))
     console.say(f"Exporting {folder.path} in {len(settings.formats)} formats; each is checked on {test:,} test images.")
     steps = plan.steps if plan else ()
@@ -205,7 +206,7 @@ def export(
 
 
 def _run_folder(
-    console: Console, target: Path | None, adoption: Adoption, *, data: Path | None, calibrates: bool, seed: int
+    console: Console, target: Path | None, adoption: Adoption, *, data: str | None, calibrates: bool, seed: int
 ) -> "RunFolder":
     """Return the folder of the run that is exported, made first where the target is a model."""
     from edgecnn_export.imported.model_file import CONTAINERS, is_model

@@ -36,6 +36,7 @@ def quickstart(
     from edgecnn.commands.predict import predict
     from edgecnn.commands.train import train
     from edgecnn.commands.verify import verify
+    from edgecnn_runtime.model_formats import is_model_file
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
     started = time.perf_counter()
@@ -54,7 +55,7 @@ def quickstart(
     _show(console, "export", output, "--int8")
     export(output, int8=True, quiet=silent)
 
-    models = [path for path in sorted(run.export.iterdir()) if path.suffix in (".tflite", ".onnx")]
+    models = [path for path in sorted(run.export.iterdir()) if is_model_file(path)]
     _show(console, "verify", *models)
     verify(models=models, quiet=silent)
 

@@ -15,10 +15,9 @@ from edgecnn.console import Advance, Console, JsonOption, QuietOption
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.manifest import InputSpec
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.fit import Progress
-    from edgecnn_training.recipe import Recipe
+    from edgecnn_training.recipe import Recipe, Shape
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 _INTERRUPTED = 130
@@ -149,9 +148,11 @@ def train(
     source = data or described.data or (earlier.data_folder if earlier else chosen.data)
     if source is None:
         raise InputError(f"data: expected a folder with one sub-folder a class for {chosen.name}; give it with --data")
-    spec = _image_spec(chosen, source, imgsz or described.imgsz)
+    shape = _image_shape(chosen, imgsz if imgsz is not None else described.imgsz)
     with watch.timing("data"), shown_preparing(console, source) as preparing:
-        image_set = open_or_prepare(source, say=console.say, spec=spec, report=preparing)
+        image_set = open_or_prepare(
+            source, say=console.say, shape=shape, own_shape=chosen.input_shape, report=preparing
+        )
     if described.data_fingerprint not in (None, image_set.fingerprint):
         console.warn(f"{image_set.name}: not the images that the run of {config} was trained on")
     for warning in image_set.warnings:
@@ -215,23 +216,18 @@ def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":
     return get_recipe(f"transfer:{backbone}")
 
 
-def _image_spec(recipe: "Recipe", data: str, imgsz: int | None) -> "InputSpec | None":
+def _image_shape(recipe: "Recipe", imgsz: int | None) -> "Shape | None":
     """Return the images that the recipe takes; None where it takes those that a prepared or known set has."""
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.manifest import Colour, Decode, InputSpec
-    from edgecnn_runtime.workstation.image_set import DATASET_FILE
 
     height, width, channels = recipe.input_shape
-    if imgsz is not None:
-        if not recipe.any_size and (imgsz, imgsz) != (height, width):
-            raise InputError(f"imgsz: {recipe.name} takes images of {height}x{width} only, got {imgsz}; leave it out")
-        if imgsz < 1:
-            raise InputError(f"imgsz: expected at least 1, got {imgsz}")
-        height = width = imgsz
-    elif (Path(data) / DATASET_FILE).exists() or (recipe.any_size and not Path(data).exists()):
-        return None
-    colour = Colour.GREY if channels == 1 else Colour.RGB
-    return InputSpec(height, width, colour, decode=Decode.SCALED)
+    if imgsz is None:
+        return None if recipe.any_size else recipe.input_shape
+    if not recipe.any_size and (imgsz, imgsz) != (height, width):
+        raise InputError(f"imgsz: {recipe.name} takes images of {height}x{width} only, got {imgsz}; leave it out")
+    if imgsz < 1:
+        raise InputError(f"imgsz: expected at least 1, got {imgsz}")
+    return imgsz, imgsz, channels
 
 
 @contextlib.contextmanager

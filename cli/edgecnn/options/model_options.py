@@ -14,7 +14,7 @@ from edgecnn.options.option_group import takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models.opening import Opening
 
 _OTHERS = "Of a model that others made: "
 
@@ -72,8 +72,8 @@ class ModelOptions:
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
         from edgecnn_runtime.errors import InputError
-        from edgecnn_runtime.third_party.given import Given
-        from edgecnn_runtime.third_party.opening import Opening
+        from edgecnn_runtime.third_party_models.given import Given
+        from edgecnn_runtime.third_party_models.opening import Opening
 
         if self.provider not in list(Provider):
             raise InputError(f"--provider: expected {', '.join(Provider)}, got {self.provider!r}")
@@ -102,6 +102,7 @@ class ModelOptions:
         Raises:
             InputError: see `Classifier.open`.
         """
+        from edgecnn_runtime.backends.engines import find_engine
         from edgecnn_runtime.classifier import Classifier
         from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -109,9 +110,9 @@ class ModelOptions:
         with native_output_kept():
             classifier = Classifier.open_as(path, opening, threads=threads)
         tell_assumed(console, classifier)
-        used = getattr(classifier.backend, "provider", "")
-        if self.provider != "cpu" and used == "CPUExecutionProvider":
-            console.warn(f"{path}: --provider {self.provider} is not there; ONNX Runtime computes on the CPU")
+        backend, engine = classifier.backend, find_engine(classifier.backend.name)
+        if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
+            console.warn(f"{path}: --provider {self.provider} is not there; {engine.title} computes on the CPU")
         return classifier
 
 

@@ -4,7 +4,7 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from edgecnn.console import Console
-from edgecnn_runtime.model_files.parts import model_parts
+from edgecnn_runtime.model_formats import MODEL_FORMATS, model_parts
 
 if TYPE_CHECKING:
     from edgecnn_export.inspection.graph import Graph, Operator, Tensor
@@ -21,8 +21,8 @@ _SUMMARY = 60  # columns of a verdict's sentence
 def show_model(console: Console, model: "InspectedModel") -> None:
     """Print what the file is: inputs and outputs, its size in several senses, what it says about itself."""
     graph, peak = model.graph, model.peak
-    container = "TFLite" if graph.container == "tflite" else "ONNX"
-    console.say(f"{model.path.name}: {container} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
+    title = MODEL_FORMATS[graph.container].title
+    console.say(f"{model.path.name}: {title} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
     rows = [("input", _described(graph.tensors[number])) for number in graph.inputs]
     rows += [("output", _described(graph.tensors[number])) for number in graph.outputs]
     macs = "not known: a shape is open" if graph.macs is None else f"{graph.macs:,} multiply-accumulates for one image"
@@ -85,11 +85,8 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         if metadata.licence:
             rows.append(("licence", metadata.licence))
         return rows
-    return [("manifest", "none: not exported by edgecnn" + (", no TFLite Metadata" if _is_tflite(model) else ""))]
-
-
-def _is_tflite(model: "InspectedModel") -> bool:
-    return model.graph.container == "tflite"
+    standard = MODEL_FORMATS[model.graph.container].metadata
+    return [("manifest", "none: not exported by edgecnn" + (f", no {standard}" if standard else ""))]
 
 
 def show_layers(console: Console, graph: "Graph", *, every: bool) -> None:

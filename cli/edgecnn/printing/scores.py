@@ -3,14 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
+from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_runtime.json_dataclasses import read_dataclass
+
 
 def accuracy_shown(metrics: Mapping[str, Any]) -> str:
     """Say the accuracy, its interval and the number of images."""
-    accuracy = metrics["accuracy"]
-    low, high = accuracy["interval"]
+    accuracy = read_dataclass(Accuracy, metrics["accuracy"], name="metrics.json: accuracy")
+    low, high = accuracy.interval
     return (
-        f"{accuracy['value']:.2%} (95% interval {low:.2%} to {high:.2%}): "
-        f"{accuracy['correct']:,} of {accuracy['total']:,} images"
+        f"{accuracy.value:.2%} (95% interval {low:.2%} to {high:.2%}): "
+        f"{accuracy.correct:,} of {accuracy.total:,} images"
     )
 
 

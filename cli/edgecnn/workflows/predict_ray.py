@@ -56,7 +56,7 @@ def predict_on_ray(
         console.say(f"{len(images):,} images on {processes} process{'es' * (processes > 1)}")
         advance = stack.enter_context(console.progress("classifying", len(images)))
         # A third-party file was tried here, in a process of its own, and need not be in each.
-        opener = partial(Classifier.open_as, opening=replace(model_options.opening(), tried=True))
+        opener = partial(Classifier.open_as, opening=replace(model_options.opening(), trusted=True))
         items = classify_on_ray(model, classifier.labels, images, workers=processes, opener=opener)
         for item in _stepping(items, advance):
             failed += item.error is not None

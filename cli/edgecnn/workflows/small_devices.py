@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.model_formats import find_format
 
 if TYPE_CHECKING:
     from edgecnn_benchmarks.measuring.candidates import Candidate
@@ -23,7 +24,8 @@ def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEsti
 
     estimates = []
     for candidate in candidates:
-        if candidate.path.suffix.lower() != ".tflite":
+        model_format = find_format(candidate.path)
+        if model_format is None or not model_format.for_microcontrollers:
             continue
         try:
             model = inspect_model(candidate.path)

@@ -9,11 +9,10 @@ from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.inspection.onnx import read_onnx
 from edgecnn_export.inspection.tflite import read_tflite
 from edgecnn_export.inspection.tflite_metadata import TFLiteMetadata, read_tflite_metadata
-from edgecnn_runtime.backends import SUFFIXES
 from edgecnn_runtime.backends.litert import read_associated_file
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, TFLITE_FILE, Manifest
-from edgecnn_runtime.model_files.parts import model_bytes
+from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_bytes
 
 
 @dataclass(frozen=True)
@@ -57,16 +56,14 @@ def inspect_model(path: Path) -> InspectedModel:
         ModelError: missing, of another format or damaged.
         MissingExtraError: the package that reads this format is not installed.
     """
-    suffix = path.suffix.lower()
     if path.is_dir():
         raise ModelError(f"{path}: expected a model file, got a folder; name {_example(path)}")
-    if suffix not in SUFFIXES:
-        raise ModelError(f"{path}: expected a model file ({' or '.join(SUFFIXES)}), got {suffix or 'no suffix'}")
+    model_format = format_of(path)
     if not path.is_file():
-        raise ModelError(f"{path}: expected a model file, no such file")
+        raise ModelError(f"{path}: not found; expected a model file")
     text: str | bytes | None
     metadata = None
-    if suffix == ".tflite":
+    if model_format.name == "tflite":
         graph = read_tflite(path)
         text = read_associated_file(path, TFLITE_FILE)
         metadata = read_tflite_metadata(path)
@@ -85,7 +82,7 @@ def inspect_model(path: Path) -> InspectedModel:
 def _example(folder: Path) -> str:
     """Name a model file in a folder or in its `export`, where there is one."""
     for place in (folder, folder / "export"):
-        for suffix in SUFFIXES:
-            for file in sorted(place.glob(f"*{suffix}")):
+        for known in MODEL_FORMATS.values():
+            for file in sorted(place.glob(f"*{known.suffix}")):
                 return f"a file such as {file}"
     return "a file in it"

@@ -109,11 +109,7 @@ class SearchCandidate:
         """Return the entry of `export.json`."""
         return {
             "rung": self.name,
-            "validation": {
-                "correct": self.validation.accuracy.correct,
-                "total": self.validation.accuracy.total,
-                "interval_95": list(self.validation.accuracy.interval),
-            },
+            "validation": self.validation.accuracy.to_document(),
             "images": self.parity.accuracy.total,
             "drop_points": round(self.parity.drop, 4),
             "drop_at_most_points": round(self.parity.drop_at_most, 4),

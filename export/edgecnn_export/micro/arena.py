@@ -1,22 +1,24 @@
 """The RAM that TFLite-Micro needs for a model: its tensor arena, measured with its Python interpreter.
 
-In a process of its own, `python -m edgecnn_export.micro.arena FILE`, because that interpreter ends its process instead
+In a subprocess, `python -m edgecnn_export.micro.arena FILE`, because that interpreter ends its process instead
 of raising an error where an arena is much too small.
 """
 
 import importlib.util
 import os
 import re
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from edgecnn_runtime.system.own_process import run_python
 
 # Bytes of the arena in which the need is measured; memory that is not used is never touched.
 _PLENTY = 256 * 2**20
 # Bytes by which an arena is enlarged until it suffices: its alignment.
 _STEP = 16
 _TRIES = 64
+_TIMEOUT = 120.0  # seconds
 
 
 def measure_arena(content: bytes) -> int | None:
@@ -35,8 +37,8 @@ def measure_arena(content: bytes) -> int | None:
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         model = Path(folder) / "model.tflite"
         model.write_bytes(content)
-        done = subprocess.run([sys.executable, "-m", __name__, str(model)], capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.returncode == 0 else None
+        ended = run_python("-m", __name__, str(model), timeout=_TIMEOUT)
+    return None if ended.reason else int(ended.answer)
 
 
 def _measure(content: bytes) -> int:

@@ -5,7 +5,8 @@ import dataclasses
 import onnx
 
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest
-from edgecnn_runtime.model_files.whole import crc_of_onnx, sealed
+from edgecnn_runtime.model_files.onnx_file import crc_of_onnx
+from edgecnn_runtime.model_files.whole import sealed
 
 
 def embed_in_onnx(content: bytes, manifest: Manifest) -> bytes:

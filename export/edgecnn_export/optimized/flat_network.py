@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 
 if TYPE_CHECKING:
     import keras
@@ -70,24 +71,16 @@ class FlatNetwork:
 
     def write(self, folder: Path) -> None:
         """Write `network.json` and `weights.npz`."""
-        layers = [
-            {**{key: value for key, value in vars(layer).items() if key != "weights"}, "weights": len(layer.weights)}
-            for layer in self.layers
-        ]
+        layers = [{key: value for key, value in vars(layer).items() if key != "weights"} for layer in self.layers]
         (folder / "network.json").write_text(json.dumps({"shape": self.shape, "layers": layers}), encoding="utf-8")
         write_weights(folder / "weights.npz", self.weights)
 
     @classmethod
     def read(cls, folder: Path) -> "FlatNetwork":
         """Read what `write` wrote."""
-        document = json.loads((folder / "network.json").read_text(encoding="utf-8"))
-        weights = read_weights(folder / "weights.npz")
-        layers = tuple(
-            FlatLayer(**{**entry, "inputs": tuple(entry["inputs"]), "weights": weights.get(entry["name"], ())})
-            for entry in document["layers"]
-        )
-        height, width, channels = document["shape"]
-        return cls((height, width, channels), layers)
+        document = parse_object((folder / "network.json").read_bytes(), name="network.json")
+        network = read_dataclass(cls, document, name="network.json")
+        return network.with_weights(read_weights(folder / "weights.npz"))
 
 
 def write_weights(path: Path, weights: Mapping[str, Weights]) -> None:

@@ -1,11 +1,9 @@
-"""Optimize a trained model in a process of its own, and take its weights back."""
+"""Optimize a trained model in a subprocess, and take its weights back."""
 
 import dataclasses
 import json
 import mmap
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,8 +18,9 @@ from edgecnn_export.optimized.flat_network import flatten, read_weights, take_ba
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputError, MissingExtraError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import Optimization
-from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.system.own_process import run_python
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.stratify import stratified_sample
 
@@ -54,8 +53,8 @@ class OptimizedStep:
         """Return the entry for `export.json`."""
         return {
             "step": self.name,
-            "validation_before": dataclasses.asdict(self.before),
-            "validation_after": dataclasses.asdict(self.after),
+            "validation_before": self.before.to_document(),
+            "validation_after": self.after.to_document(),
             "best_epoch": self.best_epoch,
             "seconds": round(self.seconds, 2),
         }
@@ -75,7 +74,7 @@ class Outcome:
         return {
             **dataclasses.asdict(self.optimization),
             "steps": [step.to_document() for step in self.steps],
-            "accuracy_keras_optimized": dataclasses.asdict(self.accuracy) if self.accuracy else None,
+            "accuracy_keras_optimized": self.accuracy and self.accuracy.to_document(),
         }
 
 
@@ -173,10 +172,10 @@ def optimize(
             np.save(folder / f"{role}.positions.npy", portion.positions)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         _run(folder, plan, report)
-        outcomes = json.loads((folder / "outcome.json").read_text(encoding="utf-8"))
+        outcome = parse_object((folder / "outcome.json").read_bytes(), name="outcome.json")
         return Optimized(
             model=take_back(model, read_weights(folder / "optimized.npz")),
-            outcome=Outcome(plan.optimization, tuple(_step(outcome) for outcome in outcomes)),
+            outcome=read_dataclass(Outcome, outcome, name="outcome.json"),
         )
 
 
@@ -200,35 +199,24 @@ def _array_file(images: NDArray[np.uint8], path: Path) -> Path:
 def _run(folder: Path, plan: Plan, report: ReportEpoch) -> None:
     """Run the worker to its end, passing on its progress."""
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, "-m", "edgecnn_export.optimized.tf_keras_process", str(folder)]
-    with tempfile.TemporaryFile() as stderr:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stderr, env=environment, text=True
+    step = plan.steps[0]
+
+    def on_line(line: str) -> None:
+        nonlocal step
+        if line.startswith("{"):
+            progress = json.loads(line)
+            step = progress["step"]
+            report(step, _share(progress))
+
+    module = "edgecnn_export.optimized.tf_keras_process"
+    ended = run_python("-m", module, str(folder), timeout=None, on_line=on_line, environment=environment)
+    failure = folder / "error.json"
+    if failure.exists():
+        raise _error(json.loads(failure.read_text(encoding="utf-8")))
+    if ended.reason:
+        raise GateError(
+            f"{step}: expected the process that optimizes to run to its end, got {ended.reason}; nothing was exported"
         )
-        step = plan.steps[0]
-        try:
-            assert process.stdout is not None  # asked for
-            for line in process.stdout:
-                if line.startswith("{"):
-                    progress = json.loads(line)
-                    step = progress["step"]
-                    report(step, _share(progress))
-            code = process.wait()
-        except BaseException:
-            process.kill()
-            process.wait()
-            raise
-        finally:
-            if process.stdout is not None:
-                process.stdout.close()
-        failure = folder / "error.json"
-        if failure.exists():
-            raise _error(json.loads(failure.read_text(encoding="utf-8")))
-        if code != 0:
-            raise GateError(
-                f"{step}: expected the process that optimizes to run to its end, got {describe_end(code, stderr)}; "
-                "nothing was exported"
-            )
 
 
 def _share(progress: Mapping[str, int]) -> float:
@@ -239,13 +227,3 @@ def _share(progress: Mapping[str, int]) -> float:
 def _error(failure: Mapping[str, str]) -> EdgecnnError:
     kinds: dict[str, type[EdgecnnError]] = {"GateError": GateError, "DataError": DataError}
     return kinds.get(failure["kind"], InputError)(failure["message"])
-
-
-def _step(outcome: Mapping[str, Any]) -> OptimizedStep:
-    return OptimizedStep(
-        outcome["step"],
-        Accuracy(**outcome["before"]),
-        Accuracy(**outcome["after"]),
-        outcome["best_epoch"],
-        outcome["seconds"],
-    )

@@ -1,10 +1,8 @@
-"""Run a model file in a process of its own: interpreters end the whole process where they meet what they do not check.
+"""Run a model file in a subprocess: interpreters end the whole process where they meet what they do not check.
 
 LiteRT's reference kernels abort on the scales of a MobileNetV3 with random weights, for one.
 """
 
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -15,7 +13,7 @@ import edgecnn_runtime
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.system.process_end import describe_end
+from edgecnn_runtime.system.own_process import run_python
 
 # Seconds for a handful of images; on reference kernels a network of 224x224 pixels takes seconds for one.
 _TIMEOUT = 600.0
@@ -32,7 +30,7 @@ try:
     backend = LiteRTBackend(model, reference=True) if reference else open_backend(model)
     np.save(folder / "probabilities.npy", backend.infer(np.load(folder / "images.npy", allow_pickle=False)))
 except Exception:
-    pass  # the process that asked will find the same, and say it
+    pass  # the process that asked finds the same, and says it
 """
 
 
@@ -51,24 +49,15 @@ def infer_in_subprocess(model: Path, images: NDArray[np.uint8], *, reference: bo
         ModelError: the interpreter does not take the file, crashes, or is busy for ever.
         MissingExtraError: it is not installed.
     """
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as temporary, tempfile.TemporaryFile() as stderr:
-        folder = Path(temporary)
-        np.save(folder / "images.npy", images)
-        root = str(Path(edgecnn_runtime.__file__).parents[1])
-        kernels = "reference" if reference else "optimized"
-        command = [sys.executable, "-P", "-c", _PROGRAM, root, str(model), temporary, kernels]
-        try:
-            done = subprocess.run(
-                command, stdin=subprocess.DEVNULL, stdout=stderr, stderr=stderr, timeout=_TIMEOUT, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise ModelError(f"{model.name}: expected an answer within {_TIMEOUT:.0f} s, got none") from None
-        if done.returncode:
-            raise ModelError(
-                f"{model.name}: expected a model that runs; on {kernels} kernels "
-                f"{describe_end(done.returncode, stderr)}"
-            )
-        if not (folder / "probabilities.npy").exists():
+    kernels = "reference" if reference else "optimized"
+    root = str(Path(edgecnn_runtime.__file__).parents[1])
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+        np.save(Path(folder, "images.npy"), images)
+        ended = run_python("-c", _PROGRAM, root, str(model), folder, kernels, timeout=_TIMEOUT)
+        if ended.reason:
+            raise ModelError(f"{model.name}: expected a model that runs; on {kernels} kernels {ended.reason}")
+        answer = Path(folder, "probabilities.npy")
+        if not answer.exists():
             return (LiteRTBackend(model, reference=True) if reference else open_backend(model)).infer(images)
-        probabilities: NDArray[np.float32] = np.load(folder / "probabilities.npy", allow_pickle=False)
+        probabilities: NDArray[np.float32] = np.load(answer, allow_pickle=False)
         return probabilities

@@ -7,6 +7,26 @@ from edgecnn_runtime.errors import InputError
 
 # What every external delegate exports (tensorflow/lite/delegates/external/external_delegate_interface.h).
 _ENTRY = "tflite_plugin_create_delegate"
+# Delegates that are found where their makers' packages are installed.
+KNOWN_DELEGATES = {
+    "libedgetpu.so.1": "Coral Edge TPU",
+    "libvx_delegate.so": "VeriSilicon NPU, as in i.MX 8M Plus",
+    "libethosu_delegate.so": "Ethos-U NPU, as in i.MX 93",
+    "libarmnnDelegate.so": "Arm NN",
+    "libQnnTFLiteDelegate.so": "Qualcomm NPU",
+}
+# A program that tries one, for a subprocess: it fails with the reason as its last line.
+DELEGATE_PROBE = """
+import sys
+from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.backends.litert import import_interpreter
+from edgecnn_runtime.errors import InputError
+try:
+    Delegate.read({text!r}).load(import_interpreter()[1])
+except InputError as error:
+    sys.exit(str(error))
+print("[]")
+"""
 
 
 @dataclass(frozen=True)

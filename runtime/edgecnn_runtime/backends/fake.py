@@ -1,7 +1,28 @@
-"""A backend without a model, for tests of everything that stands around one."""
+"""An engine without a library, for tests of everything around one."""
+
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecnn_runtime.backends.interface import BackendOptions
+from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.model_formats import read_manifest
+
+
+def open_model(path: Path, _: BackendOptions) -> "FakeBackend":
+    """Open a file of which only the manifest is read."""
+    content = read_manifest(path)
+    if content is None:
+        raise ModelError(f"{path}: expected a file with a manifest, got none; the fake engine runs no other")
+    manifest = Manifest.from_json(content)
+    return FakeBackend(input_shape=manifest.input.shape, classes=len(manifest.labels), manifest_json=content)
+
+
+def probe() -> list[str]:
+    """Name the one provider."""
+    return ["FakeCPU"]
 
 
 class FakeBackend:
@@ -13,7 +34,7 @@ class FakeBackend:
     """
 
     name = "fake"
-    provider: str | None = None
+    provider: str | None = "FakeCPU"
 
     def __init__(self, *, input_shape: tuple[int, int, int], classes: int, manifest_json: bytes | None = None) -> None:
         self.input_shape, self.classes, self.manifest_json = input_shape, classes, manifest_json

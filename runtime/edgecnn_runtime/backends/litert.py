@@ -7,12 +7,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import class_count, image_shape
 from edgecnn_runtime.backends.delegate import Delegate
-from edgecnn_runtime.backends.interface import Adapt, Adaptation, Interface, TensorFacts
-from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
+from edgecnn_runtime.backends.engines import ENGINES
+from edgecnn_runtime.backends.interface import (
+    Adapt,
+    Adaptation,
+    BackendOptions,
+    Interface,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+)
+from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
-from edgecnn_runtime.model_files.tflite_graph import read_associated_file as read_associated_file
+from edgecnn_runtime.model_files.tflite_file import read_associated_file as read_associated_file
+
+
+def open_model(path: Path, options: BackendOptions) -> "LiteRTBackend":
+    """Open a TFLite file."""
+    return LiteRTBackend(path, threads=options.threads, delegates=options.delegates, adapt=options.adapt)
+
+
+def probe() -> list[str]:
+    """Import the interpreter; it names no providers."""
+    import_interpreter()
+    return []
 
 
 class LiteRTBackend:
@@ -30,7 +50,7 @@ class LiteRTBackend:
         delegates: Sequence[Delegate] = (),
         adapt: Adapt | None = None,
     ) -> None:
-        self.name, litert = _import_interpreter()
+        self.name, litert = import_interpreter()
         self._path, self._threads, self._reference, self._delegates = path, threads, reference, tuple(delegates)
         self.manifest_json = read_associated_file(path, TFLITE_FILE)
         options = {"experimental_op_resolver_type": litert.OpResolverType.BUILTIN_REF} if reference else {}
@@ -63,7 +83,7 @@ class LiteRTBackend:
         interpreter = self._interpreter
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._input = inputs[0]["index"] if inputs else 0
-        interface = Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs)))
+        interface = Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs)), batches=False)
         adaptation = adapt(interface, self._probe)
         self._allocate(adaptation.tensor_shape)
         self._adaptation = adaptation
@@ -121,8 +141,12 @@ class LiteRTBackend:
         )
 
 
-def _import_interpreter() -> tuple[str, Any]:
-    """Return the name and the module of the interpreter that is installed; both packages have the same interface."""
+def import_interpreter() -> tuple[str, Any]:
+    """Return the name and the module of the interpreter that is installed; both packages have the same interface.
+
+    Raises:
+        MissingExtraError: neither is.
+    """
     try:
         from ai_edge_litert import interpreter as litert
 
@@ -131,9 +155,7 @@ def _import_interpreter() -> tuple[str, Any]:
         try:
             from tflite_runtime import interpreter as tflite_runtime
         except ImportError:
-            raise MissingExtraError(
-                "LiteRT", package="ai-edge-litert", extra="litert", instead="tflite-runtime"
-            ) from error
+            raise ENGINES["litert"].missing(Provider.CPU) from error
         return "tflite-runtime", tflite_runtime
 
 

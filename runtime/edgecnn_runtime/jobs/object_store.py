@@ -2,7 +2,7 @@
 
 pyarrow's own file systems do it (Apache-2.0, in C++, and already there as a part of the extra `ray`): they find the
 credentials where every tool of the store looks for them (`AWS_ACCESS_KEY_ID`, `~/.aws`, an instance's role), and they
-can be sent to other machines. Options stand behind a question mark: `s3://bucket/shots?endpoint_override=host:9000`.
+can be sent to other machines. Options follow a question mark: `s3://bucket/shots?endpoint_override=host:9000`.
 """
 
 import re
@@ -73,7 +73,7 @@ def open_place(address: str) -> StoredPlace:
 def stored_images(place: StoredPlace, *, recursive: bool = False) -> list[str]:
     """List the paths of the image files of a place, in the order of their names; a file is a list of itself.
 
-    As in a folder of this machine, images are told by suffix, and hidden ones are left out.
+    As in a folder of this machine, images are recognized by suffix, and hidden ones are left out.
 
     Raises:
         InputError: there is no such place, it cannot be read, or it holds no image.
@@ -85,7 +85,7 @@ def stored_images(place: StoredPlace, *, recursive: bool = False) -> list[str]:
         if kind == FileType.File:
             return [place.path]
         if kind == FileType.NotFound:
-            raise InputError(f"{place.name}: expected a file or folder, there is none of this name")
+            raise InputError(f"{place.name}: not found; expected a file or folder")
         found = place.system.get_file_info(FileSelector(place.path, recursive=recursive))
     except OSError as error:
         raise InputError(f"{place.name}: expected a readable file or folder; {_reason(error)}") from error
@@ -111,7 +111,7 @@ def read_stored(place: StoredPlace, path: str) -> bytes:
             content: bytes = file.read()
             return content
     except FileNotFoundError:
-        raise ImageError(f"{name}: expected an image file, no such file") from None
+        raise ImageError(f"{name}: not found; expected an image file") from None
     except OSError as error:
         raise ImageError(f"{name}: expected a readable file; {_reason(error)}") from error
 

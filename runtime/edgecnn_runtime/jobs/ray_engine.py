@@ -5,9 +5,9 @@ names of the images are cut into chunks, and a chunk is the unit of work: a proc
 chunk it had, so that no image is lost and, because a chunk's answers are taken whole or not at all, none counts twice.
 Answers come back to the process that asked, in the order of the images: it needs no folder that all machines share.
 
-Nothing is told to anybody: Ray's usage statistics are off, it shows no dashboard, and what it starts on this machine
-listens on the loopback address only, behind a token made for the one run. A cluster that runs already has the rules of
-those who started it.
+Nothing is sent to third parties: Ray's usage statistics are off, it shows no dashboard, and what it starts on this
+machine listens on the loopback address only, behind a token made for the one run. A cluster that runs already has
+the rules of those who started it.
 """
 
 import contextlib
@@ -114,7 +114,7 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR, "include_dashboard": False}
     with contextlib.ExitStack() as stack:
         if address is None:
-            # Not in /tmp/ray, which anybody may read and nobody empties; a short name, because sockets lie in it.
+            # Not in /tmp/ray, which every user may read and nothing empties; a short name, because sockets lie in it.
             folder = tempfile.TemporaryDirectory(prefix="edgecnn-ray-", dir=_short_folder(), ignore_cleanup_errors=True)
             count = workers or available_cpus()
             start = partial(ray.init, num_cpus=count, _temp_dir=stack.enter_context(folder), **quiet)
@@ -213,7 +213,7 @@ def _chunks(images: Images, workers: int) -> "Iterator[pa.Table]":
 
 
 class _Tries:
-    """Counts how often each chunk was begun; a process of its own, because those that classify may die."""
+    """Counts how often each chunk was begun; in a separate process, because those that classify may die."""
 
     def __init__(self) -> None:
         self.begun: Counter[int] = Counter()
@@ -292,7 +292,7 @@ def _check_answers(address: str) -> None:
     """Try HOST:PORT for seconds where Ray would for minutes.
 
     Raises:
-        InputError: nobody answers.
+        InputError: no answer.
     """
     host, _, port = address.rpartition(":")
     if not port.isdigit():
@@ -300,7 +300,7 @@ def _check_answers(address: str) -> None:
     try:
         socket.create_connection((host.rpartition("/")[2], int(port)), timeout=_ANSWER_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise InputError(f"{_NO_CLUSTER.format(address)}; nobody answers there: {error}") from error
+        raise InputError(f"{_NO_CLUSTER.format(address)}; no answer there: {error}") from error
 
 
 def _failure(error: Exception) -> str:

@@ -29,7 +29,7 @@ class ResultFormat(Protocol):
     """One way to write results."""
 
     def head(self) -> bytes:
-        """Return what stands before the first result."""
+        """Return what comes before the first result."""
 
     def record(self, item: Item) -> bytes:
         """Return one result, with the end of its line."""
@@ -129,7 +129,7 @@ class CsvRows:
             gathered = b""
 
     def image(self, source: str) -> str:
-        """Return the name as it stands in the table."""
+        """Return the name as the table has it."""
         return utf8_name(source)
 
 

@@ -1,14 +1,13 @@
 """The results of a long list of images in a file that survives a kill: `results.csv` or `results.jsonl`.
 
 While the work goes on, `results.csv.partial` grows in the order of the list, and `results.csv.run.json` says of which
-model and which list it is. A killed run goes on from the last whole result, since results stand in order: nothing is
+model and which list it is. A killed run goes on from the last whole result, since results are in order: nothing is
 done twice in the file and nothing is missing. Done, `results.csv.partial` gets its name; `results.csv.run.json` stays
 and says what made it.
 """
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import BinaryIO
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.jobs.result_formats import FORMATS, ResultFormat
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system import atomic_files
 
@@ -55,7 +55,7 @@ class ResultsOf:
 
 
 def result_format(path: Path, *, top_k: int) -> ResultFormat:
-    """Return the format of a results file, told by its suffix.
+    """Return the format of a results file by its suffix.
 
     Raises:
         InputError: neither `.csv` nor `.jsonl`.
@@ -68,7 +68,7 @@ def result_format(path: Path, *, top_k: int) -> ResultFormat:
 
 
 class ResultsFile:
-    """A results file at work; `done` images of the list stand in it, `failed` of them as errors."""
+    """A results file at work; it holds `done` images of the list, `failed` of them as errors."""
 
     def __init__(self, path: Path, of: ResultsOf, images: Sequence[str], *, resume: bool) -> None:
         """Begin a file, or go on with one.
@@ -150,9 +150,9 @@ class ResultsFile:
 
     def _check_same(self, of: ResultsOf, existing: Path) -> None:
         try:
-            header = json.loads(self._header.read_bytes())
-            before = ResultsOf(**header)
-        except (OSError, ValueError, TypeError):
+            header = parse_object(self._header.read_bytes(), name=str(self._header))
+            before = read_dataclass(ResultsOf, header, name=str(self._header))
+        except (OSError, ValueError):
             raise InputError(
                 f"{self._header}: expected the header of {existing.name}, none there or damaged; "
                 f"remove {existing} to start anew"
@@ -197,7 +197,7 @@ class ResultsFile:
     def _changed(self) -> InputError:
         return InputError(
             f"{self.path}: expected the results of the images in their order, got others from result "
-            f"{self.done + 1:,} on; somebody changed the file: remove it to start anew"
+            f"{self.done + 1:,} on; the file was changed: remove it to start anew"
         )
 
 
@@ -209,6 +209,9 @@ def _lock(file: BinaryIO, path: Path) -> None:
         try:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InputError(f"{path}: expected a file of this process alone, another process writes it") from None
+            raise InputError(
+                f"{path}: expected a file that no other process writes, got one in use; wait for it, or name another "
+                "--output"
+            ) from None
         except OSError:  # a file system without locks
             return

@@ -49,7 +49,7 @@ class Results:
             self._write()
 
     def close(self) -> None:
-        """Write what is left; without any image a file that names the columns."""
+        """Write what is left; for no images, a file that names the columns."""
         if self._rows or not self._files:
             self._write()
 

@@ -1,1 +1,9 @@
-"""What stands in a model file, read without its interpreter; the file may be anybody's, so every number is checked."""
+"""What a model file holds, read without its engine; it may come from anywhere, so every number is checked.
+
+parts           the files that a model consists of
+whole           the manifest in a file, and its checksum
+tflite_file     manifest and appended files of a TFLite file      onnx_file   manifest and weight files of an ONNX file
+tflite_graph    how its graph begins and ends                     onnx_graph  how its graph begins and ends
+graph_facts     what is found out about a graph
+flatbuffer, protobuf    the encodings that both formats are written in
+"""

@@ -1,6 +1,6 @@
 """Read tables of a flatbuffer; an offset that leads out of it is an error, never a wrong value.
 
-The format: https://flatbuffers.dev/internals/. Fields are told by their number in the schema.
+The format: https://flatbuffers.dev/internals/. Fields are known by their number in the schema.
 """
 
 import struct
@@ -32,7 +32,7 @@ class Table:
         return cls(content, struct.unpack_from("<I", content)[0])
 
     def at(self, field: int) -> int | None:
-        """Return where a field stands; None where it is left out."""
+        """Return where a field is; None where it is left out."""
         slot = 4 + 2 * field
         if slot + 2 > self._vtable_size:
             return None

@@ -7,13 +7,13 @@ from edgecnn_runtime.pixel_scaling import PixelScaling
 
 
 @dataclass(frozen=True)
-class Said:
+class FileMetadata:
     """What other tools have written into a model file about it; None where they left it out."""
 
     labels: tuple[str, ...] | None = None
     scaling: PixelScaling | None = None
     grey: bool | None = None
-    whence: str = ""  # such as "TFLite Metadata"
+    source: str = ""  # such as "TFLite Metadata"
 
 
 @dataclass(frozen=True)
@@ -47,4 +47,4 @@ class GraphFacts:
     first_scaling: FirstScaling | None = None
     # By the name of each output that QuantizeLinear makes: scale and zero point.
     quantized_outputs: Mapping[str, tuple[float, int]] = field(default_factory=dict)
-    said: Said = field(default_factory=Said)
+    metadata: FileMetadata = field(default_factory=FileMetadata)

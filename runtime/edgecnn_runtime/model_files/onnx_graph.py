@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
+from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.protobuf import Field, fields, varint
 
 _GRAPH, _METADATA = 7, 14
@@ -19,7 +19,7 @@ _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 _PASSING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Identity", "Dropout"})
 _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
-_EXTERNAL = 13  # of a TensorProto: where its values stand
+_EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
 # TensorProto's data types of scales, zero points and what pixels are scaled by.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
@@ -39,12 +39,12 @@ def read_onnx_facts(path: Path) -> GraphFacts:
                 props[entry.get(1, "")] = entry.get(2, "")
         if graph is None:
             return GraphFacts()
-        return _facts(content, graph.start, graph.end, Said(_labels(props), whence="metadata_props"))
+        return _facts(content, graph.start, graph.end, FileMetadata(_labels(props), source="metadata_props"))
     except (ValueError, IndexError, struct.error, RecursionError):
         return GraphFacts()
 
 
-def _facts(content: bytes, start: int, end: int, said: Said) -> GraphFacts:
+def _facts(content: bytes, start: int, end: int, metadata: FileMetadata) -> GraphFacts:
     nodes: list[_Node] = []
     inputs: list[str] = []
     outputs: list[str] = []
@@ -87,7 +87,7 @@ def _facts(content: bytes, start: int, end: int, said: Said) -> GraphFacts:
         last_operators={name: last_operator(name) for name in outputs},
         first_scaling=_first_scaling(content, nodes, [name for name in inputs if name not in known], known, constants),
         quantized_outputs=quantized,
-        said=said,
+        metadata=metadata,
     )
 
 
@@ -107,7 +107,7 @@ def _first_scaling(
         if node.kind in ("Cast", "Transpose", "Identity", *_QUANTIZING):
             pixels = node.made[0]
             continue
-        # Of a BatchNormalization the mean stands behind scale and offset.
+        # Of a BatchNormalization the mean follows scale and offset.
         others = [name for name in node.read if name != pixels][2 if node.kind == "BatchNormalization" else 0 :]
         if node.kind not in _SCALING or not others or others[0] not in known:
             return None
@@ -121,7 +121,7 @@ class _Node:
     kind: str
     read: list[str]
     made: list[str]
-    constant: tuple[int, int] | None = None  # where the tensor of a Constant stands
+    constant: tuple[int, int] | None = None  # where the tensor of a Constant is
 
 
 def _node(content: bytes, start: int, end: int) -> _Node:
@@ -139,7 +139,7 @@ def _node(content: bytes, start: int, end: int) -> _Node:
 
 
 def _scalar(content: bytes, start: int, end: int) -> float | None:
-    """Return the first value of a TensorProto; None where there is none, or it stands in another file."""
+    """Return the first value of a TensorProto; None where there is none, or it is in another file."""
     parts = {field.number: field for field in reversed(list(fields(content, start, end)))}
     dtype = np.dtype(_DTYPES[parts[2].value]) if 2 in parts and parts[2].value in _DTYPES else None
     if dtype is None or _EXTERNAL in parts:

@@ -1,6 +1,6 @@
 """Read the fields of a protobuf message without its schema.
 
-The format: https://protobuf.dev/programming-guides/encoding/. Fields are told by their number in the schema.
+The format: https://protobuf.dev/programming-guides/encoding/. Fields are known by their number in the schema.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ class Field:
 
 
 def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[Field]:
-    """Yield the fields of the message that stands in `content[start:end]`; those of nested messages are not entered.
+    """Yield the fields of the message in `content[start:end]`; those of nested messages are not entered.
 
     Raises:
         ValueError: no protobuf message.

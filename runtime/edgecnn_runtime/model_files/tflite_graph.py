@@ -4,13 +4,12 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 """
 
 import struct
-import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
-from edgecnn_runtime.model_files.graph_facts import FirstScaling, GraphFacts, Said
+from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
+from edgecnn_runtime.model_files.tflite_file import read_associated_file
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
@@ -40,7 +39,7 @@ def read_tflite_facts(path: Path) -> GraphFacts:
         facts = _facts(model, graph)
     except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
         return GraphFacts()
-    return GraphFacts(*facts, said=_metadata(path, model))
+    return GraphFacts(*facts, metadata=_metadata(path, model))
 
 
 def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | None]:
@@ -82,7 +81,7 @@ def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | N
 
 
 def _first_number(tensor: Table, buffers: Sequence[Table]) -> float | None:
-    """Return the first number of a constant; None where it is not float32, or stands behind the flatbuffer."""
+    """Return the first number of a constant; None where it is not float32, or is behind the flatbuffer."""
     start, count = buffers[tensor.number(2, "I")].vector(0, 1)
     if tensor.number(1, "b") != _FLOAT32 or count < 4:
         return None
@@ -90,26 +89,26 @@ def _first_number(tensor: Table, buffers: Sequence[Table]) -> float | None:
 
 
 def _kind(code: Table) -> int:
-    """Return the number of a builtin operator; those above 126 stand only in the newer of two fields."""
+    """Return the number of a builtin operator; those above 126 are only in the newer of two fields."""
     return max(code.number(0, "b"), code.number(3, "i"))
 
 
-def _metadata(path: Path, model: Table) -> Said:
+def _metadata(path: Path, model: Table) -> FileMetadata:
     """Read what the TFLite Metadata says of the first input and the first output."""
     try:
         entry = next((entry for entry in model.tables(_METADATA) if entry.text(0) == _METADATA_NAME), None)
         if entry is None:
-            return Said()
+            return FileMetadata()
         start, count = list(model.tables(_BUFFERS))[entry.number(1, "I")].vector(0, 1)
         graph = next(Table.root(bytes(model.content[start : start + count])).tables(3), None)
         if graph is None:
-            return Said()
+            return FileMetadata()
         image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
         scaling, grey = (None, None) if image is None else _image(image)
         labels = None if answer is None else _labels(path, answer)
     except (ValueError, IndexError, struct.error, OverflowError):
-        return Said()
-    return Said(labels, scaling, grey, whence="TFLite Metadata")
+        return FileMetadata()
+    return FileMetadata(labels, scaling, grey, source="TFLite Metadata")
 
 
 def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
@@ -139,13 +138,3 @@ def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
             if text is not None:
                 return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
     return None
-
-
-def read_associated_file(path: Path, name: str) -> bytes | None:
-    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.read(name)
-    # A damaged zip, too, counts as none; zipfile passes on whatever its offsets and its decompressor lead to.
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, RuntimeError, EOFError, struct.error, zlib.error):
-        return None

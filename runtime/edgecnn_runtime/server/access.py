@@ -1,6 +1,6 @@
-"""Who may speak to the server: the host it is called by, the page that calls it, the token that is shown.
+"""Who may use the server: the host name, the origin and the token of a request are checked.
 
-Three different strangers are kept out. A machine on the network: by the token, or by listening on 127.0.0.1. A web
+Three kinds of outsiders are kept out. A machine on the network: by the token, or by listening on 127.0.0.1. A web
 page of another origin, open in a browser on this machine: by the headers Origin and Sec-Fetch-Site, and because no
 answer carries CORS headers. Such a page whose own name was made to point here (DNS rebinding): by the header Host,
 which then holds that name. An address written in digits cannot be rebound, so every one is a good host.
@@ -52,11 +52,11 @@ class Access:
     hosts: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        # RFC 6750's b64token and some more; what an HTTP header carries without a second thought.
+        # RFC 6750's b64token and some more; what an HTTP header carries unchanged.
         if self.token is not None and not (self.token.isascii() and self.token.isprintable() and self.token.strip()):
-            raise InputError("token: expected printable ASCII characters, got none or others")
+            raise InputError("token: expected printable ASCII characters, got none, or others")
         if self.token is not None and " " in self.token:
-            raise InputError("token: expected no spaces, got some")
+            raise InputError("token: expected no spaces, got at least one")
 
     @classmethod
     def of(cls, *, token: str | None, hosts: Iterable[str] = ()) -> "Access":
@@ -85,7 +85,7 @@ class Access:
         return True
 
     def admits(self, authorization: str | None) -> bool:
-        """Whether an Authorization header shows the token; the comparison takes the same time however much fits."""
+        """Whether an Authorization header shows the token; the comparison takes the same time however much matches."""
         if self.token is None:
             return True
         scheme, _, shown = (authorization or "").partition(" ")

@@ -50,7 +50,7 @@ class Service:
         Args:
             pool: the interpreters.
             manifest: of their model.
-            assumed: what nobody said about a model that others made.
+            assumed: what was assumed about a third-party model.
             live: the camera.
             limits: default: those of `RequestLimits`.
             access: default: no token, this machine's names.
@@ -166,7 +166,7 @@ def _camera_detail(live: Live) -> str:
 def _model_document(
     manifest: Manifest, backend: str, assumed: Sequence[str], limits: RequestLimits, live: Live | None
 ) -> dict[str, Any]:
-    """Return what anybody who may classify may know."""
+    """Return what every client that may classify may know."""
     accuracy = manifest.accuracy
     return {
         "name": manifest.name,
@@ -195,7 +195,7 @@ def _model_document(
 
 
 class _CountMiddleware:
-    """Counts each answer by route, method and status; whatever a stranger makes up counts as `other`."""
+    """Counts each answer by route, method and status; unknown routes and methods count as `other`."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
         self._app, self._metrics, self._paths = app, metrics, paths

@@ -1,22 +1,22 @@
-"""What one client may ask of the device, so that no request can take it down."""
+"""What a client may ask of the device, so that no request can bring it down."""
 
 from dataclasses import dataclass
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.preprocess import MAX_PIXELS
+from edgecnn_runtime.image_files import MAX_PIXELS
 
 MEBIBYTE = 2**20
 
 
 @dataclass(frozen=True)
 class RequestLimits:
-    """The bounds of a server. What lies above one is refused with a status of its own."""
+    """The bounds of a server. What exceeds one is refused, each with its own status."""
 
     # Bytes of one request's body; 413 above.
     body_bytes: int = 16 * MEBIBYTE
-    # Such bytes of all requests together; 429 above.
+    # Bytes of the bodies of all requests together; 429 above.
     bytes_under_way: int = 128 * MEBIBYTE
-    # Pixels of one image, told before it is decoded; 150 MB a worker at three bytes each.
+    # Pixels of one image, known before it is decoded; up to 500 MB per worker at ten bytes each.
     pixels: int = 50_000_000
     # Images of one request; 413 above.
     images: int = 32
@@ -26,7 +26,7 @@ class RequestLimits:
     streams: int = 16
     # Connections open at once; 503 above.
     connections: int = 256
-    # For a client to send its request, and then for the answer; 408 and 503 above.
+    # Seconds for a client to send its request, and then for the answer; 408 and 503 above.
     seconds: float = 20.0
 
     def __post_init__(self) -> None:

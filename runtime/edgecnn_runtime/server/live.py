@@ -1,4 +1,4 @@
-"""The camera of a server: one thread classifies its newest frame again and again, any number of viewers look on."""
+"""The camera of a server: one thread classifies its newest frame again and again, any number of viewers watch."""
 
 import asyncio
 import threading
@@ -137,7 +137,7 @@ class Live:
         if self._picture is None or self._picture[0] != shown.serial:
             made = asyncio.ensure_future(asyncio.to_thread(_jpeg_of, shown.result.frame))
             self._picture = shown.serial, made
-        # A viewer that leaves takes nobody else's picture away.
+        # A viewer that leaves takes no other viewer's picture away.
         return await asyncio.shield(self._picture[1])
 
     def _run(self) -> None:
@@ -222,13 +222,13 @@ class Live:
         return time.monotonic() - self._times[-1] if self._times else 0.0
 
     def _rate(self) -> float:
-        """Return the frames a second over the last results; 0 before there are two, or when the last is long ago."""
+        """Return the frames per second over the last results; 0 before there are two, or when the last is long ago."""
         if len(self._times) < 2 or self._silence() > 2:
             return 0.0
         return (len(self._times) - 1) / max(1e-6, self._times[-1] - self._times[0])
 
     def _wake(self) -> None:
-        """Let everybody who waits look again."""
+        """Let all who wait look again."""
         self._changed.set()
         self._changed = asyncio.Event()
 

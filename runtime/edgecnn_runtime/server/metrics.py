@@ -1,7 +1,7 @@
 """What the server counts, in Prometheus's text format 0.0.4.
 
 Written by hand: the format of a dozen counters is these hundred lines, while prometheus_client brings a registry of
-process-wide state, locks and an HTTP server of its own that nothing here would use.
+process-wide state, locks and its own HTTP server, which nothing here would use.
 """
 
 import time

@@ -117,7 +117,7 @@ def _classify(limits: RequestLimits) -> dict[str, Any]:
     binary: dict[str, Any] = {}
     form = {
         "type": "object",
-        "description": "Each image a file, under any name.",
+        "description": "One file per image, under any field name.",
         "additionalProperties": {"type": "array", "items": {"type": "string", "format": "binary"}},
     }
     return {
@@ -246,7 +246,7 @@ _SCHEMAS: dict[str, Any] = {
             "assumed": {
                 "type": "array",
                 "items": _TEXT,
-                "description": "What nobody said about a model that others made.",
+                "description": "What was assumed about a third-party model.",
             },
             "edgecnn": _TEXT,
             "camera": _nullable(_object({"source": _TEXT, "state": _reference("CameraState"), "text": _TEXT})),

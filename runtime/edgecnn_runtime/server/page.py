@@ -1,4 +1,4 @@
-"""The page of the server: one HTML document that asks no other host for anything."""
+"""The page of the server: one HTML document that loads nothing from other hosts."""
 
 import base64
 import hashlib
@@ -9,7 +9,7 @@ from string import Template
 
 @dataclass(frozen=True)
 class Page:
-    """The document, and the headers that hold it to what it is."""
+    """The document, and the headers that restrict it."""
 
     content: bytes
     headers: dict[str, str]

@@ -1,22 +1,18 @@
 """The interpreters of a server: a bounded number, each single-threaded, shared by the requests and the camera."""
 
-import functools
 import queue
 import time
 from dataclasses import dataclass
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.image_files import load_readers
 from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
-
-# What browsers and cameras send. Pillow's other readers stay closed to strangers: that for EPS starts Ghostscript.
-FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
 
 
 class InterpreterPool:
@@ -44,7 +40,7 @@ class InterpreterPool:
 
     def warm_up(self) -> None:
         """Run every interpreter and load Pillow's readers, so that the first request is as quick as the others."""
-        _readable()
+        load_readers()
         black = np.zeros((1, *self.input_shape), np.uint8)
         everyone = [self._idle.get() for _ in range(self.size)]
         for own in everyone:
@@ -79,34 +75,11 @@ def classify_upload(content: bytes, backend: Backend, manifest: Manifest, *, max
 
 
 def decode_upload(content: bytes, spec: InputSpec, *, max_pixels: int) -> NDArray[np.uint8]:
-    """Do what `read_image` does for bytes that a stranger sent: only the formats named above, only so many pixels.
+    """Do what `read_image` does, for the bytes of a request, of which there must be some.
 
     Raises:
         ImageError: not an image, damaged, or of more than `max_pixels`.
     """
-    from PIL import Image, UnidentifiedImageError
-
     if not content:
         raise ImageError("image: expected a JPEG, PNG or other image, got 0 bytes")
-    try:
-        with Image.open(BytesIO(content), formats=_readable()) as image:
-            width, height = image.size
-    except UnidentifiedImageError:
-        raise ImageError(f"image: expected {', '.join(_readable())}, got something else") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(f"image: expected at most {max_pixels:,} pixels, got more; scale it down first") from None
-    # Pillow's readers raise many kinds on damaged files.
-    except Exception as error:
-        raise ImageError(f"image: expected a whole image file; {error}") from error
-    if width * height > max_pixels:
-        raise ImageError(f"image: expected at most {max_pixels:,} pixels, got {width}x{height}; scale it down first")
-    return read_image(content, spec)
-
-
-@functools.cache
-def _readable() -> list[str]:
-    """Return those of `FORMATS` that this Pillow was built with; the first call loads its readers."""
-    from PIL import Image
-
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
+    return read_image(content, spec, max_pixels=max_pixels)

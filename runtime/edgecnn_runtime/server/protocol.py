@@ -1,4 +1,4 @@
-"""HTTP/1.1 over one connection, with an end to the patience for a client that sends its request drop by drop."""
+"""HTTP/1.1 over one connection, with a limit on the time in which a client sends its request."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ HEAD_WITHIN = 15.0
 
 
 class PatientProtocol(H11Protocol):
-    """Uvicorn's protocol on h11, which by itself waits for ever once a request has begun.
+    """Uvicorn's protocol on h11, which waits without limit once a request has begun.
 
     h11 rather than the faster httptools: it is pure Python, and installs wherever Python does.
     """

@@ -1,4 +1,4 @@
-"""From a model file and an address to a running server, and to its end."""
+"""From an opened model and an address to a running server, and to its end."""
 
 import contextlib
 import errno
@@ -107,9 +107,9 @@ def _why_not(error: OSError | OverflowError) -> str:
     if isinstance(error, OverflowError):
         return "expected a port 0 … 65535"
     if code == errno.EADDRINUSE:
-        return "expected a free port, something listens there already; choose another with --port (0 finds one)"
+        return "expected a free port, got one in use; choose another with --port (0 finds one)"
     if code == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
-        return "expected an address or name of this machine; 0.0.0.0 stands for all of them"
+        return "expected an address or name of this machine; 0.0.0.0 means all of them"
     if code in (errno.EACCES, errno.EPERM):
         return "expected a port that this user may open; choose one from 1024 on with --port"
     return f"expected an address to listen at; {error}"

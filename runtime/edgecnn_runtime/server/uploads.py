@@ -16,7 +16,7 @@ from edgecnn_runtime.server.problem import HTTPProblem
 
 _NAME_LENGTH = 255  # of a file name that is given back
 _FORM_TYPE = "multipart/form-data"
-# Takes so many bytes of the budget, or raises a Problem with 429.
+# Takes a number of bytes from the budget, or raises an HTTPProblem with 429.
 Take: TypeAlias = Callable[[int], None]
 
 
@@ -57,8 +57,8 @@ async def read_uploads(request: Request, limits: RequestLimits, take: Take) -> l
     """Read the images of a request.
 
     Raises:
-        Problem: 400 no image or a damaged form, 408 too slow, 413 too large or too many, 415 a body that is no image,
-            429 too many bytes of all requests.
+        HTTPProblem: 400 no image or a damaged form, 408 too slow, 413 too large or too many, 415 a body that is no
+            image, 429 too many bytes of all requests.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
@@ -74,7 +74,11 @@ async def read_uploads(request: Request, limits: RequestLimits, take: Take) -> l
     except ClientDisconnect:
         raise HTTPProblem(400, "expected the whole body; the connection ended before it") from None
     if not content:
-        raise HTTPProblem(400, "expected the bytes of an image, or a multipart form with files; the body is empty")
+        raise HTTPProblem(
+            400,
+            "expected the bytes of an image, or a multipart form with files, got an empty body; with curl use "
+            "--data-binary @photo.jpg",
+        )
     return [Upload("image", content)]
 
 
@@ -85,7 +89,7 @@ def _check_raw_kind(kind: str) -> None:
 
 
 async def _limited(request: Request, limits: RequestLimits, take: Take) -> AsyncGenerator[bytes, None]:
-    """Yield the body's chunks; end with 413 where there are too many, at once where the length is told beforehand."""
+    """Yield the body's chunks; end with 413 where there are too many, at once where the length is declared."""
     too_large = HTTPProblem(413, f"expected a body of at most {limits.body_bytes:,} bytes, got more")
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limits.body_bytes:
@@ -104,7 +108,7 @@ class _InMemory(MultiPartParser):
 
     def __init__(self, request: Request, stream: AsyncGenerator[bytes, None], limits: RequestLimits) -> None:
         self.spool_max_size = limits.body_bytes + 1
-        # One file more than allowed is read, so that too many can be told from a damaged form.
+        # One file more than allowed is read, so that too many are distinguished from a damaged form.
         super().__init__(request.headers, stream, max_files=limits.images + 1, max_fields=limits.images)
 
 
@@ -114,7 +118,7 @@ async def _read_form(request: Request, limits: RequestLimits, take: Take) -> lis
     except (MultiPartException, FormParserError, KeyError) as error:
         if "Too many files" in str(error):
             raise _too_many(limits) from None
-        raise HTTPProblem(400, f"expected a whole multipart form with one file an image; {error}") from None
+        raise HTTPProblem(400, f"expected a whole multipart form with one file per image; {error}") from None
     try:
         uploads = [upload async for upload in _files([value for _, value in form.multi_items()])]
     finally:
@@ -122,7 +126,7 @@ async def _read_form(request: Request, limits: RequestLimits, take: Take) -> lis
     if len(uploads) > limits.images:
         raise _too_many(limits)
     if not uploads:
-        raise HTTPProblem(400, "expected a form with one file an image, got none; with curl use -F image=@photo.jpg")
+        raise HTTPProblem(400, "expected a form with one file per image, got none; with curl use -F image=@photo.jpg")
     return uploads
 
 
@@ -134,4 +138,4 @@ async def _files(values: list[UploadFile | str]) -> AsyncIterator[Upload]:
 
 
 def _too_many(limits: RequestLimits) -> HTTPProblem:
-    return HTTPProblem(413, f"expected at most {limits.images} images a request, got more; send them in several")
+    return HTTPProblem(413, f"expected at most {limits.images} images per request, got more; send them in several")

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all: temporary file, fsync, rename."""
+"""Files that appear complete or not at all: temporary file, fsync, rename."""
 
 import contextlib
 import glob

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, ImageError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.sources import image_files
@@ -50,13 +51,15 @@ class ImageSet:
     splits: Mapping[str, Split]
     fingerprint: str
     source: str
+    # Of a known set, the path that `source` tells of.
+    read_from: str | None = None
     licence: str | None = None
     warnings: tuple[str, ...] = field(default=())
     folder: Path | None = None
     # By split, the positions of the images that are (nearly) identical to a training image.
     copies: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    # Whether nobody labelled the images: each has the class that a float model named, the one they were prepared for.
-    # What agrees with such labels agrees with that model, and may still be wrong.
+    # Whether the images came without labels: each has the class that a float model named, the one they were prepared
+    # for. What agrees with such labels agrees with that model, and may still be wrong.
     labelled_by_model: bool = False
 
     def split(self, name: str) -> Split:
@@ -71,7 +74,7 @@ class ImageSet:
 
 
 def fingerprint(labels: tuple[str, ...], splits: Mapping[str, Split]) -> str:
-    """Hash class names, pixels and class numbers, so that two sets can be told apart: SHA-256, hex."""
+    """Hash class names, pixels and class numbers, so that two sets can be distinguished: SHA-256, hex."""
     digest = hashlib.sha256(json.dumps(labels, ensure_ascii=False).encode())
     for name in sorted(splits):
         split = splits[name]
@@ -91,33 +94,24 @@ def open_prepared(folder: Path) -> ImageSet:
     """
     path = folder / DATASET_FILE
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-        labels = tuple(str(label) for label in document["labels"])
-        splits = {name: _open_split(folder, name, len(labels)) for name in document["splits"]}
-        return ImageSet(
-            name=str(document["name"]),
-            labels=labels,
-            input=InputSpec.from_document(document["input"]),
-            splits=splits,
-            fingerprint=str(document["fingerprint"]),
-            source=str(document["source"]),
-            licence=document.get("licence"),
-            warnings=tuple(document.get("warnings", ())),
-            folder=folder.resolve(),
-            copies={name: _positions(places, splits[name]) for name, places in document.get("copies", {}).items()},
-            labelled_by_model=bool(document.get("labelled_by_model", False)),
-        )
+        document = parse_object(path.read_bytes(), name=DATASET_FILE)
+        description = read_dataclass(ImageSet, {**document, "splits": {}}, name=DATASET_FILE)
+        if not isinstance(document.get("splits"), dict):
+            raise ValueError(f"{DATASET_FILE}: splits: expected an object, got none")
+        splits = {name: _open_split(folder, name, len(description.labels)) for name in document["splits"]}
+        _check_copies(description.copies, splits)
+        return dataclasses.replace(description, splits=splits, folder=folder.resolve())
     except FileNotFoundError as error:
         raise DataError(
-            f"{folder}: expected a prepared image set, {Path(error.filename).name} is missing; "
+            f"{folder}: expected a prepared image set, got a folder without {Path(error.filename).name}; "
             "make one with 'edgecnn data prepare'"
         ) from None
     except DataError:
         raise
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise DataError(
-            f"{folder}: expected a whole prepared image set, got one that cannot be read "
-            f"({type(error).__name__}: {error}); make it again with 'edgecnn data prepare'"
+            f"{folder}: expected a whole prepared image set, got a damaged one ({error}); "
+            "make it again with 'edgecnn data prepare'"
         ) from error
 
 
@@ -136,6 +130,7 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
         },
         "fingerprint": image_set.fingerprint,
         "source": image_set.source,
+        "read_from": image_set.read_from,
         "licence": image_set.licence,
         "warnings": list(image_set.warnings),
         "copies": {name: list(positions) for name, positions in image_set.copies.items()},
@@ -143,12 +138,13 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
     }
 
 
-def _positions(places: list[Any], split: Split) -> tuple[int, ...]:
-    """Check positions in a split that a file names."""
-    positions = tuple(int(place) for place in places)
-    if not all(0 <= position < len(split) for position in positions):
-        raise ValueError(f"copies: expected positions 0…{len(split) - 1}, got {max(positions)}")
-    return positions
+def _check_copies(copies: Mapping[str, tuple[int, ...]], splits: Mapping[str, Split]) -> None:
+    for name, positions in copies.items():
+        if name not in splits:
+            raise ValueError(f"copies: expected positions in {', '.join(splits)}, got some in {name}")
+        images = len(splits[name])
+        if not all(0 <= position < images for position in positions):
+            raise ValueError(f"copies: {name}: expected positions 0…{images - 1}, got {max(positions)}")
 
 
 def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSpec) -> Split:

@@ -1,13 +1,13 @@
 """The layout of a run folder, and the record in it that export and benchmark read."""
 
 import dataclasses
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
@@ -33,7 +33,7 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where the files of one run stand.
+    """Where the files of one run are.
 
     >>> RunFolder(Path("runs/mnist")).exported("int8", ".tflite").as_posix()
     'runs/mnist/export/mnist_int8.tflite'
@@ -83,7 +83,7 @@ class RunFolder:
 
     @property
     def images(self) -> Path:
-        """Of an adopted model, the prepared set of the images it was given; other runs have theirs elsewhere."""
+        """Of an imported model, the prepared set of the images it was given; other runs have theirs elsewhere."""
         return self.path / "images"
 
     @property
@@ -129,7 +129,7 @@ class RunFolder:
     def exported(self, form: str, suffix: str, *, variant: str = "") -> Path:
         """The file of one exported format, `<name>_<form><suffix>`; of an optimized model `<name>_<variant>_…`.
 
-        The form is the scheme, and what else sets the file apart: `int8`, `int8-signed`.
+        The form is the scheme, and what else distinguishes the file: `int8`, `int8-signed`.
         """
         return self.export / f"{'_'.join(filter(None, (self.name, variant, form)))}{suffix}"
 
@@ -144,7 +144,7 @@ class RunFolder:
             InputError: the folder is missing, is no run, or the run was not finished.
         """
         if not self.path.is_dir():
-            raise InputError(f"{self.path}: expected a run folder, no such folder; make one with 'edgecnn train'")
+            raise InputError(f"{self.path}: not found; expected a run folder; make one with 'edgecnn train'")
         if not self.record.exists():
             resume = "; this run was not finished: add --resume to the command that started it"
             raise InputError(
@@ -152,14 +152,10 @@ class RunFolder:
                 + (resume if self.checkpoints.is_dir() else "; make one with 'edgecnn train'")
             )
         try:
-            document = json.loads(self.record.read_text(encoding="utf-8"))
-            document["input"] = InputSpec.from_document(document["input"])
-            document["labels"] = tuple(document["labels"])
-            return RunRecord(**document)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(
-                f"{self.record}: expected the record of a run, got a damaged file ({error}); train again"
-            ) from error
+            document = parse_object(self.record.read_bytes(), name=str(self.record))
+            return read_dataclass(RunRecord, document, name=str(self.record))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{error}; train again") from error
 
 
 def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:
@@ -167,7 +163,7 @@ def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:
 
     Args:
         record: of the run.
-        data: where the set stands now, if not where it stood at training.
+        data: where the set is now, if not where it was at training.
 
     Raises:
         DataError: the set is missing, or is not the one that the run was trained on.

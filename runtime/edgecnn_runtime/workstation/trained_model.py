@@ -21,7 +21,7 @@ def load_trained(keras: Any, path: Path) -> Any:
         InputError: missing or damaged.
     """
     if not path.is_file():
-        raise InputError(f"{path}: expected the trained model of the run, no such file; train again")
+        raise InputError(f"{path}: not found; expected the trained model of the run; train again")
     try:
         with native_output_kept():
             return keras.saving.load_model(path, compile=False, safe_mode=True)

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import needs
 import pytest
 
 from edgecnn_benchmarks.machine.description import describe_machine, installed_versions
@@ -55,10 +56,8 @@ MACHINES = {
     "big.LITTLE": (BIG_LITTLE, "Board\0", "Board", ("asimddp",)),
 }
 
-needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and /sys as Linux lays them out")
 
-
-@needs_linux
+@needs.linux
 @pytest.mark.parametrize("name", MACHINES)
 def test_processors_of_other_machines(name, tmp_path):
     cpuinfo, model, cpu, features = MACHINES[name]
@@ -70,7 +69,7 @@ def test_processors_of_other_machines(name, tmp_path):
     assert (machine.cpu, machine.cpu_features) == (cpu, features)
 
 
-@needs_linux
+@needs.linux
 def test_cores_are_counted_without_their_hyper_threads(tmp_path):
     cpus = tmp_path / "sys/devices/system/cpu"
     for number, siblings in enumerate(["0,2", "1,3", "0,2", "1,3"]):
@@ -83,7 +82,7 @@ def test_cores_are_counted_without_their_hyper_threads(tmp_path):
     assert (machine.physical_cores, machine.governor) == (2, "ondemand")
 
 
-@needs_linux
+@needs.linux
 def test_a_system_that_does_not_tell(tmp_path):
     machine = describe_machine(tmp_path)
     assert (machine.cpu_features, machine.physical_cores, machine.governor) == (None, None, None)

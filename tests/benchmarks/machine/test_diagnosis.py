@@ -8,7 +8,7 @@ import pytest
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.diagnosis import Places, Severity, Situation, find_problems, int8_outlook
 from edgecnn_benchmarks.machine.extras import Extra, Requirement
-from edgecnn_benchmarks.machine.probes import BackendProbe, Gpu
+from edgecnn_benchmarks.machine.probes import EngineProbe, Gpu
 
 MACHINE = Machine(
     cpu="Some CPU",
@@ -25,8 +25,8 @@ MACHINE = Machine(
     python="3.11.7",
     packages={"edgecnn": "0.1.0"},
 )
-LITERT = BackendProbe("litert", ".tflite", ("ai-edge-litert",), None)
-ONNX = BackendProbe("onnxruntime", ".onnx", ("onnxruntime",), None, ("CPUExecutionProvider",))
+LITERT = EngineProbe("litert", (".tflite",), ("ai-edge-litert",), None)
+ONNX = EngineProbe("onnxruntime", (".onnx",), ("onnxruntime",), None, ("CPUExecutionProvider",))
 BOTH = dataclasses.replace(ONNX, packages=("onnxruntime", "onnxruntime-gpu"))
 H100 = "NVIDIA H100, 81559 MiB, 550.54"
 HEALTHY = Situation(
@@ -47,7 +47,7 @@ def processor(*features: str) -> Machine:
 
 BROKEN, WARNING = Severity.BROKEN, Severity.WARNING
 
-# What differs from the healthy situation; severity, a part of what is wrong, and a part of what mends it.
+# What differs from the healthy situation; severity, a part of what is wrong, and a part of what fixes it.
 SITUATIONS = {
     "healthy": ({}, []),
     "one backend is enough": ({"backends": (LITERT, dataclasses.replace(ONNX, packages=()))}, []),
@@ -114,9 +114,9 @@ def test_problems(name):
     changes, expected = SITUATIONS[name]
     problems = find_problems(dataclasses.replace(HEALTHY, **changes))
     assert [problem.severity for problem in problems] == [severity for severity, _, _ in expected]
-    for problem, (_, what, mend) in zip(problems, expected, strict=True):
+    for problem, (_, what, fix) in zip(problems, expected, strict=True):
         assert what in problem.what
-        assert mend in problem.mend
+        assert fix in problem.fix
 
 
 OUTLOOKS = [

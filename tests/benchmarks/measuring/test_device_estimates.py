@@ -4,9 +4,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+import needs
 import pytest
 from conftest import edgecnn
 from made_bench import made_result
+from needs import Need
 from tiny_models import tiny_onnx
 from tiny_tflite import convolution
 
@@ -51,7 +53,7 @@ def test_it_is_the_inspections_own_figures(estimate: FileEstimate, tmp_path: Pat
     assert {d.answer for d in estimate.devices if d.ram_bytes} == {"yes"}
 
 
-@pytest.mark.skipif(ethos_u.vela_command() is None, reason="needs Vela: pip install ethos-u-vela")
+@needs.mark(ethos_u.vela_command() is not None, Need.PACKAGE, "pip install ethos-u-vela")
 def test_velas_cycles_are_among_them(estimate: FileEstimate) -> None:
     (npu,) = [device for device in estimate.devices if device.device == "ethos-u55-128"]
     assert npu.answer == "yes"

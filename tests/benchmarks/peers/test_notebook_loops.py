@@ -4,6 +4,7 @@ import re
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -145,7 +146,7 @@ def test_the_digits_loop_learns_and_repeats_itself(tmp_path: Path) -> None:
 
 @pytest.mark.end_to_end
 def test_every_casting_loader_feeds_the_notebooks_network(tmp_path: Path) -> None:
-    pytest.importorskip("skimage", reason="needs scikit-image: pip install scikit-image")
+    needs.package("skimage", "scikit-image")
     from notebook_casting import SHAPE, Way, build, load
 
     generator = np.random.default_rng(0)

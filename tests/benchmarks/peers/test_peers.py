@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -99,9 +100,9 @@ def test_a_peer_names_the_classes_that_edgecnn_names(name: str, files, photos: l
     from peer_software import PEERS as LISTED
 
     if name.startswith("TFLite Micro"):
-        pytest.importorskip("tflite_micro", reason="needs TFLite Micro: pip install tflite-micro")
+        needs.package("tflite_micro", "tflite-micro")
     if name.startswith("OpenCV"):
-        pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+        needs.package("cv2", "edgecnn[camera]")
     classifier = Classifier.open(files.tflite_int8 if "int8" in name else files.tflite)
     expected = [LABELS.index(classifier.predict(path).label) for path in photos]
     assert expected == [0, 1, 2, 0, 1, 2]

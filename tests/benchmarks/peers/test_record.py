@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import needs
 import pytest
 from tiny_wheel import tiny_wheel
 
@@ -21,8 +22,8 @@ PEERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 def test_the_page_has_every_figure_with_its_goal(
     exported_run: RunFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
-    pytest.importorskip("starlette", reason="needs the server's packages: pip install 'edgecnn[serve]'")
+    needs.package("cv2", "edgecnn[camera]")
+    needs.package("starlette", "edgecnn[serve]")
     monkeypatch.syspath_prepend(PEERS)
     import bench_repeats
     import camera_age

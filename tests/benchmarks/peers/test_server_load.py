@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from tiny_classifier import RGB_16, tiny_classifier
@@ -11,7 +12,7 @@ PEERS = Path(__file__).parents[3] / "benchmarks" / "peers"
 
 @pytest.mark.end_to_end
 def test_no_error_below_the_limit_and_429_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("starlette", reason="needs the server's packages: pip install 'edgecnn[serve]'")
+    needs.package("starlette", "edgecnn[serve]")
     monkeypatch.syspath_prepend(PEERS)
     import server_load
 

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from tiny_models import GREY_8, tiny_onnx
@@ -20,7 +21,7 @@ SETTINGS = BenchSettings(runs=2, warmup=1, rounds=1, starts=1, with_keras=True, 
 @pytest.fixture(scope="module")
 def keras_run(tiny_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """The tiny run with a Keras model that says "bright" where the mean is above 127."""
-    keras = pytest.importorskip("keras", reason="needs Keras: pip install 'edgecnn[train]'")
+    keras = needs.package("keras", "edgecnn[train]")
     folder = tmp_path_factory.mktemp("keras") / "tiny"
     shutil.copytree(tiny_run.path, folder, ignore=shutil.ignore_patterns("bench"))
     pixels = keras.Input(GREY_8.shape)

@@ -1,10 +1,9 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
-import pytest
 
 from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes
 
@@ -17,12 +16,12 @@ def test_reads_the_high_water_mark(tmp_path: Path) -> None:
     assert peak_memory_bytes(status) == 41236 * 1024
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="macOS has a second source")
+@needs.linux
 def test_is_unknown_where_the_system_does_not_tell(tmp_path: Path) -> None:
     assert peak_memory_bytes(tmp_path / "missing") is None
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@needs.linux
 def test_child_of_a_large_process_is_not_charged_for_it() -> None:
     ballast = np.ones(300 * MIB, np.uint8)
     probe = "from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes; print(peak_memory_bytes())"
@@ -33,7 +32,7 @@ def test_child_of_a_large_process_is_not_charged_for_it() -> None:
     assert 5 * MIB < int(answer.stdout) < 200 * MIB
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@needs.posix
 def test_counts_what_was_freed_again() -> None:
     probe = (
         "from edgecnn_benchmarks.process.peak_memory import peak_memory_bytes; "

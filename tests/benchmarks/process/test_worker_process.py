@@ -8,7 +8,6 @@ import pytest
 from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
-from edgecnn_runtime.system.process_end import ending
 
 # Speaks the protocol well enough to be opened, then does what the second request finds.
 _OPENS = """
@@ -112,7 +111,3 @@ def test_worker_ends_with_its_stdin(model: Path) -> None:
     request = json.dumps({"do": "open", "model": str(model), "threads": 1}) + "\n"
     done = subprocess.run(command, input=request, capture_output=True, text=True, timeout=60, check=True)
     assert json.loads(done.stdout)["backend"] == "onnxruntime"
-
-
-def test_ending() -> None:
-    assert ending(3) == "the process ended with exit code 3"

@@ -40,7 +40,7 @@ def test_a_run_reads_there_as_it_does_here(tiny_run: RunFolder, tmp_path: Path) 
     assert list(sent.splits) == [SPLIT]
     assert (sent.split(SPLIT).images == kept.split(SPLIT).images).all()
     assert subject.images.keras_probabilities is not None
-    assert bundle.extras == ("onnx",)
+    assert bundle.extras == {"onnx": ("onnxruntime",)}
 
 
 def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None:

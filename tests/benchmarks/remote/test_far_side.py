@@ -9,6 +9,7 @@ from collections import namedtuple
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
 
 from edgecnn_benchmarks.remote import far_side
@@ -19,7 +20,7 @@ from edgecnn_benchmarks.remote.ssh import far_side_script
 from edgecnn_benchmarks.remote.wheels import download_wheels, platforms_of
 from edgecnn_runtime.errors import InputError
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the other machine is never one with Windows")
+pytestmark = needs.posix
 
 
 @pytest.fixture

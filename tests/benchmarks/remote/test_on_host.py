@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import needs
 import pytest
 from conftest import edgecnn
+from needs import Need
 from sshd import Sshd, sshd
 from tiny_models import tiny_onnx
 
@@ -125,7 +127,7 @@ def test_a_fresh_environment_comes_from_the_package_index(client: Client, model:
         result = client.bench(model, options=options, output=tmp_path / "out")
     except GateError as error:
         if "no way from there to the package index" in str(error):
-            pytest.skip(f"needs a package index: {error}")
+            needs.skip(Need.NETWORK, f"a package index; {error}")
         raise
     assert {"edgecnn", "numpy", "onnxruntime"} <= set(result.machine.packages)
     assert "tensorflow" not in result.machine.packages
@@ -139,7 +141,7 @@ def test_wheels_fetched_here_make_an_environment_there(client: Client, model: Pa
         result = client.bench(model, options=options, output=tmp_path / "out")
     except InputError as error:
         if "No matching distribution found" in str(error):
-            pytest.skip(f"needs a package index: {error}")
+            needs.skip(Need.NETWORK, f"a package index; {error}")
         raise
     assert {path.name.split("-")[0] for path in client.cache.rglob("*.whl")} >= {"numpy", "onnxruntime"}
     assert result.rows[0].name == model.name

@@ -6,7 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
+import needs
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
 
@@ -35,7 +35,7 @@ def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
     assert "rounds: at least 1" in edgecnn("bench", tiny_onnx(tmp_path / "a.onnx"), "--rounds", "0", code=2)
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to look for processes left behind")
+@needs.linux
 def test_interrupt_leaves_no_process_and_no_file(tmp_path: Path) -> None:
     model, output = tiny_onnx(tmp_path / "a.onnx"), tmp_path / "out"
     command = [sys.executable, "-m", "edgecnn", "bench", str(model), "--output", str(output), "--rounds", "9999"]

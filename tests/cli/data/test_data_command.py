@@ -78,8 +78,8 @@ MISTAKES = {
     "no such colour": (["prepare", "mnist-5000", "--colour", "green"], "--colour grey or rgb"),
     "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz at least 1"),
     "an impossible share": (["prepare", ".", "--imgsz", "8", "--test-fraction", "1"], "between 0 and 1"),
-    "nothing to check": (["check", "nowhere"], "nowhere: the name of a known set"),
-    "nothing to show": (["show", "nowhere"], "nowhere: the name of a known set"),
+    "nothing to check": (["check", "nowhere"], "nowhere: not found; expected the name of a known set"),
+    "nothing to show": (["show", "nowhere"], "nowhere: not found; expected the name of a known set"),
     "unknown option": (["prepare", "mnist", "--form", "x"], "--form"),
     "unknown command": (["fetch"], "fetch"),
 }

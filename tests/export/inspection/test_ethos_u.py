@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import needs
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from needs import Need
 from tiny_models import tiny_onnx
 from tiny_tflite import TinyOperator, convolution, live, numbers, tiny_tflite
 
@@ -12,7 +14,7 @@ from edgecnn_export.inspection.targets import ethos_u, judge
 from edgecnn_export.inspection.verdict import Fit
 from edgecnn_runtime.errors import MissingExtraError
 
-needs_vela = pytest.mark.skipif(ethos_u.vela_command() is None, reason="needs Vela: pip install ethos-u-vela")
+needs_vela = needs.mark(ethos_u.vela_command() is not None, Need.PACKAGE, "pip install ethos-u-vela")
 
 
 @needs_vela

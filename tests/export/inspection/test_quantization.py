@@ -40,7 +40,7 @@ def test_a_file_stands_for_its_run(exported_run: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("nowhere",), "expected a run folder, no such folder"),
+        (("nowhere",), "nowhere: not found; expected a run folder"),
         (("RUN", "--images", "0"), "images: expected 1 or more, got 0"),
         (("RUN", "--calibration", "mean"), "calibration: expected minmax, percentile, entropy, got mean"),
     ],

@@ -78,7 +78,7 @@ def test_an_open_size_is_told_but_not_an_open_batch(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model.tflite", None, "expected a model file, no such file"),
+        ("model.tflite", None, "not found; expected a model file"),
         ("model.keras", b"PK", r"expected a model file \(\.tflite or \.onnx\), got \.keras"),
         ("model", b"", "got no suffix"),
         ("model.tflite", b"", "expected a TFLite file"),

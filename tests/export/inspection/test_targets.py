@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import needs
 import numpy as np
 import onnx
 import pytest
@@ -45,7 +46,7 @@ def test_tflite_micro_as_its_interpreter_says(
     verdict = tflite_micro.judge(inspect_model(path))
     assert verdict.answer is answer
     assert [why in obstacle.why for obstacle in verdict.obstacles] == ([True] if why else [])
-    runtime = pytest.importorskip("tflite_micro", reason="needs pip install tflite-micro").runtime
+    runtime = needs.package("tflite_micro", "tflite-micro").runtime
     if answer is Fit.YES:
         runtime.Interpreter.from_file(str(path), arena_size=100_000).invoke()
     else:
@@ -323,7 +324,7 @@ def test_a_board_of_ones_own_is_written_one_way(text: str) -> None:
 
 def test_the_estimate_equals_what_tflite_micro_plans(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """The peak of live tensors is the head of its arena, which holds them; its own records are the tail."""
-    runtime = pytest.importorskip("tflite_micro", reason="needs pip install tflite-micro").runtime
+    runtime = needs.package("tflite_micro", "tflite-micro").runtime
     model = inspect_model(convolution(tmp_path / "m.tflite"))
     runtime.Interpreter.from_file(str(model.path), arena_size=100_000).print_allocations()
     assert model.peak is not None

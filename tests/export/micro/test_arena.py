@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 from tiny_classifier import tiny_classifier
 
@@ -19,7 +20,7 @@ runtime.Interpreter.from_file(sys.argv[1], arena_size=int(sys.argv[2]))
 
 
 def test_the_measured_arena_suffices_and_a_smaller_one_does_not(tmp_path: Path) -> None:
-    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    needs.package("tflite_micro", "tflite-micro")
     model = tiny_classifier(tmp_path / "parts.tflite")
     arena = measure_arena(model.read_bytes())
     assert arena is not None
@@ -31,7 +32,7 @@ def test_the_measured_arena_suffices_and_a_smaller_one_does_not(tmp_path: Path) 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense" * 10])
 def test_what_the_interpreter_does_not_run_has_no_arena(content: bytes) -> None:
-    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    needs.package("tflite_micro", "tflite-micro")
     assert measure_arena(content) is None
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -65,11 +66,8 @@ METHOD = '  int {name}() {{ ++next; __builtin_strcat(names, "{name} "); return 0
 
 def compiler(name: str) -> str:
     """Return a compiler's path, or skip the test."""
-    found = shutil.which(name)
-    if found is None:
-        package = {"g++": "g++", "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"}[name]
-        pytest.skip(f"needs the compiler {name}: apt-get install {package}")
-    return found
+    package = {"g++": "g++", "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib"}[name]
+    return needs.program(name, install=package)
 
 
 def run(*command: str | Path) -> None:

@@ -1,5 +1,6 @@
 """TFLite-Micro's interpreter on a trained network: the classes that LiteRT names, and the arena in the manifest."""
 
+import needs
 import numpy as np
 import pytest
 from micro import A_LOGIT_STEP, MicroBackend
@@ -29,7 +30,7 @@ def test_it_names_the_same_classes_as_litert(exported_run: RunFolder, images: ND
 
 def test_the_arena_of_the_manifest_suffices(exported_run: RunFolder) -> None:
     path = exported_run.exported(Scheme.INT8, ".tflite")
-    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    needs.package("tflite_micro", "tflite-micro")
     arena = Classifier.open(path).manifest.arena_bytes
     assert arena is not None
     MicroBackend(path.read_bytes(), arena=arena)

@@ -3,6 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
+import needs
 import numpy as np
 import onnx
 import pytest
@@ -88,7 +89,7 @@ def test_onnxs_own_evaluator_gives_the_same_probabilities(
 def test_opencv_gives_the_same_probabilities(
     exported_run: RunFolder, digits: tuple[NDArray[np.uint8], NDArray[np.int64]]
 ) -> None:
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+    cv2 = needs.package("cv2", "edgecnn[camera]")
     path = exported_run.exported(Scheme.FLOAT32, ".onnx")
     images = digits[0][::50]
     network = cv2.dnn.readNetFromONNX(str(path))

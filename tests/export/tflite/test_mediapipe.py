@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -18,7 +19,7 @@ LABELS = ("crack", "dent", "whole")
 
 @pytest.fixture(scope="module")
 def vision():  # type: ignore[no-untyped-def]
-    pytest.importorskip("mediapipe", reason="needs MediaPipe: pip install mediapipe")
+    needs.package("mediapipe")
     from mediapipe.tasks.python import vision
 
     return vision

@@ -3,10 +3,11 @@
 import os
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
-pa = pytest.importorskip("pyarrow", reason='needs pyarrow: pip install "edgecnn[ray]"')
+pa = needs.package("pyarrow", "edgecnn[ray]")
 
 from edgecnn_runtime.errors import ImageError, InputError  # noqa: E402
 from edgecnn_runtime.jobs.object_store import open_place, read_stored, stored_images  # noqa: E402
@@ -18,7 +19,7 @@ from edgecnn_runtime.sources import expand_sources  # noqa: E402
 LABELS = ("crack", "whole")
 NAMES = ("b.JPG", "a.png", "notes.txt", ".hidden.png", "sub/c.webp")
 GOOD = Item("a.png", Prediction.of(np.array([0.25, 0.75], np.float32), LABELS))
-BAD = Item("b\udcff.png", error=ImageError("b\udcff.png: no such file"))
+BAD = Item("b\udcff.png", error=ImageError("b\udcff.png: not found"))
 
 
 @pytest.fixture(params=["file", "s3"])
@@ -52,9 +53,9 @@ def test_a_place_lists_and_reads_what_a_folder_would(address: tuple[str, str], r
         assert found == [str(path) for path in expand_sources([tmp_path], recursive=recursive)]
     one = open_place(f"{address[0]}/notes.txt{address[1]}")
     assert stored_images(one) == [f"{place.path}/notes.txt"]  # named outright
-    with pytest.raises(ImageError, match=r"/gone\.png: expected an image file, no such file"):
+    with pytest.raises(ImageError, match=r"/gone\.png: not found; expected an image file"):
         read_stored(place, f"{place.path}/gone.png")
-    with pytest.raises(InputError, match="there is none of this name"):
+    with pytest.raises(InputError, match="not found; expected a file or folder"):
         stored_images(open_place(f"{address[0]}/nowhere{address[1]}"))
 
 
@@ -86,7 +87,7 @@ def test_results_are_files_of_so_many_rows(
     table = _read(output, form)
     assert table.column_names == ["image", "label", "probability", "error", "label_2", "probability_2"]
     good = {"image": "a.png", "label": "whole", "probability": 0.75, "label_2": "crack", "probability_2": 0.25}
-    bad = {"image": r"b\xff.png", "error": "no such file"}
+    bad = {"image": r"b\xff.png", "error": "not found"}
     none: object = None if form is ResultsFormat.PARQUET else ""
     rows = [{name: value for name, value in row.items() if value not in (None, none)} for row in table.to_pylist()]
     assert rows == [good, bad, good]

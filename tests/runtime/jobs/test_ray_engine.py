@@ -8,9 +8,11 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from conftest import edgecnn
+from needs import Need
 from numpy.typing import NDArray
 from PIL import Image
 from third_party_models import LABELS, ThirdParty, write_onnx
@@ -19,7 +21,7 @@ from tiny_classifier import tiny_classifier
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.pipeline import Item
 
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason='needs Ray: pip install "edgecnn[ray]"')
+needs_ray = needs.mark(find_spec("ray") is not None, Need.PACKAGE, "pip install 'edgecnn[ray]'")
 TESTS = Path(__file__).parents[2]
 
 # Ray starts threads and processes that know nothing of pytest, so that it runs in a process of its own. It prints what
@@ -251,15 +253,18 @@ def test_wrong_use_is_told_before_ray_starts(
     (tmp_path / "used" / "file").touch()
     photos(tmp_path / "shots", 1)
     if "--address" in arguments or "used" in arguments:
-        pytest.importorskip("ray", reason='needs Ray: pip install "edgecnn[ray]"')
+        needs.package("ray", "edgecnn[ray]")
     assert message in edgecnn("predict", model, "shots", "--engine", "ray", *arguments, cwd=tmp_path, code=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shots", "used"]
 
 
-@pytest.mark.skipif(find_spec("ray") is not None, reason="Ray is installed")
 def test_without_ray_its_pip_line_is_named(model: Path, tmp_path: Path) -> None:
     photos(tmp_path / "shots", 1)
-    said = edgecnn("predict", model, tmp_path / "shots", "--engine", "ray", "--output", tmp_path / "new", code=2)
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "ray.py").write_text("raise ImportError('hidden')\n")
+    path = os.pathsep.join([str(tmp_path / "hidden"), os.environ.get("PYTHONPATH", "")])
+    command = ("predict", model, tmp_path / "shots", "--engine", "ray", "--output", tmp_path / "new")
+    said = edgecnn(*command, env={"PYTHONPATH": path}, code=2)
     assert 'pip install "edgecnn[ray]"' in said
     assert not (tmp_path / "new").exists()
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -199,23 +200,23 @@ def test_a_file_that_somebody_changed_is_left_alone(tmp_path: Path, model: Path,
     written(path, model)
     changed = change(path.read_bytes())  # type: ignore[operator]
     path.rename(tmp_path / "results.csv.partial").write_bytes(changed)
-    with pytest.raises(InputError, match="somebody changed the file"):
+    with pytest.raises(InputError, match="the file was changed"):
         opened(path, model, resume=True)
     assert (tmp_path / "results.csv.partial").read_bytes() == changed
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs file locks")
+@needs.posix
 def test_two_processes_do_not_write_one_file(tmp_path: Path, model: Path) -> None:
     path = tmp_path / "results.csv"
     with opened(path, model) as results:
         results.add(items()[0])
-        with pytest.raises(InputError, match="another process writes it"):
+        with pytest.raises(InputError, match="expected a file that no other process writes"):
             opened(path, model, resume=True)
 
 
 @pytest.mark.parametrize("name", ["results.txt", "results", "results.parquet"])
 def test_another_suffix_is_refused(tmp_path: Path, model: Path, name: str) -> None:
-    with pytest.raises(InputError, match=r"expected ending in \.csv or \.jsonl"):
+    with pytest.raises(InputError, match=r"expected a results file ending in \.csv or \.jsonl"):
         opened(tmp_path / name, model)
 
 

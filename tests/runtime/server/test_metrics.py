@@ -2,6 +2,7 @@
 
 import re
 
+import needs
 import pytest
 from running_server import a_service, png, running
 
@@ -60,7 +61,7 @@ def test_there_is_no_camera_to_count(text: str) -> None:
 
 
 def test_prometheus_reads_it(text: str) -> None:
-    parser = pytest.importorskip("prometheus_client.parser", reason="needs prometheus_client")
+    parser = needs.package("prometheus_client.parser", "prometheus_client")
     families = {family.name: family for family in parser.text_string_to_metric_families(text)}
     assert families["edgecnn_inference_seconds"].type == "histogram"
     assert {sample.labels["outcome"]: sample.value for sample in families["edgecnn_images"].samples} == {

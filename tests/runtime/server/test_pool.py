@@ -12,8 +12,9 @@ from running_server import LABELS, MANIFEST, GatedBackend, png
 
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.image_files import FORMATS
 from edgecnn_runtime.preprocess import read_image
-from edgecnn_runtime.server.pool import FORMATS, InterpreterPool, classify_upload, decode_upload
+from edgecnn_runtime.server.pool import InterpreterPool, classify_upload, decode_upload
 
 SPEC = MANIFEST.input
 
@@ -75,7 +76,7 @@ READABLE = [name for name in FORMATS if name != "AVIF" or features.check("avif")
 def test_pixels_are_those_that_the_runtime_reads(name: str) -> None:
     content = encoded(name)
     assert np.array_equal(decode_upload(content, SPEC, max_pixels=2000), read_image(content, SPEC))
-    with pytest.raises(ImageError, match="expected at most 1,999 pixels, got 50x40; scale it down first"):
+    with pytest.raises(ImageError, match="an image of at most 1,999 pixels, got 50 x 40 pixels; scale it down first"):
         decode_upload(content, SPEC, max_pixels=1999)
 
 

@@ -44,7 +44,7 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:
     path = tmp_path / "[odd] name.json"
     program = (
-        "import sys, pathlib; from edgecnn_runtime import whole_files\n"
+        "import sys, pathlib; from edgecnn_runtime.system import atomic_files\n"
         "with atomic_files.atomic_write(pathlib.Path(sys.argv[1])) as partial:\n"
         "    partial.write_text('half'); print('written', flush=True); sys.stdin.read()\n"
     )

@@ -68,17 +68,39 @@ def _pickled(folder: Path) -> None:
     np.save(folder / "test.labels.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
 
 
+def _change(folder: Path, /, **changes: object) -> None:
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def test_a_set_of_a_later_version_opens(folder: Path) -> None:
+    before = open_prepared(folder)
+    _change(folder, filter="area", folder="elsewhere")
+    after = open_prepared(folder)
+    assert (after.name, after.folder, after.fingerprint) == (before.name, before.folder, before.fingerprint)
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (lambda folder: (folder / "dataset.json").unlink(), "dataset.json is missing; make one with"),
-        (lambda folder: (folder / "test.images.npy").unlink(), "test.images.npy is missing"),
-        (lambda folder: (folder / "dataset.json").write_text("{"), "cannot be read"),
-        (lambda folder: (folder / "dataset.json").write_text("{}"), "cannot be read"),
-        (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "cannot be read"),
+        (lambda folder: (folder / "dataset.json").unlink(), "got a folder without dataset.json; make one with"),
+        (lambda folder: (folder / "test.images.npy").unlink(), "got a folder without test.images.npy"),
+        (lambda folder: (folder / "dataset.json").write_text("{"), "dataset.json: expected a JSON document, got none"),
+        (lambda folder: (folder / "dataset.json").write_text("{}"), "dataset.json: expected the key 'name', got none"),
+        (lambda folder: _change(folder, splits=["test"]), "dataset.json: splits: expected an object"),
+        (lambda folder: _change(folder, splits=None), "dataset.json: splits: expected an object"),
+        (lambda folder: _change(folder, labels=["crack", 5]), "labels: 1: expected a string, got 5"),
+        (lambda folder: _change(folder, input=5), "input: expected an object, got 5"),
+        (lambda folder: _change(folder, copies={"test": [0, 2]}), "copies: test: expected positions 0…1, got 2"),
+        (
+            lambda folder: _change(folder, copies={"absent": [0]}),
+            "expected positions in train, test, got some in a",
+        ),
+        (lambda folder: _change(folder, copies={"test": [1e99]}), "copies: test: 0: expected an integer .*, got 1e"),
+        (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "expected a whole .*, got a damaged"),
         (lambda folder: np.save(folder / "test.labels.npy", np.array([1])), "2 images, 1 labels, 2 names"),
         (lambda folder: np.save(folder / "test.labels.npy", np.array([1, 2])), "expected class numbers 0…1, got 2"),
-        (_pickled, "cannot be read"),
+        (_pickled, "whole prepared image set, got a damaged one"),
     ],
 )
 def test_a_damaged_set_is_a_data_error(folder: Path, damage: Callable[[Path], None], message: str) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -102,7 +103,7 @@ def test_a_failure_leaves_what_was_there(tmp_path):
 
 
 def test_a_killed_process_leaves_nothing_under_the_name_and_the_next_one_tidies_up(tmp_path, home):
-    pytest.importorskip("mlxtend")
+    needs.package("mlxtend", "edgecnn[train]")
     program = """
 import os, signal
 from edgecnn_training.data.known_sets import KNOWN_SETS

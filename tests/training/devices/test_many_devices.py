@@ -8,13 +8,13 @@ import dataclasses
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from free_ports import free_ports
 from tiny_base import TINY
 
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
@@ -97,17 +97,6 @@ def run(script: str, *arguments: str | Path, workers: int = 1) -> list[tuple[int
         for process in processes:
             process.kill()
     return [(process.returncode, *output) for process, output in zip(processes, outputs, strict=True)]
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("localhost", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
 
 
 def options(small_set: ImageSet, output: Path) -> list[str | Path]:

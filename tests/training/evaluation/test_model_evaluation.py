@@ -16,6 +16,7 @@ from tiny_runs import tiny_run
 from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training.data.prepared_as import own_input
 from edgecnn_training.evaluation.labelled_images import LabelledImages, open_labelled_images
 from edgecnn_training.evaluation.model_evaluation import evaluate_model
 from edgecnn_training.evaluation.opened_model import open_model
@@ -132,7 +133,7 @@ def test_an_exported_file_knows_its_run(run: RunFolder, small_set: ImageSet) -> 
     ("arguments", "message"),
     [
         ({"data": None}, "name them with --data"),
-        ({"data": "nowhere"}, "nowhere: a folder or zip with one sub-folder a class"),
+        ({"data": "nowhere"}, "nowhere: not found; .* a folder or zip with one sub-folder a class"),
         ({"split": "valid"}, "expected a split 'valid', got only train"),
     ],
 )
@@ -154,7 +155,7 @@ def test_other_labels(tmp_path: Path, class_folders: Path, run: RunFolder) -> No
     ("labels", "size", "message"),
     [
         ("1023456789", 28, "expected the labels of .* .*the order counts too"),
-        ("0123456789", 20, r"expected \(28, 28, 1\), got \(20, 20, 1\)"),
+        ("0123456789", 20, "expected images prepared as .* takes them .*height=28.*got .*height=20"),
     ],
 )
 def test_a_set_that_does_not_fit(
@@ -164,6 +165,15 @@ def test_a_set_that_does_not_fit(
     made = write_set(tmp_path / "other", {"train": (images, np.arange(10)), "test": (images, np.arange(10))}, labels)
     with pytest.raises(DataError, match=message):
         opened(run.path, made.folder)
+
+
+def test_a_known_set_is_read_as_the_model_takes_its_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a model of one's own images, which have another background than the digits."""
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    spec = own_input((28, 28, 1))
+    model = open_model(tiny_onnx(tmp_path / "tiny.onnx", labels=tuple("0123456789"), spec=spec))
+    labelled = open_labelled_images(model, data="mnist-5000", split=None, say=str)
+    assert (labelled.split, len(labelled.images)) == ("test", 1000)
 
 
 def test_an_unfinished_run(tmp_path: Path) -> None:

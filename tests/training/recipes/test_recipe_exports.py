@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import needs
 import numpy as np
 import onnx
 import pytest
@@ -137,7 +138,7 @@ def test_every_operator_can_be_registered_and_the_arena_measured(exported: Expor
     content = exported.int8.read_bytes()
     operators = operator_names(unpack(content))
     assert len(resolver_methods(operators)) == len(operators)
-    pytest.importorskip("tflite_micro", reason="needs TFLite-Micro: pip install tflite-micro")
+    needs.package("tflite_micro", "tflite-micro")
     arena = measure_arena(content)
     assert arena is not None
     # The interpreter can be made with just that; the image has to have a place in it.
@@ -146,7 +147,7 @@ def test_every_operator_can_be_registered_and_the_arena_measured(exported: Expor
 
 
 def test_opencv_gives_the_same_probabilities(exported: Exported) -> None:
-    cv2 = pytest.importorskip("cv2", reason="needs OpenCV: pip install opencv-python-headless")
+    cv2 = needs.package("cv2", "edgecnn[camera]")
     network = cv2.dnn.readNetFromONNX(str(exported.onnx))
     expected = open_backend(exported.onnx).infer(exported.pixels)
     for batch in (slice(0, 1), slice(0, 3)):

@@ -7,8 +7,10 @@ gives out the 16 bits themselves.
 
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
+from needs import Need
 
 from edgecnn_export.inspection.model import inspect_model
 from edgecnn_export.inspection.targets import ethos_u
@@ -30,7 +32,7 @@ SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
 LEFT_ON_CPU = {True: [], False: ["DEQUANTIZE"]}
 
 
-@pytest.mark.skipif(ethos_u.vela_command() is None, reason="needs Vela: pip install ethos-u-vela")
+@needs.mark(ethos_u.vela_command() is not None, Need.PACKAGE, "pip install ethos-u-vela")
 @pytest.mark.parametrize(
     "name",
     [

@@ -117,5 +117,5 @@ def test_threads_matter_to_a_deterministic_run_alone() -> None:
 def test_a_record_without_its_settings_is_named(finished: RunFolder) -> None:
     record = dataclasses.replace(finished.read_record(), recipe={"name": "mnist"})
     finished.write_record(record)
-    with pytest.raises(InputError, match=r"run\.json: expected the record of a run with its complete recipe"):
+    with pytest.raises(InputError, match=r"run\.json: recipe: expected the key 'epochs', got none; train again"):
         started_with(finished)

@@ -15,6 +15,9 @@ T = TypeVar("T")
 _CHUNK = 32
 # Chunks under way for each thread: one in work, the others waiting for their turn to be handed on.
 _CHUNKS_PER_THREAD = 3
+# Bytes of image files that wait or are in work, give or take the last file: members of a zip can unpack to much more
+# than the zip has.
+_BYTES_UNDER_WAY = 256 << 20
 
 
 def map_images(function: Callable[[ImageSource], T], images: Iterable[ImageSource]) -> Iterator[T]:
@@ -30,20 +33,36 @@ def map_images(function: Callable[[ImageSource], T], images: Iterable[ImageSourc
     """
     threads = available_cpus()
     unread = iter(images)
-    under_way: deque[Future[list[T]]] = deque()
+    under_way: deque[tuple[Future[list[T]], int]] = deque()
+    waiting = 0
     pool = ThreadPoolExecutor(threads, thread_name_prefix="edgecnn-decode")
     try:
         while True:
-            while len(under_way) < threads * _CHUNKS_PER_THREAD:
-                chunk = tuple(itertools.islice(unread, _CHUNK))
+            while len(under_way) < threads * _CHUNKS_PER_THREAD and waiting < _BYTES_UNDER_WAY:
+                chunk, size = _next_chunk(unread, _BYTES_UNDER_WAY - waiting)
                 if not chunk:
                     break
-                under_way.append(pool.submit(_apply, function, chunk))
+                under_way.append((pool.submit(_apply, function, chunk), size))
+                waiting += size
             if not under_way:
                 return
-            yield from under_way.popleft().result()
+            done, size = under_way.popleft()
+            yield from done.result()
+            waiting -= size
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _next_chunk(unread: Iterator[ImageSource], most: int) -> tuple[list[ImageSource], int]:
+    """Take images until they are enough, or their files have `most` bytes or more; return their bytes too."""
+    chunk: list[ImageSource] = []
+    size = 0
+    for image in itertools.islice(unread, _CHUNK):
+        chunk.append(image)
+        size += len(image) if isinstance(image, bytes) else 0
+        if size >= most:
+            break
+    return chunk, size
 
 
 def _apply(function: Callable[[ImageSource], T], chunk: Sequence[ImageSource]) -> list[T]:

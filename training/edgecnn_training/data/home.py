@@ -1,5 +1,6 @@
 """Where edgecnn keeps prepared sets, and where it looks for their sources."""
 
+import json
 import os
 from pathlib import Path
 
@@ -17,6 +18,24 @@ def prepared_sets() -> dict[str, Path]:
     # Not the hidden ones: a set that is being written stands beside the others.
     folders = (path.parent for path in sorted(home_folder().glob(f"sets/[!.]*/{DATASET_FILE}")))
     return {folder.name: folder for folder in folders}
+
+
+def prepared_folder(data: str | None) -> Path | None:
+    """Return the folder of a set that stands prepared in edgecnn's home, or else the path that `data` is."""
+    return None if data is None else prepared_sets().get(data) or Path(data)
+
+
+def read_before(name: str) -> Path | None:
+    """Return the path that a set of that name, in whatever input it stands prepared, was read from."""
+    for folder in prepared_sets().values():
+        try:
+            document = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
+            found = document["name"] == name and document.get("read_from")
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # damaged: told where it is opened
+        if found and Path(found).exists():
+            return Path(found)
+    return None
 
 
 def data_folder() -> Path | None:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec
 from edgecnn_training.data.holdout import DEFAULT_HOLDOUT, Holdout, with_test_split
-from edgecnn_training.data.home import data_folder
+from edgecnn_training.data.home import data_folder, read_before
 from edgecnn_training.data.readers import chinese_mnist, class_folders, mnist, signs
 from edgecnn_training.data.readers.source import RawImageSet
 
@@ -37,17 +37,16 @@ class KnownSet:
     places: tuple[str, ...] = ()
 
     def find(self) -> Path | None:
-        """Return where the set stands below `$EDGECNN_DATA`, or None."""
+        """Return where the set stands below `$EDGECNN_DATA`, else where it was read before; None for neither."""
         root = data_folder()
-        if root is None:
-            return None
-        return next((root / place for place in self.places if (root / place).exists()), None)
+        places = () if root is None else (root / place for place in self.places)
+        return next((place for place in places if place.exists()), None) or read_before(self.name)
 
     def open(self, path: Path | None, *, holdout: Holdout | None = None) -> tuple[RawImageSet, str]:
         """Read the set, with test images, and tell where it came from.
 
         Args:
-            path: what to read; None looks in `$EDGECNN_DATA`, and then obtains the set as it can.
+            path: what to read; None takes what is found, and else obtains the set as it can.
             holdout: how test images are chosen where the set has none, if not as is documented for the set.
 
         Raises:
@@ -74,8 +73,14 @@ class KnownSet:
         return with_test_split(source, holdout or self.holdout, name=str(path or self.name)), whence
 
 
+def _input(side: int, colour: Colour, background: tuple[int, int, int] = (255, 255, 255)) -> InputSpec:
+    # Scaled, for the photos that a device is given: the images of these sets are too small to be decoded otherwise.
+    return InputSpec(side, side, colour, background=background, decode=Decode.SCALED)
+
+
 # White on black, so what is transparent or padded is black.
-_DIGIT_INPUT = InputSpec(mnist.SIZE, mnist.SIZE, Colour.GREY, background=(0, 0, 0))
+_BLACK = (0, 0, 0)
+_DIGIT_INPUT = _input(mnist.SIZE, Colour.GREY, _BLACK)
 # As the documentation of keras.datasets.mnist states it.
 _DIGIT_LICENCE = "CC BY-SA 3.0 (Yann LeCun, Corinna Cortes)"
 _DIGIT_AUTHORS = "MNIST, Y. LeCun, C. Cortes, C. J. C. Burges"
@@ -110,7 +115,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         name="signs",
         summary="1,200 photos of hands that show the digits 0 to 5, 64x64 RGB",
         labels=signs.LABELS,
-        input=InputSpec(signs.SIZE, signs.SIZE, Colour.RGB),
+        input=_input(signs.SIZE, Colour.RGB),
         counts={"train": 1_080, "test": 120},
         licence="no licence stated",
         origin="the SIGNS data of Stanford CS230 and of the Coursera course Convolutional Neural Networks",
@@ -122,8 +127,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         name="chinese-mnist",
         summary="15,000 handwritten Chinese numerals of 15 classes, 64x64 grey",
         labels=chinese_mnist.LABELS,
-        # White on black, as MNIST.
-        input=InputSpec(chinese_mnist.SIZE, chinese_mnist.SIZE, Colour.GREY, background=(0, 0, 0)),
+        input=_input(chinese_mnist.SIZE, Colour.GREY, _BLACK),
         counts={"train": 12_000, "test": 3_000},
         licence="as stated by its source: Kaggle, gpreda/chinese-mnist",
         origin="Kaggle gpreda/chinese-mnist",
@@ -136,7 +140,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         name="casting",
         summary="photos of pump impellers, defective (def_front) or not (ok_front), 300x300 RGB",
         labels=("def_front", "ok_front"),
-        input=InputSpec(300, 300, Colour.RGB),
+        input=_input(300, Colour.RGB),
         counts={"train": 6_633, "test": 715},
         licence="non-commercial; as stated by its source: Kaggle, ravirajsinh45",
         origin="Kaggle ravirajsinh45/real-life-industrial-dataset-of-casting-product, casting_data",
@@ -148,7 +152,7 @@ KNOWN_SETS: dict[str, KnownSet] = {
         name="symbols",
         summary="drawings of three electronic symbols, rotated and scaled, about 1000x1000, used at 224x224 RGB",
         labels=("capacitor", "inductor", "resistance"),
-        input=InputSpec(224, 224, Colour.RGB),
+        input=_input(224, Colour.RGB),
         counts={"train": 180, "valid": 36, "test": 12},
         licence="Unlicense",
         origin="the folder symbols of seed 1's notebook, Electronic Symbols CNN",

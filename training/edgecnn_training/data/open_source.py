@@ -5,12 +5,12 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
-from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
+from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_training.data.holdout import with_test_split
 from edgecnn_training.data.home import prepared_sets
-from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
+from edgecnn_training.data.prepared_as import find_images
 from edgecnn_training.data.readers.labels_csv import Columns
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 # What a user's own images are shown at: their images have any shape, and none is asked for.
@@ -33,7 +33,7 @@ def open_source(
     """Open the source of a set: of a known one its files, or else what stands prepared of it.
 
     Args:
-        data: the name of a known or prepared set, or the path of a prepared set or of a user's own images.
+        data: what `find_images` finds.
         origin: of a known set, the path to read; None looks in `$EDGECNN_DATA`.
         labels: of a user's own images that are no class folders, the CSV.
         columns: of the CSV.
@@ -42,26 +42,19 @@ def open_source(
         DataError: none of these, or it cannot be read or obtained.
         MissingExtraError: a package is needed to read or obtain the set.
     """
-    known = KNOWN_SETS.get(data)
-    prepared = prepared_sets().get(data)
-    if known is not None:
-        if origin is None and known.find() is None and prepared is not None:
+    found = find_images(data, labels=labels, columns=columns)
+    if isinstance(found, KnownSet):
+        prepared = prepared_sets().get(found.name)
+        if origin is None and found.find() is None and prepared is not None:
             return _of_prepared(open_prepared(prepared))
-        source, whence = known.open(origin)
-        return OpenedSource(known.name, source, known.input, whence)
+        source, whence = found.open(origin)
+        return OpenedSource(found.name, source, found.input, whence)
     if origin is not None:
         raise DataError(f"{data}: expected --from only beside the name of a known set ({', '.join(KNOWN_SETS)})")
-    path = prepared or Path(data)
-    if (path / DATASET_FILE).exists():
-        return _of_prepared(open_prepared(path))
-    images = OwnImages.at(data, labels=labels, columns=columns)
-    if images is None:
-        raise DataError(
-            f"{data}: expected the name of a known set ({', '.join(KNOWN_SETS)}), the folder of a prepared one, or "
-            f"{LAYOUT}; see 'edgecnn data list'"
-        )
-    source = with_test_split(images.read(), name=data)
-    return OpenedSource(images.name, source, _SHOWN, images.whence)
+    if isinstance(found, Path):
+        return _of_prepared(open_prepared(found))
+    source = with_test_split(found.read(), name=data)
+    return OpenedSource(found.name, source, _SHOWN, found.whence)
 
 
 def _of_prepared(image_set: ImageSet) -> OpenedSource:

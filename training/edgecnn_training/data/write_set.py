@@ -23,6 +23,9 @@ from edgecnn_training.data.whole_folder import atomic_folder
 # Called with the images done so far, those of the whole set, and the name of the split.
 ReportImage = Callable[[int, int, str], None]
 
+# The files with the pixels of a prepared set.
+ARRAYS = "*.images.npy"
+
 # Images between two reports, so that reporting costs nothing beside reading.
 _REPORT_EVERY = 256
 
@@ -34,6 +37,7 @@ def write_set(
     name: str,
     spec: InputSpec,
     whence: str,
+    read_from: Path | None = None,
     licence: str | None = None,
     counts: Mapping[str, int] | None = None,
     labelled_by_model: bool = False,
@@ -47,6 +51,7 @@ def write_set(
         name: of the set.
         spec: what is made of each image.
         whence: where the source came from, in words.
+        read_from: of a known set, the path that was read, where it is read again for another input.
         licence: of the images.
         counts: how many images each split of the whole set is known to have.
         labelled_by_model: whether the labels are only a model's answers.
@@ -57,7 +62,7 @@ def write_set(
     """
     check_replaceable(folder)
     with atomic_folder(folder) as partial:
-        _write_files(partial, source, name, spec, whence, licence, counts or {}, labelled_by_model, report)
+        _write_files(partial, source, name, spec, whence, read_from, licence, counts or {}, labelled_by_model, report)
     return open_prepared(folder)
 
 
@@ -88,6 +93,7 @@ def _write_files(
     name: str,
     spec: InputSpec,
     whence: str,
+    read_from: Path | None,
     licence: str | None,
     counts: Mapping[str, int],
     labelled_by_model: bool,
@@ -131,6 +137,7 @@ def _write_files(
         splits=splits,
         fingerprint=fingerprint(source.labels, splits),
         source=whence,
+        read_from=None if read_from is None else str(read_from.resolve()),
         licence=licence,
         warnings=tuple(warnings),
         copies=copies,

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +9,13 @@ from numpy.typing import NDArray
 from edgecnn_runtime.errors import DataError, ImageError
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
-from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split, fingerprint
+from edgecnn_runtime.workstation.image_set import ImageSet, Split, fingerprint, open_prepared
 from edgecnn_runtime.workstation.run_folder import open_run_data
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.home import prepared_sets
-from edgecnn_training.data.known_sets import KNOWN_SETS
-from edgecnn_training.data.prepare import open_or_prepare
-from edgecnn_training.data.readers.own_images import LAYOUT, OwnImages
+from edgecnn_training.data.known_sets import KnownSet
+from edgecnn_training.data.prepare import open_known
+from edgecnn_training.data.prepared_as import find_images, known_input
+from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.evaluation.opened_model import OpenedModel
@@ -43,8 +42,7 @@ def open_labelled_images(
 
     Args:
         model: what they are for.
-        data: a known set, a prepared set, class folders (a folder or zip) with or without a level of splits, or a
-            CSV of labels; None takes the set that the model's run was trained on.
+        data: what `find_images` finds; None takes the set that the model's run was trained on.
         split: which; None is `test`, or all images of those without splits.
         say: told, in a sentence, that a set is prepared first.
 
@@ -55,15 +53,15 @@ def open_labelled_images(
         if model.record is None:
             raise DataError(f"{model.path}: expected labelled images, got none; name them with --data")
         opened = _of_set(model, open_run_data(model.record), split or TEST)
-    elif data in KNOWN_SETS or data in prepared_sets() or (Path(data) / DATASET_FILE).exists():
-        opened = _of_set(model, open_or_prepare(data, say=say, spec=model.input), split or TEST)
-    elif (images := OwnImages.at(data)) is not None:
-        opened = _of_own(model, images, split)
+    elif isinstance(found := find_images(data), OwnImages):
+        opened = _of_own(model, found, split)
+    elif isinstance(found, KnownSet):
+        # A stranger does not say how its images were decoded.
+        third_party = known_input(found, model.input.shape, resize=model.input.resize)
+        spec = third_party if model.third_party else model.input
+        opened = _of_set(model, open_known(found, spec, say=say), split or TEST)
     else:
-        raise DataError(
-            f"{data}: expected {LAYOUT}, a prepared image set, or the name of a known one "
-            f"({', '.join(KNOWN_SETS)}); see 'edgecnn data list'"
-        )
+        opened = _of_set(model, open_prepared(found), split or TEST)
     if not len(opened.images):
         raise DataError(f"{opened.data}: expected images in the split {opened.split!r}, got none")
     return opened

@@ -42,12 +42,7 @@ class Evaluation:
         clean = self.without_copies
         return {
             "images": self.accuracy.total,
-            "accuracy": {
-                "correct": self.accuracy.correct,
-                "total": self.accuracy.total,
-                "value": self.accuracy.value,
-                "interval": list(self.accuracy.interval),
-            },
+            "accuracy": self.accuracy.to_document(),
             "loss": self.loss,
             "macro_f1": self.macro_f1,
             "weighted_f1": self.weighted_f1,

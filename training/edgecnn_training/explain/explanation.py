@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.image_files import opened_image
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
@@ -24,6 +25,9 @@ from edgecnn_training.explain.window import Window
 from edgecnn_training.figures.labels import drawable
 from edgecnn_training.figures.style import write_png
 from edgecnn_training.networks.network_layers import layer_kind
+
+# Pixels of an image that is drawn at its own size: each takes 8 bytes in every step and more in the picture.
+_MAX_DRAWN = 16_000_000
 
 
 @dataclass(frozen=True)
@@ -148,14 +152,10 @@ def _write(figures: Mapping[str, Figure], output: Path) -> tuple[Path, ...]:
 
 
 def _own_size(image: Path) -> tuple[int, int]:
-    """Return height and width of an image as it is seen; 1x1 where it cannot be read, which `read_image` explains."""
-    from PIL import ExifTags, Image
+    """Return height and width of an image as it is seen."""
+    from PIL import ExifTags
 
-    try:
-        with Image.open(image) as opened:
-            width, height = opened.size
-            on_its_side = opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5
-    # Pillow's decoders raise many kinds on damaged files.
-    except Exception:
-        return 1, 1
+    with opened_image(image, max_pixels=_MAX_DRAWN) as opened:
+        width, height = opened.size
+        on_its_side = opened.getexif().get(ExifTags.Base.Orientation, 1) >= 5
     return (width, height) if on_its_side else (height, width)

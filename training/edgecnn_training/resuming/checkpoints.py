@@ -14,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.resuming.origin import RunOrigin
+
+
+@dataclass(frozen=True)
+class _Header:
+    origin: RunOrigin
+    history: tuple[Epoch, ...]
 
 
 @dataclass(frozen=True)
@@ -90,10 +97,7 @@ class Checkpoint:
         Raises:
             OSError: it cannot be written; the one before is still there.
         """
-        header = {
-            "origin": dataclasses.asdict(self.origin),
-            "history": [dataclasses.asdict(epoch) for epoch in self.history],
-        }
+        header = dataclasses.asdict(_Header(self.origin, self.history))
         arrays = {f"model.{index}": value for index, value in enumerate(self.model)}
         arrays |= {f"optimizer.{index}": value for index, value in enumerate(self.optimizer)}
         if self.best is not self.model:
@@ -115,11 +119,11 @@ class Checkpoint:
         try:
             # Numpy leaves a file open that it cannot make sense of, if it opened it itself.
             with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-                header = json.loads(str(file["header"]))
+                header = read_dataclass(_Header, parse_object(str(file["header"]), name="header"), name="header")
                 state = _numbered(file, "model")
                 return cls(
-                    origin=RunOrigin.from_document(header["origin"]),
-                    history=tuple(Epoch(**epoch) for epoch in header["history"]),
+                    origin=header.origin,
+                    history=header.history,
                     model=state,
                     optimizer=_numbered(file, "optimizer"),
                     best=_numbered(file, "best") or state,

@@ -1,10 +1,10 @@
 """What a run was started with, by which a resumed run must go on."""
 
 import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
+from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.workstation.run_folder import RunRecord
 from edgecnn_training.settings import TrainingSettings
 
@@ -32,21 +32,11 @@ class RunOrigin:
         return [f"{name} {theirs} instead of {mine}" for name, mine, theirs in pairs if mine != theirs]
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote to JSON; KeyError, TypeError or ValueError where it is not that."""
-        return cls(
-            recipe=str(document["recipe"]),
-            data_folder=str(document["data_folder"]),
-            data_fingerprint=str(document["data_fingerprint"]),
-            settings=TrainingSettings.from_document(document["settings"]),
-        )
-
-    @classmethod
     def from_record(cls, record: RunRecord) -> Self:
-        """Read the origin of a finished run; KeyError, TypeError or ValueError where the recipe is incomplete."""
+        """Read the origin of a finished run; ValueError where its recipe is incomplete."""
         return cls(
-            recipe=str(record.recipe["name"]),
+            recipe=str(record.recipe.get("name")),
             data_folder=record.data_folder,
             data_fingerprint=record.data_fingerprint,
-            settings=TrainingSettings.from_document(record.recipe),
+            settings=read_dataclass(TrainingSettings, record.recipe, name="recipe"),
         )

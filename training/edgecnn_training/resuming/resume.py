@@ -15,13 +15,11 @@ def started_with(folder: RunFolder) -> RunOrigin | None:
         InputError: there is one that cannot be read.
     """
     if folder.record.exists():
+        record = folder.read_record()
         try:
-            return RunOrigin.from_record(folder.read_record())
-        except (KeyError, TypeError) as error:
-            raise InputError(
-                f"{folder.record}: expected the record of a run with its complete recipe, got one without "
-                f"({type(error).__name__}: {error}); train again with --overwrite"
-            ) from error
+            return RunOrigin.from_record(record)
+        except ValueError as error:
+            raise InputError(f"{folder.record}: {error}; train again with --overwrite") from error
     checkpoint = Checkpoint.read(folder)
     return checkpoint.origin if checkpoint else None
 

@@ -26,7 +26,7 @@ def measure(
     host_choice: HostChoice,
     targets: Annotated[list[Path], typer.Argument(help="A run folder, or .tflite and .onnx files.")],
     data: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
             help="Labelled images: a prepared set, or a folder with one sub-folder per class. Default: the run's."
         ),
@@ -71,6 +71,7 @@ def measure(
     from edgecnn_benchmarks.bench import bench
     from edgecnn_benchmarks.judging.thread_counts import read_counts
     from edgecnn_benchmarks.report.terminal import device_table, terminal_table
+    from edgecnn_training.data.home import home_folder, prepared_folder
 
     console = Console(json=json, quiet=quiet)
     elsewhere = host_choice.read()
@@ -94,7 +95,7 @@ def measure(
         if elsewhere is None:
             result = bench(
                 targets,
-                data=data,
+                data=prepared_folder(data),
                 output=output,
                 settings=settings,
                 command=command,
@@ -103,13 +104,12 @@ def measure(
             )
         else:
             from edgecnn_benchmarks.remote.on_host import bench_on_host
-            from edgecnn_training.data.home import home_folder
 
             destination, options = elsewhere
             result = bench_on_host(
                 destination,
                 targets,
-                data=data,
+                data=prepared_folder(data),
                 output=output,
                 settings=settings,
                 options=options,

@@ -37,8 +37,7 @@ def prepare(
     decode: Annotated[
         str | None,
         typer.Option(
-            help="full, or scaled: large JPEGs at a fraction of their size, on the device, too; default: scaled for "
-            "images of one's own."
+            help="scaled: large JPEGs at a fraction of their size, on the device, too; or full; default: scaled."
         ),
     ] = None,
     name: Annotated[str | None, typer.Option(help="Of the prepared set, for --data NAME; default: the folder's.")] = (
@@ -65,12 +64,12 @@ def prepare(
 ) -> None:
     """Write a set as the arrays that training, export and bench read."""
     from edgecnn_runtime.errors import DataError
-    from edgecnn_runtime.manifest import Colour, Decode, InputSpec
     from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS, known_set
     from edgecnn_training.data.prepare import prepare as prepare_known
     from edgecnn_training.data.prepare import prepare_own
+    from edgecnn_training.data.prepared_as import own_input
     from edgecnn_training.data.readers.labels_csv import Columns
     from edgecnn_training.data.readers.own_images import OwnImages
 
@@ -96,7 +95,7 @@ def prepare(
                 raise DataError(
                     f"{name_or_folder}: expected --imgsz beside images of one's own, got none; try --imgsz 96"
                 )
-            own = InputSpec(imgsz, imgsz, Colour.RGB, decode=Decode.SCALED)
+            own = own_input((1, 1, 3))  # of the size that --imgsz gives
             spec = _input_spec(own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
             holdout = _holdout(DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
             image_set = prepare_own(images, spec=spec, holdout=holdout, name=name, output=output, report=report)

@@ -22,7 +22,7 @@ def quantization(
         str, typer.Option(metavar="minmax|percentile|entropy", help="How the ranges are calibrated.")
     ] = "minmax",
     seed: Annotated[int, typer.Option(help="Of the choice of calibration and validation images.")] = 0,
-    data: Annotated[Path | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
+    data: Annotated[str | None, typer.Option(help="The prepared set of the run, where it has moved.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -34,12 +34,13 @@ def quantization(
     from edgecnn_export.inspection.quantization_of_run import quantization_loss_of
     from edgecnn_export.int8.calibration import calibration_method
     from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
+    from edgecnn_training.data.home import prepared_folder
 
     console = Console(json=json, quiet=quiet)
     method = calibration_method(calibration)
     # A file of the export folder stands for its run.
     folder = RunFolder(run.parent.parent if run.is_file() else run)
-    image_set = open_run_data(folder.read_record(), data=data)
+    image_set = open_run_data(folder.read_record(), data=prepared_folder(data))
     with console.progress("operators", 1) as advance:
         loss = quantization_loss_of(
             folder, image_set, images=images, method=method, seed=seed, report=lambda _, name: advance(0, name)

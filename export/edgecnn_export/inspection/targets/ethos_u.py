@@ -1,4 +1,4 @@
-"""Arm's Ethos-U NPUs, by Arm's own compiler Vela (ethos-u-vela, Apache-2.0), run on the file as a process of its own.
+"""Arm's Ethos-U NPUs, by Arm's own compiler Vela (ethos-u-vela, Apache-2.0), run on the file in a subprocess.
 
 Cycles, time and memory are Vela's estimates, for the system that it assumes where no other is described.
 """
@@ -7,7 +7,6 @@ import csv
 import importlib.util
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.tflite import read_tflite
 from edgecnn_export.inspection.verdict import Fit, NpuEstimate, Obstacle, Verdict, takes_only, to_int8
 from edgecnn_runtime.errors import MissingExtraError, ModelError
+from edgecnn_runtime.system.own_process import run
 
 # The values of Vela's --accelerator-config; the number is how many multiply-accumulates it does in a cycle.
 ACCELERATORS = (
@@ -53,22 +53,12 @@ def judge(model: InspectedModel, name: str) -> Verdict:
         raise MissingExtraError("Ethos-U", package="ethos-u-vela", extra="ethos-u")
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         options = ["--accelerator-config", name, "--output-dir", folder, str(model.path.resolve())]
-        try:
-            done = subprocess.run(
-                [*command, *options],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return _refused(name, f"Vela has not finished within {_TIMEOUT:g} s")
+        done = run([*command, *options], timeout=_TIMEOUT)
         compiled = next(Path(folder).glob("*_vela.tflite"), None)
         table = next(Path(folder).glob("*_summary_*.csv"), None)
-        if done.returncode != 0 or compiled is None or table is None:
-            lines = (done.stderr + done.stdout).strip().splitlines()
-            return _refused(name, lines[-1] if lines else f"exit code {done.returncode}")
+        if done.reason or compiled is None or table is None:
+            last = (done.stderr + done.stdout).strip().splitlines()[-1:]
+            return _refused(name, "".join(last) if last and done.code > 0 else f"Vela: {done.reason or 'no result'}")
         try:
             left = [operator for operator in read_tflite(compiled).operators if operator.kind != _NPU_OPERATOR]
         except ModelError as error:

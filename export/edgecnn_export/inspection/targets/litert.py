@@ -6,13 +6,12 @@ another architecture XNNPACK may take an operator more or less.
 
 import importlib.util
 import json
-import subprocess
-import sys
 from collections.abc import Sequence
 
 from edgecnn_export.inspection.graph import Graph
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.verdict import Fit, Obstacle, Verdict, takes_only
+from edgecnn_runtime.system.own_process import run_python
 
 NAME = "litert"
 
@@ -26,14 +25,11 @@ def judge(model: InspectedModel) -> Verdict:
         return takes_only("tflite", NAME, model)
     if importlib.util.find_spec("ai_edge_litert") is None:
         return Verdict(NAME, Fit.OPEN, 'LiteRT is not installed; run: pip install "edgecnn[litert]"')
-    command = [sys.executable, "-m", "edgecnn_export.inspection.targets.litert_probe", str(model.path)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT, check=False)
-        answer = json.loads(done.stdout.splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        return _refused(model, f"no answer within {_TIMEOUT:g} s")
-    except (ValueError, IndexError):
-        return _refused(model, f"it ended with exit code {done.returncode} on this file")
+    module = "edgecnn_export.inspection.targets.litert_probe"
+    ended = run_python("-m", module, str(model.path.resolve()), timeout=_TIMEOUT)
+    if ended.reason:
+        return _refused(model, ended.reason)
+    answer = json.loads(ended.answer)
     if "error" in answer:
         return _refused(model, " ".join(str(answer["error"]).split()))
     delegates = answer["nodes"][len(graph.operators) :]

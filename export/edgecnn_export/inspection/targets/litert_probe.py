@@ -1,4 +1,4 @@
-"""Open a TFLite file with LiteRT in a process of its own, so that a file that crashes it ends nothing else.
+"""Open a TFLite file with LiteRT in a subprocess, so that a file that crashes it ends nothing else.
 
 `python -m edgecnn_export.inspection.targets.litert_probe MODEL` prints one JSON document: `error`, or LiteRT's
 `version` and `nodes`: the file's own operators and behind them the delegates', each `{"name", "inputs", "outputs"}`.

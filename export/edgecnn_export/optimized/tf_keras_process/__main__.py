@@ -4,13 +4,13 @@ Progress is printed as JSON lines; the results are `optimized.npz` and `outcome.
 as `error.json`.
 """
 
+import dataclasses
 import json
 import os
 import sys
 import time
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,6 +32,7 @@ def _optimize(folder: Path) -> None:
     import tf_keras
 
     from edgecnn_export.optimized.flat_network import FlatNetwork, write_weights
+    from edgecnn_export.optimized.optimize import OptimizedStep, Outcome
     from edgecnn_export.optimized.plan import Plan
     from edgecnn_export.optimized.tf_keras_process.clustering import cluster
     from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, TrainingArrays, accuracy_of
@@ -39,10 +40,10 @@ def _optimize(folder: Path) -> None:
     from edgecnn_export.optimized.tf_keras_process.quantization import quantize
     from edgecnn_export.optimized.tf_keras_process.tf_keras_model import build_tf_keras_model, require_equal
     from edgecnn_export.optimized.trainable import with_biases_before_frozen_norms
-    from edgecnn_runtime.manifest import Optimization
+    from edgecnn_runtime.json_dataclasses import read_dataclass
 
     job = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-    plan = Plan(**{**job["plan"], "optimization": Optimization(**job["plan"]["optimization"])})
+    plan = read_dataclass(Plan, job["plan"], name="job.json: plan")
     tf_keras.utils.set_random_seed(plan.seed)
 
     def portion(name: str) -> TrainingArrays:
@@ -57,23 +58,16 @@ def _optimize(folder: Path) -> None:
     tf_keras_model = build_tf_keras_model(network)
     require_equal(tf_keras_model, material.validated_on.read(0, len(expected))[0], expected)
 
-    outcomes: list[dict[str, Any]] = []
+    steps: list[OptimizedStep] = []
     before = accuracy_of(tf_keras_model, material.validated_on)
     for step in plan.steps:
         started = time.perf_counter()
         network, accuracy, epoch = {"prune": prune, "cluster": cluster, "qat": quantize}[step](network, material, plan)
-        outcomes.append(
-            {
-                "step": step,
-                "before": vars(before),
-                "after": vars(accuracy),
-                "best_epoch": epoch,
-                "seconds": time.perf_counter() - started,
-            }
-        )
+        steps.append(OptimizedStep(step, before, accuracy, epoch, time.perf_counter() - started))
         before = accuracy
     write_weights(folder / "optimized.npz", rewritten.way_back(network.weights))
-    (folder / "outcome.json").write_text(json.dumps(outcomes), encoding="utf-8")
+    outcome = dataclasses.asdict(Outcome(plan.optimization, tuple(steps)))
+    (folder / "outcome.json").write_text(json.dumps(outcome), encoding="utf-8")
 
 
 if __name__ == "__main__":

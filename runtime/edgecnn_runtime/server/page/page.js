@@ -223,7 +223,7 @@ async function takeOne(file) {
   const item = { name: file.name || "pasted picture", url: URL.createObjectURL(file) };
   try {
     if (file.size > model.limits.body_bytes) {
-      item.error = `at most ${Math.floor(model.limits.body_bytes / 2 ** 20)} MB expected, got ${(file.size / 2 ** 20).toFixed(1)} MB`;
+      item.error = `expected at most ${Math.floor(model.limits.body_bytes / 2 ** 20)} MB, got ${(file.size / 2 ** 20).toFixed(1)} MB`;
     } else {
       item.result = await classifyPatiently(file);
     }
@@ -259,7 +259,7 @@ function acceptPictures() {
     at("stage").classList.remove("over");
     const files = [...event.dataTransfer.files];
     if (files.length) take(files);
-    else tell("A picture file expected; save the picture first, then drop its file.");
+    else tell("Expected a picture file; save the picture first, then drop its file.");
   });
   at("webcam").addEventListener("click", () => webcam ? stopWebcam() : startWebcam());
 }
@@ -319,7 +319,7 @@ async function watchWebcam(own, video) {
       showLabel(result.label, result.top);
       showBars(result.top);
       showFigures({
-        "Frames a second": rate.toFixed(1), "Inference": milliseconds(result.inference_ms),
+        "Frames per second": rate.toFixed(1), "Inference": milliseconds(result.inference_ms),
         "Round trip": milliseconds(result.round_ms),
       });
     } catch (error) {
@@ -356,7 +356,7 @@ function showEvent(event) {
   showState(...CAMERA[event.camera]);
   if (event.camera === "lost" || event.camera === "frozen") {
     tell(event.text);
-    showNothingNow("No answer about now");
+    showNothingNow("No current answer");
     return;
   }
   tell("");
@@ -365,7 +365,7 @@ function showEvent(event) {
   showLabel(event.label, event.top);
   showBars(event.top);
   showFigures({
-    "Latency": milliseconds(event.age_ms), "Frames a second": event.frames_per_second.toFixed(1),
+    "Latency": milliseconds(event.age_ms), "Frames per second": event.frames_per_second.toFixed(1),
     "Inference": milliseconds(event.inference_ms), "Frames dropped": event.dropped.toLocaleString("en"),
   });
 }
@@ -416,7 +416,7 @@ async function watchEvents() {
     }
     showState("No connection", "bad");
     tell(`${why} Trying again.`);
-    showNothingNow("No answer about now");
+    showNothingNow("No current answer");
     await wait(pause);
   }
 }
@@ -446,7 +446,7 @@ async function watchPicture() {
 function askForToken() {
   const shown = sessionStorage.getItem(TOKEN_KEY);
   sessionStorage.removeItem(TOKEN_KEY);
-  if (shown) tell("That token is not this server's.");
+  if (shown) tell("Expected the token of this server, got another.");
   showState("Locked", "wait");
   at("columns").hidden = at("earlier").hidden = true;
   at("gate").hidden = false;

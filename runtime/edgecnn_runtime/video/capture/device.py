@@ -1,4 +1,4 @@
-"""What a source is read through; each kind of device has a file of its own."""
+"""What a source is read through; each kind of device has its own file."""
 
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,4 +1,4 @@
-"""A camera without a camera, for tests of everything that stands around one."""
+"""A camera without a camera, for tests of everything around one."""
 
 import queue
 

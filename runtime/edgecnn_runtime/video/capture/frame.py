@@ -14,7 +14,7 @@ class Frame:
     pixels: NDArray[np.uint8]  # (height, width, 3), RGB order; the next frame has an array of its own
     number: int  # 1 for the first picture that the source gave, and on; those that nobody took are counted too
     captured: float  # when it reached this process, seconds of time.monotonic()
-    position: float | None = None  # where in a file it stands, seconds from the start; None for a camera
+    position: float | None = None  # where it is in a file, seconds from the start; None for a camera
 
     @property
     def time(self) -> float:

@@ -7,13 +7,17 @@ own for files, RTSP and HTTP; there are wheels for x86 and ARM. It gives BGR, wh
 import sys
 from typing import Any
 
-from edgecnn_runtime.errors import MissingExtraError, SourceError
+from edgecnn_runtime.errors import ImageError, MissingExtraError, SourceError
+from edgecnn_runtime.image_files import check_size
 from edgecnn_runtime.video.capture.device import Picture
 from edgecnn_runtime.video.capture.source import CaptureSource, SourceKind
 
 # Milliseconds that an address may take to answer, and to send its next picture, before it counts as gone.
 _OPEN_TIMEOUT = 10_000
 _READ_TIMEOUT = 10_000
+
+# Pixels of one picture. 8K video has 33 million; a few pictures are in memory at once, at three bytes a pixel.
+_MAX_PIXELS = 50_000_000
 
 
 class OpenCVDevice:
@@ -32,13 +36,18 @@ class OpenCVDevice:
             raise MissingExtraError("video", package="opencv-python-headless", extra="camera") from error
         self._cv2 = cv2
         self._source = source
-        # Its own warnings would stand beside ours; the error below says the same in words.
+        # Its own warnings would appear beside ours; the error below says the same in words.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
             self._video = _open(cv2, source)
             opened = self._video.isOpened()
             # A camera that another program holds, and the second node of many USB cameras, open and give nothing.
+            if opened:
+                self._check_size()
             self._first = self._read() if opened else None
+        except ImageError as error:
+            self._video.release()
+            raise SourceError(str(error)) from None
         finally:
             cv2.utils.logging.setLogLevel(level)
         if self._first is None:
@@ -65,6 +74,12 @@ class OpenCVDevice:
     def close(self) -> None:
         """Give the device back."""
         self._video.release()
+
+    def _check_size(self) -> None:
+        """Check what the source says its pictures measure, before the first is decoded."""
+        properties = self._cv2.CAP_PROP_FRAME_WIDTH, self._cv2.CAP_PROP_FRAME_HEIGHT
+        width, height = (int(self._video.get(each)) for each in properties)
+        check_size(self._source.name, (width, height), max_pixels=_MAX_PIXELS)
 
     def _read(self) -> Picture | None:
         cv2 = self._cv2

@@ -60,7 +60,7 @@ def parse_source(source: int | str | os.PathLike[str]) -> CaptureSource:
         raise SourceError(f"{text}: {_EXPECTED}, got a folder; 'edgecnn predict' takes folders of images")
     if not path.exists():
         camera = text.startswith("/dev/")
-        raise SourceError(f"{text}: {_EXPECTED}, no such {'device; is the camera plugged in?' if camera else 'file'}")
+        raise SourceError(f"{text}: not found; {_EXPECTED}{'; is the camera plugged in?' if camera else ''}")
     # Whole, so that nothing in the name is taken for an address or a pattern.
     return CaptureSource(SourceKind.FILE, text, str(path.resolve()))
 

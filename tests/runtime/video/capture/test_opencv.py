@@ -4,6 +4,7 @@ import socket
 import sys
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from rtsp_camera import rtsp_camera
@@ -15,7 +16,7 @@ from edgecnn_runtime.video.capture.newest import NewestFrames
 from edgecnn_runtime.video.capture.opencv import OpenCVDevice
 from edgecnn_runtime.video.capture.source import parse_source
 
-pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
+needs.package("cv2", "edgecnn[camera]")
 
 
 @pytest.fixture
@@ -149,7 +150,7 @@ def test_a_video_cut_short_gives_what_it_holds(tmp_path: Path) -> None:
     assert 5 <= number <= 15
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="camera numbers beyond the last are told so on Linux")
+@needs.linux
 def test_a_camera_that_is_not_there_is_told(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SourceError, match="camera 97: expected a camera, none there"):
         open_capture(97)

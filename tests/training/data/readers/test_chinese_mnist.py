@@ -1,10 +1,10 @@
 """Chinese MNIST as a zip and as a folder: what is read, and what is said about what does not fit."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from PIL import Image
@@ -176,12 +176,8 @@ def test_an_image_whose_compression_is_damaged_is_unreadable_and_no_more(tmp_pat
     assert [file for file, image in images.items() if not image] == ["data/data/input_1_1_1.jpg"]
 
 
-@pytest.mark.skipif(
-    not (Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / "chinese-mnist").is_dir(),
-    reason="needs $EDGECNN_DATA/chinese-mnist",
-)
 def test_the_real_chinese_mnist():
-    source = read(Path(os.environ["EDGECNN_DATA"]) / "chinese-mnist" / "chinese-mnist.zip")
+    source = read(needs.data("chinese-mnist", "chinese-mnist.zip"))
     assert source.findings == ()
     assert np.bincount(source.splits["train"].labels).tolist() == [800] * 15
     assert np.bincount(source.splits["test"].labels).tolist() == [200] * 15

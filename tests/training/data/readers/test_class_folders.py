@@ -1,9 +1,9 @@
 """Class folders as users have them: layouts, labels, splits, and what is said about the rest."""
 
-import os
 import shutil
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -183,8 +183,5 @@ REAL = {
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_class_folders(name):
-    folder = Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / name
-    if not folder.is_dir():
-        pytest.skip(f"needs $EDGECNN_DATA/{name}")
-    source = read_class_folders(folder)
+    source = read_class_folders(needs.data(name))
     assert {split: np.bincount(part.labels).tolist() for split, part in source.splits.items()} == REAL[name]

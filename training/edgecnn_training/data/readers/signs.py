@@ -1,5 +1,6 @@
 """The sign digits of seed 5: HDF5 files of a Coursera exercise, one for training and one for testing."""
 
+import math
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +18,9 @@ LAYOUT = "a folder or zip that holds train_signs.h5 and test_signs.h5"
 
 _FILES = {"train": "train_signs.h5", "test": "test_signs.h5"}
 _CLASSES = "list_classes"
+
+# Labels of many more images than MAX_BYTES holds.
+_MAX_LABEL_BYTES = 1 << 20
 
 
 def read_signs(path: Path) -> RawImageSet:
@@ -53,7 +57,10 @@ def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> Sou
                 raise DataError(
                     f"{described}: expected the keys {', '.join(keys)}, got {', '.join(sorted(content)[:8]) or 'none'}"
                 )
-            images, labels, classes = (_array(content[key], name=f"{described} {key}") for key in keys)
+            images, labels, classes = (
+                _array(content[key], name=f"{described} {key}", most=most)
+                for key, most in zip(keys, (MAX_BYTES, _MAX_LABEL_BYTES, _MAX_LABEL_BYTES), strict=True)
+            )
     except KeyError as error:
         raise DataError(f"{described}: expected a whole HDF5 file, got a damaged one ({error})") from error
     labels = labels[0] if labels.ndim == 2 and len(labels) == 1 else labels
@@ -77,11 +84,13 @@ def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> Sou
     return SourceSplit(images, labels.astype(np.int64), [f"{name} {position}" for position in range(len(images))])
 
 
-def _array(dataset: Any, *, name: str) -> NDArray[Any]:
-    """Read an HDF5 array whose size, as its header claims it, is checked first."""
+def _array(dataset: Any, *, name: str, most: int) -> NDArray[Any]:
+    """Read an HDF5 array of at most so many bytes; its size, as its header claims it, is checked first."""
     shape, dtype = getattr(dataset, "shape", None), getattr(dataset, "dtype", None)
     if not shape or dtype is None or dtype.kind not in "iu":
         raise DataError(f"{name}: expected an array of integers, got {'a group' if dtype is None else dtype}")
-    if dataset.nbytes > MAX_BYTES:
-        raise DataError(f"{name}: expected at most {MAX_BYTES:,} bytes, its header claims {dataset.nbytes:,}")
+    # A chunk is unpacked whole, however little of it the array shows.
+    claimed = max(dataset.nbytes, math.prod(dataset.chunks or ()) * dtype.itemsize)
+    if claimed > most:
+        raise DataError(f"{name}: expected at most {most:,} bytes, its header claims {claimed:,}; fetch the file again")
     return np.asarray(dataset[()])

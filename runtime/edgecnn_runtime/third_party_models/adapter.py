@@ -1,6 +1,5 @@
-"""Decide how a model that somebody else made is used, and keep what was decided."""
+"""Decide how a third-party model is used, and keep what was decided."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,12 @@ from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
-from edgecnn_runtime.third_party.given import Given
-from edgecnn_runtime.third_party.image_layout import ImageLayout, find_layout
-from edgecnn_runtime.third_party.output_form import OutputDecoding, find_decoding
-from edgecnn_runtime.third_party.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
+from edgecnn_runtime.third_party_models.given import Given
+from edgecnn_runtime.third_party_models.image_layout import ImageLayout, find_layout
+from edgecnn_runtime.third_party_models.output_form import OutputDecoding, find_decoding
+from edgecnn_runtime.third_party_models.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
 
 
 class Adapter:
@@ -47,9 +47,10 @@ class Adapter:
         if len(interface.inputs) != 1:
             names = ", ".join(tensor.name for tensor in interface.inputs)
             raise ModelError(f"expected one input, an image, got {len(interface.inputs)} ({names})")
-        facts = _read_facts(self._path)
+        model_format = format_of(self._path)
+        facts = model_format.reader().read_facts(self._path)
         tensor, given = interface.inputs[0], self._given
-        layout = find_layout(tensor, given, channels_first_by_default=self._path.suffix.lower() == ".onnx")
+        layout = find_layout(tensor, given, channels_first_by_default=model_format.channels_first)
         encoding = find_encoding(tensor, layout, given, facts)
         shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
         probed, images = _probe(probe, encoding, shape, layout)
@@ -84,28 +85,11 @@ class Adapter:
             input_shape=shape,
             classes=decoding.classes,
             tensor_shape=layout.shape,
-            batch=self._batch(probe, encoding, layout, probed[decoding.number]),
+            batch=_batch(probe, encoding, layout, probed[decoding.number]) if interface.batches else layout.batch,
             output=decoding.number,
             encode=encoding.encode,
             decode=decoding.decode,
         )
-
-    def _batch(self, probe: Probe, encoding: PixelEncoding, layout: ImageLayout, alone: NDArray[Any]) -> int | None:
-        """Say how many images a run takes: where any number is promised, two are tried first.
-
-        Graphs whose inside is made for one image are common behind an open batch.
-        """
-        if layout.batch is not None or self._path.suffix.lower() == ".tflite":
-            return layout.batch
-        shape = layout.height, layout.width, 1 if encoding.colour is Colour.GREY else 3
-        pair = np.stack(_test_images(shape)[:2])
-        try:
-            together = probe(encoding.encode(pair))
-        except ModelError:
-            return 1
-        found = [output for output in together if output.size == alone[:2].size]
-        same = any(np.allclose(output.reshape(-1), alone[:2].reshape(-1), rtol=1e-2, atol=1e-3) for output in found)
-        return None if same else 1
 
 
 _BRIGHT = Fact(
@@ -126,13 +110,22 @@ def _hardly_differ(decoding: OutputDecoding, probed: list[NDArray[Any]]) -> bool
     return bool((logarithms.max(axis=0) - logarithms.min(axis=0)).max() < _HARDLY)
 
 
-def _read_facts(path: Path) -> GraphFacts:
-    reader: Callable[[Path], GraphFacts]
-    if path.suffix.lower() == ".tflite":
-        from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts as reader
-    else:
-        from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts as reader
-    return reader(path)
+def _batch(probe: Probe, encoding: PixelEncoding, layout: ImageLayout, alone: NDArray[Any]) -> int | None:
+    """Say how many images a run takes: where any number is promised, two are tried first.
+
+    Graphs whose inside is made for one image are common behind an open batch.
+    """
+    if layout.batch is not None:
+        return layout.batch
+    shape = layout.height, layout.width, 1 if encoding.colour is Colour.GREY else 3
+    pair = np.stack(_test_images(shape)[:2])
+    try:
+        together = probe(encoding.encode(pair))
+    except ModelError:
+        return 1
+    found = [output for output in together if output.size == alone[:2].size]
+    same = any(np.allclose(output.reshape(-1), alone[:2].reshape(-1), rtol=1e-2, atol=1e-3) for output in found)
+    return None if same else 1
 
 
 def _probe(
@@ -168,30 +161,31 @@ def _with_batch(output: NDArray[Any], rows: int) -> NDArray[Any]:
 
 
 def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, ...], Fact]:
+    found, source = facts.metadata.labels, facts.metadata.source
     if given.labels is not None:
         labels, fact = given.labels, Fact(f"{len(given.labels)} labels", Origin.CALLER)
-    elif facts.said.labels is not None and len(facts.said.labels) == classes:
-        labels, fact = facts.said.labels, Fact(f"{len(facts.said.labels)} labels", Origin.METADATA, facts.said.whence)
+    elif found is not None and len(found) == classes:
+        labels, fact = found, Fact(f"{len(found)} labels", Origin.METADATA, source)
     else:
         names = tuple(f"class {number}" for number in range(classes))
         why = "--labels names them"
-        if facts.said.labels is not None:
-            why = f"{facts.said.whence} has {len(facts.said.labels)} labels for {classes} classes; --labels names them"
+        if found is not None:
+            why = f"{source} has {len(found)} labels for {classes} classes; --labels names them"
         return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
     if len(labels) != classes:
         raise InputError(f"labels: expected {classes}, one for each output, got {len(labels)}")
     odd = [label for label in labels if not label or not label.isprintable()]
     if odd:
         raise InputError(f"labels: expected names that can be printed, got {odd[0]!r}")
-    return _told_apart(labels, fact)
+    return _distinct(labels, fact)
 
 
-def _told_apart(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
-    """Add its number to a label that stands twice, as "crane" and "maillot" do among those of ImageNet."""
+def _distinct(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
+    """Add its number to a label that occurs twice, as "crane" and "maillot" do among those of ImageNet."""
     twice = {label for label in labels if labels.count(label) > 1} if len(set(labels)) < len(labels) else set()
     if not twice:
         return labels, fact
     told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
     if len(set(told)) < len(told):
-        raise InputError(f"labels: expected all different, got twice {', '.join(sorted(twice)[:3])}")
-    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} stand twice and carry their number")
+        raise InputError(f"labels: expected all different, got twice: {', '.join(sorted(twice)[:3])}")
+    return told, Fact(fact.value, fact.origin, f"{', '.join(sorted(twice)[:3])} occur twice and carry their number")

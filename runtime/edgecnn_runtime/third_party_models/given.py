@@ -1,10 +1,10 @@
-"""What a caller says about a model that somebody else made."""
+"""What a caller says about a third-party model."""
 
 import enum
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.labels import label_lines
@@ -89,20 +89,6 @@ class Given:
         names = {"scaling": "--scale, --mean, --std or --preprocess", "output_is": "--output-is"}
         return tuple(
             names.get(field.name, f"--{field.name}") for field in fields(self) if getattr(self, field.name) is not None
-        )
-
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> "Given":
-        """Read what `dataclasses.asdict` gave, perhaps through JSON."""
-        scaling = document["scaling"]
-        return cls(
-            labels=None if document["labels"] is None else tuple(document["labels"]),
-            scaling=scaling and PixelScaling(tuple(scaling["scale"]), tuple(scaling["offset"]), scaling["bgr"]),
-            layout=document["layout"] and Layout(document["layout"]),
-            colour=document["colour"] and ColourOrder(document["colour"]),
-            resize=document["resize"] and Resize(document["resize"]),
-            imgsz=document["imgsz"] and (document["imgsz"][0], document["imgsz"][1]),
-            output_is=document["output_is"] and OutputForm(document["output_is"]),
         )
 
 

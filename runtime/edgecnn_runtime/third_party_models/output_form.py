@@ -11,7 +11,7 @@ from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
-from edgecnn_runtime.third_party.given import Given, OutputForm
+from edgecnn_runtime.third_party_models.given import Given, OutputForm
 
 DecodeOutput = Callable[[NDArray[Any]], NDArray[np.float32]]
 
@@ -88,7 +88,7 @@ def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], fact
 
 
 def _is_row(raw: NDArray[Any], images: int) -> bool:
-    """Tell whether an output holds one row of numbers an image, perhaps among axes of 1."""
+    """Tell whether an output holds one row of numbers per image, perhaps among axes of 1."""
     if raw.dtype.kind not in "fiu" or raw.size == 0 or raw.size % images:
         return False
     axes = raw.shape[1:] if raw.ndim and raw.shape[0] == images else raw.shape

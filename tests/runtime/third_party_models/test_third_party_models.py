@@ -9,6 +9,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ QUANTIZED = {
 @pytest.fixture(autouse=True)
 def untried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Open the files at once: what a process of its own is for is tested in `test_damaged_models.py`."""
-    monkeypatch.setattr("edgecnn_runtime.third_party.trial.try_opening", lambda *_: None)
+    monkeypatch.setattr("edgecnn_runtime.third_party_models.first_run.check_first_run", lambda *_: None)
 
 
 def agree(classifier: Classifier, expected: NDArray[np.float64], pixels: NDArray[np.uint8], *, within: float) -> None:
@@ -119,7 +120,7 @@ NUMBERS = {
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize("raw", [False, True])
 def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Path, name: str, raw: bool) -> None:
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    onnx = needs.package("onnx")
     kind, values, expected = NUMBERS[name]
     number = onnx.helper.make_tensor("number", kind, [len(values)], values)
     if raw:
@@ -138,7 +139,7 @@ def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Pa
 
 
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx", reason="needs onnx to write a model; a device has none")
+    onnx = needs.package("onnx")
     path = write_onnx(tmp_path / "m.onnx", ThirdParty(first=("Sub", 0.485), gain=0.01))
     model = onnx.load(path)
     (number,) = (tensor for tensor in model.graph.initializer if tensor.name == "number")
@@ -261,7 +262,7 @@ def test_the_labels_of_the_caller_of_the_file_and_of_nobody(tmp_path: Path) -> N
     assert "2 labels for 3 classes" in str(other.contract.labels)
     twice = Classifier.open(path, labels=("crane", "ant", "crane"))
     assert twice.labels == ("crane (0)", "ant", "crane (2)")
-    assert "stand twice" in str(twice.contract.labels)
+    assert "occur twice" in str(twice.contract.labels)
 
 
 def test_everything_assumed_is_told(tmp_path: Path) -> None:
@@ -282,26 +283,26 @@ def test_everything_assumed_is_told(tmp_path: Path) -> None:
 REFUSED = [
     ({"labels": "a,b"}, {}, "labels: expected 3, one for each output, got 2"),
     ({"labels": ("a", "", "c")}, {}, "names that can be printed"),
-    ({"labels": "missing.txt"}, {}, "no such file"),
-    ({"std": 0}, {}, "--std: numbers above 0"),
-    ({"mean": "1,2"}, {}, "--mean: one number or three"),
-    ({"mean": "nan"}, {}, "--mean: one number or three"),
-    ({"scale": 1e38}, {}, "--scale: one number or three"),
-    ({"preprocess": "tf", "mean": 1}, {}, "--preprocess: alone"),
-    ({"preprocess": "x"}, {}, "--preprocess: one of caffe, tf, torch, none"),
+    ({"labels": "missing.txt"}, {}, "not found"),
+    ({"std": 0}, {}, "--std: expected numbers above 0"),
+    ({"mean": "1,2"}, {}, "--mean: expected one number or three"),
+    ({"mean": "nan"}, {}, "--mean: expected one number or three"),
+    ({"scale": 1e38}, {}, "--scale: expected one number or three"),
+    ({"preprocess": "tf", "mean": 1}, {}, "--preprocess: expected alone"),
+    ({"preprocess": "x"}, {}, "--preprocess: expected one of caffe, tf, torch, none"),
     ({"preprocess": "caffe", "colour": "rgb"}, {}, "--colour bgr beside it"),
-    ({"colour": "blue"}, {}, "--colour: rgb, bgr, grey"),
-    ({"layout": "hwcn"}, {}, "--layout: nhwc, nchw"),
-    ({"layout": "nchw"}, {}, "--layout nchw: 1 or 3 channels"),
-    ({"resize": "zoom"}, {}, "--resize: squash, crop, pad"),
+    ({"colour": "blue"}, {}, "--colour: expected rgb, bgr, grey"),
+    ({"layout": "hwcn"}, {}, "--layout: expected nhwc, nchw"),
+    ({"layout": "nchw"}, {}, "--layout nchw: expected 1 or 3 channels"),
+    ({"resize": "zoom"}, {}, "--resize: expected squash, crop, pad"),
     ({"imgsz": 7}, {}, "--imgsz: expected height 5"),
-    ({"imgsz": 0}, {}, "--imgsz: 1 or more"),
-    ({"output_is": "labels"}, {}, "--output-is: logits, probabilities"),
+    ({"imgsz": 0}, {}, "--imgsz: expected 1 or more"),
+    ({"output_is": "labels"}, {}, "--output-is: expected logits, probabilities"),
     ({"colour": "rgb"}, {"channels": 1}, "--colour: expected grey"),
     ({"mean": (1, 2, 3)}, {"channels": 1}, "one number for a grey image"),
     ({"provider": "cuda"}, {}, "--provider cuda"),
-    ({"provider": "gpu"}, {}, "--provider: cpu, cuda, tensorrt"),
-    ({"mode": "fast"}, {}, "mode: throughput or latency"),
+    ({"provider": "gpu"}, {}, "--provider: expected cpu, cuda, tensorrt"),
+    ({"mode": "fast"}, {}, "mode: expected throughput or latency"),
     ({}, {"channels": 4}, "expected 1 channel .grey. or 3"),
     ({}, {"channels": 2}, "expected 1 channel .grey. or 3"),
 ]
@@ -328,7 +329,7 @@ def _write(path: Path, kind: ThirdParty) -> Path:
 
 
 def test_a_graph_made_for_one_image_behind_an_open_batch_runs_image_by_image(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
+    onnx = needs.package("onnx")
     kind = ThirdParty(axes="nchw")
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)
@@ -373,7 +374,7 @@ def test_damaged_metadata_is_none(tmp_path: Path) -> None:
     content = path.read_bytes()
     for size in (0, 3, 20, 200):
         path.write_bytes(content[: len(content) - 1] + bytes(size))
-        assert read_tflite_facts(path).said.labels is None
+        assert read_tflite_facts(path).metadata.labels is None
 
 
 def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
@@ -404,7 +405,7 @@ def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: 
 
 
 def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
-    onnx = pytest.importorskip("onnx")
+    onnx = needs.package("onnx")
     kind = ThirdParty()
     path = write_onnx(tmp_path / "m.onnx", kind)
     model = onnx.load(path)

@@ -1,18 +1,18 @@
 """Mutated model files: a clear error or a right answer, never a crash, a hang, or another answer without a word."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 from small_onnx import small_onnx
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, ModelError
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="opens each mutant in a fork, which POSIX has")
+pytestmark = needs.posix
 
 _MUTATIONS = Path(__file__).parents[2] / "mutations.py"
 
@@ -90,36 +90,37 @@ def test_an_exported_file_with_one_changed_weight_is_refused(tmp_path: Path, suf
         Classifier.open(path)
 
 
-def test_a_stranger_is_tried_in_a_process_of_its_own_and_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from edgecnn_runtime.third_party import trial
+def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgecnn_runtime.third_party_models import first_run
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     path = write_onnx(tmp_path / "other.onnx", ThirdParty())
     Classifier.open(path)
     assert len((tmp_path / "home" / "tried-models.txt").read_text().split()) == 1
     ran: list[object] = []
-    monkeypatch.setattr(trial.subprocess, "run", lambda *arguments, **_: ran.append(arguments))
+    monkeypatch.setattr(first_run, "run_python", lambda *arguments, **_: ran.append(arguments))
     Classifier.open(path, labels="a,b,c")
     assert not ran
 
 
 @pytest.mark.parametrize(
-    ("program", "message"), [("os.abort()", "SIGABRT"), ("time.sleep(60)", "still busy"), ("os._exit(3)", None)]
+    ("program", "message"),
+    [("os.abort()", "SIGABRT"), ("time.sleep(60)", "no answer"), ("os._exit(3)", None)],
 )
 def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str | None
 ) -> None:
-    from edgecnn_runtime.third_party import trial
-    from edgecnn_runtime.third_party.opening import Opening
+    from edgecnn_runtime.third_party_models import first_run
+    from edgecnn_runtime.third_party_models.opening import Opening
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(trial, "_PROGRAM", f"import os, time\n{program}")
-    monkeypatch.setattr(trial, "_TIMEOUT", 2.0 if message == "still busy" else 60.0)
+    monkeypatch.setattr(first_run, "_PROGRAM", f"import os, time\n{program}")
+    monkeypatch.setattr(first_run, "_TIMEOUT", 2.0 if message == "no answer" else 60.0)
     path = write_onnx(tmp_path / "other.onnx", ThirdParty())
     if message is None:
-        trial.try_opening(path, Opening())
+        first_run.check_first_run(path, Opening())
     else:
         with pytest.raises(ModelError, match=f"expected a model that runs.*{message}"):
-            trial.try_opening(path, Opening())
+            first_run.check_first_run(path, Opening())
     # It is not remembered as one that works.
     assert not (tmp_path / "home" / "tried-models.txt").exists()

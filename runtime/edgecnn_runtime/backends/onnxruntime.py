@@ -7,9 +7,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends import Provider, class_count, image_shape
-from edgecnn_runtime.backends.interface import Adapt, Interface, TensorFacts
-from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
+from edgecnn_runtime.backends.engines import ENGINES
+from edgecnn_runtime.backends.interface import (
+    Adapt,
+    BackendOptions,
+    Interface,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+)
+from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
 
 # Images of one run of the session: the memory for activations grows with it, the speed no longer does.
@@ -23,6 +31,39 @@ _PROVIDERS = {
     Provider.CUDA: ("CUDAExecutionProvider", _CPU),
     Provider.TENSORRT: ("TensorrtExecutionProvider", "CUDAExecutionProvider", _CPU),
 }
+# One Identity: a provider that was built in may still miss its libraries or its GPU, so each is given a graph.
+_IDENTITY = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0="
+
+
+def open_model(path: Path, options: BackendOptions) -> "OnnxBackend":
+    """Open an ONNX file."""
+    return OnnxBackend(
+        path,
+        threads=options.threads,
+        provider=options.provider,
+        allow_fallback=options.allow_fallback,
+        adapt=options.adapt,
+    )
+
+
+def probe() -> list[str]:
+    """Import ONNX Runtime and give each of its providers a graph."""
+    import base64
+
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL_LEVEL
+
+    def loads(name: str) -> bool:
+        try:
+            session = onnxruntime.InferenceSession(base64.b64decode(_IDENTITY), options, providers=[name])
+        except Exception:
+            return False
+        return bool(session.get_providers()[0] == name)
+
+    names = onnxruntime.get_available_providers()
+    return [name if loads(name) else f"{name} (built in, does not load)" for name in names]
 
 
 class OnnxBackend:
@@ -42,8 +83,7 @@ class OnnxBackend:
         try:
             import onnxruntime
         except ImportError as error:
-            extra = "onnx" if provider is Provider.CPU else "onnx-gpu"
-            raise MissingExtraError("ONNX Runtime", package="onnxruntime", extra=extra) from error
+            raise ENGINES["onnxruntime"].missing(provider) from error
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1

@@ -13,8 +13,8 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.pixel_scaling import PixelScaling
-from edgecnn_runtime.third_party.given import ColourOrder, Given
-from edgecnn_runtime.third_party.image_layout import ImageLayout
+from edgecnn_runtime.third_party_models.given import ColourOrder, Given
+from edgecnn_runtime.third_party_models.image_layout import ImageLayout
 
 _FLOATS = frozenset({"float16", "float32", "float64"})
 _INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "int32", "int64"})
@@ -64,8 +64,8 @@ def _colour(channels: int, given: Given, facts: GraphFacts) -> tuple[ColourOrder
         return given.colour, Fact(given.colour.value, Origin.CALLER)
     if channels == 1:
         return ColourOrder.GREY, Fact("grey", Origin.MODEL)
-    if facts.said.grey is False:
-        return ColourOrder.RGB, Fact("rgb", Origin.METADATA, facts.said.whence)
+    if facts.metadata.grey is False:
+        return ColourOrder.RGB, Fact("rgb", Origin.METADATA, facts.metadata.source)
     return ColourOrder.RGB, Fact("rgb", Origin.ASSUMED, "--colour bgr says otherwise")
 
 
@@ -74,7 +74,7 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
 
     Returns:
         The offset from a pixel to the stored integer, where that is the whole conversion; else None and the scaling
-        to the value that the integer stands for.
+        to the value that the integer means.
     """
     plain = PixelScaling()
     quantized = tensor.dtype in _QUANTIZED and tensor.scale is not None
@@ -82,10 +82,11 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
         return None, given.scaling, Fact(_shown(given.scaling), Origin.CALLER, _too_large(given.scaling, tensor))
     # Readers of the metadata, MediaPipe and the Task Library among them, feed uint8 inputs the bytes as they are.
     if tensor.dtype == "uint8":
-        origin = Origin.METADATA if facts.said.scaling else Origin.ASSUMED if quantized else Origin.MODEL
+        origin = Origin.METADATA if facts.metadata.scaling else Origin.ASSUMED if quantized else Origin.MODEL
         return 0, plain, Fact("0…255, the bytes of the image", origin, _bytes(tensor))
-    if facts.said.scaling is not None and tensor.dtype in _FLOATS | {"int8", "int16"}:
-        return None, facts.said.scaling, Fact(_shown(facts.said.scaling), Origin.METADATA, facts.said.whence)
+    scaling = facts.metadata.scaling
+    if scaling is not None and tensor.dtype in _FLOATS | {"int8", "int16"}:
+        return None, scaling, Fact(_shown(scaling), Origin.METADATA, facts.metadata.source)
     if not quantized and tensor.dtype in _INTEGERS:
         if tensor.dtype == "int8":
             return -128, plain, Fact("-128…127, the pixels less 128", Origin.ASSUMED, "--scale or --mean say otherwise")
@@ -101,8 +102,8 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
     first = facts.first_scaling
     if first is not None:
         if first.takes_0_to_1:
-            whence = f"it begins with {first.kind} {first.number:.4g}, which is for such pixels"
-            return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, whence)
+            why = f"it begins with {first.kind} {first.number:.4g}, which is for such pixels"
+            return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, why)
         return None, plain, Fact("0…255", Origin.ASSUMED, f"it begins with its own scaling, {first.kind}")
     return None, _UNIT, UNIT_BY_DEFAULT
 

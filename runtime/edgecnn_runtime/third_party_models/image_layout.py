@@ -1,4 +1,4 @@
-"""Where height, width and channels stand in a third-party model's input."""
+"""Where height, width and channels are in a third-party model's input."""
 
 from dataclasses import dataclass
 from math import isqrt
@@ -6,7 +6,7 @@ from math import isqrt
 from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.third_party.given import ColourOrder, Given, Layout
+from edgecnn_runtime.third_party_models.given import ColourOrder, Given, Layout
 
 # A batch that is fixed to more than this is no batch.
 _LARGEST_BATCH = 1024
@@ -108,11 +108,11 @@ def _flat(name: str, shape: tuple[int | None, ...], given: Given) -> ImageLayout
         height, width = given.imgsz
         channels = count // (height * width)
         if channels not in (1, 3) or height * width * channels != count:
-            raise InputError(f"--imgsz: expected {count} numbers an image, as the input has, got {height}x{width}")
+            raise InputError(f"--imgsz: expected {count} numbers per image, as the input has, got {height}x{width}")
         fact = Fact(f"{height}x{width}", Origin.CALLER)
     elif channels is not None:
         height = width = isqrt(count // channels)
-        fact = Fact(f"{height}x{width}", Origin.ASSUMED, f"{count} numbers an image make such a square")
+        fact = Fact(f"{height}x{width}", Origin.ASSUMED, f"{count} numbers per image make such a square")
     else:
         raise ModelError(
             f"input {name}: expected images, (N, height, width, channels), got rows {_shown(shape)}; --imgsz, "

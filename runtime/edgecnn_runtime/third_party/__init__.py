@@ -1,1 +1,0 @@
-"""Models that others made: what their files leave open comes from the caller, or is assumed and reported."""
