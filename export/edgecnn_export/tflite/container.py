@@ -114,7 +114,7 @@ class TFLiteContainer:
         """Read any TFLite file."""
         from edgecnn_export.tflite.read_graph import read_tflite
         from edgecnn_export.tflite.read_metadata import read_tflite_metadata
-        from edgecnn_runtime.backends.litert import read_associated_file
+        from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
         return ModelContents(
             read_tflite(path), read_associated_file(path, TFLITE_FILE), metadata=read_tflite_metadata(path)
