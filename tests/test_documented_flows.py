@@ -196,7 +196,7 @@ def test_images_of_your_own(reader: Path) -> None:
 def test_networks_for_images_of_your_own(reader: Path) -> None:
     write_class_folders(reader / "my_folder", ("bolt", "nut"))
     checked, shown, *_ = run_block("edgecnn data check my_folder --strict")
-    assert "nothing found" in checked
+    assert "No problems found." in checked
     assert "my_folder_train.png" in shown
     # The first two are trained on the same images.
     inputs = [name.removeprefix("my_folder-").partition("-")[0] for name in prepared_sets()]

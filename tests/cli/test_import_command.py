@@ -67,7 +67,7 @@ def test_class_folders_give_an_accuracy(network: keras.Model, tmp_path: Path) ->
         "onnx-float32": 15,
     }
 
-    # The device, from a photo of any size, against the stranger's own script on pixels prepared by hand.
+    # The device, from a photo of any size, against its author's own script on pixels prepared by hand.
     classifier = Classifier.open(run.exported("float32", ".onnx"))
     for path in sorted((tmp_path / "images").rglob("*.png"))[:3]:
         pixels = read_image(path, record.input).astype(np.float64)
@@ -117,7 +117,7 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
     assert run.exported("int8", ".tflite").exists()
     error = CliRunner().invoke(app, ["export", "runs/mine", "--scale", "1/255"]).exception
-    assert "got runs/mine, a run folder" in str(error)
+    assert "got the run folder runs/mine" in str(error)
     # Also where an earlier version imported it.
     document = json.loads(run.record.read_text())
     run.record.write_text(json.dumps({**document, "recipe": {**document["recipe"], "name": "adopted"}}))
@@ -127,13 +127,13 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
 
 
 BAD = [
-    ((), "expected --labels, a file with one label a line or a,b,c"),
+    ((), "m.keras: expected --labels, got none; give a file with one label per line"),
     (("--labels", "a,b", "--scale", "1"), "labels: expected 3, as many as the model tells classes apart, got 2"),
-    ((*GOOD, "--int8"), "--calibration-data: expected a folder of images to measure int8 ranges on, got none"),
-    ((*GOOD, "--data", "busy"), "--data: expected a run folder beside it, got m.keras, a model"),
+    ((*GOOD, "--int8"), "--calibration-data: expected a folder of images for the int8 ranges, got none"),
+    ((*GOOD, "--data", "busy"), "--data: expected a run folder, got the model m.keras"),
     ((*GOOD, "--calibration-data", "nowhere"), "nowhere: not found"),
     ((*GOOD, "--output", "busy"), "got another run or other files; give another --output"),
-    ((*GOOD, "--weights", "none"), "--weights: expected --application beside it"),
+    ((*GOOD, "--weights", "none"), "--weights: expected --application, got the model m.keras"),
     ((*GOOD, "--application", "VGG16"), "expected a model or --application"),
     ((*GOOD, "--resize", "stretch"), "--resize: expected one of squash, crop, pad, got 'stretch'"),
     ((*GOOD, "--output-is", "odds"), "--output-is: expected one of logits, probabilities, got 'odds'"),

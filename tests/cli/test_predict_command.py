@@ -126,7 +126,7 @@ def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> No
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 3,000 images; the same command with --resume goes on" in shown
+    assert "of 3,000 images; --resume continues it" in shown
     assert "Traceback" not in shown
     assert partial.exists()
 
@@ -152,7 +152,7 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--resume"], "--resume: expected an --output to go on with"),
+        (["--resume"], "--resume: expected an --output file to continue"),
         (["--output", "results.xlsx"], "expected ending in .csv or .jsonl, got .xlsx"),
         (["--output", "results.csv", "--json"], "name a file ending in .jsonl instead"),
     ],

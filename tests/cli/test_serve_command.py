@@ -210,8 +210,8 @@ def test_wrong_arguments(options: list[str], words: str, model: Path) -> None:
 def test_another_address_without_a_token(model: Path) -> None:
     said = edgecnn("serve", model, "--port", "0", "--host", "0.0.0.0", code=2)
     assert said == (
-        "error: --host 0.0.0.0: expected a token, since others can reach this address; set EDGECNN_TOKEN, or give "
-        "--token, or let everybody in with --no-auth\n"
+        "error: --host 0.0.0.0: expected a token, got none; others can reach this address: set EDGECNN_TOKEN, "
+        "give --token, or let everybody in with --no-auth\n"
     )
 
 

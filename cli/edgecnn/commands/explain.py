@@ -89,26 +89,27 @@ def _draw_prediction(console: Console, target: Path, image: Path, layer: str | N
 
     model = open_model(target)
     folder = output or (model.run.explain if model.run else Path("explain")) / image.stem
-    told = _drawing().explain_prediction(model, image, layer=layer, output=folder)
-    for label, probability in told.prediction.top(3):
+    explanation = _drawing().explain_prediction(model, image, layer=layer, output=folder)
+    for label, probability in explanation.prediction.top(3):
         console.say(f"{probability:8.2%}  {label}")
-    occlusion, label = told.occlusion, told.prediction.label
+    occlusion, label = explanation.occlusion, explanation.prediction.label
     side = occlusion.patch
     console.say(
-        f"\nNo {side}x{side} patch makes the model less sure of {label}; a float model shows finer differences."
+        f"\nCovering a {side}x{side} patch nowhere makes the model less sure of {label}; a float model shows finer "
+        "differences."
         if not occlusion.moved
         else f"\nCovering the {side}x{side} pixels from row {occlusion.top}, column {occlusion.left} leaves {label} "
         f"{occlusion.left_over:.2%}; no other place matters more."
     )
-    if told.layers:
-        console.say(f"Drawn: {told.layer or 'no layer'}. --layer takes any of: {', '.join(told.layers)}")
-    for file in told.files:
+    if explanation.layers:
+        console.say(f"Drawn: {explanation.layer or 'no layer'}. Others for --layer: {', '.join(explanation.layers)}")
+    for file in explanation.files:
         console.say(str(file))
     console.document(
         {
             "image": str(image),
             "label": label,
-            "probability": told.prediction.probability,
+            "probability": explanation.prediction.probability,
             "occlusion": {
                 "patch": side,
                 "stride": occlusion.stride,
@@ -117,9 +118,9 @@ def _draw_prediction(console: Console, target: Path, image: Path, layer: str | N
                 "left": occlusion.left,
                 "probability_left": occlusion.left_over,
             },
-            "layer": told.layer,
-            "layers": list(told.layers),
-            "files": [str(file) for file in told.files],
+            "layer": explanation.layer,
+            "layers": list(explanation.layers),
+            "files": [str(file) for file in explanation.files],
         }
     )
 

@@ -62,7 +62,9 @@ def train(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train a documented classifier: model, scores on the test split, and figures go to a run folder.
+    """Train a classifier into a run folder.
+
+    The folder holds the model, its scores on the test split, and figures.
 
     The best epoch is chosen on validation images taken from the training split, unless the set brings a split
     for it; the test split is read once. An option here goes before the one in --config, and that before the

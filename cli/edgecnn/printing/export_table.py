@@ -1,4 +1,4 @@
-"""What `edgecnn export` prints: a line for each file, and what was done before."""
+"""What `edgecnn export` prints: a line per file, and what was done before."""
 
 from typing import TYPE_CHECKING
 
@@ -36,11 +36,11 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
     )
     if unlabelled:
         console.say(
-            "The images have no labels: this is agreement with the float model, not accuracy. The expected loss is in "
-            "points of accuracy, if the float model's probabilities were right."
+            "The images have no labels, so this is agreement with the float model, not accuracy. Expected loss: "
+            "points of accuracy lost if the float model's probabilities are right."
         )
     if sparse:
-        console.say("distinct: the most different weights that one output channel of a layer has in the file")
+        console.say("distinct: the largest number of distinct weights in an output channel of a layer")
     if c_source:
         arena = c_source.arena_bytes
         ram = "RAM not measured (pip install tflite-micro)" if arena is None else f"{arena:,} bytes of RAM"
@@ -69,13 +69,13 @@ def print_optimization(console: Console, files: "list[ExportedFile]") -> None:
     parity = next((file.parity for file in files if file.parity), None)
     if outcome.accuracy is not None and parity is not None:
         console.say(
-            f"The Keras model with the new weights: {100 * outcome.accuracy.value:.2f} % on test, "
-            f"{100 * parity.accuracy_keras.value:.2f} % as trained, which the files are compared with.\n"
+            f"Test accuracy of the Keras model: {100 * outcome.accuracy.value:.2f} % with the new weights, "
+            f"{100 * parity.accuracy_keras.value:.2f} % as trained; the files are compared with the latter.\n"
         )
 
 
 def _row(file: "ExportedFile", *, accuracy: int, sparse: bool) -> tuple[str, ...]:
-    """Return a line of the table; of a file that could not be made only its name."""
+    """Return a line of the table; only the name of a file that could not be made."""
     packed = _packed(file) if sparse else ()
     if file.parity is None:
         return file.path.name, *("" for _ in range(accuracy + 3)), *packed, "not made"
@@ -91,7 +91,7 @@ def _row(file: "ExportedFile", *, accuracy: int, sparse: bool) -> tuple[str, ...
 
 
 def _against(file: "ExportedFile") -> str:
-    """Name what files are compared with: of an optimized model, the one that it was before."""
+    """Name what files are compared with; for an optimized model, the one before it."""
     return "vs as trained" if file.optimized else "vs Keras"
 
 
@@ -103,11 +103,11 @@ def _packed(file: "ExportedFile") -> tuple[str, ...]:
 
 
 def _print_search(console: Console, file: "ExportedFile") -> None:
-    """Print what was tried to quantize a file; the last line is what it holds."""
+    """Print the candidates for a quantized file; the last is the one in it."""
     images = file.candidates[0].parity.accuracy.total
     console.say(
-        f"{file.path.name}: plain int8 may lose too much; what was tried, and what it loses on {images:,} validation "
-        "and training images, at most (95 %):"
+        f"{file.path.name}: plain int8 could lose too much. Candidates, and what each loses on {images:,} validation "
+        "and training images (at most: with 95 % confidence):"
     )
     rows: list[tuple[str, ...]] = []
     for candidate in file.candidates:
@@ -123,9 +123,9 @@ def _print_search(console: Console, file: "ExportedFile") -> None:
                 f"{candidate.microseconds:,.0f}",
             )
         )
-    console.table(("", "validation %", _against(file), "at most", "kB", "µs an image"), rows)
-    for way in file.skipped:
-        console.say(f"not tried: {way.name}: {way.reason}")
+    console.table(("", "validation %", _against(file), "at most", "kB", "µs per image"), rows)
+    for skipped in file.skipped:
+        console.say(f"not tried: {skipped.name}: {skipped.reason}")
     if file.in_float:
         console.say(_in_float32(file))
     console.say()

@@ -1,4 +1,4 @@
-"""How work on many images is shown."""
+"""The progress of work on many images."""
 
 import contextlib
 from collections.abc import Callable, Iterator

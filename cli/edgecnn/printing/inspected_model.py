@@ -95,7 +95,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
 
 
 def show_layers(console: Console, graph: "Graph", *, every: bool) -> None:
-    """Print the operators with weights or products in their order; of many, the largest."""
+    """Print the operators with weights or products in their order, or the largest where there are many."""
     layers = [o for o in graph.operators if graph.weights_of(o)[0] or o.macs or o.macs is None]
     if not layers:
         return
@@ -138,7 +138,7 @@ def _weights(graph: "Graph", operator: "Operator") -> str:
 
 def show_tensors(console: Console, graph: "Graph") -> None:
     """Print every tensor with its quantization."""
-    console.say("\nTensors (of a scale for each channel, the smallest and the largest)")
+    console.say("\nTensors (with a scale per channel: the smallest and the largest)")
     rows = []
     for number, tensor in enumerate(graph.tensors):
         quantization = tensor.quantization
@@ -160,7 +160,7 @@ def show_tensors(console: Console, graph: "Graph") -> None:
 
 
 def show_verdicts(console: Console, verdicts: "list[Verdict]") -> None:
-    """Print one line a target, then what is in the way of which and what would remove it."""
+    """Print one line per target, then the obstacles and what would remove each."""
     rows = []
     for verdict in verdicts:
         lines = textwrap.wrap(verdict.summary, _SUMMARY)

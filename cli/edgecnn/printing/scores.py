@@ -1,4 +1,4 @@
-"""How the scores of `metrics.json` are said."""
+"""The scores of `metrics.json` in words."""
 
 from collections.abc import Mapping
 from typing import Any

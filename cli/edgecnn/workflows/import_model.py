@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgecnn_export.imported.original_model import OriginalModel
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
-# Images on which logits are told from probabilities.
+# Images on which logits are distinguished from probabilities.
 _LOOKED_AT = 32
 
 

@@ -1,4 +1,4 @@
-"""`edgecnn predict … --engine ray`: more images than one machine takes, into a folder of results."""
+"""`edgecnn predict … --engine ray`: more images than one machine can take, into a folder of results."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ def predict_on_ray(
     address: str | None,
     quiet: bool,
 ) -> None:
-    """Classify on a local cluster or on that of `address`; exit code 1 if an image could not be read."""
+    """Classify on a local cluster or on that at `address`; exit with 1 if an image could not be read."""
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.jobs.ray_engine import classify_on_ray, find_images, ray_started
     from edgecnn_runtime.jobs.results_folder import new_results
@@ -47,7 +47,7 @@ def predict_on_ray(
     os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
     failed = 0
     with contextlib.ExitStack() as stack:
-        # What is wrong with the model or the folder is told before Ray takes its seconds to start.
+        # Errors in the model or the folder are reported before Ray takes its seconds to start.
         classifier = model_options.open(console, model, threads=1)
         results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels))))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")

@@ -18,7 +18,7 @@ _TITLES = {"tflite-micro": "TensorFlow Lite for Microcontrollers", "edgetpu": "G
 def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEstimate, ...]":
     """Estimate the full-integer TFLite files; the others are not for such devices.
 
-    A file that cannot be read is passed over: the benchmark says why.
+    A file that cannot be read is skipped: the benchmark says why.
     """
     from edgecnn_export.inspection.model import inspect_model
 

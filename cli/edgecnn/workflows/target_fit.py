@@ -24,7 +24,7 @@ class TargetFit:
     about_latency: str | None = None
 
     def cautions(self, name: str | None) -> list[str]:
-        """Say what one should know who ships this file there."""
+        """Return what to know before shipping this file there."""
         return [text for text in (self.remarks.get(name or ""), self.about_latency) if text]
 
 
@@ -41,7 +41,7 @@ def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:
     from edgecnn_runtime.system.native_output import native_output_kept
 
     check_targets([target])
-    # A bench.json stands in bench/ of its run, or in bench/HOST/.
+    # A bench.json is in bench/ of its run, or in bench/HOST/.
     places = (RunFolder(place) for place in (run, *result.folder.resolve().parents[:2]))
     folder = next((place for place in places if place.export.is_dir()), RunFolder(run))
     unfit, remarks = {}, {}

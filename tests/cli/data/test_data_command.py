@@ -71,9 +71,15 @@ MISTAKES = {
     "no name": (["prepare"], "SET"),
     "missing path": (["prepare", "mnist", "--from", "nowhere"], "nowhere: "),
     "damaged file": (["prepare", "mnist", "--from", "damaged.npz"], "9 labels"),
-    "class folders without a size": (["prepare", "."], "expected --imgsz beside images of one's own"),
-    "class folders and a source": (["prepare", ".", "--from", "x", "--imgsz", "8"], "expected no --from"),
-    "labels of a known set": (["prepare", "mnist-5000", "--labels", "x.csv"], "--labels only beside images"),
+    "class folders without a size": (["prepare", "."], "expected --imgsz for your own images"),
+    "class folders and a source": (
+        ["prepare", ".", "--from", "x", "--imgsz", "8"],
+        "--from x: expected the name of a known set",
+    ),
+    "labels of a known set": (
+        ["prepare", "mnist-5000", "--labels", "x.csv"],
+        "--labels: expected your own images, got the known set mnist-5000",
+    ),
     "a column without a CSV": (["check", ".", "--label-column", "x"], "expected --labels CSV"),
     "no such colour": (["prepare", "mnist-5000", "--colour", "green"], "--colour grey or rgb"),
     "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz at least 1"),

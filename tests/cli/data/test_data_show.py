@@ -79,4 +79,4 @@ def test_command(tmp_path):
     with Image.open(picture) as image:
         assert min(image.size) > 500
     other = edgecnn(*show, "valid", env={"EDGECNN_HOME": str(tmp_path)}, code=2)
-    assert "expected --split train, test, got valid" in other
+    assert "--split: expected one of train, test, got 'valid'" in other

@@ -104,7 +104,7 @@ def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--scale", "1/255"), "--scale: expected none beside --application"),
+        (("--scale", "1/255"), "--scale: expected none with --application"),
         (("--weights", "no.h5"), "got no.h5, which does not exist"),
         (("--int8",), "--calibration-data: expected a folder of images to measure int8 ranges on, got none"),
         (("--labels", "a,b", "--imgsz", "8"), "expected --imgsz that it can be built with, got 8"),

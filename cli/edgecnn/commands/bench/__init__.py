@@ -8,7 +8,7 @@ from edgecnn.commands.bench.recommend import recommend
 from edgecnn.options.default_command import DefaultGroup
 
 bench = typer.Typer(
-    help="Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html.",
+    help="Measure model files side by side, and write report.html.",
     cls=DefaultGroup,
     rich_markup_mode=None,
 )

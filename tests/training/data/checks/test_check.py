@@ -145,7 +145,7 @@ def test_no_image_that_can_be_read(photos):
 
 def test_command(photos, tmp_path):
     environment = {"EDGECNN_HOME": str(tmp_path / "home")}
-    assert "nothing found" in edgecnn("data", "check", photos, "--strict", env=environment)
+    assert "No problems found." in edgecnn("data", "check", photos, "--strict", env=environment)
     copy_across(photos)
     assert "    test/cat/9.png = train/cat/3.png\n" in edgecnn("data", "check", photos, env=environment)
     (finding,) = json.loads(edgecnn("data", "check", photos, "--json", env=environment))["findings"]
