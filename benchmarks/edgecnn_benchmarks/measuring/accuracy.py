@@ -61,15 +61,7 @@ def measure_accuracy(
 
         report_share(0.0)
         try:
-            start_worker = partial(
-                WorkerProcess,
-                candidate.path,
-                threads=settings.threads[0],
-                timeout=settings.timeout,
-                folder=scratch,
-                opening=settings.opening,
-                command=candidate.worker,
-            )
+            start_worker = partial(candidate.start_worker, settings, threads=settings.threads[0], scratch=scratch)
             with start_worker() as worker:
                 try:
                     images = subject.images.for_model(worker.facts, scratch=scratch)

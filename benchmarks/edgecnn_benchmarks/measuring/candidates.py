@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_benchmarks.measuring.labelled_images import SPLIT, LabelledImages, PreparedImages, open_images
-from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
+from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER, WorkerProcess
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.model_formats import find_format, format_of, model_bytes, model_parts
 from edgecnn_runtime.workstation.image_set import ImageSet
@@ -40,10 +41,25 @@ class Candidate:
         """Whether it is the Keras model of a run."""
         return self.keras_way is not None
 
-    @property
-    def worker(self) -> tuple[str, ...]:
-        """The command of the process that measures it."""
-        return WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way)
+    def start_worker(self, settings: BenchSettings, *, threads: int, scratch: Path) -> WorkerProcess:
+        """Start the process that measures it.
+
+        Args:
+            settings: how the file is opened, and how long an answer may take.
+            threads: threads within one inference.
+            scratch: a working folder without files of the user's.
+
+        Raises:
+            WorkerError: the model cannot be opened, the process crashed or hung.
+        """
+        return WorkerProcess(
+            self.path,
+            threads=threads,
+            timeout=settings.timeout,
+            folder=scratch,
+            opening=settings.opening,
+            command=WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way),
+        )
 
     @property
     def size_bytes(self) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
-from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
+from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
 
 # Single predictions before the memory is read.
@@ -34,14 +34,7 @@ class Memories:
         for index, job in enumerate(self._jobs):
             report(index / len(self._jobs), f"memory, {job.label}")
             try:
-                with WorkerProcess(
-                    job.candidate.path,
-                    threads=job.threads,
-                    timeout=self._settings.timeout,
-                    folder=self._scratch,
-                    opening=self._settings.opening,
-                    command=job.candidate.worker,
-                ) as worker:
+                with job.start_worker(self._settings, scratch=self._scratch) as worker:
                     answer = worker.ask("memory", images=str(job.images), predictions=PREDICTIONS)
             except WorkerError as error:
                 self.failures[job.name] = error

@@ -43,10 +43,12 @@ def read_result(path: Path) -> BenchResult:
         raise InputError(f"{path}: expected a bench.json, got another file ({error}); measure again") from error
     version = document.get("schema_version")
     if version not in (SCHEMA_VERSION, SCHEMA_VERSION - 1):
-        what = "none" if version is None else f"version {version}"
         newer = isinstance(version, int) and version > SCHEMA_VERSION
-        remedy = "update edgecnn" if newer else "measure again with this edgecnn"
-        raise InputError(f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got {what}; {remedy}")
+        raise InputError(
+            f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got "
+            f"{'none' if version is None else f'version {version}'}; "
+            f"{'update edgecnn' if newer else 'measure again with this edgecnn'}"
+        )
     try:
         document = {**_with_present_names(document), "folder": str(path.parent)}
         result = read_dataclass(BenchResult, document, name=FILE)

@@ -55,6 +55,10 @@ class Job:
         """The label of the row."""
         return self.candidate.label + self.variant
 
+    def start_worker(self, settings: BenchSettings, *, scratch: Path) -> WorkerProcess:
+        """Start the process that measures the row; errors as those of `Candidate.start_worker`."""
+        return self.candidate.start_worker(settings, threads=self.threads, scratch=scratch)
+
 
 def sweep(candidate: Candidate, images: Path, settings: BenchSettings) -> list[Job]:
     """Make the rows of one model: each number of threads with each batch, the first of both first.
@@ -143,14 +147,7 @@ class Rounds:
         settings = self._settings
         # So that the least number of rounds fits into the time given, and no long round is taken for a hanging one.
         limit = min(settings.max_secs / MIN_ROUNDS / len(self.jobs), settings.timeout / 3)
-        with WorkerProcess(
-            job.candidate.path,
-            threads=job.threads,
-            timeout=settings.timeout,
-            folder=self._scratch,
-            opening=settings.opening,
-            command=job.candidate.worker,
-        ) as worker:
+        with job.start_worker(settings, scratch=self._scratch) as worker:
             answer = worker.ask(
                 "measure",
                 images=str(job.images),

@@ -54,8 +54,9 @@ def device_table(result: BenchResult) -> tuple[TextTable, str] | None:
     """
     if not result.estimates:
         return None
-    fastest, *others = result.estimates
+    fastest, others = result.estimates[0], len(result.estimates) - 1
     rows = [[device.device, device.answer, shorten(device.because, _BECAUSE)] for device in fastest.devices]
-    more = f" The report has those of {len(others)} more." if others else ""
-    text = f"{CAVEAT} They are for {fastest.file}: {fastest.needs}{more}"
+    text = f"{CAVEAT} They are for {fastest.file}: {fastest.needs}"
+    if others:
+        text += f" The report has those of {others} more."
     return (["device (estimate)", "runs", "because"], rows), text

@@ -81,7 +81,7 @@ SPRUNG = {
         {},
         {},
         "not-settled",
-        "wild: the latency",
+        "wild: in most rounds the latency",
     ),
     "governor": ([], {"governor": "ondemand"}, {}, "frequency-scaling", "governor is ondemand"),
     "throttled": ([], {}, {"throttle_count": 5}, "throttled", "2 times while it was measured, 50 °C"),

@@ -231,7 +231,7 @@ def test_estimates_are_marked_as_such(made: BenchResult) -> None:
 
 def test_the_range_of_a_few_rounds_is_not_called_an_interval(made: BenchResult) -> None:
     few = dataclasses.replace(made, rows=tuple(dataclasses.replace(row, rounds=row.rounds[:3]) for row in made.rows))
-    for result, heads in ((made, ("95 %: ", "an image, 95 %")), (few, ("range: ", "an image, range"))):
+    for result, heads in ((made, ("95 %: ", "per image, 95 %")), (few, ("range: ", "per image, range"))):
         text = Page(render(result)).text
         assert all(head in text for head in heads)
     assert "95 % interval" in Page(render(few)).text  # of the accuracies

@@ -60,10 +60,10 @@ def test_compare_prints_one_document(measured: Path) -> None:
         (("absent.json",), "absent.json: not found; expected a bench.json, or a run folder that was measured"),
         (("empty",), "empty: expected a folder with bench/bench.json"),
         (("before", "--fail-if-slower", "10"), "--fail-if-slower: expected a number above 0 with its unit"),
-        (("before", "--fail-if-less-accurate", "101"), "--fail-if-less-accurate: points between 0 and 100"),
-        (("text.json",), "text.json: expected a bench.json, got no JSON"),
+        (("before", "--fail-if-less-accurate", "101"), "--fail-if-less-accurate: expected points between 0 and 100"),
+        (("text.json",), "text.json: expected a bench.json, got another file"),
         (("old.json",), "expected a bench.json of version 3, got version 1"),
-        (("few", "--fail-if-slower", "10%"), "--fail-if-slower: at least 5 rounds"),
+        (("few", "--fail-if-slower", "10%"), "--fail-if-slower: expected at least 5 rounds"),
     ],
 )
 def test_compare_refuses_what_it_cannot_use(measured: Path, arguments: tuple[str, ...], message: str) -> None:
