@@ -11,8 +11,9 @@ from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.state import MachineState
 from edgecnn_benchmarks.measuring.answers import FileAnswers, Predictions, compare, confusion
 from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
-from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, Pitfall, RowLatency, TestData
-from edgecnn_benchmarks.measuring.rounds import Round, speedup
+from edgecnn_benchmarks.measuring.labelled_images import TestData
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, Pitfall
+from edgecnn_benchmarks.measuring.timing import Round, RowLatency, speedup
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime.accuracy import Accuracy

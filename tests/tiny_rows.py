@@ -1,7 +1,7 @@
 """Rows of a benchmark that nobody measured, with the latencies a test wants."""
 
-from edgecnn_benchmarks.measuring.result import BenchRow, RowLatency
-from edgecnn_benchmarks.measuring.rounds import Round, speedup, speedups
+from edgecnn_benchmarks.measuring.result import BenchRow
+from edgecnn_benchmarks.measuring.timing import Round, RowLatency, speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate, tells_apart
 from edgecnn_runtime.accuracy import Accuracy
 

@@ -1,16 +1,14 @@
-"""Measures exported models, as their users will meet them, and tells which to ship.
+"""Measures exported models as their users will meet them, and says which to ship.
 
-    candidates        what a user names becomes model files, labelled images, a reference
-    accuracy          each model opens and classifies every labelled image
-    rounds            latency, in turns and in fresh processes
-    cold_start        process start to first result
-    intervals         many rounds become one figure with its interval
-    verdict           which file to ship, and what the figures do not show
-    result, report    bench.json, bench.csv, report.html
-    bench             all of it, in this order
+    statistics   many rounds become one figure with its interval; quantities with their units
+    machine      what the machine is, what is installed and what is wrong with it
+    process      the measured process: a worker that opens one model and answers requests
+    measuring    accuracy, latency, cold start and memory of what a user names: candidates in, a result out
+    judging      which file to ship, the known pitfalls, and what the figures do not show
+    report       report.html and the tables of the terminal
+    bench        all of it, in this order: bench.json, bench.csv, report.html
+    comparing    two bench.json side by side, and limits for continuous integration
+    remote       the same benchmark on a machine that SSH reaches
 
-    recommendation    which file to ship under given limits, from a bench.json
-    comparison        two bench.json side by side; regressions: limits for continuous integration
-
-A model runs in a `worker`, a process of its own, so that one that crashes or hangs ends nothing but itself.
+A model runs in a worker process, so that one that crashes or hangs ends nothing but itself.
 """

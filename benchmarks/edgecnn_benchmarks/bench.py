@@ -1,4 +1,4 @@
-"""The whole benchmark: accuracy, latency, cold start and memory of every model, and the files that tell of it."""
+"""The whole benchmark: accuracy, latency, cold start and memory of every model, and the files with its result."""
 
 import tempfile
 import time
@@ -11,15 +11,14 @@ from edgecnn_benchmarks.judging.undecided import find_undecided
 from edgecnn_benchmarks.judging.verdict import notes, recommend, verdict
 from edgecnn_benchmarks.machine.description import describe_machine
 from edgecnn_benchmarks.machine.state import read_state
-from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.measuring.candidates import read_subject
 from edgecnn_benchmarks.measuring.device_estimates import Estimator, no_estimates
 from edgecnn_benchmarks.measuring.measurement import Measurement, ReportMeasuring
-from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow, TestData
+from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.process import energy
 from edgecnn_benchmarks.report.page import write_report
 from edgecnn_benchmarks.report.pictures import pictures_of
 from edgecnn_benchmarks.settings import BenchSettings
-from edgecnn_runtime.accuracy import top1_accuracy
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.system import atomic_files
 
@@ -41,13 +40,13 @@ def bench(
 
     Args:
         targets: one run folder (all of its exported files are measured), or model files.
-        data: labelled images, a prepared set or a folder with one sub-folder a class; default: the run's own.
+        data: labelled images, a prepared set or a folder with one sub-folder per class; default: the run's own.
         output: where the files go; default: `RUN/bench`, for model files `bench`.
         settings: how to measure.
         command: the command line, for the record.
         host: the name under which SSH reaches this machine, for the record.
-        estimate: tells what the models would need on devices that are not here.
-        progress: told how far the work has come.
+        estimate: estimates what the models would need on devices that are not here.
+        progress: called with the percentage done and a short text.
 
     Raises:
         InputError: nothing to measure, unusable labelled images, a reference that is not among the models, or
@@ -78,6 +77,7 @@ def bench(
         answers = measurement.answers(reference.file)
         pictures = pictures_of(answers, measurement.images)
     end = read_state()
+    images = [row.accuracy.total for row in rows if row.accuracy is not None]
     recommended = recommend(rows)
     result = BenchResult(
         name=subject.name,
@@ -90,10 +90,8 @@ def bench(
         machine=machine,
         start=start,
         end=end,
-        data=_test_data(subject, rows),
-        keras_accuracy=None
-        if subject.keras_probabilities is None or subject.prepared is None or not subject.has_labels
-        else top1_accuracy(subject.keras_probabilities, subject.prepared.split(SPLIT).labels),
+        data=subject.images.test_data(max(images)) if images else None,
+        keras_accuracy=subject.images.keras_accuracy,
         rows=tuple(rows),
         answers=answers,
         failures=tuple(failures),
@@ -104,8 +102,7 @@ def bench(
         undecided=find_undecided(rows),
         energy_absent=energy.why_absent() if reference.energy_mj is None else None,
         partial=partial,
-        notes=notes(rows, settings=settings, machine=machine, has_labels=subject.has_labels, whole=partial is None)
-        + measurement.assumed,
+        notes=notes(rows, settings=settings, machine=machine, whole=partial is None) + measurement.notes,
         folder=folder,
         pictures=pictures,
     )
@@ -130,13 +127,3 @@ def check_writable(folder: Path) -> None:
         raise InputError(
             f"{folder}: expected a folder that can be written, got {error.strerror}; name another with --output"
         ) from error
-
-
-def _test_data(subject: Subject, rows: Sequence[BenchRow]) -> TestData | None:
-    images = max((row.accuracy.total for row in rows if row.accuracy is not None), default=None)
-    if images is None:
-        return None
-    if subject.prepared is not None:
-        return TestData(subject.prepared.name, images, subject.prepared.fingerprint)
-    assert subject.labelled_folder is not None  # else there were no labelled images
-    return TestData(subject.labelled_folder.name, images, None)

@@ -12,19 +12,19 @@ class BenchSettings:
 
     # Threads within one inference; several are a sweep. The first is also that of accuracy, start and memory.
     threads: tuple[int, ...] = (1,)
-    # Images a call; several are a sweep.
+    # Images per call; several are a sweep.
     batch: tuple[int, ...] = (1,)
-    # Timed calls a round, at least; a round also lasts `ROUND_SECS`.
+    # Timed calls per round, at least; a round also lasts `ROUND_SECS`.
     runs: int = 50
     # Untimed calls before them, at least; the warm-up also lasts `WARMUP_SECS` and until the latency is stable.
     warmup: int = 10
-    # Rounds a row, each in a fresh process; None: until every interval is within `precision`.
+    # Rounds per row, each in a fresh process; None: until every interval is within `precision`.
     rounds: int | None = None
     # Half the interval of a median or a ratio that is precise enough, as a share of it.
     precision: float = 0.02
     # Seconds for all rounds of all rows; `MIN_ROUNDS` rounds are measured whatever they take.
     max_secs: float = 60.0
-    # Cold starts a model.
+    # Cold starts per model.
     starts: int = 7
     # Seconds without an answer after which a model counts as hanging.
     timeout: float = 60.0
@@ -32,9 +32,9 @@ class BenchSettings:
     reference: str = "float32"
     # Whether the Keras model of the run is measured too.
     with_keras: bool = False
-    # Of the order in which the rows take their turns.
+    # Seed of the order in which the rows take their turns.
     seed: int = 0
-    # How the files are opened: where they run, and what the user says about those that others made.
+    # How the files are opened: where they run, and what the user says about third-party models.
     opening: Opening = field(default_factory=lambda: Opening(third_party_only=True))
 
     def __post_init__(self) -> None:

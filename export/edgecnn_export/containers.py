@@ -45,8 +45,7 @@ class Conversion(Protocol):
 class Container(Protocol):
     """A file format for models, such as TFLite."""
 
-    model_format: ClassVar[ModelFormat]  # its row: name, suffix, title
-    article: ClassVar[str]  # before the title: `a` or `an`
+    format: ClassVar[ModelFormat]  # its name, suffix and title, and how the runtime reads it
 
     def convert(self, model: "keras.Model", *, opset: int, reduce_range: bool) -> Conversion:
         """Begin the conversion of a network.
@@ -84,4 +83,4 @@ class Container(Protocol):
         """
 
 
-CONTAINERS: Mapping[str, Container] = {each.model_format.suffix: each for each in (TFLITE, ONNX)}
+CONTAINERS: Mapping[str, Container] = {TFLITE.format.suffix: TFLITE, ONNX.format.suffix: ONNX}

@@ -170,7 +170,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def _of_schema_2(part: Any) -> Any:
-    """Bring a part of a document of schema 1 to the names of today, and its accuracies to their form of today."""
+    """Bring a document of schema 1, or a part of one: new names, and accuracies with their interval as it is now."""
     match part:
         case {"correct": _, "total": _}:
             return read_dataclass(Accuracy, part, name=INDEX_FILE).to_document()

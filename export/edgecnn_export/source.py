@@ -12,9 +12,10 @@ from edgecnn_export.formats import Format
 from edgecnn_export.int8.accuracy_search import SearchImages
 from edgecnn_export.int8.calibration import CalibrationImages
 from edgecnn_export.keras_on_tensorflow import import_keras
-from edgecnn_export.optimized.optimize import Optimized, Portion, portions, quantization_aware
+from edgecnn_export.optimized.optimize import Optimized, quantization_aware
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.division import Portion
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_runtime.workstation.stratify import stratified_sample
@@ -121,12 +122,7 @@ def open_source(run: RunFolder, image_set: ImageSet) -> ExportSource:
     """
     record = run.read_record()
     _check_data(record, image_set)
-    recipe = record.recipe
-    training, validation = portions(
-        image_set,
-        validation_fraction=float(recipe.get("validation_fraction", 0.1)),
-        seed=int(recipe.get("seed", record.seed)),
-    )
+    training, validation = record.division_of(image_set).divide(image_set)
     model = load_trained(import_keras(), run.model)
     test = image_set.split("test")
     reference = model.predict(test.images, batch_size=PREDICTED_AT_ONCE, verbose=0)

@@ -131,7 +131,7 @@ BAD = [
     (("--labels", "a,b", "--scale", "1"), "labels: expected 3, as many as the model tells classes apart, got 2"),
     ((*GOOD, "--int8"), "--calibration-data: expected a folder of images for the int8 ranges, got none"),
     ((*GOOD, "--data", "busy"), "--data: expected a run folder, got the model m.keras"),
-    ((*GOOD, "--calibration-data", "nowhere"), "got no such folder"),
+    ((*GOOD, "--calibration-data", "nowhere"), "nowhere: not found"),
     ((*GOOD, "--output", "busy"), "got another run or other files; give another --output"),
     ((*GOOD, "--weights", "none"), "--weights: expected --application, got the model m.keras"),
     ((*GOOD, "--application", "VGG16"), "expected a model or --application"),

@@ -14,6 +14,7 @@ from conftest import edgecnn_here, hear_interrupts
 
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training.settings import settings_described
 
 # `edgecnn` with arguments, but killed by itself, as the kernel would, after the first step of epoch 2.
 KILLED = """
@@ -119,16 +120,16 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["minst"], "recipe: one of casting, "),
+        (["minst"], "recipe: expected one of small-cnn, "),
         (["mnist", "--epochs", "0"], "epochs: expected at least 1, got 0"),
         (["mnist", "--optimizer", "adamw"], "optimizer: expected one of sgd, adam, adadelta, got 'adamw'"),
         (["mnist", "--data", "no/such/set"], "no/such/set"),
         (["mnist", "--batch-size", "many"], "--batch-size"),
         (["mnist", "--imgsz", "32"], "imgsz: mnist takes images of 28x28 only, got 32"),
         (["mnist", "--backbone", "VGG16"], "backbone: expected the recipe transfer, got mnist"),
-        (["mnist", "--config", "no.toml"], "no.toml, which does not exist"),
-        (["small-cnn"], "data: expected a folder with one sub-folder a class for small-cnn"),
-        (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: one of VGG16"),
+        (["mnist", "--config", "no.toml"], "no.toml: not found; expected a TOML file"),
+        (["small-cnn"], "data: expected a folder with one sub-folder per class for small-cnn"),
+        (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: expected one of VGG16"),
         ([], "recipe: expected a name or --config"),
         (["mnist", "--device", "tpu"], "device: expected cpu, gpu, or numbers as in gpu:0 or gpu:0,1, got 'tpu'"),
     ],
@@ -137,6 +138,13 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str], message: str, tmp_path
     err = edgecnn_here("train", *arguments, code=2, cwd=tmp_path)
     assert message in err
     assert "Traceback" not in err
+
+
+def test_every_setting_is_an_option() -> None:
+    shown = edgecnn_here("train", "--help")
+    for name, setting in settings_described().items():
+        assert f"--{name.replace('_', '-')}" in shown
+        assert setting.help.split(maxsplit=1)[0] in shown
 
 
 def test_a_run_can_be_repeated_from_its_record(uninterrupted: Path, tmp_path: Path) -> None:
@@ -153,7 +161,7 @@ def in_class_folders(digit_files: list[Path], root: Path) -> None:
         target.symlink_to(file)
 
 
-def test_images_of_ones_own(digit_files: list[Path], tmp_path: Path) -> None:
+def test_images_of_the_user(digit_files: list[Path], tmp_path: Path) -> None:
     """Class folders, any size, options from a file; fifty digits, ten of which become the test split."""
     in_class_folders(digit_files, tmp_path / "digits")
     (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\n')
@@ -180,11 +188,25 @@ def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
 
 
 def test_recipes_are_listed() -> None:
-    assert "1,199,882 parameters" in run("recipes")
-    listed = json.loads(run("recipes", "--json"))
-    listed = {recipe["name"]: recipe for recipe in listed}
-    assert listed["mnist"]["settings"]["epochs"] == 10
-    assert listed["casting-augmented"]["augmentation"]["rotation"] == 1
+    out = edgecnn_here("recipes")
+    assert [line.split()[0] for line in out.splitlines()[2:5]] == ["small-cnn", "resnet8", "transfer"]
+    assert "1,199,882 parameters" in out
+    assert [line.split()[0] for line in edgecnn_here("recipes", "mnist*").splitlines()[2:4]] == ["mnist-plus", "mnist"]
+    assert "expected one of small-cnn, " in edgecnn_here("recipes", "minst*", code=2)
+
+
+def test_recipes_as_json_are_counted() -> None:
+    (listed,) = json.loads(edgecnn_here("recipes", "*-mobilenetv2", "--json"))
+    assert (listed["name"], listed["input_shape"], listed["classes"]) == ("casting-mobilenetv2", [224, 224, 3], 2)
+    assert (listed["parameters"], listed["trainable"]) == (2_260_546, 2_562)
+    assert listed["multiply_accumulates"] == 299_496_832
+    assert listed["settings"]["epochs"] == 50
+
+
+def test_recipes_without_json_load_no_keras() -> None:
+    program = "import sys; from edgecnn.commands.recipes import recipes; recipes(); print('keras' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
 
 
 def test_a_gpu_that_is_not_there_leaves_the_earlier_run(uninterrupted: Path, small_set: ImageSet) -> None:

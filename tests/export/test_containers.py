@@ -15,8 +15,8 @@ HEAVY = {"tensorflow", "keras", "onnx", "onnxruntime", "tf2onnx", "ai_edge_liter
 @pytest.mark.parametrize("fmt", FORMATS.values(), ids=FORMATS)
 def test_a_format_is_named_after_its_container(fmt) -> None:  # type: ignore[no-untyped-def]
     container = CONTAINERS[fmt.suffix]
-    assert fmt.suffix == container.model_format.suffix
-    assert fmt.name == f"{container.model_format.name}-{fmt.form}"
+    assert fmt.suffix == container.format.suffix
+    assert fmt.name == f"{container.format.name}-{fmt.form}"
 
 
 def test_each_container_has_an_interpreter_for_boards_with_linux() -> None:

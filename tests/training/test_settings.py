@@ -31,7 +31,7 @@ def test_a_wrong_value_is_named(wrong: dict[str, Any], message: str) -> None:
 
 @pytest.mark.parametrize("fraction", [0.0, 1.0, -0.1])
 def test_validation_needs_a_share(fraction: float) -> None:
-    with pytest.raises(InputError, match="validation fraction: expected between 0 and 1"):
+    with pytest.raises(InputError, match="validation fraction: expected a share between 0 and 1"):
         dataclasses.replace(DEFAULT, validation_fraction=fraction)
 
 

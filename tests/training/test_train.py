@@ -14,12 +14,15 @@ import pytest
 
 from edgecnn_runtime.errors import DataError, GateError, InputError
 from edgecnn_runtime.json_dataclasses import read_dataclass
+from edgecnn_runtime.workstation.division import Division, DivisionMethod
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.fit import Progress
+from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import TrainingSettings
-from edgecnn_training.stage_data import split_positions
+from edgecnn_training.stage import stages_of
+from edgecnn_training.stage_data import prepare_stage_data
 from edgecnn_training.train import train
 
 MNIST = get_recipe("mnist")
@@ -106,12 +109,25 @@ def test_steps_and_epochs_are_reported(trained: Trained) -> None:
 
 
 def test_validation_images_are_stratified_and_not_trained_on(small_set: ImageSet) -> None:
-    numbers = small_set.split("train").labels
-    trained_on, validated_on = split_positions(numbers, MNIST.settings)
-    assert sorted([*trained_on, *validated_on]) == list(range(200))
-    assert np.bincount(numbers[validated_on]).tolist() == [2] * 10
-    again, _ = split_positions(numbers, MNIST.settings.overridden(seed=1))
-    assert again.tolist() != trained_on.tolist()
+    batches = prepare_stage_data(
+        build_network(keras, MNIST, 10), MNIST, MNIST.settings, small_set, stages_of(MNIST.settings)[0]
+    )
+    training, validation = MNIST.settings.division_of(small_set).divide(small_set)
+    for expected, got in ((training, batches.training), (validation, batches.validation)):
+        images = np.concatenate([got[index][0] for index in range(len(got))])
+        assert sorted(map(bytes, images)) == sorted(map(bytes, expected.split.images[expected.positions]))
+
+
+def test_the_record_says_how_the_images_were_divided(trained: Trained, small_set: ImageSet) -> None:
+    record = trained.folder.read_record()
+    assert record.division == Division(method=DivisionMethod.STRATIFIED, fraction=0.1, seed=3)
+    # A record of an earlier version says it in its recipe only.
+    earlier = json.loads(trained.folder.record.read_text())
+    del earlier["division"]
+    (old := RunFolder(trained.folder.path.parent / "earlier")).path.mkdir()
+    old.record.write_text(json.dumps(earlier))
+    assert old.read_record().division is None
+    assert old.read_record().division_of(small_set) == record.division
 
 
 def test_a_finished_run_is_returned_as_it_is(trained: Trained, small_set: ImageSet) -> None:
@@ -209,7 +225,7 @@ def in_memory(write_set: Callable[..., ImageSet], small_set: ImageSet, folder: P
 @pytest.mark.parametrize(
     ("made", "error", "message"),
     [
-        (cropped, InputError, r"expected shape .* \(28, 28, 1\), got \(20, 28, 1\)"),
+        (cropped, InputError, r"expected images of the recipe.s shape .* \(28, 28, 1\), got \(20, 28, 1\)"),
         (without_test, DataError, "expected a split 'test'"),
         (of_few_images, DataError, "expected enough images to keep 10% for validation, got 4"),
         (of_one_class, DataError, "expected at least two classes, got 1"),

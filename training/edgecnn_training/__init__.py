@@ -1,4 +1,13 @@
-"""Training: recipes, batches, fit, evaluation and figures, written against Keras 3's own API."""
+"""Training, written against Keras 3's own API, in the order of the flow.
+
+- `data/`: from what the world ships to prepared image sets (`readers/`, `checks/`).
+- `recipes/`: the documented classifiers, each a `Recipe` with its `TrainingSettings`; `config` reads both from a file.
+- `networks/`: the network that is trained, saved and exported.
+- `devices/`: where it is computed.
+- `train`: a run: `stage_data` (on `features` of a frozen base, in `batches`), `fit` stage by `stage`, `history`.
+- `resuming/`: how a stopped run goes on.
+- `evaluation/`, `figures/`, `explain/`: what the trained network knows.
+"""
 
 import os
 

@@ -12,7 +12,7 @@ class Labelled(Protocol):
 
     @property
     def images(self) -> NDArray[Any]:
-        """`(N, …)`, one row an image."""
+        """`(N, …)`, one row per image."""
         ...
 
     @property

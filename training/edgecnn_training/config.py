@@ -2,8 +2,6 @@
 
 import dataclasses
 import tomllib
-import types
-import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import started_with
-from edgecnn_training.settings import TrainingSettings
+from edgecnn_training.settings import setting_type, settings_described
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ def read_config(path: Path) -> Config:
         InputError: the file is missing or is neither of the two, has an unknown key or a value of another type.
     """
     if not path.is_file():
-        raise InputError(f"config: expected a TOML file or the run.json of a run, got {path}, which does not exist")
+        raise InputError(f"{path}: not found; expected a TOML file or the run.json of a run for --config")
     return _of_run(path) if path.suffix == ".json" else _of_toml(path)
 
 
@@ -51,7 +49,7 @@ def _of_run(path: Path) -> Config:
     folder = RunFolder(path.parent)
     origin: RunOrigin | None = started_with(folder) if path.name == folder.record.name else None
     if origin is None:
-        raise InputError(f"config: expected a TOML file or the run.json of a run, got {path}")
+        raise InputError(f"{path}: expected a TOML file or the run.json of a run for --config, got another JSON file")
     return Config(
         recipe=origin.recipe,
         data=origin.data_folder,
@@ -65,29 +63,24 @@ def _of_toml(path: Path) -> Config:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: expected TOML; {error}") from error
-    own: dict[str, Any] = {"recipe": str, "data": str, "imgsz": int}
-    known = own | typing.get_type_hints(TrainingSettings)
+    own = {"recipe": str, "data": str, "imgsz": int}
+    known = own | {name: setting_type(name) for name in settings_described()}
     for name, value in document.items():
         if name not in known:
-            raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}")
+            raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}; remove or rename it")
         if not _fits(value, known[name]):
             raise InputError(f"{path}: {name}: expected {_in_words(known[name])}, got {value!r}")
     settings = {name: value for name, value in document.items() if name not in own}
     return Config(**{name: document[name] for name in own if name in document}, settings=settings)
 
 
-def _plain_types(hint: Any) -> list[type]:
-    """Return the types that a value in a file may have: those of TOML."""
-    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
-    return [str if issubclass(kind, str) else kind for kind in kinds]
+def _fits(value: Any, kind: type) -> bool:
+    """Whether a value that TOML gave is of a type; a choice is text, and a whole number is a fine learning rate."""
+    # By `type`, since `true` is no number, though Python thinks so.
+    given = type(value)
+    return issubclass(kind, given) if given is str else given is kind or (given is int and kind is float)
 
 
-def _fits(value: Any, hint: Any) -> bool:
-    kinds = _plain_types(hint)
-    # A whole number is a fine learning rate; `true` is no number, though Python thinks so.
-    return type(value) in kinds or (type(value) is int and float in kinds)
-
-
-def _in_words(hint: Any) -> str:
-    words = {str: "text in quotes", int: "a whole number", float: "a number", bool: "true or false"}
-    return " or ".join(words[kind] for kind in _plain_types(hint))
+def _in_words(kind: type) -> str:
+    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    return words.get(kind, "text in quotes")

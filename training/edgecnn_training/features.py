@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_training.batches import Labelled
 from edgecnn_training.devices.devices import inference
 
-# Told the images done, those of all splits, and the name of the split.
+# Called with the images done, those of all splits, and the name of the split.
 FeatureReport: TypeAlias = Callable[[int, int, str], None]
 
 
@@ -18,7 +18,7 @@ FeatureReport: TypeAlias = Callable[[int, int, str], None]
 class Features:
     """Labelled features, in the order of the split they come from."""
 
-    images: NDArray[np.float32]  # (N, n), one row an image
+    images: NDArray[np.float32]  # (N, n), one row per image
     labels: NDArray[np.int64]  # (N,)
 
 
@@ -36,7 +36,6 @@ def compute_features(
     total, done = sum(len(split.labels) for split in splits.values()), 0
     forward = inference(extractor)
     computed: dict[str, Features] = {}
-    forward = inference(extractor)
     for name, split in splits.items():
         rows: NDArray[np.float32] = np.empty((len(split.labels), extractor.output_shape[-1]), np.float32)
         for start in range(0, len(rows), batch_size):

@@ -24,7 +24,7 @@ _OPTIMIZERS = {Optimizer.SGD: "SGD", Optimizer.ADAM: "Adam", Optimizer.ADADELTA:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run has come, told after each step and once more after each epoch."""
+    """How far a run has come, reported after each step and once more after each epoch."""
 
     stage: int  # 1…
     epoch: int  # 1…epochs
@@ -67,7 +67,7 @@ def fit(
 
     Args:
         network: the whole network.
-        prepare: makes the lesson of a stage, whose model shares the layers of `network`; called when the stage begins.
+        prepare: prepares the data of a stage, whose model shares the layers of `network`; called when the stage begins.
         origin: what the run was started with.
         devices: what it is computed on.
         folder: where the run goes.

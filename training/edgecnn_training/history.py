@@ -12,7 +12,7 @@ from edgecnn_runtime.system.atomic_files import write_text
 
 
 class Monitor(enum.StrEnum):
-    """Which score of the validation images tells the best epoch."""
+    """Which score of the validation images chooses the best epoch."""
 
     ACCURACY = "accuracy"  # the highest; of equal ones that of the lowest loss
     LOSS = "loss"  # the lowest; steadier where there are few validation images
@@ -40,7 +40,7 @@ def best_epoch(history: Sequence[Epoch], monitor: Monitor) -> Epoch:
 
 
 def write_history(path: Path, history: Sequence[Epoch]) -> None:
-    """Write one row an epoch as CSV, whole or not at all."""
+    """Write one row per epoch as CSV, atomically."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(field.name for field in dataclasses.fields(Epoch))

@@ -25,6 +25,8 @@ class Recipe:
     summary: str
     # The known data set it is trained on unless another is given; None where it is made for the user's own.
     data: str | None
+    # Those of `data`, at which the network is documented and counted; any others may be trained.
+    classes: int = 10
     input_shape: Shape
     settings: TrainingSettings
     build: Build
@@ -33,21 +35,5 @@ class Recipe:
     any_size: bool = False
     # What happens to the training images where `settings.augment` is set.
     augmentation: Augmentation = field(default=Augmentation())
-    # The network of `keras.applications` it stands on, frozen; the rest of the network is its head.
+    # The frozen network of `keras.applications` that it is built on; the rest of the network is its head.
     base: str | None = None
-
-
-# By name; filled by the modules that `recipes/__init__.py` imports.
-registry: dict[str, Recipe] = {}
-
-
-def register(recipe: Recipe) -> Recipe:
-    """Put a recipe into the registry.
-
-    Raises:
-        ValueError: the name is taken.
-    """
-    if recipe.name in registry:
-        raise ValueError(f"recipe {recipe.name!r}: expected a name that is not taken")
-    registry[recipe.name] = recipe
-    return recipe

@@ -12,7 +12,7 @@ class Schedule(enum.StrEnum):
     COSINE = "cosine"
 
 
-# Per epoch; of the notebook "Chinese MNIST" (seed 4).
+# Per epoch; of the notebook "Chinese MNIST".
 _DECAY = 0.99
 
 
@@ -20,8 +20,8 @@ def rate_at(schedule: Schedule, epoch: int, *, epochs: int, base: float) -> floa
     """Return the learning rate of an epoch; it depends on nothing else, so a resumed run repeats it.
 
     Args:
-        schedule: `EXPONENTIAL` is `base * 0.99 ** (epoch + epochs)`, as in seed 4; `COSINE` falls from `base` in the
-            first epoch along half a cosine (I. Loshchilov, F. Hutter, arXiv:1608.03983, without restarts).
+        schedule: `EXPONENTIAL` is `base * 0.99 ** (epoch + epochs)`, as in that notebook; `COSINE` falls from `base` in
+            the first epoch along half a cosine (I. Loshchilov, F. Hutter, arXiv:1608.03983, without restarts).
         epoch: 0…epochs - 1.
         epochs: of the whole stage.
         base: the learning rate of the stage.

@@ -1,12 +1,22 @@
-"""The values of a training run that a user can change."""
+"""The values of a training run that a user can change.
+
+A setting is described here and nowhere else: options of `edgecnn train`, keys of a TOML file and entries of `run.json`
+follow from the fields of `TrainingSettings`.
+"""
 
 import dataclasses
 import enum
+import math
 import re
+import types
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Annotated, Any, Self, get_type_hints
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
+from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.history import Monitor
 from edgecnn_training.schedule import Schedule
 
@@ -33,130 +43,146 @@ _FINE_TUNING = 1 / 100
 IMAGENET, NO_WEIGHTS = "imagenet", "none"
 
 
+@dataclass(frozen=True)
+class Range:
+    """The values that a setting may have."""
+
+    words: str  # behind "expected"
+    holds: Callable[[Any], bool]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What there is to say about a setting beside its name, type and default."""
+
+    help: str
+    range: Range | None = None
+    metavar: str | None = None  # where the help shows another word than the type
+    flag: str | None = None  # of a setting that is on or off, where it is not "--name/--no-name"
+
+
+def _at_least(least: int) -> Range:
+    return Range(f"at least {least}", lambda value: value >= least)
+
+
+_RATE = Range("a finite number above 0", lambda rate: 0 < rate < math.inf)
+_SHARE = Range("a share between 0 and 1, as validation images choose the best epoch", lambda share: 0 < share < 1)
+# Numpy's legacy generator, which Keras seeds too, takes 32 bits.
+_SEED = Range(f"0…{2**32 - 1}", lambda seed: 0 <= seed < 2**32)
+_DEVICE = Range(
+    "cpu, gpu, or numbers as in gpu:0 or gpu:0,1", lambda device: bool(re.fullmatch(r"cpu|gpu(:\d+(,\d+)*)?", device))
+)
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainingSettings:
     """How to train: a recipe holds its defaults, the command line overrides them."""
 
-    epochs: int
-    batch_size: int  # images a step
-    optimizer: Optimizer
-    learning_rate: float
-    schedule: Schedule = Schedule.CONSTANT
-    # By which the best epoch is chosen, whose weights are kept.
-    monitor: Monitor = Monitor.ACCURACY
-    # Epochs without a better one after which the run ends; 0: it never ends early.
-    patience: int = 0
-    # Whether the training images go through the recipe's augmentation.
-    augment: bool = False
-    # Of the network's base, where it has one: "imagenet", "none", or the path of a weights file.
-    weights: str = NO_WEIGHTS
-    # Layers at the top of the base that are trained too, after the head has been; 0: none.
-    unfreeze: int = 0
-    # How that is done; the same guide runs 10 epochs.
-    fine_tune_epochs: int = 10
-    fine_tune_rate: float = USUAL_LEARNING_RATES[Optimizer.ADAM] * _FINE_TUNING
-    # The share of the training split that is kept for choosing the best epoch and never trained on.
-    validation_fraction: float = 0.1
-    seed: int = 0
-    deterministic: bool = False
-    # Whether layers compute in 16 bits while they are trained; the weights stay float32.
-    mixed_precision: bool = False
-    threads: int | None = None  # None: all processors this process may use
-    device: str | None = None  # "cpu", "gpu", "gpu:0,1"; None: all GPUs that are there, else the CPU
+    epochs: Annotated[int, Setting("Passes over the training images.", _at_least(1))]
+    batch_size: Annotated[int, Setting("Images per step.", _at_least(1))]
+    optimizer: Annotated[Optimizer, Setting("Method that changes the weights.")]
+    learning_rate: Annotated[
+        float,
+        Setting("Learning rate at first; default: the recipe's, or the usual one of another --optimizer.", _RATE),
+    ]
+    schedule: Annotated[Schedule, Setting("Course of the learning rate over the epochs.")] = Schedule.CONSTANT
+    monitor: Annotated[Monitor, Setting("Score of the validation images that chooses the best epoch.")] = (
+        Monitor.ACCURACY
+    )
+    patience: Annotated[
+        int, Setting("Epochs without a better one after which the training stops; 0: never.", _at_least(0))
+    ] = 0
+    augment: Annotated[bool, Setting("Train on randomly changed images, as the recipe knows how to.")] = False
+    weights: Annotated[str, Setting("Weights of a pretrained base: imagenet, none, or a file of Keras weights.")] = (
+        NO_WEIGHTS
+    )
+    unfreeze: Annotated[
+        int,
+        Setting("Layers at the top of the base to train too, after the head; not batch norm.", _at_least(0), "N"),
+    ] = 0
+    # As in the Keras guide above.
+    fine_tune_epochs: Annotated[int, Setting("Epochs with --unfreeze; default: 10.", _at_least(1))] = 10
+    fine_tune_rate: Annotated[
+        float,
+        Setting("Learning rate with --unfreeze; default: a hundredth of the optimizer's usual one.", _RATE),
+    ] = USUAL_LEARNING_RATES[Optimizer.ADAM] * _FINE_TUNING
+    validation_fraction: Annotated[
+        float,
+        Setting("Share of the training images that chooses the best epoch, where the set has no split for it.", _SHARE),
+    ] = VALIDATION_FRACTION
+    seed: Annotated[int, Setting("Seed of the weights, order and validation images.", _SEED)] = 0
+    deterministic: Annotated[
+        bool,
+        Setting("Repeat the weights exactly for equal seed, machine and threads; slower.", flag="--deterministic"),
+    ] = False
+    mixed_precision: Annotated[
+        bool,
+        Setting("Compute in 16 bits while training; weights keep 32.", flag="--mixed-precision/--full-precision"),
+    ] = False
+    threads: Annotated[int | None, Setting("CPU threads; default: all that this process may use.", _at_least(1))] = None
+    device: Annotated[
+        str | None, Setting("Device: cpu, gpu, or some as in gpu:0,1; default: all GPUs, else the CPU.", _DEVICE)
+    ] = None
 
     def __post_init__(self) -> None:
-        for name, value in (
-            ("epochs", self.epochs),
-            ("batch size", self.batch_size),
-            ("fine-tune epochs", self.fine_tune_epochs),
-            ("threads", self.threads),
-        ):
-            if value is not None and value < 1:
-                raise InputError(f"{name}: expected at least 1, got {value}")
-        for name, value in (("patience", self.patience), ("unfreeze", self.unfreeze)):
-            if value < 0:
-                raise InputError(f"{name}: expected 0 or more, got {value}")
-        for name, rate in (("learning rate", self.learning_rate), ("fine-tune rate", self.fine_tune_rate)):
-            if not 0 < rate < float("inf"):
-                raise InputError(f"{name}: expected a finite number above 0, got {rate}")
-        if not 0 < self.validation_fraction < 1:
-            raise InputError(
-                f"validation fraction: expected between 0 and 1, got {self.validation_fraction}; "
-                "without validation images there is no best epoch"
-            )
-        # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
-        if not 0 <= self.seed < 2**32:
-            raise InputError(f"seed: expected 0…4294967295, got {self.seed}")
-        if self.device is not None and not re.fullmatch(r"cpu|gpu(:\d+(,\d+)*)?", self.device):
-            raise InputError(f"device: expected cpu, gpu, or numbers as in gpu:0 or gpu:0,1, got {self.device!r}")
+        for name, setting in settings_described().items():
+            value = getattr(self, name)
+            if value is not None and setting.range is not None and not setting.range.holds(value):
+                shown = repr(value) if isinstance(value, str) else value
+                raise InputError(f"{name.replace('_', ' ')}: expected {setting.range.words}, got {shown}")
 
-    def overridden(
-        self,
-        *,
-        epochs: int | None = None,
-        batch_size: int | None = None,
-        optimizer: str | None = None,
-        learning_rate: float | None = None,
-        schedule: str | None = None,
-        monitor: str | None = None,
-        patience: int | None = None,
-        augment: bool | None = None,
-        weights: str | None = None,
-        unfreeze: int | None = None,
-        fine_tune_epochs: int | None = None,
-        fine_tune_rate: float | None = None,
-        validation_fraction: float | None = None,
-        seed: int | None = None,
-        deterministic: bool | None = None,
-        mixed_precision: bool | None = None,
-        threads: int | None = None,
-        device: str | None = None,
-    ) -> Self:
-        """Return these settings with those replaced that are not None.
+    def overridden(self, **given: Any) -> Self:
+        """Return these settings with those replaced that are given and not None.
 
         Another optimizer without learning rates gets its usual ones, not those of the optimizer it replaces.
 
-        Raises:
-            InputError: a value is out of range, or there is no such optimizer.
+        Args:
+            given: values by the names of the fields; a choice may be its name, in upper or lower case.
 
-        >>> default = Settings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
+        Raises:
+            InputError: a value is out of range, or there is no such choice.
+
+        >>> default = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
         >>> default.overridden(optimizer="adam").learning_rate
         0.001
         """
-        chosen = self.optimizer if optimizer is None else _chosen(Optimizer, optimizer)
+        given = {name: _chosen(name, value) for name, value in given.items() if value is not None}
+        chosen = given.get("optimizer", self.optimizer)
         if chosen is not self.optimizer:
             usual = USUAL_LEARNING_RATES[chosen]
-            learning_rate = usual if learning_rate is None else learning_rate
-            fine_tune_rate = usual * _FINE_TUNING if fine_tune_rate is None else fine_tune_rate
-        given: dict[str, Any] = {
-            "epochs": epochs,
-            "batch_size": batch_size,
-            "optimizer": chosen,
-            "learning_rate": learning_rate,
-            "schedule": None if schedule is None else _chosen(Schedule, schedule),
-            "monitor": None if monitor is None else _chosen(Monitor, monitor),
-            "patience": patience,
-            "augment": augment,
-            "weights": weights,
-            "unfreeze": unfreeze,
-            "fine_tune_epochs": fine_tune_epochs,
-            "fine_tune_rate": fine_tune_rate,
-            "validation_fraction": validation_fraction,
-            "seed": seed,
-            "deterministic": deterministic,
-            "mixed_precision": mixed_precision,
-            "threads": threads,
-            "device": device,
-        }
-        return dataclasses.replace(self, **{name: value for name, value in given.items() if value is not None})
+            given = {"learning_rate": usual, "fine_tune_rate": usual * _FINE_TUNING} | given
+        return dataclasses.replace(self, **given)
+
+    def division_of(self, image_set: ImageSet) -> Division:
+        """Decide which images of a set are trained on and which choose the best epoch."""
+        return Division.of(image_set, fraction=self.validation_fraction, seed=self.seed)
 
 
-_Choice = TypeVar("_Choice", bound=enum.StrEnum)
+_HINTS = get_type_hints(TrainingSettings, include_extras=True)
 
 
-def _chosen(choices: type[_Choice], name: str) -> _Choice:
+def settings_described() -> dict[str, Setting]:
+    """Return what there is to say about each setting, by the names of the fields."""
+    return {name: hint.__metadata__[0] for name, hint in _HINTS.items()}
+
+
+def setting_type(name: str) -> type:
+    """Return the type of a setting's values, where they are not None.
+
+    >>> setting_type("threads")
+    <class 'int'>
+    """
+    hint = _HINTS[name].__origin__
+    kinds = [kind for kind in typing.get_args(hint) if kind is not types.NoneType] or [hint]
+    return typing.cast(type, kinds[0])
+
+
+def _chosen(name: str, value: Any) -> Any:
+    """Return the member of an enum that is named; other values as they are."""
+    kind = setting_type(name)
+    if not issubclass(kind, enum.StrEnum):
+        return value
     try:
-        return choices(name.lower())
+        return kind(str(value).lower())
     except ValueError:
-        what = choices.__name__.lower()
-        raise InputError(f"{what}: expected one of {', '.join(choices)}, got {name!r}") from None
+        raise InputError(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None

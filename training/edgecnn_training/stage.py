@@ -1,4 +1,7 @@
-"""The stages of a run: the head on the frozen base first, then the top of the base with it (seed 4, "fine tuning")."""
+"""The stages of a run: the head on the frozen base first, then the top of the base with it.
+
+The notebook "Chinese MNIST" calls the second one fine tuning.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,10 +37,10 @@ class Stage:
 def stages_of(settings: TrainingSettings) -> tuple[Stage, ...]:
     """Return the stages of a run, in order.
 
-    >>> from edgecnn_training.settings import Optimizer
-    >>> settings = Settings(epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, unfreeze=20)
+    >>> from edgecnn_training.settings import Optimizer, TrainingSettings
+    >>> settings = TrainingSettings(epochs=9, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, unfreeze=20)
     >>> [(stage.epochs, stage.learning_rate) for stage in stages_of(settings)]
-    [(30, 0.001), (10, 1e-05)]
+    [(9, 0.001), (10, 1e-05)]
     """
     first = Stage(number=1, epochs=settings.epochs, learning_rate=settings.learning_rate, unfreeze=0)
     if not settings.unfreeze:

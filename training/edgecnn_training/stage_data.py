@@ -5,11 +5,8 @@ from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.image_set import ImageSet
-from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.batches import Batches, Labelled
 from edgecnn_training.data.readers.split_names import TRAIN, VALID
 from edgecnn_training.features import FeatureReport, compute_features
@@ -31,11 +28,11 @@ class StageData:
     model: Any
     training: Batches
     validation: Batches
-    # Where `model` is a twin built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
+    # Where `model` is a copy built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
     shared: Any = None
 
     def hand_over(self) -> None:
-        """Make known to the network what a twin has learnt."""
+        """Give the network what a copy in tf_keras has learnt."""
         if self.shared is not None:
             self.shared.set_weights(self.model.get_weights())
 
@@ -69,10 +66,7 @@ def prepare_stage_data(
     """
     batch_size = predict_batch(image_set.input.shape)
     splits: dict[str, Labelled] = {name: image_set.split(name) for name in (TRAIN, VALID) if name in image_set.splits}
-    if VALID in splits:
-        trained_on, validated_on = (np.arange(len(splits[name].labels)) for name in (TRAIN, VALID))
-    else:
-        trained_on, validated_on = split_positions(splits[TRAIN].labels, settings)
+    training, validation = settings.division_of(image_set).divide(image_set)
     model = network
     if stage.unfreeze:
         unfreeze_top(keras, base_of(keras, core(network)), stage.unfreeze)
@@ -83,8 +77,8 @@ def prepare_stage_data(
         splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
     return StageData(
         model,
-        Batches(splits[TRAIN], trained_on, batch_size=settings.batch_size, shuffle_seed=settings.seed),
-        Batches(splits.get(VALID, splits[TRAIN]), validated_on, batch_size=batch_size + -batch_size % shares),
+        Batches(splits[TRAIN], training.positions, batch_size=settings.batch_size, shuffle_seed=settings.seed),
+        Batches(splits.get(VALID, splits[TRAIN]), validation.positions, batch_size=batch_size + -batch_size % shares),
     )
 
 
@@ -95,28 +89,3 @@ def predict_batch(shape: Shape) -> int:
     (256, 15)
     """
     return max(8, min(256, _PREDICTED_VALUES // int(np.prod(shape))))
-
-
-def split_positions(
-    numbers: NDArray[np.int64], settings: TrainingSettings
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Divide the training split into images to train on and images to validate on, the latter stratified.
-
-    Args:
-        numbers: `(N,)`, the class numbers of the training split.
-        settings: the share to validate on, and the seed.
-
-    Returns:
-        Positions in `numbers` to train on, and to validate on; int64, ascending.
-
-    Raises:
-        DataError: too few images for both.
-    """
-    count = round(len(numbers) * settings.validation_fraction)
-    if not 0 < count < len(numbers):
-        raise DataError(
-            f"train: expected enough images to keep {settings.validation_fraction:.0%} for validation, "
-            f"got {len(numbers)}"
-        )
-    validated_on = stratified_sample(numbers, count, seed=settings.seed)
-    return np.setdiff1d(np.arange(len(numbers)), validated_on, assume_unique=True), validated_on

@@ -34,7 +34,7 @@ class Stopwatch:
 
 
 def _process_age() -> float:
-    """Return the seconds since this process began, to a hundredth; 0 where the system does not tell as Linux does.
+    """Return the seconds since this process began, to a hundredth; 0 where the system does not say as Linux does.
 
     Field 22 of `/proc/self/stat`: proc_pid_stat(5). The name in field 2 may hold blanks and brackets.
     """

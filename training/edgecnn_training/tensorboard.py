@@ -42,7 +42,7 @@ def event_writer(folder: Path, network: Any, history: Sequence[Epoch]) -> Report
         history: the epochs before.
 
     Returns:
-        What writes each finished epoch as soon as it is told of it.
+        A function that writes each finished epoch as soon as it is reported.
     """
     import tensorflow as tf
 

@@ -130,7 +130,7 @@ def train(
             devices=devices,
             folder=written,
             checkpoint=checkpoint,
-            report=_told_to_all(reports),
+            report=_reported_to_all(reports),
         )
     if not devices.cluster.is_chief:
         return None
@@ -149,6 +149,7 @@ def train(
         command=command,
         versions=_versions(devices),
         timings=_timings(watch, history),
+        division=settings.division_of(image_set),
     )
     folder.write_record(record)
     shutil.rmtree(folder.checkpoints)
@@ -183,7 +184,7 @@ def _finish(
     write_text(folder.classification_report, evaluation.report)
     with atomic_write(folder.model) as partial:
         model.save(partial)
-    # Last: a figure that cannot be drawn must not stand between a training and its model.
+    # Last: a figure that cannot be drawn must not cost the model.
     with watch.timing("figures"):
         figures.draw_all(folder, history, best, evaluation, test, probabilities, image_set.labels, model=model)
 
@@ -235,7 +236,7 @@ def _check_data(recipe: Recipe, image_set: ImageSet) -> None:
     shape = image_set.input.shape
     if shape != recipe.input_shape and not recipe.any_size:
         raise InputError(
-            f"{image_set.name}: expected images of the recipe's shape (height, width, channels) {recipe.input_shape} "
+            f"{image_set.name}: expected images of the recipe's shape (height, width, channels) {recipe.input_shape}, "
             f"got {shape}; prepare the set for {recipe.name}, or give another --data"
         )
     if recipe.base is not None and shape[-1] != recipe.input_shape[-1]:
@@ -262,12 +263,12 @@ def _first_step_noted(watch: Stopwatch) -> ReportProgress:
     return note
 
 
-def _told_to_all(reports: Sequence[ReportProgress]) -> ReportProgress:
-    def tell(progress: Progress) -> None:
+def _reported_to_all(reports: Sequence[ReportProgress]) -> ReportProgress:
+    def report_all(progress: Progress) -> None:
         for report in reports:
             report(progress)
 
-    return tell
+    return report_all
 
 
 def _versions(devices: Devices) -> Mapping[str, str]:

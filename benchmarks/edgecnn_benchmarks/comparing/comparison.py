@@ -22,7 +22,7 @@ class Comparison:
     notes: tuple[str, ...]
 
     def to_document(self) -> dict[str, Any]:
-        """Return the comparison as JSON holds it; units stand in the names, shares are 0…1."""
+        """Return the comparison as JSON holds it; names carry units, shares are 0…1."""
         return {
             "first": _side(self.first),
             "second": _side(self.second),

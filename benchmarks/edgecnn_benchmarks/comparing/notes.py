@@ -68,9 +68,9 @@ def _settings_notes(changes: Sequence[Change]) -> Iterator[str]:
     threads = [change.label for change in changes if change.first.threads != change.second.threads]
     batches = [change.label for change in changes if change.first.batch != change.second.batch]
     if threads:
-        yield f"Not the same number of threads: {', '.join(threads)}. Their ratios tell of the threads as well."
+        yield f"Not the same number of threads: {', '.join(threads)}. Their ratios also show the effect of the threads."
     if batches:
-        yield f"Not the same batch: {', '.join(batches)}. Their ratios are of the time an image, which batches shorten."
+        yield f"Not the same batch: {', '.join(batches)}. Their ratios compare the time per image, which batches cut."
     if any(change.finding is ChangeVerdict.TOO_FEW_ROUNDS for change in changes):
         yield (
             "Too few rounds to tell a difference from chance: at least 5 in each benchmark are needed, better 12 "

@@ -3,11 +3,9 @@
 from edgecnn_benchmarks.comparing.changes import AccuracyChange, Change
 from edgecnn_benchmarks.comparing.comparison import Comparison
 from edgecnn_benchmarks.measuring.result import BenchRow
-from edgecnn_benchmarks.statistics.quantities import microseconds, percent, shorten, size, span, times
+from edgecnn_benchmarks.statistics.quantities import TextTable, microseconds, percent, shorten, size, span, times
 
 _NAME = 26
-
-TextTable = tuple[list[str], list[list[str]]]
 
 
 def latency_table(comparison: Comparison) -> TextTable:

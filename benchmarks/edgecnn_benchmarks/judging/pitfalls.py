@@ -1,4 +1,4 @@
-"""Known ways to misread a benchmark, spoken aloud where these figures hold one."""
+"""Known ways to misread a benchmark, each reported where these figures have it."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.diagnosis import DIRECT_INT8
 from edgecnn_benchmarks.machine.state import MachineState
 from edgecnn_benchmarks.measuring.result import BenchRow, Pitfall
-from edgecnn_benchmarks.statistics.quantities import microseconds, times
+from edgecnn_benchmarks.statistics.quantities import listed, microseconds, times
 from edgecnn_runtime.backends.engines import ENGINES
 
-# A first call that takes so many times as long as a steady one is worth a sentence.
+# A first call that takes so many times as long as a steady one is reported.
 _SLOW_FIRST = 1.5
 # A clock that has fallen by this share since the start is called slower; single readings scatter by some percent.
 _SLOWER_CLOCK = 0.1
@@ -20,7 +20,7 @@ _SCALING = ("ondemand", "conservative", "powersave", "schedutil", "interactive")
 
 @dataclass(frozen=True)
 class Figures:
-    """What the traps are looked for in."""
+    """Where the pitfalls are looked for."""
 
     rows: Sequence[BenchRow]
     reference: BenchRow
@@ -32,7 +32,7 @@ class Figures:
 def find_pitfalls(
     rows: Sequence[BenchRow], reference: BenchRow, *, machine: Machine, start: MachineState, end: MachineState
 ) -> tuple[Pitfall, ...]:
-    """Look for every known trap."""
+    """Find the known pitfalls in these figures."""
     figures = Figures(rows, reference, machine, start, end)
     return tuple(pitfall for find in _PITFALLS for pitfall in find(figures))
 
@@ -52,7 +52,7 @@ def _slow_schemes(figures: Figures) -> Iterator[Pitfall]:
         if rows and not (known.without_int8_instructions and multiplies_int8):
             slowest = max(rows, key=lambda row: row.latency_us.p50.value)
             time = microseconds(slowest.latency_us.p50.value)
-            sentence = known.sentence.format(files=_listed(rows), slowest=slowest.name, time=time)
+            sentence = known.sentence.format(files=listed(_names(rows)), slowest=slowest.name, time=time)
             yield Pitfall(known.kind, sentence, _names(rows))
 
 
@@ -67,15 +67,14 @@ def _float16(figures: Figures) -> Iterator[Pitfall]:
         and row.engine is not None
         and row.provider in row.engine.cpu_providers
     ]
-    # Some ARM processors multiply float16 directly; there it is no trap.
+    # Some ARM processors multiply float16 directly; there it is no pitfall.
     slow = [row for row, other in pairs if row.latency_us.p50.value > 0.9 * other.latency_us.p50.value]
-    if slow:
-        yield Pitfall(
-            "float16-on-cpu",
-            f"{_listed(slow)}: float16 halves the file and is no faster on this CPU, which turns the weights back into "
-            "float32 when it loads them; it is for GPUs, and for small downloads.",
-            _names(slow),
-        )
+    yield from _about(
+        slow,
+        "float16-on-cpu",
+        "float16 halves the file and is no faster on this CPU, which turns the weights back into float32 when it loads "
+        "them; it is for GPUs, and for small downloads.",
+    )
 
 
 def _threads(figures: Figures) -> Iterator[Pitfall]:
@@ -108,13 +107,12 @@ def _first_run(figures: Figures) -> Iterator[Pitfall]:
 
 def _unstable(figures: Figures) -> Iterator[Pitfall]:
     rows = [row for row in figures.rows if sum(not measured.stable for measured in row.rounds) > len(row.rounds) / 2]
-    if rows:
-        yield Pitfall(
-            "not-settled",
-            f"{_listed(rows)}: the latency had not settled when the warm-up ended, in most rounds; the figures may "
-            "hold some of it. A larger --warmup gives it longer.",
-            _names(rows),
-        )
+    yield from _about(
+        rows,
+        "not-settled",
+        "in most rounds the latency had not settled when the warm-up ended, so some of the warm-up may be in the "
+        "figures. Give it longer with a larger --warmup.",
+    )
 
 
 def _governor(figures: Figures) -> Iterator[Pitfall]:
@@ -122,8 +120,8 @@ def _governor(figures: Figures) -> Iterator[Pitfall]:
     if governor in _SCALING:
         yield Pitfall(
             "frequency-scaling",
-            f"The frequency governor is {governor}, which changes the clock with the load: ratios can be trusted, bare "
-            "latencies less. For steady ones: 'sudo cpupower frequency-set -g performance'.",
+            f"The frequency governor is {governor}, which changes the clock with the load: ratios can be trusted, "
+            "absolute latencies less. For steady ones: 'sudo cpupower frequency-set -g performance'.",
         )
 
 
@@ -144,7 +142,7 @@ def _throttling(figures: Figures) -> Iterator[Pitfall]:
             yield Pitfall(
                 "slower-clock",
                 f"The clock fell from {before:,.0f} to {after:,.0f} MHz between the start and the end: ratios can be "
-                "trusted, bare latencies less.",
+                "trusted, absolute latencies less.",
             )
     if start.quota_throttled_count is not None and end.quota_throttled_count is not None:
         count = end.quota_throttled_count - start.quota_throttled_count
@@ -161,12 +159,13 @@ def _names(rows: Sequence[BenchRow]) -> tuple[str, ...]:
     return tuple(row.name for row in rows)
 
 
-def _listed(rows: Sequence[BenchRow]) -> str:
-    *most, last = (row.name for row in rows)
-    return f"{', '.join(most)} and {last}" if most else last
+def _about(rows: Sequence[BenchRow], kind: str, sentence: str) -> Iterator[Pitfall]:
+    """Report a pitfall of some rows, which the sentence is to name first; nothing where there are none."""
+    if rows:
+        yield Pitfall(kind, f"{listed(_names(rows))}: {sentence}", _names(rows))
 
 
-# In the order in which they are said.
+# In the order in which they are reported.
 _PITFALLS: tuple[Callable[[Figures], Iterator[Pitfall]], ...] = (
     _slow_schemes,
     _float16,

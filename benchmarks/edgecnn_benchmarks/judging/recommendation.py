@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from edgecnn_benchmarks.judging.verdict import choose
 from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
-from edgecnn_benchmarks.measuring.rounds import speedup, speedups
+from edgecnn_benchmarks.measuring.timing import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import interval_name, tells_apart
 from edgecnn_benchmarks.statistics.quantities import microseconds, microseconds_span, percent, size, times
 
@@ -162,7 +162,7 @@ def _bulk(row: BenchRow, ship: BenchRow) -> str:
 def _sentence(ship: BenchRow, runner_up: BenchRow | None, best: float | None, limits: ShipLimits) -> str:
     latency = ship.latency_us.p50
     interval = f"{interval_name(len(ship.rounds))}: {microseconds_span(latency)}"
-    reasons = [f"{microseconds(latency.value)} an image ({interval})", size(ship.size_bytes)]
+    reasons = [f"{microseconds(latency.value)} per image ({interval})", size(ship.size_bytes)]
     if ship.accuracy is not None and best is not None:
         behind = (best - ship.accuracy.value) * 100
         below = "as good as any" if behind < 1e-4 else f"{behind:.2f} points below the best"

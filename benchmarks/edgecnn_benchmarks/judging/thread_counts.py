@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgecnn_benchmarks.measuring.result import BenchRow
-from edgecnn_benchmarks.measuring.rounds import speedup, speedups
+from edgecnn_benchmarks.measuring.timing import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import Estimate, tells_apart
 from edgecnn_benchmarks.statistics.quantities import span, times
 from edgecnn_runtime.errors import InputError

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from edgecnn_benchmarks.judging.thread_counts import choose_threads
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.measuring.result import BenchRow
-from edgecnn_benchmarks.measuring.rounds import speedups
+from edgecnn_benchmarks.measuring.timing import speedups
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, tells_apart
 from edgecnn_benchmarks.statistics.quantities import microseconds, percent, size, times
 
 # Accuracy that may be given for speed, as a share: one point.
 MAX_DROP = 0.01
-# Load a processor from which on a machine is called busy.
+# Load per processor from which on a machine is called busy.
 _BUSY = 0.75
 
 
@@ -45,9 +45,9 @@ def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow
     """Say in one sentence which file to ship and why."""
     latency = microseconds(recommended.latency_us.p50.value)
     if recommended is reference or recommended.speedup is None:
-        reasons = [f"{latency} an image", size(recommended.size_bytes)]
+        reasons = [f"{latency} per image", size(recommended.size_bytes)]
     else:
-        against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} an image)"
+        against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} per image)"
         speed = "as fast as" if recommended.told_apart is False else f"{times(recommended.speedup.value)} as fast as"
         reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
     reasons.append(_accuracy_reason(rows, recommended))
@@ -70,7 +70,7 @@ def _accuracy_reason(rows: Sequence[BenchRow], row: BenchRow) -> str:
 
 
 def notes(
-    rows: Sequence[BenchRow], *, settings: BenchSettings, machine: Machine, has_labels: bool, whole: bool = True
+    rows: Sequence[BenchRow], *, settings: BenchSettings, machine: Machine, whole: bool = True
 ) -> tuple[str, ...]:
     """Say in plain sentences what a reader of the figures must know; `whole` unless it was interrupted."""
     said = []
@@ -90,17 +90,15 @@ def notes(
         )
     if rounds < MIN_ROUNDS_FOR_95:
         said.append(
-            f"{rounds} rounds are too few for a 95 % interval: what stands in its place is the range of the "
+            f"{rounds} rounds are too few for a 95 % interval: shown instead is the range of the "
             f"rounds. At least {MIN_ROUNDS_FOR_95} are needed."
         )
     if machine.load_average is not None and machine.load_average[0] >= _BUSY * machine.available_cpus:
         said.append(
             f"The machine was busy when the benchmark began (load average {machine.load_average[0]:.2f} on "
-            f"{machine.available_cpus} processors): ratios can be trusted, bare latencies less."
+            f"{machine.available_cpus} processors): ratios can be trusted, absolute latencies less."
         )
     said += [choice.sentence for choice in choose_threads([row for row in rows if row.batch == settings.batch[0]])]
-    if not has_labels:
-        said.append("No labelled images were given (--data), so no accuracy was measured.")
     return tuple(said)
 
 

@@ -29,7 +29,7 @@ _MAKING = ("tensorflow", "keras", "tf-keras", "tensorflow-model-optimization", "
 
 @dataclass(frozen=True)
 class Machine:
-    """Processor, memory, system and versions; None where the system does not tell."""
+    """Processor, memory, system and versions; None where the system does not report it."""
 
     cpu: str
     architecture: str

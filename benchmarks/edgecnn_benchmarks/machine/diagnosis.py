@@ -1,4 +1,4 @@
-"""What is wrong with an installation, and the line that fixes it.
+"""What is wrong with an installation, and the command that fixes it.
 
 `look` gathers the facts, `find_problems` judges them; the second is a pure function, so that it can be tested
 with situations that no test machine is in.
@@ -109,7 +109,7 @@ def find_problems(situation: Situation) -> tuple[Diagnosis, ...]:
 def int8_outlook(features: tuple[str, ...] | None) -> str:
     """Say in a sentence what the processor's instructions mean for the speed of int8 models."""
     if features is None:
-        return "this system does not tell its instructions; 'edgecnn bench' measures what int8 gains"
+        return "this system does not report its instructions; 'edgecnn bench' measures what int8 gains"
     direct = [reason for feature, reason in DIRECT_INT8.items() if feature in features]
     if direct:
         return f"{direct[0]}: int8 models run clearly faster than float32"

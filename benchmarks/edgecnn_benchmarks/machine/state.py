@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class MachineState:
-    """The machine at one moment; None where the system does not tell."""
+    """The machine at one moment; None where the system does not report it."""
 
     # Over 1, 5 and 15 minutes.
     load_average: tuple[float, float, float] | None

@@ -12,7 +12,7 @@ import numpy as np
 
 from edgecnn_benchmarks.measuring.answers import FileAnswers, Predictions, compare, confusion
 from edgecnn_benchmarks.measuring.candidates import Candidate, Subject
-from edgecnn_benchmarks.measuring.labelled_images import BenchImages, ImageShelf
+from edgecnn_benchmarks.measuring.labelled_images import BenchImages, SampleShelf
 from edgecnn_benchmarks.measuring.result import Failure
 from edgecnn_benchmarks.measuring.rounds import ReportRound
 from edgecnn_benchmarks.process.worker_process import ModelFacts, WorkerError, WorkerProcess
@@ -26,7 +26,7 @@ _SECS_PER_REQUEST = 2.0
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedModel:
     """A model that opens, and its accuracy where labelled images fit it."""
 
     candidate: Candidate
@@ -42,16 +42,17 @@ class Opened:
 
 
 def measure_accuracy(
-    subject: Subject, *, shelf: ImageShelf, settings: BenchSettings, scratch: Path, report: ReportRound
-) -> tuple[list[Opened], list[Failure]]:
+    subject: Subject, *, settings: BenchSettings, scratch: Path, report: ReportRound
+) -> tuple[list[OpenedModel], list[Failure]]:
     """Open every model and let it classify all labelled images.
 
     Raises:
         DataError: labelled images were given and fit not one of the models.
     """
-    opened: list[Opened] = []
+    opened: list[OpenedModel] = []
     failures: list[Failure] = []
     misfits: list[DataError] = []
+    shelf = SampleShelf(scratch)
     for index, candidate in enumerate(subject.candidates):
         label, count = candidate.label, len(subject.candidates)
 
@@ -60,33 +61,36 @@ def measure_accuracy(
 
         report_share(0.0)
         try:
-            start_worker = partial(
-                WorkerProcess,
-                candidate.path,
-                threads=settings.threads[0],
-                timeout=settings.timeout,
-                folder=scratch,
-                opening=settings.opening,
-                command=candidate.worker,
-            )
+            start_worker = partial(candidate.start_worker, settings, threads=settings.threads[0], scratch=scratch)
             with start_worker() as worker:
                 try:
-                    images = shelf.labelled(worker.facts) if subject.has_data else None
+                    images = subject.images.for_model(worker.facts, scratch=scratch)
                 except DataError as error:
                     misfits.append(error)
                     failures.append(Failure(candidate.name, "accuracy", str(error)))
                     images = None
                 if images is None:
-                    opened.append(Opened(candidate, worker.facts, shelf.generated(worker.facts.input)))
+                    opened.append(OpenedModel(candidate, worker.facts, shelf.generated(worker.facts.input)))
                     continue
-                if candidate.is_keras and subject.keras_probabilities is not None:
-                    predictions = Predictions.of(subject.keras_probabilities)
+                known = subject.images.keras_probabilities
+                if candidate.is_keras and known is not None:
+                    predictions = Predictions.of(known)
                 else:
                     # Keras itself works on all processors, and each process of it takes a gigabyte.
                     processes = 1 if candidate.is_keras else max(1, available_cpus() // settings.threads[0])
-                    work = _Classification(start_worker, images, report_share)
-                    predictions = work.run(worker, processes=processes)
-                opened.append(_score(candidate, worker.facts, images, shelf.sample(images), predictions, subject))
+                    predictions = _Classification(start_worker, images, report_share).run(worker, processes=processes)
+            right = int(np.count_nonzero(predictions.classes == images.classes))
+            opened.append(
+                OpenedModel(
+                    candidate,
+                    worker.facts,
+                    shelf.sample(images),
+                    accuracy=Accuracy(right, len(images.classes)) if subject.images.has_labels else None,
+                    agreement=None if known is None else float(np.mean(predictions.classes == known.argmax(axis=1))),
+                    images=images,
+                    predictions=predictions,
+                )
+            )
         except WorkerError as error:
             failures.append(Failure(candidate.name, "open", str(error)))
     if misfits and len(misfits) == len(opened):
@@ -94,31 +98,8 @@ def measure_accuracy(
     return opened, failures
 
 
-def _score(
-    candidate: Candidate,
-    facts: ModelFacts,
-    images: BenchImages,
-    sample: Path,
-    predictions: Predictions,
-    subject: Subject,
-) -> Opened:
-    agreement = None
-    if subject.keras_probabilities is not None:
-        agreement = float(np.mean(predictions.classes == subject.keras_probabilities.argmax(axis=1)))
-    right = int(np.count_nonzero(predictions.classes == images.classes))
-    return Opened(
-        candidate,
-        facts,
-        sample,
-        accuracy=Accuracy(right, len(images.classes)) if subject.has_labels else None,
-        agreement=agreement,
-        images=images,
-        predictions=predictions,
-    )
-
-
 class _Classification:
-    """One model's answers to all images: by one process, and by one a processor where that takes long."""
+    """One model's answers to all images: by one process, and by one per processor where that takes long."""
 
     def __init__(
         self, start_worker: Callable[[], WorkerProcess], images: BenchImages, report_share: Callable[[float], None]
@@ -166,18 +147,18 @@ class _Classification:
         return done
 
 
-def answers_of(opened: Sequence[Opened], reference: Opened) -> tuple[FileAnswers, ...]:
-    """Set what each model answered against what the reference did, which comes first."""
+def answers_of(opened: Sequence[OpenedModel], reference: OpenedModel) -> tuple[FileAnswers, ...]:
+    """Compare what each model answered with what the reference did, which comes first."""
     others = [model for model in opened if model is not reference]
     return tuple(_answers(model, reference) for model in (reference, *others) if model.predictions is not None)
 
 
-def _answers(model: Opened, reference: Opened) -> FileAnswers:
+def _answers(model: OpenedModel, reference: OpenedModel) -> FileAnswers:
     assert model.images is not None  # both are set together
     assert model.predictions is not None
     labels, images = model.facts.labels, model.images
     against = None
-    if model is not reference and reference.predictions is not None and reference.images is images:
+    if model is not reference and reference.predictions is not None and _same(reference.images, images):
         against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
     classes = model.predictions.classes
     return FileAnswers(
@@ -187,3 +168,7 @@ def _answers(model: Opened, reference: Opened) -> FileAnswers:
         wrong=tuple(np.flatnonzero(classes != images.classes).tolist()),
         against=against,
     )
+
+
+def _same(first: BenchImages | None, second: BenchImages) -> bool:
+    return first is not None and first.path == second.path

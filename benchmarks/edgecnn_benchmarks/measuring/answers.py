@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.accuracy import mcnemar
 
-# Flipped images that are listed a file; all of them are counted.
+# Flipped images that are listed per file; all of them are counted.
 MAX_FLIPS = 24
 
 
@@ -93,7 +93,7 @@ def compare(
     reference: Predictions,
     own: Predictions,
 ) -> Against:
-    """Set a file's answers against the reference's.
+    """Compare a file's answers with the reference's.
 
     Args:
         labels: the class names, in order.

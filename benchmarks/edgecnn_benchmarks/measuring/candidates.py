@@ -1,24 +1,27 @@
 """What is measured: the model files, the labelled images and the reference that a user's arguments name."""
 
 import os
+import zlib
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER
-from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.model_formats import find_format, format_of, model_bytes
-from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_prepared
-from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
+from edgecnn_benchmarks.measuring.labelled_images import SPLIT, LabelledImages, PreparedImages, open_images
+from edgecnn_benchmarks.process.worker_process import KERAS_WORKER, WORKER, WorkerProcess
+from edgecnn_benchmarks.settings import BenchSettings
+from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.model_formats import find_format, format_of, model_bytes, model_parts
+from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord, open_run_data
 
 # The two ways in which people call a Keras model.
 KERAS_WAYS = ("call", "predict")
 
-# The split that is measured.
-SPLIT = "test"
+_CHUNK = 1 << 20  # bytes
 
 
 @dataclass(frozen=True)
@@ -38,15 +41,41 @@ class Candidate:
         """Whether it is the Keras model of a run."""
         return self.keras_way is not None
 
-    @property
-    def worker(self) -> tuple[str, ...]:
-        """The command of the process that measures it."""
-        return WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way)
+    def start_worker(self, settings: BenchSettings, *, threads: int, scratch: Path) -> WorkerProcess:
+        """Start the process that measures it.
+
+        Args:
+            settings: how the file is opened, and how long an answer may take.
+            threads: threads within one inference.
+            scratch: a working folder without files of the user's.
+
+        Raises:
+            WorkerError: the model cannot be opened, the process crashed or hung.
+        """
+        return WorkerProcess(
+            self.path,
+            threads=threads,
+            timeout=settings.timeout,
+            folder=scratch,
+            opening=settings.opening,
+            command=WORKER if self.keras_way is None else (*KERAS_WORKER, self.keras_way),
+        )
 
     @property
     def size_bytes(self) -> int:
         """The size of the file, with those beside it that hold weights of it."""
         return model_bytes(self.path)
+
+    @property
+    def gzip_bytes(self) -> int:
+        """The size of the same files as gzip packs them (level 6), read piece by piece."""
+        packer = zlib.compressobj(6, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+        size = 0
+        for part in model_parts(self.path):
+            with part.open("rb") as file:
+                while chunk := file.read(_CHUNK):
+                    size += len(packer.compress(chunk))
+        return size + len(packer.flush())
 
 
 @dataclass(frozen=True)
@@ -57,21 +86,9 @@ class Subject:
     candidates: tuple[Candidate, ...]
     # Where the results go unless the user says otherwise.
     folder: Path
-    # Labelled images: a prepared set, or a folder with one sub-folder a class; neither where none was given.
-    prepared: ImageSet | None = None
-    labelled_folder: Path | None = None
-    # What the Keras model gives for the test split of `prepared`, float32 (N, classes).
-    keras_probabilities: NDArray[np.float32] | None = None
-
-    @property
-    def has_data(self) -> bool:
-        """Whether there are images of its own to measure it on."""
-        return self.prepared is not None or self.labelled_folder is not None
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether the images were labelled by somebody, not only by the float model."""
-        return self.has_data and not (self.prepared is not None and self.prepared.labelled_by_model)
+    images: LabelledImages
+    # The run folder whose exported files are measured; None where model files were named.
+    run: RunFolder | None = None
 
 
 def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool = False) -> Subject:
@@ -98,35 +115,28 @@ def read_subject(targets: Sequence[Path], *, data: Path | None, with_keras: bool
         )
     for path in targets:
         if not path.is_file():
-            raise InputError(f"{path}: expected a run folder or a model file, no such file or folder")
+            raise InputError(f"{path}: not found; expected a run folder or a model file")
         format_of(path)
-    prepared, labelled_folder = _open_data(data)
-    return Subject(
-        name="models",
-        candidates=name_candidates(targets),
-        folder=Path("bench"),
-        prepared=prepared,
-        labelled_folder=labelled_folder,
-    )
+    return Subject("models", name_candidates(targets), folder=Path("bench"), images=open_images(data))
 
 
-def name_candidates(paths: Sequence[Path]) -> tuple[Candidate, ...]:
-    """Give every model file a name of its own and a short label.
+def name_candidates(targets: Sequence[Path]) -> tuple[Candidate, ...]:
+    """Give every model file a unique name and a short label.
 
     >>> [model.label for model in name_candidates([Path("e/mnist_int8.tflite"), Path("e/mnist_qat_int8.tflite")])]
     ['int8.tflite', 'qat_int8.tflite']
     """
     names: list[str] = []
-    for path in paths:
-        shared = sum(other.name == path.name for other in paths) > 1
-        name = f"{path.resolve().parent.name}/{path.name}" if shared else path.name
+    count = Counter(path.name for path in targets)
+    for path in targets:
+        name = f"{path.resolve().parent.name}/{path.name}" if count[path.name] > 1 else path.name
         again = sum(known == name or known.startswith(f"{name} #") for known in names)
         names.append(f"{name} #{again + 1}" if again else name)
     # Exported files begin with the name of their run.
     begin, underscore, _ = os.path.commonprefix(names).rpartition("_")  # noqa: RUF071 (names, not paths)
     shared_prefix = "" if any("/" in name for name in names) else begin + underscore
     return tuple(
-        Candidate(path, name, name.removeprefix(shared_prefix)) for path, name in zip(paths, names, strict=True)
+        Candidate(path, name, name.removeprefix(shared_prefix)) for path, name in zip(targets, names, strict=True)
     )
 
 
@@ -138,37 +148,26 @@ def _read_run(run: RunFolder, data: Path | None, *, with_keras: bool) -> Subject
         raise InputError(
             f"{run.export}: expected exported model files, got none; make them with 'edgecnn export {run.path}'"
         )
-    prepared, labelled_folder = (open_run_data(record), None) if data is None else _open_data(data)
-    keras_probabilities = None
-    if prepared is not None and prepared.fingerprint == record.data_fingerprint and run.test_probabilities.exists():
-        keras_probabilities = _read_probabilities(run.test_probabilities, prepared)
     if with_keras and not run.model.is_file():
-        raise InputError(f"{run.model}: expected the Keras model of the run, no such file; leave out --with-keras")
+        raise InputError(f"{run.model}: not found; expected the Keras model of the run; leave out --with-keras")
     keras = [Candidate(run.model, f"{run.model.name} {way}", f"keras {way}", way) for way in KERAS_WAYS]
     return Subject(
         name=run.name,
         candidates=(*name_candidates(paths), *(keras if with_keras else ())),
         folder=run.bench,
-        prepared=prepared,
-        labelled_folder=labelled_folder,
-        keras_probabilities=keras_probabilities,
+        images=_run_images(run, record, data),
+        run=run,
     )
 
 
-def _open_data(folder: Path | None) -> tuple[ImageSet | None, Path | None]:
-    if folder is None:
-        return None, None
-    if not folder.is_dir():
-        raise DataError(
-            f"{folder}: expected a prepared set or a folder with one sub-folder a class, no such folder; "
-            "name one with --data"
-        )
-    if not (folder / DATASET_FILE).exists():
-        return None, folder
-    prepared = open_prepared(folder)
-    if not len(prepared.split(SPLIT)):
-        raise DataError(f"{folder}: expected labelled images in the split {SPLIT!r}, got none")
-    return prepared, None
+def _run_images(run: RunFolder, record: RunRecord, data: Path | None) -> LabelledImages:
+    """Open the images that the user names, else the run's own; with the Keras model's answers where it saw the same."""
+    images = PreparedImages(open_run_data(record)) if data is None else open_images(data)
+    if not isinstance(images, PreparedImages) or images.prepared.fingerprint != record.data_fingerprint:
+        return images
+    if not run.test_probabilities.exists():
+        return images
+    return replace(images, keras_probabilities=_read_probabilities(run.test_probabilities, images.prepared))
 
 
 def _read_probabilities(path: Path, prepared: ImageSet) -> NDArray[np.float32]:

@@ -13,6 +13,7 @@ import numpy as np
 from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime.system.own_process import describe_end, run
 
 # The smallest program that classifies an image file.
@@ -63,18 +64,21 @@ def command(job: Job, *, picture: Path, settings: BenchSettings) -> list[str]:
 
 
 class ColdStarts:
-    """Starts every model in random order; what was measured stands in it at any time, also after an interrupt."""
+    """Starts every model in random order; what was measured can be read at any time, also after an interrupt."""
 
     def __init__(self, jobs: Sequence[Job], *, settings: BenchSettings, scratch: Path) -> None:
-        self._jobs, self._settings, self._scratch = jobs, settings, scratch
+        self._jobs = jobs
+        self._settings, self._scratch = settings, scratch
         # The seconds of each start by the model's name, and why the others were not measured.
         self._seconds: dict[str, list[float]] = {job.name: [] for job in jobs}
         self.failures: dict[str, WorkerError] = {}
 
     @property
-    def seconds(self) -> dict[str, list[float]]:
-        """The seconds of each start of the models that started, by name."""
-        return {name: took for name, took in self._seconds.items() if took and name not in self.failures}
+    def estimates(self) -> dict[str, Estimate]:
+        """The median seconds of a start of the models that started, by name."""
+        return {
+            name: median_estimate(took) for name, took in self._seconds.items() if took and name not in self.failures
+        }
 
     def measure(self, report: ReportRound) -> None:
         """Start every model `settings.starts` times, each in a process that classifies one PNG file.

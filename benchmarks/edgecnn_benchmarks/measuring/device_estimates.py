@@ -1,4 +1,4 @@
-"""What can be said of model files on devices that are not here: estimates, in a result beside what was measured.
+"""Estimates of model files on devices that are not here, in a result beside what was measured.
 
 They come from whoever calls the benchmark, since a benchmark does not look into model files: `edgecnn bench` asks
 `edgecnn_export.inspection`, which also holds the one table of boards.
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from edgecnn_benchmarks.measuring.candidates import Candidate
-from edgecnn_benchmarks.statistics.quantities import shorten, three_digits
+from edgecnn_benchmarks.statistics.quantities import three_digits
 
 # Said wherever they are shown.
 CAVEAT = (
@@ -16,8 +16,6 @@ CAVEAT = (
     "which assumes the memories and the clock that it names; flash and RAM hold the model and its activations alone, "
     "without the program around them."
 )
-# Letters of the widest last column with which the table fits in 110 columns.
-_SUMMARY = 70
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,13 @@ class DeviceEstimate:
     milliseconds: float | None = None
     # The memories and the clock that the compiler assumes.
     system: str | None = None
+
+    @property
+    def because(self) -> str:
+        """The summary, after the cycles and the time where they are known."""
+        if self.cycles is None or self.milliseconds is None:
+            return self.summary
+        return f"{self.cycles:,} cycles, {three_digits(self.milliseconds)} ms; {self.summary}"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class FileEstimate:
         return f"TFLite-Micro needs {arena} and {len(self.operators)} kinds of operators: {', '.join(self.operators)}."
 
 
-# Asked once for all models that are measured; answers for those of which there is something to say.
+# Called once with all models that are measured; returns estimates of those that it knows something about.
 Estimator = Callable[[Sequence[Candidate]], tuple[FileEstimate, ...]]
 
 
@@ -73,17 +78,3 @@ def no_estimates(candidates: Sequence[Candidate]) -> tuple[FileEstimate, ...]:
     """Say nothing of any model."""
     del candidates
     return ()
-
-
-def device_table(estimate: FileEstimate) -> tuple[list[str], list[list[str]]]:
-    """Return the column heads and the rows of one file's estimates, for a terminal."""
-    return ["device (estimate)", "runs", "because"], [
-        [device.device, device.answer, shorten(_because(device), _SUMMARY)] for device in estimate.devices
-    ]
-
-
-def _because(device: DeviceEstimate) -> str:
-    if device.cycles is None or device.milliseconds is None:
-        return device.summary
-    took = f"{device.cycles:,} cycles, {three_digits(device.milliseconds)} ms"
-    return f"{took}; {device.summary}"

@@ -1,19 +1,24 @@
-"""The images each model is given: all labelled ones for its accuracy, some of them for its latency."""
+"""The labelled images of a benchmark, in the shape each model takes: all for its accuracy, some for its latency."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject
 from edgecnn_benchmarks.process.worker_process import ModelFacts
+from edgecnn_runtime.accuracy import Accuracy, top1_accuracy
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import InputSpec
-from edgecnn_runtime.workstation.image_set import open_labelled_folder
+from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, open_labelled_folder, open_prepared
 
+# The split that is measured.
+SPLIT = "test"
 # Images that the timed inferences take in turn: more than one, so that no cache holds the answer to it.
 SAMPLE = 64
 
@@ -24,64 +29,218 @@ class BenchImages:
 
     path: Path  # .npy, uint8 (N, height, width, channels)
     classes: NDArray[np.int64]  # (N,)
-    files: Sequence[str]  # of N pictures, their names
+    files: Sequence[str]  # the names of the N image files
 
 
-class ImageShelf:
-    """Hands out images in the shape each model takes; every shape is read and written once."""
+@dataclass(frozen=True)
+class TestData:
+    """The name of the labelled images, how many were classified, and the fingerprint of a prepared set."""
 
-    def __init__(self, subject: Subject, scratch: Path) -> None:
-        self._subject, self._scratch = subject, scratch
-        self._prepared: BenchImages | None = None
-        self._labelled: dict[tuple[tuple[str, ...], InputSpec], BenchImages] = {}
-        self._samples: dict[Path | InputSpec, Path] = {}
+    __test__ = False  # pytest takes a class of this name for tests
 
-    def labelled(self, facts: ModelFacts) -> BenchImages:
-        """Return the labelled images as this model takes them.
+    name: str
+    images: int
+    fingerprint: str | None
+
+
+class LabelledImages(Protocol):
+    """Where the labelled images come from: a prepared set, a folder with one sub-folder per class, or nowhere."""
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether somebody labelled the images, not only the float model."""
+
+    @property
+    def keras_probabilities(self) -> NDArray[np.float32] | None:
+        """What the Keras model of the run gives for all images, float32 `(N, classes)`; None where it is not known."""
+
+    @property
+    def keras_accuracy(self) -> Accuracy | None:
+        """What the Keras model of the run reaches on them; None where it is not known."""
+
+    def for_model(self, facts: ModelFacts, *, scratch: Path) -> BenchImages | None:
+        """Return the images as a model takes them; None where there are none.
+
+        Args:
+            facts: of the model.
+            scratch: a folder for what is written on the way.
 
         Raises:
-            DataError: there are none, or the images or their labels are not those of the model.
+            DataError: the images or their labels are not those of the model.
         """
-        prepared = self._subject.prepared
-        if prepared is not None:
-            for what, expected, got in (
-                ("labels", prepared.labels, facts.labels),
-                # A stranger does not say how its images were resized.
-                ("input", prepared.input.shape, facts.input.shape)
-                if facts.third_party
-                else ("input", prepared.input, facts.input),
-            ):
-                if expected != got:
-                    raise DataError(f"{what}: expected {expected}, as in the set {prepared.name}, got {got}")
-            assert prepared.folder is not None  # `open_prepared` sets it
-            if self._prepared is None:
-                split = prepared.split(SPLIT)
-                self._prepared = BenchImages(prepared.folder / f"{SPLIT}.images.npy", split.labels, split.files)
-            return self._prepared
-        folder = self._subject.labelled_folder
-        if folder is None:
-            raise DataError("no labelled images were given")
+
+    def test_data(self, images: int) -> TestData | None:
+        """Name the images, of which so many were classified."""
+
+    def files(self, scratch: Path) -> tuple[str | None, Mapping[str, Path]]:
+        """Return a folder for another machine: its path there, None for no folder, and its files by their paths in it.
+
+        Args:
+            scratch: a folder for what is written on the way.
+        """
+
+
+@dataclass(frozen=True)
+class NoImages:
+    """No labelled images: latency, memory and size alone."""
+
+    has_labels = False
+    keras_probabilities = None
+    keras_accuracy = None
+
+    def for_model(self, facts: ModelFacts, *, scratch: Path) -> None:
+        """Return none."""
+        del facts, scratch
+
+    def test_data(self, images: int) -> None:
+        """Name none."""
+        del images
+
+    def files(self, scratch: Path) -> tuple[None, Mapping[str, Path]]:
+        """Return no folder."""
+        del scratch
+        return None, {}
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """The test split of a prepared set."""
+
+    prepared: ImageSet
+    keras_probabilities: NDArray[np.float32] | None = None
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether somebody labelled the images, not only the float model."""
+        return not self.prepared.labelled_by_model
+
+    @property
+    def keras_accuracy(self) -> Accuracy | None:
+        """What the Keras model of the run reaches on them; None where it is not known."""
+        if self.keras_probabilities is None or not self.has_labels:
+            return None
+        return top1_accuracy(self.keras_probabilities, self.prepared.split(SPLIT).labels)
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the set."""
+        assert self.prepared.folder is not None  # `open_prepared` sets it
+        return self.prepared.folder
+
+    def for_model(self, facts: ModelFacts, *, scratch: Path) -> BenchImages:
+        """Return the images of the set, which are used where they lie.
+
+        Raises:
+            DataError: the set was prepared for another input or other labels.
+        """
+        del scratch
+        for what, expected, got in (
+            ("labels", self.prepared.labels, facts.labels),
+            # A third-party model does not say how its images were resized.
+            ("input", self.prepared.input.shape, facts.input.shape)
+            if facts.third_party
+            else ("input", self.prepared.input, facts.input),
+        ):
+            if expected != got:
+                raise DataError(f"{what}: expected {expected}, as in the set {self.prepared.name}, got {got}")
+        split = self.prepared.split(SPLIT)
+        return BenchImages(self.folder / f"{SPLIT}.images.npy", split.labels, split.files)
+
+    def test_data(self, images: int) -> TestData:
+        """Name the set and its fingerprint."""
+        return TestData(self.prepared.name, images, self.prepared.fingerprint)
+
+    def files(self, scratch: Path) -> tuple[str, Mapping[str, Path]]:
+        """Return a set that has the measured split alone, and keeps its fingerprint."""
+        document = json.loads((self.folder / DATASET_FILE).read_text(encoding="utf-8"))
+        document["splits"] = {SPLIT: document["splits"][SPLIT]}
+        document["copies"] = {name: places for name, places in document.get("copies", {}).items() if name == SPLIT}
+        description = scratch / DATASET_FILE
+        description.write_text(json.dumps(document), encoding="utf-8")
+        parts = (f"{SPLIT}.images.npy", f"{SPLIT}.labels.npy", f"{SPLIT}.files.txt")
+        return "set", {DATASET_FILE: description, **{name: self.folder / name for name in parts}}
+
+
+@dataclass(frozen=True)
+class FolderImages:
+    """A folder with one sub-folder per class, whose images are decoded for each model."""
+
+    folder: Path
+    # Each shape is decoded once.
+    _decoded: dict[tuple[tuple[str, ...], InputSpec], BenchImages] = field(default_factory=dict, repr=False)
+    has_labels = True
+    keras_probabilities = None
+    keras_accuracy = None
+
+    def for_model(self, facts: ModelFacts, *, scratch: Path) -> BenchImages:
+        """Decode the images and write them to `scratch`.
+
+        Raises:
+            DataError: the sub-folders are not the model's labels, or an image cannot be read.
+        """
         key = (facts.labels, facts.input)
-        if key not in self._labelled:
-            split = open_labelled_folder(folder, labels=facts.labels, spec=facts.input)
-            self._labelled[key] = BenchImages(self._save(split.images), split.labels, split.files)
-        return self._labelled[key]
+        if key not in self._decoded:
+            split = open_labelled_folder(self.folder, labels=facts.labels, spec=facts.input)
+            self._decoded[key] = BenchImages(save_images(split.images, scratch), split.labels, split.files)
+        return self._decoded[key]
+
+    def test_data(self, images: int) -> TestData:
+        """Name the folder."""
+        return TestData(self.folder.name, images, None)
+
+    def files(self, scratch: Path) -> tuple[str, Mapping[str, Path]]:
+        """Return the images of all sub-folders."""
+        del scratch
+        classes = [folder for folder in sorted(self.folder.iterdir()) if folder.is_dir()]
+        return f"labelled/{self.folder.resolve().name}", {
+            path.relative_to(self.folder).as_posix(): path for folder in classes for path in image_files(folder)
+        }
+
+
+def open_images(data: Path | None) -> LabelledImages:
+    """Open what a user names as labelled images.
+
+    Raises:
+        DataError: no such folder, or a damaged or empty set.
+    """
+    if data is None:
+        return NoImages()
+    if not data.is_dir():
+        raise DataError(
+            f"{data}: not found; expected a prepared set or a folder with one sub-folder per class, named with --data"
+        )
+    if not (data / DATASET_FILE).exists():
+        return FolderImages(data)
+    prepared = open_prepared(data)
+    if not len(prepared.split(SPLIT)):
+        raise DataError(f"{data}: expected labelled images in the split {SPLIT!r}, got none")
+    return PreparedImages(prepared)
+
+
+class SampleShelf:
+    """Hands out the images that a model is timed on; every shape is written once."""
+
+    def __init__(self, scratch: Path) -> None:
+        self._scratch = scratch
+        self._samples: dict[Path | InputSpec, Path] = {}
 
     def sample(self, images: BenchImages) -> Path:
         """Return a .npy file with `SAMPLE` of the images, spread evenly over all classes' ranges."""
         if images.path not in self._samples:
             pixels = np.load(images.path, mmap_mode="r", allow_pickle=False)
             chosen = np.linspace(0, len(pixels) - 1, min(SAMPLE, len(pixels))).astype(np.int64)
-            self._samples[images.path] = self._save(pixels[chosen])
+            self._samples[images.path] = save_images(pixels[chosen], self._scratch)
         return self._samples[images.path]
 
     def generated(self, spec: InputSpec) -> Path:
         """Return a .npy file with the images of the golden check, for want of real ones."""
         if spec not in self._samples:
-            self._samples[spec] = self._save(golden_images(spec))
+            self._samples[spec] = save_images(golden_images(spec), self._scratch)
         return self._samples[spec]
 
-    def _save(self, images: NDArray[np.uint8]) -> Path:
-        path = self._scratch / f"images_{len(list(self._scratch.iterdir()))}.npy"
-        np.save(path, images, allow_pickle=False)
-        return path
+
+def save_images(images: NDArray[np.uint8], scratch: Path) -> Path:
+    """Write images to a new .npy file in a folder and return its path."""
+    path = scratch / f"images_{len(list(scratch.iterdir()))}.npy"
+    np.save(path, images, allow_pickle=False)
+    return path

@@ -12,25 +12,22 @@ from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.state import MachineState
 from edgecnn_benchmarks.measuring.answers import FileAnswers
 from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
-from edgecnn_benchmarks.measuring.rounds import Round
+from edgecnn_benchmarks.measuring.labelled_images import TestData
+from edgecnn_benchmarks.measuring.timing import Round, RowLatency
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
+from edgecnn_benchmarks.statistics.quantities import listed
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.backends.engines import Engine, find_engine
 from edgecnn_runtime.model_formats import MODEL_FORMATS
 
-# Of bench.json; a reader takes this one and no other.
-SCHEMA_VERSION = 2
-
-
-@dataclass(frozen=True)
-class RowLatency:
-    """Of one call on `batch` images, in microseconds: medians over the rounds, with their intervals."""
-
-    p50: Estimate
-    p90: Estimate
-    p95: Estimate
-    p99: Estimate
+# Of bench.json; `result_file` also reads the one before.
+SCHEMA_VERSION = 3
+# An interval of a ratio that is wider than this share on each side says more about the machine than about the files.
+NOISY = 0.02
+NOISE = "this machine was too noisy, measure again when it is idle or with a larger --max-secs"
+# With more undecided pairs than these, one sentence names them all; of nine files there are 36.
+_PAIRS = 3
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class BenchRow:
     backend: str
     # What the interpreter says that it runs on, for example "CPUExecutionProvider" or "XNNPACK, 5 of 6 operators".
     provider: str | None
-    # Threads within one inference, and images a call.
+    # Threads within one inference, and images per call.
     threads: int
     batch: int
     size_bytes: int
@@ -61,7 +58,7 @@ class BenchRow:
     # 101 percentiles, 0 to 100, of all timed calls of all rounds together, in microseconds.
     quantiles_us: tuple[float, ...]
     images_per_s: Estimate
-    # How many times as fast as the reference, an image: the ratio of their p50 within each round, over the rounds.
+    # How many times as fast as the reference, per image: the ratio of their p50 within each round, over the rounds.
     speedup: Estimate | None
     # Whether that ratio differs from 1 beyond doubt (`intervals.tells_apart`); None of the reference itself.
     told_apart: bool | None
@@ -110,9 +107,9 @@ class Failure:
 
 @dataclass(frozen=True)
 class Pitfall:
-    """A known way to misread figures that these figures hold, said in a sentence."""
+    """A known way to misread figures, where these figures have it, in a sentence."""
 
-    # For example "int16x8-reference-kernels"; `traps` lists them.
+    # For example "int16x8-reference-kernels"; `judging.pitfalls` lists them.
     kind: str
     sentence: str
     # The names of the rows it is about; none: all of them.
@@ -128,17 +125,6 @@ class Undecided:
     # How many times as fast the first is as the second.
     ratio: Estimate
     sentence: str
-
-
-@dataclass(frozen=True)
-class TestData:
-    """The labelled images of the accuracy."""
-
-    __test__ = False  # pytest takes a class of this name for tests
-
-    name: str
-    images: int
-    fingerprint: str | None
 
 
 @dataclass(frozen=True)
@@ -158,7 +144,7 @@ class BenchResult:
     # What the Keras model, which the files were exported from, reaches on the same images.
     keras_accuracy: Accuracy | None
     rows: tuple[BenchRow, ...]  # the fastest first, by the time of one image
-    # What each file answered; none without labelled images. The reference's own stands first.
+    # What each file answered; none without labelled images. The reference's own come first.
     answers: tuple[FileAnswers, ...]
     failures: tuple[Failure, ...]
     reference: str  # the name of a row
@@ -171,7 +157,7 @@ class BenchResult:
     # What of the work was not done, where the benchmark was interrupted.
     partial: str | None
     notes: tuple[str, ...]
-    # Where bench.json, bench.csv and report.html stand.
+    # The folder of bench.json, bench.csv and report.html.
     folder: Path
     # The flipped images of `answers` as PNG, by their number in the test data; they stay out of bench.json.
     pictures: Mapping[int, bytes] = field(default_factory=dict)
@@ -184,8 +170,42 @@ class BenchResult:
         """Return the row of one name."""
         return next(row for row in self.rows if row.name == name)
 
+    @property
+    def undecided_sentences(self) -> list[str]:
+        """Which files cannot be told apart: of a few pairs each with its ratio, of many all in one sentence."""
+        pairs = self.undecided
+        if len(pairs) <= _PAIRS:
+            return [pair.sentence for pair in pairs]
+        others = {pair.first: [other.second for other in pairs if other.first == pair.first] for pair in pairs}
+        named = "; ".join(f"{first} from {listed(names)}" for first, names in others.items())
+        noisy = sum(pair.ratio.half_width > NOISY for pair in pairs)
+        noise = f"; in {noisy} of them {NOISE}" if noisy else ""
+        return [f"{len(pairs)} pairs of files cannot be told apart by speed: {named}{noise}."]
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of the models that have no row, each once."""
+        measured = {row.name for row in self.rows}
+        return list(dict.fromkeys(failure.name for failure in self.failures if failure.name not in measured))
+
+    @property
+    def estimates(self) -> list[FileEstimate]:
+        """The estimates for other devices, those of the fastest file first."""
+        known = {estimate.file: estimate for estimate in self.device_estimates}
+        return [known[file] for file in dict.fromkeys(row.file for row in self.rows) if file in known]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is said below the figures, the verdict last."""
+        return [
+            *(pitfall.sentence for pitfall in self.pitfalls),
+            *self.undecided_sentences,
+            *self.notes,
+            *(sentence for sentence in (self.energy_absent, self.partial, self.verdict) if sentence is not None),
+        ]
+
     def to_document(self) -> dict[str, Any]:
-        """Return the content of `bench.json`; units stand in the names, shares are 0…1."""
+        """Return the content of `bench.json`; names carry units, shares are 0…1."""
         document = dataclasses.asdict(dataclasses.replace(self, pictures={}))
         del document["folder"], document["pictures"]
         document["keras_accuracy"] = self.keras_accuracy and self.keras_accuracy.to_document()
@@ -194,7 +214,7 @@ class BenchResult:
         return {"schema_version": SCHEMA_VERSION, **document}
 
     def to_csv(self) -> str:
-        """Return the rows as CSV, one line a row, an empty field where something was not measured."""
+        """Return the rows as CSV, one line per row, an empty field where something was not measured."""
         text = io.StringIO()
         rows = [_flat(row) for row in self.rows]
         writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")

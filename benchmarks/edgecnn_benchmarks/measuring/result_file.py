@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
@@ -19,7 +20,7 @@ def find_result(path: Path) -> Path:
     if not path.is_dir():
         if path.exists():
             return path
-        raise InputError(f"{path}: expected a {FILE}, or a run folder that was measured, no such file or folder")
+        raise InputError(f"{path}: not found; expected a {FILE}, or a run folder that was measured")
     for place in (path / "bench" / FILE, path / FILE):
         if place.is_file():
             return place
@@ -41,16 +42,31 @@ def read_result(path: Path) -> BenchResult:
     except ValueError as error:
         raise InputError(f"{path}: expected a bench.json, got another file ({error}); measure again") from error
     version = document.get("schema_version")
-    if version != SCHEMA_VERSION:
-        what = "none" if version is None else f"version {version}"
-        mend = "update edgecnn" if isinstance(version, int) and version > SCHEMA_VERSION else "measure again with this"
-        raise InputError(f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got {what}; {mend} edgecnn bench")
+    if version not in (SCHEMA_VERSION, SCHEMA_VERSION - 1):
+        newer = isinstance(version, int) and version > SCHEMA_VERSION
+        raise InputError(
+            f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got "
+            f"{'none' if version is None else f'version {version}'}; "
+            f"{'update edgecnn' if newer else 'measure again with this edgecnn'}"
+        )
     try:
-        result = read_dataclass(BenchResult, {**document, "folder": str(path.parent)}, name=FILE)
+        document = {**_with_present_names(document), "folder": str(path.parent)}
+        result = read_dataclass(BenchResult, document, name=FILE)
         _check(result)
     except ValueError as error:
-        raise InputError(f"{path}: expected a whole bench.json, got a damaged one ({error}); measure again") from error
+        raise InputError(f"{path}: expected a complete {FILE}, got a damaged one ({error}); measure again") from error
     return result
+
+
+def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
+    """Rename the keys that version 2 called otherwise."""
+    document = dict(document)
+    if "traps" in document:
+        document["pitfalls"] = document.pop("traps")
+    match document.get("settings"):
+        case {"opening": {"only_strangers": third_party_only, **opening}, **settings}:
+            document["settings"] = {**settings, "opening": {**opening, "third_party_only": third_party_only}}
+    return document
 
 
 def _check(result: BenchResult) -> None:

@@ -17,12 +17,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from edgecnn_benchmarks.measuring.candidates import Candidate
+from edgecnn_benchmarks.measuring.timing import Turn, speedup, sum_up
 from edgecnn_benchmarks.process.worker_process import WorkerError, WorkerProcess
 from edgecnn_benchmarks.settings import BenchSettings
-from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, Estimate, median_estimate
+from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, median_estimate
 
 # A round lasts so long at least: enough runs for its 99th percentile where an inference takes a millisecond.
 ROUND_SECS = 0.2
@@ -33,86 +32,6 @@ MIN_ROUNDS = 3
 
 # Called with the share done, 0…1, and what is being done.
 ReportRound = Callable[[float, str], None]
-
-
-@dataclass(frozen=True)
-class Round:
-    """One row's turn, in a process of its own: percentiles of a call's latency, its rate, and how it began."""
-
-    p50_us: float
-    p90_us: float
-    p95_us: float
-    p99_us: float
-    images_per_s: float
-    # Timed calls, and images a call.
-    runs: int
-    batch: int = 1
-    # Opening the model, its interpreter's import included; then the first call.
-    load_s: float = 0.0
-    first_us: float = 0.0
-    # Untimed calls, and whether the latency was stable after them.
-    warmup_runs: int = 0
-    stable: bool = True
-    # Energy of the processor package an image, idle power included; None where it cannot be read.
-    energy_mj: float | None = None
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A round, and every timed call of it in nanoseconds."""
-
-    round: Round
-    latencies_ns: Sequence[int]
-
-
-def sum_up(
-    latencies_ns: Sequence[int],
-    *,
-    batch: int = 1,
-    load_s: float = 0.0,
-    first_ns: int = 0,
-    warmup_runs: int = 0,
-    stable: bool = True,
-    energy_uj: int | None = None,
-) -> Turn:
-    """Sum up what a worker measured in one turn.
-
-    >>> measured = sum_up([1000, 2000, 3000], batch=4).round
-    >>> measured.p50_us, measured.p90_us, round(measured.images_per_s)
-    (2.0, 2.8, 2000000)
-    """
-    p50, p90, p95, p99 = (float(value) / 1000 for value in np.percentile(latencies_ns, (50, 90, 95, 99)))
-    images = len(latencies_ns) * batch
-    measured = Round(
-        p50_us=p50,
-        p90_us=p90,
-        p95_us=p95,
-        p99_us=p99,
-        images_per_s=images / sum(latencies_ns) * 1e9,
-        runs=len(latencies_ns),
-        batch=batch,
-        load_s=load_s,
-        first_us=first_ns / 1000,
-        warmup_runs=warmup_runs,
-        stable=stable,
-        energy_mj=None if energy_uj is None else energy_uj / 1000 / images,
-    )
-    return Turn(measured, latencies_ns)
-
-
-def speedup(rounds: Sequence[Round], reference: Sequence[Round]) -> Estimate:
-    """Tell how many times as fast a row is as another that was measured in the same rounds: above 1, faster.
-
-    It is the time of one image that is compared, whatever the batches.
-    """
-    return median_estimate(speedups(rounds, reference))
-
-
-def speedups(rounds: Sequence[Round], reference: Sequence[Round]) -> list[float]:
-    """Tell the same of each round."""
-    return [
-        (theirs.p50_us / theirs.batch) / (own.p50_us / own.batch) for own, theirs in zip(rounds, reference, strict=True)
-    ]
 
 
 @dataclass(frozen=True)
@@ -136,11 +55,15 @@ class Job:
         """The label of the row."""
         return self.candidate.label + self.variant
 
+    def start_worker(self, settings: BenchSettings, *, scratch: Path) -> WorkerProcess:
+        """Start the process that measures the row; errors as those of `Candidate.start_worker`."""
+        return self.candidate.start_worker(settings, threads=self.threads, scratch=scratch)
+
 
 def sweep(candidate: Candidate, images: Path, settings: BenchSettings) -> list[Job]:
     """Make the rows of one model: each number of threads with each batch, the first of both first.
 
-    The Keras model has one row: starting TensorFlow takes seconds, a round.
+    The Keras model has one row: starting TensorFlow takes seconds per round.
     """
     if candidate.is_keras:
         return [Job(candidate, images, settings.threads[0], settings.batch[0])]
@@ -159,7 +82,7 @@ def sweep(candidate: Candidate, images: Path, settings: BenchSettings) -> list[J
 
 
 class Rounds:
-    """Times all jobs, round by round; what was measured stands in it at any time, also after an interrupt."""
+    """Times all jobs, round by round; what was measured can be read at any time, also after an interrupt."""
 
     def __init__(self, jobs: Sequence[Job], *, reference: str, settings: BenchSettings, scratch: Path) -> None:
         """Get ready.
@@ -170,7 +93,8 @@ class Rounds:
             settings: how to measure.
             scratch: an empty working folder for the processes.
         """
-        self._jobs, self._reference = jobs, reference
+        self.jobs = jobs
+        self._reference = reference
         self._settings, self._scratch = settings, scratch
         self._turns: dict[str, list[Turn]] = {job.name: [] for job in jobs}
         # Why a row was not measured to the end; one that fails in one round is out.
@@ -205,10 +129,10 @@ class Rounds:
                 return
             if settings.rounds is None and self.precise:
                 return
-            for turn, job in enumerate(order.sample(self._jobs, len(self._jobs))):
+            for turn, job in enumerate(order.sample(self.jobs, len(self.jobs))):
                 if job.name in self.failures:
                     continue
-                done = 0.0 if settings.rounds is None else (number + turn / len(self._jobs)) / settings.rounds
+                done = 0.0 if settings.rounds is None else (number + turn / len(self.jobs)) / settings.rounds
                 spent = (time.monotonic() - started) / max(settings.max_secs, 1e-9)
                 report(min(1.0, max(done, spent)), f"round {number + 1}, {job.label}")
                 try:
@@ -222,15 +146,8 @@ class Rounds:
     def _measure_turn(self, job: Job) -> Turn:
         settings = self._settings
         # So that the least number of rounds fits into the time given, and no long round is taken for a hanging one.
-        limit = min(settings.max_secs / MIN_ROUNDS / len(self._jobs), settings.timeout / 3)
-        with WorkerProcess(
-            job.candidate.path,
-            threads=job.threads,
-            timeout=settings.timeout,
-            folder=self._scratch,
-            opening=settings.opening,
-            command=job.candidate.worker,
-        ) as worker:
+        limit = min(settings.max_secs / MIN_ROUNDS / len(self.jobs), settings.timeout / 3)
+        with job.start_worker(settings, scratch=self._scratch) as worker:
             answer = worker.ask(
                 "measure",
                 images=str(job.images),

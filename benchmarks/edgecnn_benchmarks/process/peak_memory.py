@@ -7,7 +7,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def peak_memory_bytes(status: Path = _STATUS) -> int | None:
-    """Return the largest resident set of this process so far in bytes, or None where the system does not tell.
+    """Return the largest resident set of this process so far in bytes, or None where the system does not report it.
 
     On Linux `VmHWM`, which starts anew at exec. `ru_maxrss` does not: a child begins with what its parent held
     when it forked, so a small program started by a large one would be charged for the large one.
@@ -21,7 +21,7 @@ def peak_memory_bytes(status: Path = _STATUS) -> int | None:
 
 
 def resident_memory_bytes(status: Path = _STATUS) -> int | None:
-    """Return the resident set of this process now in bytes, or None where the system does not tell (not Linux)."""
+    """Return the resident set of this process now in bytes, or None where the system does not report it (not Linux)."""
     return _read(status, "VmRSS:")
 
 

@@ -2,7 +2,7 @@
 
     python -m edgecnn_benchmarks.process.worker
 
-JSON lines on stdin and stdout, one answer a request; an answer with `error` instead of a result tells what failed.
+JSON lines on stdin and stdout, one answer per request; an answer with `error` in place of a result says what failed.
 
     {"do": "open", "model": PATH, "threads": 1}      -> labels, input, scheme, backend, provider, assumed, load_s
     {"do": "measure", "images": NPY, …}              -> latencies_ns, first_ns, warmup_runs, stable, energy_uj
@@ -95,7 +95,7 @@ class Worker:
 
         Args:
             images: a .npy file, uint8 `(N, height, width, channels)`; its images are taken in turn.
-            batch: images a call; 1 gives single images.
+            batch: images per call; 1 gives single images.
             warmup: untimed calls before, at least.
             warmup_secs: how long the warm-up lasts, at least.
             runs: timed calls, at least.
@@ -166,7 +166,7 @@ class Worker:
         return {"classes": classes, "probabilities": probabilities}
 
     def memory(self, *, images: str, predictions: int) -> dict[str, Any]:
-        """Classify images one at a time, in turn; tell the process's resident memory then, and the most it was."""
+        """Classify images one at a time, in turn; return the process's resident memory then, and the most it was."""
         pixels = np.load(images, mmap_mode="r", allow_pickle=False)
         for index in range(predictions):
             self._predict_proba(np.ascontiguousarray(pixels[index % len(pixels)]))
@@ -213,7 +213,7 @@ def main(open_model: Callable[..., Model] = ModelFile) -> None:
     """Serve on the process's own stdin and stdout."""
     # Ctrl-C reaches the whole group of processes; the parent decides what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Interpreters print on stdout now and then: the answers get a descriptor of their own.
+    # Interpreters print on stdout now and then: the answers get a separate descriptor.
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
         os.dup2(2, 1)
 

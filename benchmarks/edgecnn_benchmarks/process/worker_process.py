@@ -37,7 +37,7 @@ class ModelFacts:
     input: InputSpec
     scheme: str
     backend: str
-    # What the interpreter runs on; None where it does not tell.
+    # What the interpreter runs on; None where it does not say.
     provider: str | None = None
     # Seconds the worker took to open it.
     load_s: float = 0.0

@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgecnn_benchmarks.measuring.candidates import SPLIT, Subject, read_subject
+from edgecnn_benchmarks.measuring.candidates import Subject, read_subject
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_parts
-from edgecnn_runtime.sources import image_files
-from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet
-from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @dataclass(frozen=True)
@@ -82,11 +79,11 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings,
         raise InputError("--with-keras: expected a benchmark on this machine, where Keras is; leave it out or --host")
     subject = read_subject(targets, data=data)
     files: dict[str, Path] = {}
-    run = RunFolder(targets[0]) if targets[0].is_dir() else None
+    run = subject.run
     if run is not None:
         files |= {f"run/{run.name}/{run.record.name}": run.record}
         files |= {f"run/{run.name}/{run.export.name}/{item.path.name}": item.path for item in subject.candidates}
-        if subject.keras_probabilities is not None:
+        if subject.images.keras_probabilities is not None:
             files[f"run/{run.name}/{run.test_probabilities.name}"] = run.test_probabilities
         there: tuple[str, ...] = (f"run/{run.name}",)
     else:
@@ -99,32 +96,9 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings,
             folder = Path(name).parent
             files |= {(folder / part.relative_to(path.parent)).as_posix(): part for part in model_parts(path)}
         there = tuple(paths)
-    data_there = None
-    if subject.prepared is not None:
-        data_there = "set"
-        files |= {f"set/{name}": path for name, path in _measured_split(subject.prepared, scratch).items()}
-    elif subject.labelled_folder is not None:
-        data_there = f"labelled/{subject.labelled_folder.resolve().name}"
-        root = subject.labelled_folder
-        files |= {
-            f"{data_there}/{path.relative_to(root).as_posix()}": path
-            for folder in sorted(root.iterdir())
-            if folder.is_dir()
-            for path in image_files(folder)
-        }
+    data_there, images = subject.images.files(scratch)
+    files |= {f"{data_there}/{name}": path for name, path in images.items()}
     return Bundle(subject, files, _hashes(files), there, data_there, settings)
-
-
-def _measured_split(prepared: ImageSet, scratch: Path) -> dict[str, Path]:
-    """Return the files of a prepared set that has the measured split alone, and keeps its fingerprint."""
-    assert prepared.folder is not None  # `open_prepared` sets it
-    document = json.loads((prepared.folder / DATASET_FILE).read_text(encoding="utf-8"))
-    document["splits"] = {SPLIT: document["splits"][SPLIT]}
-    document["copies"] = {name: places for name, places in document.get("copies", {}).items() if name == SPLIT}
-    description = scratch / DATASET_FILE
-    description.write_text(json.dumps(document), encoding="utf-8")
-    parts = (f"{SPLIT}.images.npy", f"{SPLIT}.labels.npy", f"{SPLIT}.files.txt")
-    return {DATASET_FILE: description, **{name: prepared.folder / name for name in parts}}
 
 
 def _hashes(files: Mapping[str, Path]) -> dict[str, str]:

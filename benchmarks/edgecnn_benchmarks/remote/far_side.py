@@ -2,8 +2,8 @@
 
     python far_side.py probe | receive | start | attach JOB | fetch JOB | stop JOB | forget JOB
 
-Each answers in lines of JSON behind `MARK`, since a login shell may print a greeting of its own; the last says "done".
-It stands in a folder that nobody else reads (mode 0700), with everything that comes and is made:
+Each answers in lines of JSON behind `MARK`, since a login shell may print a greeting; the last says "done".
+Its folder is readable by nobody else (mode 0700), and holds everything that is sent and made:
 
     far_side.py
     lock                held by the benchmark that runs, and its name: one at a time, or they would disturb each other
@@ -12,7 +12,7 @@ It stands in a folder that nobody else reads (mode 0700), with everything that c
     jobs/<name>/        one benchmark: job.json, the files under their own names, progress.jsonl, log.txt, ended.json
     jobs/<name>/out/    its results
 
-A benchmark is a process of its own session: it goes on when the connection breaks, and ends at its time limit.
+A benchmark runs in its own session: it goes on when the connection breaks, and ends at its time limit.
 """
 
 import base64
@@ -50,7 +50,7 @@ _BASE_MODULES = ("numpy", "PIL", "typer")
 
 
 class Problem(Exception):  # noqa: N818
-    """Something that a user must mend; `kind` names what, where the other side knows more to say."""
+    """Something that a user must fix; `kind` names what, where the other side knows more to say."""
 
     def __init__(self, text: str, kind: str = "other") -> None:
         super().__init__(text)
@@ -193,7 +193,7 @@ def fetch(name: str) -> None:
 
 
 def stop(name: str) -> None:
-    """End a benchmark and everything that it started; tell whether it has left a result."""
+    """End a benchmark and everything that it started; say whether it has left a result."""
     folder = _job_folder(name)
     if _runs(name):
         pid = _pid_of(name)
@@ -267,7 +267,7 @@ def _make_environment(job: Mapping[str, Any], folder: Path, until: float) -> str
         _run([*pip, "--no-index", "--no-deps", "--force-reinstall", wheel], folder, until, kind="pip")
         record = {**record, "wheel": job["files"][job["wheel"]], "extras": []}
     wanted = [extra for extra in job["extras"] if extra not in record["extras"]]
-    # An interpreter that is there already, onnxruntime-gpu of a Jetson for instance, does not stand another beside it.
+    # An interpreter that is there already, onnxruntime-gpu of a Jetson for instance, is not joined by another.
     modules = [name for extra in wanted for name in job["extras"][extra]]
     there = _present((*_BASE_MODULES, *modules), folder, until)
     extras = [extra for extra in wanted if not there.intersection(job["extras"][extra])]

@@ -46,7 +46,7 @@ for python in "$@"; do
   "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' && exec "$python" "$root/far_side.py" probe
   found="$found${found:+, }$python ($("$python" -V 2>&1))"
 done
-echo "Python 3.11 or later expected there, got ${found:-none}; install one, or name it with --host-python" >&2
+echo "expected Python 3.11 or later there, got ${found:-none}; install one, or name it with --host-python" >&2
 exit 78
 """
 _PYTHONS = ("python3", "python3.14", "python3.13", "python3.12", "python3.11", "python")
@@ -117,10 +117,10 @@ def bench_on_host(
         settings: how to measure.
         options: how to make the environment there.
         cache: where wheels that were downloaded for other platforms are kept.
-        estimate: tells what the models would need on devices that are neither here nor there.
+        estimate: estimates what the models would need on other devices.
         command: the command line, for the record.
-        progress: told how far the work has come.
-        say: told in a sentence what a user should know on the way.
+        progress: called with the percentage done and a short text.
+        say: called with a sentence that the user should read on the way.
 
     Raises:
         InputError: nothing to measure, or a machine that cannot be reached or used.
@@ -140,9 +140,9 @@ def bench_on_host(
         folder = bundle.subject.folder / destination.folder_name if output is None else output
         check_writable(folder)
         there = _probe(ssh, options)
-        wheels = _wheels(options, there=there, wheel=wheel, extras=tuple(bundle.extras), cache=cache)
+        wheels = _wheels(bundle, options, there=there, wheel=wheel, cache=cache)
         bundle = bundle.adding({f"wheel/{wheel.name}": wheel, **{f"wheels/{path.name}": path for path in wheels}})
-        errand = _Errand(ssh, there, bundle, progress, say)
+        errand = _Errand(bundle, ssh, there, progress, say)
         job = bundle.job(
             wheel=f"wheel/{wheel.name}",
             wheels=bool(wheels),
@@ -162,15 +162,13 @@ def _probe(ssh: Ssh, options: HostOptions) -> Mapping[str, Any]:
     return ssh.ask("sh", "-c", _BOOTSTRAP, "sh", *pythons, content=far_side_script())
 
 
-def _wheels(
-    options: HostOptions, *, there: Mapping[str, Any], wheel: Path, extras: Sequence[str], cache: Path
-) -> list[Path]:
+def _wheels(bundle: Bundle, options: HostOptions, *, there: Mapping[str, Any], wheel: Path, cache: Path) -> list[Path]:
     if options.wheels is None:
         return []
     if options.wheels == "download":
         version = "".join(map(str, there["version"][:2]))
         folder = cache / f"{there['machine']}-{there['libc'][0]}{there['libc'][1]}-python{version}"
-        return download_wheels(folder, wheel=wheel, extras=extras, there=there)
+        return download_wheels(folder, wheel=wheel, there=there, extras=tuple(bundle.extras))
     return sorted(Path(options.wheels).glob("*.whl"))
 
 
@@ -178,9 +176,10 @@ class _Errand:
     """One benchmark on a machine that has our program, whatever becomes of the connection."""
 
     def __init__(
-        self, ssh: Ssh, there: Mapping[str, Any], bundle: Bundle, progress: ReportMeasuring, say: Callable[[str], None]
+        self, bundle: Bundle, ssh: Ssh, there: Mapping[str, Any], progress: ReportMeasuring, say: Callable[[str], None]
     ) -> None:
-        self._ssh, self._there, self._bundle, self._progress, self._say = ssh, there, bundle, progress, say
+        self._bundle = bundle
+        self._ssh, self._there, self._progress, self._say = ssh, there, progress, say
         self._name = ssh.destination.name
         self._program = (str(there["python"]), f"{there['root']}/far_side.py")
 
@@ -275,7 +274,7 @@ class _Errand:
         return ended
 
     def _stop(self) -> bool:
-        """End the benchmark there; tell whether it has left a result."""
+        """End the benchmark there; return whether it has left a result."""
         try:
             if self._ask("stop", self._bundle.name)["measured"]:
                 return True

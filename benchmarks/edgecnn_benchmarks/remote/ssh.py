@@ -195,7 +195,7 @@ class Talk:
         assert process.stdin is not None and process.stdout is not None  # asked for in Popen  # noqa: PT018
         self._input: IO[bytes] = process.stdin
         self.output: IO[bytes] = process.stdout
-        # Whether it came to an end of its own accord: its last answer says so.
+        # Whether it came to its end: its last answer says so.
         self.complete = False
 
     def send(self, content: bytes) -> None:

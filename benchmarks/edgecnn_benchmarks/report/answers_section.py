@@ -88,8 +88,8 @@ def _against_section(reference: FileAnswers, result: BenchResult) -> str:
     )
     name = escape(_label(reference.file, result))
     return (
-        f'<section><h2>Answers beside {name}</h2><p class="lead">Lost: only {name} is right. Won: only the file of '
-        "this row is. The test tells how likely so large a difference is between two files that are equally good.</p>"
+        f'<section><h2>Answers compared with {name}</h2><p class="lead">Lost: only {name} is right. Won: only the file '
+        "of this row is. The test gives the probability of so large a difference between two equally good files.</p>"
         f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{lines}</tbody></table></div></section>'
     )
 
@@ -119,11 +119,9 @@ def _flips_section(reference: FileAnswers, other: FileAnswers, result: BenchResu
     flips = flipped_images(against.flips, result.pictures, reference=base, file=name)
     listed = min(MOST, len(against.flips))
     which = "all of them" if listed == against.flip_count else f"{listed} of them, the lost ones first"
-    private = (
-        " The pictures are from your test data: mind that before you pass this page on." if result.pictures else ""
-    )
+    private = " The pictures are from your test data: make sure that you may share them." if result.pictures else ""
     return (
         f'<section><h2>Flipped images</h2><p class="lead">{escape(name)} answers {against.flip_count:,} of '
-        f"{images(sum(map(sum, other.confusion)))} otherwise than {escape(base)}; here are {which}.{private}</p>"
+        f"{images(sum(map(sum, other.confusion)))} differently from {escape(base)}; shown are {which}.{private}</p>"
         f"{flips}{changed}</section>"
     )

@@ -12,14 +12,14 @@ MOST_CLASSES = 30
 _SIDE = 400.0  # px of all cells
 _LETTER, _SIZE = 7.0, 12.0  # px, width and height of a letter of a label
 _LONGEST = 14  # letters of a label
-# Numbers stand in cells of at least this size, in px.
+# Cells of at least this size, in px, show their number.
 _NUMBERED = 22.0
 # The faintest and the strongest tint of a cell that is not empty; letters stay readable on both.
 _FAINT, _STRONG = 0.14, 0.62
 
 
 def confusion_matrix(labels: Sequence[str], counts: Sequence[Sequence[int]], *, name: str) -> str:
-    """Draw the matrix; right answers and mistakes have colours of their own, and every cell its number.
+    """Draw the matrix; right answers and mistakes differ in colour, and every cell has its number.
 
     Args:
         labels: the classes, at most `MOST_CLASSES`.

@@ -14,14 +14,13 @@ _HEADS = ("Device", "Runs", "NPU cycles", "NPU time", "Because")
 
 def devices_section(result: BenchResult) -> str:
     """Write the section; nothing where there are no estimates."""
-    estimates = {estimate.file: estimate for estimate in result.device_estimates}
-    files = [file for file in dict.fromkeys(row.file for row in result.rows) if file in estimates]
-    if not files:
+    estimates = result.estimates
+    if not estimates:
         return ""
-    tables = "".join("".join(_table(estimates[file])) for file in files[:_MOST])
-    more = f"<p>{len(files) - _MOST} more files are in bench.json.</p>" if len(files) > _MOST else ""
+    tables = "".join("".join(_table(estimate)) for estimate in estimates[:_MOST])
+    more = f"<p>{len(estimates) - _MOST} more files are in bench.json.</p>" if len(estimates) > _MOST else ""
     return (
-        '<section class="estimates"><h2>Devices that are not here: estimates</h2>'
+        '<section class="estimates"><h2>Estimates for other devices</h2>'
         f'<p class="lead">{escape(CAVEAT)}</p>{tables}{more}</section>'
     )
 

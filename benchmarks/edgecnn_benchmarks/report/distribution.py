@@ -12,7 +12,7 @@ from edgecnn_benchmarks.statistics.quantities import microseconds, shorten
 _LABEL_WIDTH, _RIGHT, _BOTTOM = 176, 22, 34
 _ROW = 34
 _LONGEST = 24  # letters of a label
-# Below this width the labels stand above their rows.
+# Below this width the labels are above their rows.
 _NARROW = 600
 # Half the height of the parts: the middle half of the calls, the middle 90 %, a tick.
 _BOX, _BAND, _TICK = 8.0, 4.0, 11.0

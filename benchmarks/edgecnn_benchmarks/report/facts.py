@@ -10,12 +10,12 @@ from edgecnn_benchmarks.statistics.quantities import size
 
 
 def definitions(pairs: Iterable[tuple[str, str]]) -> str:
-    """Write terms with what is to be said of them."""
+    """Write terms with their descriptions."""
     return "".join(f"<dt>{escape(term)}</dt><dd>{escape(text)}</dd>" for term, text in pairs)
 
 
 def machine_facts(result: BenchResult) -> Iterator[tuple[str, str]]:
-    """Tell what the machine is, and what of it changed between the start and the end."""
+    """Say what the machine is, and what of it changed between the start and the end."""
     machine = result.machine
     if result.host is not None:
         yield "Host", f"{result.host}, by SSH"
@@ -43,7 +43,7 @@ def _changes(start: MachineState, end: MachineState) -> Iterator[tuple[str, str]
         if before is not None and after is not None:
             yield term, f"{before:.0f} {unit} at the start, {after:.0f} {unit} at the end"
         else:
-            yield term, "not shown by this system"
+            yield term, "not reported by this system"
     if start.throttle_count is not None and end.throttle_count is not None:
         yield "Throttled", f"{end.throttle_count - start.throttle_count} times for heat or power"
     if start.quota_throttled_s is not None and end.quota_throttled_s is not None:
@@ -55,7 +55,7 @@ def _mean(values: tuple[float, ...] | None) -> float | None:
 
 
 def method(result: BenchResult) -> Iterator[str]:
-    """Tell how each figure came about."""
+    """Say how each figure was measured."""
     settings, rounds = result.settings, len(result.rows[0].rounds)
     calls = sum(measured.runs for measured in result.rows[0].rounds)
     pictures = "the test images" if result.data else "generated images"
@@ -63,19 +63,19 @@ def method(result: BenchResult) -> Iterator[str]:
         f"Latency: {rounds} rounds, {calls:,} timed calls of the fastest file. In each round every file gets one turn "
         f"in random order, alone, in a fresh process: at least {settings.warmup} calls and {WARMUP_SECS:g} s of "
         f"warm-up, until the latency is stable, then at least {settings.runs} timed ones and {ROUND_SECS:g} s, garbage "
-        f"collection off. Timed is what a program sees: Classifier.predict_proba of {pictures} of the model's "
+        f"collection off. The time is what a program sees: Classifier.predict_proba of {pictures} of the model's "
         "size, copying and scaling included."
     )
     yield (
-        "Percentiles are taken within a round; shown is their median over the rounds, with the distribution-free 95 % "
-        "interval of that median (order statistics). The speed-up is the ratio of the medians within one round, where "
-        "both files met the same disturbance; above 1 is faster than the reference. Two files are told apart where the "
-        "99 % interval of their ratio leaves 1 out."
+        "Percentiles are taken within a round; the table shows their median over the rounds, with the "
+        "distribution-free 95 % interval of that median (order statistics). The speed-up is the ratio of the medians "
+        "within one round, where both files met the same disturbance; above 1 is faster than the reference. Two files "
+        "differ clearly where the 99 % interval of their ratio leaves 1 out."
     )
     yield "First call: the first inference after the file was opened; it is in no other figure."
     yield (
         "Cold start: from starting a Python process to its printed label of one PNG file, "
-        f"{settings.starts} starts a file in random order, file cache warm."
+        f"{settings.starts} starts per file in random order, file cache warm."
     )
     yield (
         "Memory: the resident set of a fresh process that opened the file and classified 100 images, and the "

@@ -28,7 +28,7 @@ def glyph(kind: str) -> str:
 
 @dataclass(frozen=True)
 class _Cell:
-    """A figure, what stands small below it, and the number it is sorted by; nothing where it was not measured."""
+    """A figure, the small text below it, and the number it is sorted by; nothing where it was not measured."""
 
     text: str = "–"
     detail: str = ""
@@ -62,7 +62,7 @@ def _line(row: BenchRow, columns: Sequence[_Column], result: BenchResult) -> str
     marks = "".join(
         _mark(number, pitfall)
         for number, pitfall in enumerate(result.pitfalls, start=1)
-        # One that concerns most of the rows tells none of them apart.
+        # One that concerns most of the rows distinguishes none of them.
         if row.name in pitfall.rows and len(pitfall.rows) <= len(result.rows) / 2
     )
     head = (
@@ -74,7 +74,7 @@ def _line(row: BenchRow, columns: Sequence[_Column], result: BenchResult) -> str
 
 
 def _mark(number: int, pitfall: Pitfall) -> str:
-    return f' <a class="trap" href="#trap-{number}" title="{escape(pitfall.sentence)}">⚠{number}</a>'
+    return f' <a class="pitfall" href="#pitfall-{number}" title="{escape(pitfall.sentence)}">⚠{number}</a>'
 
 
 def _cell(cell: _Cell) -> str:
@@ -87,7 +87,7 @@ def _columns(result: BenchResult) -> Iterator[_Column]:
     rounds = min(len(row.rounds) for row in result.rows)
     interval = interval_in_words(rounds)
     swept = any(row.batch > 1 for row in result.rows)
-    call = "a call" if swept else "an image"
+    call = "per call" if swept else "per image"
     yield _Column("Median", f"{call}, {interval_name(rounds)}", lambda row: _duration(row.latency_us.p50))
     yield _Column("p95", interval, lambda row: _duration(row.latency_us.p95))
     yield _Column("p99", interval, lambda row: _duration(row.latency_us.p99))
@@ -100,7 +100,7 @@ def _columns(result: BenchResult) -> Iterator[_Column]:
     yield _Column("Size", "gzipped", _size)
     yield _Column("Images/s", interval, lambda row: _plain(row.images_per_s, "/s"))
     yield _Column(
-        "Energy, an image", interval, lambda row: _Cell() if row.energy_mj is None else _energy(row.energy_mj)
+        "Energy per image", interval, lambda row: _Cell() if row.energy_mj is None else _energy(row.energy_mj)
     )
 
 
@@ -115,8 +115,8 @@ def _plain(estimate: Estimate, unit: str) -> _Cell:
 def _speedup(row: BenchRow) -> _Cell:
     if row.speedup is None:
         return _Cell("reference", "", 1.0)
-    # Whether it may be chance stands with the figure, not only in a note.
-    chance = "" if row.told_apart else "\nnot told apart"
+    # Whether it may be chance is written beside the figure, not only in a note.
+    chance = "" if row.told_apart else "\nno clear difference"
     return _Cell(times(row.speedup.value), f"{span(row.speedup)}×{chance}", row.speedup.value)
 
 

@@ -18,7 +18,7 @@ def flipped_images(flips: Sequence[Flip], pictures: Mapping[int, bytes], *, refe
 
     Args:
         flips: what both answered.
-        pictures: the images as PNG, by their number in the test data; one that is missing is told in words.
+        pictures: the images as PNG, by their number in the test data; one that is missing is described in words.
         reference: the label of the file compared with.
         file: the label of the file.
     """
@@ -32,7 +32,7 @@ def _item(flip: Flip, pictures: Mapping[int, bytes], reference: str, file: str) 
     if flip.index in pictures:
         source = base64.b64encode(pictures[flip.index]).decode()
         yield f'<img src="data:image/png;base64,{source}" alt="{name}">'
-    yield f'<div><b class="{kind}">{meaning}</b><span>is {escape(shorten(flip.label, _LETTERS))}</span>'
+    yield f'<div><b class="{kind}">{meaning}</b><span>labelled {escape(shorten(flip.label, _LETTERS))}</span>'
     for who, answer, probability in (
         (reference, flip.reference, flip.reference_probability),
         (file, flip.answer, flip.probability),

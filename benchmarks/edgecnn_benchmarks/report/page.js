@@ -1,4 +1,4 @@
-// What a chart tells of a mark, for pointer and keyboard; columns that sort. The page is whole without it.
+// Tooltips of the charts for pointer and keyboard, and columns that sort. The page works without it.
 (() => {
   "use strict";
   const tip = document.getElementById("tip");

@@ -1,4 +1,4 @@
-"""The page itself: what stands where in `report.html`."""
+"""The page itself: the order of the sections of `report.html`."""
 
 import base64
 import hashlib
@@ -10,7 +10,6 @@ from importlib import resources
 from pathlib import Path
 from string import Template
 
-from edgecnn_benchmarks.judging import undecided
 from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.report.answers_section import answers_sections
 from edgecnn_benchmarks.report.bars import Bar, bars
@@ -39,7 +38,7 @@ _WIDE, _NARROW = 960, 400
 
 
 def write_report(result: BenchResult, path: Path) -> None:
-    """Write the report, whole or not at all."""
+    """Write the report atomically."""
     atomic_files.write_text(path, render(result))
 
 
@@ -94,11 +93,11 @@ def _subtitle(result: BenchResult) -> str:
 
 
 def _tiles(result: BenchResult, row: BenchRow) -> Iterator[str]:
-    """Say the verdict again in large figures."""
+    """Repeat the verdict in large figures."""
     reference = result.row(result.reference)
     latency, interval = row.latency_us.p50, interval_name(len(row.rounds))
     starts = interval_name(result.settings.starts)
-    yield _tile(microseconds(latency.value), "an image, median", f"{interval}: {microseconds_span(latency)}")
+    yield _tile(microseconds(latency.value), "per image, median", f"{interval}: {microseconds_span(latency)}")
     if row.speedup is not None:
         what = f"as fast as {reference.label}"
         yield _tile(times(row.speedup.value), what, f"{interval}: {span(row.speedup)}×")
@@ -119,7 +118,7 @@ def _tile(figure: str, what: str, detail: str) -> str:
 
 
 def _base_rows(result: BenchResult) -> list[BenchRow]:
-    """Return one row a file: of a sweep the first, whose charts would be of one file many times otherwise."""
+    """Return one row per file, of a sweep the first; otherwise a chart would show one file many times."""
     return [row for row in result.rows if row.name == row.file]
 
 
@@ -206,7 +205,7 @@ def _bar_figures(result: BenchResult) -> Iterator[str]:
 def _warnings_section(result: BenchResult) -> str:
     labels = {row.name: row.label for row in result.rows}
     pitfalls = "".join(
-        f'<li id="trap-{number}"><b>⚠{number}</b> {escape(pitfall.sentence)}'
+        f'<li id="pitfall-{number}"><b>⚠{number}</b> {escape(pitfall.sentence)}'
         + (
             f"<small>{escape(', '.join(labels.get(name, name) for name in pitfall.rows))}</small>"
             if pitfall.rows
@@ -219,9 +218,9 @@ def _warnings_section(result: BenchResult) -> str:
         f"<li><b>✗ {escape(failure.name)}</b>, {escape(failure.stage)}: {escape(failure.reason)}</li>"
         for failure in result.failures
     )
-    plain = "".join(f"<li>{escape(text)}</li>" for text in (*undecided.sentences(result.undecided), *result.notes))
+    plain = "".join(f"<li>{escape(text)}</li>" for text in (*result.undecided_sentences, *result.notes))
     parts = (
-        ("Known traps in these figures", "traps", pitfalls),
+        ("Known pitfalls in these figures", "pitfalls", pitfalls),
         ("Not measured", "failures", failures),
         ("Notes", "notes", plain),
     )

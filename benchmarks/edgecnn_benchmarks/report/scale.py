@@ -6,7 +6,7 @@ from dataclasses import dataclass
 # A larger ratio between the ends is shown on a logarithmic axis.
 _LINEAR_SPREAD = 4.0
 # Of a figure below an axis, in px, with some room.
-_FIGURE_WIDTH = 50.0
+_FIGURE_WIDTH = 58.0
 
 
 @dataclass(frozen=True)

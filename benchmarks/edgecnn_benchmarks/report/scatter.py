@@ -33,7 +33,7 @@ _LETTERS, _LINES = 10.0, 1.0
 
 @dataclass(frozen=True)
 class Point:
-    """A model in the chart: its figures, and where it and the ends of its intervals stand, in px."""
+    """A model in the chart: its figures, and the places of its mark and of the ends of its intervals, in px."""
 
     row: BenchRow
     accuracy: Accuracy
@@ -128,7 +128,7 @@ def _axes(across: Scale, up: Scale, frame: Box) -> Iterator[str]:
 
 
 def _decimals(shares: Sequence[float]) -> int:
-    """Return how many digits tell neighbouring ticks apart when they are written in percent."""
+    """Return how many decimals distinguish neighbouring ticks when they are written in percent."""
     if len(shares) < 2:
         return 1
     return max(0, -math.floor(math.log10((shares[1] - shares[0]) * 100) + 1e-9))

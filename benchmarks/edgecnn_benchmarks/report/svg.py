@@ -6,7 +6,7 @@ from html import escape
 def element(name: str, *children: str, **attributes: str | float) -> str:
     """Write an element; numbers are rounded to a tenth of a px, attribute values escaped, children taken as they are.
 
-    An underscore in an attribute's name stands for a hyphen; one at its end is dropped (`class_`).
+    An underscore in an attribute's name becomes a hyphen; one at its end is dropped (`class_`).
 
     >>> element("text", "fast", class_="tick", x=1.234, text_anchor="end")
     '<text class="tick" x="1.2" text-anchor="end">fast</text>'
@@ -31,7 +31,7 @@ def drawing(width: float, height: float, *children: str, label: str, class_: str
 
 
 def telling(tip: str, *children: str, **attributes: str | float) -> str:
-    """Group what tells its figures when the pointer or the keyboard is on it; the first line is the heading.
+    """Group what shows its figures when the pointer or the keyboard is on it; the first line is the heading.
 
     `page.js` shows `data-tip` and makes the first one of a chart reachable; without it a browser shows `title`.
     """

@@ -20,7 +20,7 @@ def ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
     the rounds. With too few of them (see `tells`) it is the range of the ratios, which covers less.
 
     Args:
-        first: one figure above 0 a round, such as its median latency.
+        first: one figure above 0 per round, such as its median latency.
         second: the same of the other measurement; the number of rounds may differ.
 
     >>> ratio([10, 11, 10, 12, 10, 11], [20, 22, 20, 21, 20, 22])
@@ -34,7 +34,7 @@ def ratio(first: Sequence[float], second: Sequence[float]) -> Estimate:
 
 
 def differ(first: Sequence[float], second: Sequence[float]) -> bool:
-    """Tell whether their ratio differs from 1 beyond doubt: its 99 % interval leaves 1 out.
+    """Return whether their ratio differs from 1 beyond doubt: its 99 % interval leaves 1 out.
 
     95 % would find a difference in one of twenty comparisons of a file with itself.
     """
@@ -44,7 +44,7 @@ def differ(first: Sequence[float], second: Sequence[float]) -> bool:
 
 
 def tells(first: int, second: int) -> bool:
-    """Tell whether so many rounds of the one and of the other can show a difference at all (see `differ`).
+    """Return whether so many rounds of the one and of the other can show a difference at all (see `differ`).
 
     >>> tells(4, 4), tells(5, 5)
     (False, True)

@@ -38,7 +38,7 @@ def median_estimate(values: Sequence[float]) -> Estimate:
     covers less.
 
     Args:
-        values: one figure a round, at least one, in any order.
+        values: one figure per round, at least one, in any order.
 
     >>> median_estimate([5, 1, 4, 2, 3, 6, 9, 8, 7])
     Estimate(value=5.0, low=2.0, high=8.0)
@@ -74,13 +74,13 @@ _STUDENT_99 = (63.657, 9.925, 5.841, 4.604, 4.032, 3.707)
 
 
 def tells_apart(ratios: Sequence[float]) -> bool:
-    """Whether the ratios of two rows, one a round, differ from 1 beyond doubt: the 99 % interval leaves 1 out.
+    """Whether the ratios of two rows, one per round, differ from 1 beyond doubt: the 99 % interval leaves 1 out.
 
     Fewer than `_MIN_ROUNDS_FOR_99` rounds have no such interval without an assumption; then it is Student's of the
     logarithms. A single round has none at all, and tells apart what is not equal.
 
     Args:
-        ratios: one a round.
+        ratios: one per round.
 
     >>> tells_apart([1.02] * 8), tells_apart([1.02] * 8 + [0.99] * 3)
     (True, False)

@@ -1,6 +1,11 @@
 """Quantities as people read them: three digits and the unit that fits."""
 
+from collections.abc import Sequence
+
 from edgecnn_benchmarks.statistics.intervals import Estimate
+
+# The heads and the rows of a table for a terminal.
+TextTable = tuple[list[str], list[list[str]]]
 
 
 def three_digits(value: float) -> str:
@@ -82,13 +87,13 @@ def size(value: float) -> str:
     return f"{three_digits(value / 1e9)} GB"
 
 
-def percent(share: float) -> str:
+def percent(value: float) -> str:
     """Write a share 0…1.
 
     >>> percent(0.98702)
     '98.70 %'
     """
-    return f"{share * 100:.2f} %"
+    return f"{value * 100:.2f} %"
 
 
 def images(count: int) -> str:
@@ -100,13 +105,13 @@ def images(count: int) -> str:
     return f"{count:,} image{'' if count == 1 else 's'}"
 
 
-def times(ratio: float) -> str:
+def times(value: float) -> str:
     """Write a ratio.
 
     >>> times(3.0496)
     '3.05×'
     """
-    return f"{three_digits(ratio)}×"
+    return f"{three_digits(value)}×"
 
 
 def span(estimate: Estimate, *, factor: float = 1.0) -> str:
@@ -134,3 +139,13 @@ def shorten(name: str, most: int) -> str:
     'casting-…t32.tflite'
     """
     return name if len(name) <= most else f"{name[: most // 2 - 2]}…{name[-(most - most // 2) :]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Write names one after the other.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last

@@ -51,7 +51,7 @@ def quickstart(
     )
 
     _show(console, "train", "mnist", "--data", "mnist-5000", "--epochs", _EPOCHS, "--output", output, "--overwrite")
-    train("mnist", data="mnist-5000", epochs=_EPOCHS, output=output, overwrite=True, quiet=silent)
+    train(recipe="mnist", data="mnist-5000", epochs=_EPOCHS, output=output, overwrite=True, quiet=silent)
 
     _show(console, "export", output, "--int8")
     export(run=output, int8=True, quiet=silent)

@@ -1,17 +1,19 @@
 """`edgecnn train RECIPE`: a documented classifier, and all that a run leaves behind."""
 
 import contextlib
+import dataclasses
 import json as json_module
 import os
 import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
+from edgecnn.options.training_options import takes_training_options
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 if TYPE_CHECKING:
@@ -23,58 +25,31 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
+@takes_training_options
 def train(
+    training_options: Any,
     recipe: Annotated[
-        str | None, typer.Argument(help="What to train; 'edgecnn recipes' shows the choice.", show_default=False)
+        str | None,
+        typer.Argument(help="Name of a recipe; 'edgecnn recipes' shows the choice.", show_default=False),
     ] = None,
     data: Annotated[
         str | None,
         typer.Option(
-            help="A known image set, a prepared one, class folders (a folder or zip), or a CSV of labels beside its "
-            "images; default: the recipe's."
+            help="Known image set, prepared set, class folders (a folder or zip), or CSV of labels beside its images; "
+            "default: the recipe's."
         ),
     ] = None,
     imgsz: Annotated[
         int | None, typer.Option(help="Side of the images in pixels, where the recipe takes any size.")
     ] = None,
     backbone: Annotated[
-        str | None, typer.Option(help="For transfer: a network of keras.applications, such as EfficientNetV2B0.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(help="Of a pretrained base: imagenet, none, or a file of Keras weights.")
+        str | None, typer.Option(help="Network of keras.applications for transfer, such as EfficientNetV2B0.")
     ] = None,
     config: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="TOML with these options, or the run.json of a run to repeat."),
+        typer.Option(metavar="FILE", help="TOML file with these options, or the run.json of a run to repeat."),
     ] = None,
-    unfreeze: Annotated[
-        int | None, typer.Option(metavar="N", help="Then train the top N layers of the base too, but for batch norm.")
-    ] = None,
-    fine_tune_epochs: Annotated[int | None, typer.Option(help="With --unfreeze; default: 10.")] = None,
-    fine_tune_rate: Annotated[
-        float | None, typer.Option(help="Its learning rate; default: a hundredth of the optimizer's usual one.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training images.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images a step.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd, adam or adadelta.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Default: the recipe's, or the usual one of another --optimizer.")
-    ] = None,
-    schedule: Annotated[str | None, typer.Option(help="Of the learning rate: constant, exponential or cosine.")] = None,
-    monitor: Annotated[str | None, typer.Option(help="What the best epoch is chosen by: accuracy or loss.")] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Stop after so many epochs without a better one; 0: never.")
-    ] = None,
-    augment: Annotated[
-        bool | None,
-        typer.Option("--augment/--no-augment", help="Train on randomly changed images, as the recipe knows how to."),
-    ] = None,
-    validation_fraction: Annotated[
-        float | None,
-        typer.Option(help="Share of the training images to choose the best epoch by, where none are given."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Of weights, order and validation images.")] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Default: runs/<recipe>.")] = None,
+    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: runs/<recipe>.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished epoch, with the options as they were.")
     ] = False,
@@ -84,17 +59,6 @@ def train(
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the scores to DIR/tensorboard too, for TensorBoard.")
     ] = False,
-    deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="Equal weights for equal seed, machine and threads; slower.")
-    ] = False,
-    mixed_precision: Annotated[
-        bool | None,
-        typer.Option("--mixed-precision/--full-precision", help="Compute in 16 bits while training; weights keep 32."),
-    ] = None,
-    threads: Annotated[int | None, typer.Option(help="Default: all this process may use.")] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, gpu, or some as in gpu:0,1; default: all GPUs, else the CPU.")
-    ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
@@ -124,32 +88,15 @@ def train(
     settings = (
         (earlier.settings if earlier else chosen.settings)
         .overridden(**described.settings)
-        .overridden(
-            epochs=epochs,
-            batch_size=batch_size,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            schedule=schedule,
-            monitor=monitor,
-            patience=patience,
-            augment=augment,
-            weights=weights,
-            unfreeze=unfreeze,
-            fine_tune_epochs=fine_tune_epochs,
-            fine_tune_rate=fine_tune_rate,
-            validation_fraction=validation_fraction,
-            seed=seed,
-            deterministic=deterministic or None,
-            mixed_precision=mixed_precision,
-            threads=threads,
-            device=device,
-        )
+        .overridden(**dataclasses.asdict(training_options))
     )
     cluster = cluster_of_environment(os.environ)
     _check_device(settings.device)
     source = data or described.data or (earlier.data_folder if earlier else chosen.data)
     if source is None:
-        raise InputError(f"data: expected a folder with one sub-folder a class for {chosen.name}; give it with --data")
+        raise InputError(
+            f"data: expected a folder with one sub-folder per class for {chosen.name}; give it with --data"
+        )
     shape = _image_shape(chosen, imgsz if imgsz is not None else described.imgsz)
     with watch.timing("data"), shown_preparing(console, source) as preparing:
         image_set = open_or_prepare(
@@ -175,11 +122,11 @@ def train(
                 f"epochs {settings.fine_tune_epochs}, learning rate {settings.fine_tune_rate:g}"
             )
     with (
-        _told_how_to_go_on(console, chosen.name, folder),
+        _resume_command_shown(console, chosen.name, folder),
         shown_images(console, "features") as report_features,
         shown_training(console) as report,
     ):
-        with watch.timing("imports"), _loading_training():
+        with watch.timing("imports"), loading_training("edgecnn train"):
             from edgecnn_training.train import train as train_recipe
         record = train_recipe(
             chosen,
@@ -262,7 +209,7 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
 
 
 def print_trained(console: Console, folder: "RunFolder") -> None:
-    """Print the scores of a finished run and where they stand, or the JSON document."""
+    """Print the scores of a finished run and its files, or the JSON document."""
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     record = folder.read_record()
     console.say(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
@@ -273,8 +220,8 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
 
 
 @contextlib.contextmanager
-def _loading_training() -> Iterator[None]:
-    """Import from the training in the block, with TensorFlow's start-up messages kept off the screen."""
+def loading_training(command: str) -> Iterator[None]:
+    """Import Keras in the block for a command, with TensorFlow's start-up messages kept off the screen."""
     from edgecnn_runtime.errors import MissingExtraError
     from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -282,23 +229,23 @@ def _loading_training() -> Iterator[None]:
         with native_output_kept():
             yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError("edgecnn train", package=error.name or "keras", extra="train") from error
+        raise MissingExtraError(command, package=error.name or "keras", extra="train") from error
 
 
 def _check_device(device: str | None) -> None:
     """Make sure that a device asked for is there; TensorFlow is loaded for it only then."""
     if device is None:
         return
-    with _loading_training():
+    with loading_training("edgecnn train"):
         from edgecnn_training.devices.devices import check_device
     check_device(device)
 
 
 @contextlib.contextmanager
-def _told_how_to_go_on(console: Console, recipe: str, folder: "RunFolder") -> Iterator[None]:
-    """Tell, when a training is stopped or a disk is full, what is kept and the command that goes on with it."""
+def _resume_command_shown(console: Console, recipe: str, folder: "RunFolder") -> Iterator[None]:
+    """Report, when a training is stopped or a disk is full, what is kept and the command that resumes it."""
 
-    def tell() -> None:
+    def report() -> None:
         if folder.last_checkpoint.exists():
             output = shlex.quote(str(folder.path))
             how = f"what was trained is kept; go on with: edgecnn train {recipe} --output {output} --resume"
@@ -309,8 +256,8 @@ def _told_how_to_go_on(console: Console, recipe: str, folder: "RunFolder") -> It
     try:
         yield
     except KeyboardInterrupt:
-        tell()
+        report()
         raise typer.Exit(_INTERRUPTED) from None
     except OSError:
-        tell()
+        report()
         raise

@@ -21,7 +21,7 @@ _SUMMARY = 60  # columns of a verdict's sentence
 def show_model(console: Console, model: "InspectedModel") -> None:
     """Print what the file is: inputs and outputs, its size in several senses, what it says about itself."""
     graph, peak = model.graph, model.peak
-    title = model.container.model_format.title
+    title = model.container.format.title
     console.say(f"{model.path.name}: {title} ({graph.version}), {model.size:,} bytes = {_kib(model.size)} KiB")
     rows = [("input", _described(graph.tensors[number])) for number in graph.inputs]
     rows += [("output", _described(graph.tensors[number])) for number in graph.outputs]
@@ -80,8 +80,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         rows = [
             (
                 "metadata",
-                ", ".join(text for text in described if text)
-                or f"{model.container.model_format.metadata} without a name",
+                ", ".join(text for text in described if text) or f"{model.container.format.metadata} without a name",
             )
         ]
         if metadata.mean and metadata.std:
@@ -91,7 +90,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
         if metadata.licence:
             rows.append(("licence", metadata.licence))
         return rows
-    standard = model.container.model_format.metadata
+    standard = model.container.format.metadata
     return [("manifest", "none: not exported by edgecnn" + (f", no {standard}" if standard else ""))]
 
 

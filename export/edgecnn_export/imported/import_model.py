@@ -13,6 +13,7 @@ from edgecnn_export.imported.pixel_scaling import exchange_of_channels, scaled, 
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.system.atomic_files import atomic_write
+from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 
@@ -146,6 +147,7 @@ def write_run(
         licence=original.licence,
         command=command,
         versions=versions,
+        division=Division.of(image_set, seed=seed),
     )
     folder.write_record(record)
     return record

@@ -14,7 +14,7 @@ def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any
     graph, peak = model.graph, model.peak
     return {
         "file": str(model.path),
-        "container": model.container.model_format.name,
+        "container": model.container.format.name,
         "version": graph.version,
         "bytes": model.size,
         "inputs": list(graph.inputs),

@@ -9,7 +9,7 @@ from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_bytes
+from edgecnn_runtime.model_formats import format_of, model_bytes
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def inspect_model(path: Path) -> InspectedModel:
 def _example(folder: Path) -> str:
     """Name a model file in a folder or in its `export`, where there is one."""
     for place in (folder, folder / "export"):
-        for known in MODEL_FORMATS.values():
-            for file in sorted(place.glob(f"*{known.suffix}")):
+        for suffix in CONTAINERS:
+            for file in sorted(place.glob(f"*{suffix}")):
                 return f"a file such as {file}"
     return "a file in it"

@@ -114,13 +114,13 @@ def find_quantization_loss(
         labels: class numbers, `(N,)`.
         report: told how many operators are done, and which is next.
     """
-    with opened(graph.content, TFLITE.model_format.suffix) as backend:
+    with opened(graph.content, TFLITE.format.suffix) as backend:
         reference = backend.infer(images)
     floats = without_integer_form(graph, statistics)
     content = quantize(graph, statistics, in_float=floats)
 
     def loss(file: bytes) -> Parity:
-        with opened(file, TFLITE.model_format.suffix) as backend:
+        with opened(file, TFLITE.format.suffix) as backend:
             return compare(backend.infer(images), keras=reference, labels=labels)
 
     whole = loss(content)

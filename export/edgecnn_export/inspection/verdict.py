@@ -104,7 +104,7 @@ class Target:
 
     def refuse(self, model: InspectedModel) -> Verdict:
         """Refuse a file of another container, and say how one comes by this model in the right one."""
-        wanted = self.container.model_format
+        wanted = self.container.format
         if model.manifest is None:
             whole = ", in full-integer int8" if self.integers_only else ""
             remedy = f"convert the model that it came from to {wanted.title}{whole}"
@@ -112,5 +112,6 @@ class Target:
             name = f"{wanted.name}-{Scheme.INT8 if self.integers_only else model.manifest.scheme}"
             name = name if name in FORMATS else f"{wanted.name}-{Scheme.FLOAT32}"
             remedy = f"use the {wanted.suffix} file of the same run ('edgecnn export RUN --format {name}')"
+        article = "an" if wanted.title[0] in "AEIO" else "a"
         obstacle = Obstacle((), f"it takes {wanted.title} files", remedy)
-        return Verdict(self.name, Fit.NO, f"not {self.container.article} {wanted.title} file", (obstacle,))
+        return Verdict(self.name, Fit.NO, f"not {article} {wanted.title} file", (obstacle,))

@@ -31,7 +31,7 @@ class OnnxQuantizer:
     graph: "OnnxGraph"
     reduce_range: bool = False  # see `quantize`
     biases_learnt: bool = False  # the weights come from quantization-aware training
-    suffix: str = ".onnx"
+    suffix: ClassVar[str] = MODEL_FORMATS["onnx"].suffix
 
     def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what only float32 can show; where ONNX Runtime has no integer form, it leaves an operator alone."""
@@ -97,8 +97,7 @@ class OnnxConversion:
 class OnnxContainer:
     """ONNX files."""
 
-    model_format: ClassVar[ModelFormat] = MODEL_FORMATS["onnx"]
-    article: ClassVar[str] = "an"
+    format: ClassVar[ModelFormat] = MODEL_FORMATS["onnx"]
 
     def convert(self, model: "keras.Model", *, opset: int = USUAL_OPSET, reduce_range: bool = False) -> OnnxConversion:
         """Return the network in ONNX."""

@@ -21,8 +21,7 @@ from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputErro
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import Optimization
 from edgecnn_runtime.system.own_process import run_python
-from edgecnn_runtime.workstation.image_set import ImageSet, Split
-from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_runtime.workstation.division import Portion
 
 if TYPE_CHECKING:
     import keras
@@ -84,40 +83,6 @@ class Optimized:
 
     model: "keras.Model"  # the same network with the weights that came back
     outcome: Outcome
-
-
-@dataclass(frozen=True)
-class Portion:
-    """Some images of a split."""
-
-    split: Split
-    positions: NDArray[np.int64]
-
-
-def portions(image_set: ImageSet, *, validation_fraction: float = 0.1, seed: int = 0) -> tuple[Portion, Portion]:
-    """Tell which images a run was trained on and which it was validated on.
-
-    Args:
-        image_set: with a split `train`; `valid` is what is validated on, where there is one.
-        validation_fraction: else this share of `train`, stratified.
-        seed: of that choice.
-
-    Raises:
-        DataError: too few images for both.
-    """
-    train = image_set.split("train")
-    everything = np.arange(len(train))
-    if "valid" in image_set.splits:
-        valid = image_set.split("valid")
-        return Portion(train, everything), Portion(valid, np.arange(len(valid)))
-    count = round(len(train) * validation_fraction)
-    if not 0 < count < len(train):
-        raise DataError(
-            f"train: expected enough images to keep {validation_fraction:.0%} for validation, got {len(train)}"
-        )
-    validated_on = stratified_sample(train.labels, count, seed=seed)
-    trained_on = np.setdiff1d(everything, validated_on, assume_unique=True)
-    return Portion(train, trained_on), Portion(train, validated_on)
 
 
 def quantization_aware(

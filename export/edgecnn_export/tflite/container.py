@@ -38,7 +38,7 @@ class TFLiteQuantizer:
     bits: int  # of the activations, 8 or 16
     signed: bool = False  # see `quantize`
     biases_learnt: bool = False  # the weights come from quantization-aware training
-    suffix: str = ".tflite"
+    suffix: ClassVar[str] = MODEL_FORMATS["tflite"].suffix
 
     def without_integer_form(self, statistics: Statistics) -> tuple[FloatOperator, ...]:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
@@ -97,8 +97,7 @@ class TFLiteConversion:
 class TFLiteContainer:
     """TFLite files."""
 
-    model_format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
-    article: ClassVar[str] = "a"
+    format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
 
     def convert(self, model: "keras.Model", *, opset: int = 0, reduce_range: bool = False) -> TFLiteConversion:
         """Return the network in TFLite; both options are ONNX's."""
@@ -115,7 +114,7 @@ class TFLiteContainer:
         """Read any TFLite file."""
         from edgecnn_export.tflite.read_graph import read_tflite
         from edgecnn_export.tflite.read_metadata import read_tflite_metadata
-        from edgecnn_runtime.backends.litert import read_associated_file
+        from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
         return ModelContents(
             read_tflite(path), read_associated_file(path, TFLITE_FILE), metadata=read_tflite_metadata(path)

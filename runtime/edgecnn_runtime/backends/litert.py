@@ -21,7 +21,7 @@ from edgecnn_runtime.backends.interface import (
 )
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
-from edgecnn_runtime.model_files.tflite_file import read_associated_file as read_associated_file
+from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
 
 def open_model(path: Path, options: BackendOptions) -> "LiteRTBackend":

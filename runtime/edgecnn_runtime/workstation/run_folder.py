@@ -10,6 +10,7 @@ from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 
 
@@ -29,6 +30,14 @@ class RunRecord:
     command: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     timings: Mapping[str, float] = field(default_factory=dict)  # seconds
+    division: Division | None = None  # of its images; None in records that say it in `recipe`, as earlier ones do
+
+    def division_of(self, image_set: ImageSet) -> Division:
+        """Return how the images of the run, `image_set`, were divided into training and validation images."""
+        if self.division is not None:
+            return self.division
+        fraction = float(self.recipe.get("validation_fraction", VALIDATION_FRACTION))
+        return Division.of(image_set, fraction=fraction, seed=int(self.recipe.get("seed", self.seed)))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Every trap is spoken where the figures hold it, and not where they do not."""
+"""Every pitfall is reported where the figures have it, and nowhere else."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ QUIET = MachineState(
 
 
 def machine(**change: object) -> Machine:
-    """A machine on which no trap lies."""
+    """A machine without any pitfall."""
     calm = {"available_cpus": 4, "cpu_features": ("asimddp",), "governor": "performance", "quota_cpus": None}
     return dataclasses.replace(describe_machine(), **(calm | change))
 
@@ -39,7 +39,7 @@ def model(name: str, scheme: str, provider: str, us: float = 100, **change: obje
 FLOAT = model("float", "float32", "XNNPACK")
 UNSTABLE = tuple(dataclasses.replace(measured, stable=False) for measured in FLOAT.rounds)
 
-# A row beside float32's, the machine, its state at the end; the trap, and a piece of its sentence.
+# A row beside float32's, the machine, its state at the end; the pitfall, and a piece of its sentence.
 SPRUNG = {
     "int16x8": (
         [model("16x8", "int16x8", "built-in kernels", us=7000)],
@@ -81,7 +81,7 @@ SPRUNG = {
         {},
         {},
         "not-settled",
-        "wild: the latency",
+        "wild: in most rounds the latency",
     ),
     "governor": ([], {"governor": "ondemand"}, {}, "frequency-scaling", "governor is ondemand"),
     "throttled": ([], {}, {"throttle_count": 5}, "throttled", "2 times while it was measured, 50 °C"),
@@ -97,7 +97,7 @@ SPRUNG = {
 
 
 @pytest.mark.parametrize("name", SPRUNG)
-def test_trap_is_spoken(name: str) -> None:
+def test_pitfall_is_reported(name: str) -> None:
     rows, on, change, kind, piece = SPRUNG[name]
     (pitfall,) = find_pitfalls(
         [FLOAT, *rows], FLOAT, machine=machine(**on), start=QUIET, end=dataclasses.replace(QUIET, **change)
@@ -116,7 +116,7 @@ def test_trap_is_spoken(name: str) -> None:
         [model("i8", "int8", "CPUExecutionProvider")],  # this one has the dot product
     ],
 )
-def test_no_trap_where_there_is_none(rows: list[BenchRow]) -> None:
+def test_no_pitfall_where_there_is_none(rows: list[BenchRow]) -> None:
     unknown = MachineState(None, None, None, None, None, None)
     for state in (QUIET, unknown):
         assert find_pitfalls([FLOAT, *rows], FLOAT, machine=machine(), start=state, end=state) == ()

@@ -13,7 +13,7 @@ from edgecnn_runtime.errors import InputError
 
 @pytest.mark.parametrize("text", ["", "0", "1,", "two", "-1", "1;2", "99999"])
 def test_only_numbers_are_read(text: str) -> None:
-    with pytest.raises(InputError, match="--threads: a number, or several"):
+    with pytest.raises(InputError, match="--threads: expected a number, or several"):
         read_counts("threads", text)
 
 

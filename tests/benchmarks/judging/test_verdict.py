@@ -6,7 +6,7 @@ from tiny_rows import row
 from edgecnn_benchmarks.judging.verdict import notes, recommend, verdict
 from edgecnn_benchmarks.machine.description import describe_machine
 from edgecnn_benchmarks.measuring.result import BenchRow
-from edgecnn_benchmarks.measuring.rounds import Round, speedup
+from edgecnn_benchmarks.measuring.timing import Round, speedup
 from edgecnn_benchmarks.report.scatter import pareto_front
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
@@ -40,14 +40,14 @@ def test_fastest_within_one_point_is_recommended(rows: list[BenchRow], expected:
         (
             [FLOAT, INT8],
             INT8,
-            "Ship int8: 2.97× as fast as float (102 µs against 302 µs an image), 4.00× smaller (1.00 kB) and "
+            "Ship int8: 2.97× as fast as float (102 µs against 302 µs per image), 4.00× smaller (1.00 kB) and "
             "97.50 % accurate, 0.50 points below the best.",
         ),
-        ([FLOAT, HASTY], FLOAT, "Ship float: 302 µs an image, 4.00 kB and 98.00 % accurate, as good as any."),
+        ([FLOAT, HASTY], FLOAT, "Ship float: 302 µs per image, 4.00 kB and 98.00 % accurate, as good as any."),
         (
             [FLOAT, UNKNOWN],
             UNKNOWN,
-            "Ship unknown: 26.3× as fast as float (11.5 µs against 302 µs an image), 4.00× smaller (1.00 kB) and "
+            "Ship unknown: 26.3× as fast as float (11.5 µs against 302 µs per image), 4.00× smaller (1.00 kB) and "
             "of unknown accuracy, for want of labelled images.",
         ),
     ],
@@ -60,27 +60,26 @@ def test_verdict_of_equally_fast_and_larger() -> None:
     reference = row("a", us=100, correct=980)
     other = row("b", us=100, correct=980, size=2000, jitter="odd", reference=reference)
     assert verdict([reference, other], other, reference).startswith(
-        "Ship b: as fast as a (102 µs against 102 µs an image), 2.00× larger (2.00 kB)"
+        "Ship b: as fast as a (102 µs against 102 µs per image), 2.00× larger (2.00 kB)"
     )
 
 
 def test_notes_say_what_is_not_shown() -> None:
     same = row("same", us=300, correct=980, jitter="odd", reference=FLOAT)
     machine = dataclasses.replace(describe_machine(), available_cpus=2, load_average=(1.9, 1.0, 1.0))
-    said = notes([FLOAT, same, INT8], settings=BenchSettings(rounds=12), machine=machine, has_labels=False)
+    said = notes([FLOAT, same, INT8], settings=BenchSettings(rounds=12), machine=machine)
     assert [note.split(":")[0] for note in said] == [
         "Only 8 of 12 rounds fitted into 60 s; a larger --max-secs gives narrower intervals.",
         "The machine was busy when the benchmark began (load average 1.90 on 2 processors)",
-        "No labelled images were given (--data), so no accuracy was measured.",
     ]
     calm = dataclasses.replace(machine, load_average=(0.1, 0.1, 0.1))
-    assert notes([FLOAT, INT8], settings=BenchSettings(rounds=8), machine=calm, has_labels=True) == ()
+    assert notes([FLOAT, INT8], settings=BenchSettings(rounds=8), machine=calm) == ()
 
 
 def test_few_rounds_are_said_to_be_few() -> None:
     few = dataclasses.replace(FLOAT, rounds=FLOAT.rounds[:3])
     calm = dataclasses.replace(describe_machine(), available_cpus=2, load_average=None)
-    (note,) = notes([few], settings=BenchSettings(rounds=3), machine=calm, has_labels=True)
+    (note,) = notes([few], settings=BenchSettings(rounds=3), machine=calm)
     assert "At least 6 are needed" in note
 
 

@@ -7,6 +7,7 @@ import pytest
 from tiny_models import tiny_onnx
 
 from edgecnn_benchmarks.measuring.candidates import name_candidates, read_subject
+from edgecnn_benchmarks.measuring.labelled_images import FolderImages, PreparedImages
 from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -37,17 +38,16 @@ def test_run_brings_its_files_its_images_and_the_keras_answers(tiny_run: RunFold
     subject = read_subject([tiny_run.path], data=None)
     assert [candidate.label for candidate in subject.candidates] == ["float16.onnx", "float32.onnx", "int8.onnx"]
     assert subject.folder == tiny_run.bench
-    assert subject.prepared is not None
-    assert subject.keras_probabilities is not None
-    assert subject.keras_probabilities.shape == (100, 2)
+    assert isinstance(subject.images, PreparedImages)
+    assert subject.images.keras_probabilities is not None
+    assert subject.images.keras_probabilities.shape == (100, 2)
 
 
 def test_other_data_bring_no_keras_answers(tiny_run: RunFolder, tmp_path: Path) -> None:
     (tmp_path / "dark").mkdir()
     subject = read_subject([tiny_run.path], data=tmp_path)
-    assert subject.prepared is None
-    assert subject.labelled_folder == tmp_path
-    assert subject.keras_probabilities is None
+    assert subject.images == FolderImages(tmp_path)
+    assert subject.images.keras_probabilities is None
 
 
 def copy_of(run: RunFolder, folder: Path) -> RunFolder:
@@ -65,7 +65,7 @@ def test_changed_data_are_refused(tiny_run: RunFolder, tmp_path: Path) -> None:
 def test_keras_answers_of_another_set_are_refused(tiny_run: RunFolder, tmp_path: Path) -> None:
     run = copy_of(tiny_run, tmp_path / "run")
     np.save(run.test_probabilities, np.zeros((7, 2), np.float32))
-    with pytest.raises(InputError, match=r"expected \(100, 2\), got \(7, 2\)"):
+    with pytest.raises(InputError, match=r"expected probabilities \(100, 2\), got \(7, 2\)"):
         read_subject([run.path], data=None)
 
 
@@ -83,10 +83,10 @@ def test_what_cannot_be_measured(tiny_run: RunFolder, tmp_path: Path) -> None:
     for targets, data, message in (
         ([], None, "got nothing"),
         ([tmp_path, model], None, "expected one run folder or model files"),
-        ([tmp_path / "absent.onnx"], None, "no such file or folder"),
+        ([tmp_path / "absent.onnx"], None, "not found; expected a run folder"),
         ([picture], None, "got .png"),
-        ([tmp_path], None, "expected run.json"),
-        ([model], tmp_path / "absent", "no such folder"),
+        ([tmp_path], None, "expected a run folder with run.json, got none"),
+        ([model], tmp_path / "absent", "not found; expected a prepared set"),
     ):
         with pytest.raises(InputError, match=message):
             read_subject(targets, data=data)

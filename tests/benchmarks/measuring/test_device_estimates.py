@@ -14,9 +14,10 @@ from tiny_tflite import convolution
 
 from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.measuring.candidates import name_candidates
-from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate, device_table
+from edgecnn_benchmarks.measuring.device_estimates import DeviceEstimate, FileEstimate
 from edgecnn_benchmarks.measuring.result_file import read_result
 from edgecnn_benchmarks.report.page import render
+from edgecnn_benchmarks.report.terminal import device_table
 from edgecnn_export.inspection.memory import peak_activations
 from edgecnn_export.inspection.targets import ethos_u
 from edgecnn_export.inspection.targets.boards import BOARDS
@@ -59,9 +60,21 @@ def test_velas_cycles_are_among_them(estimate: FileEstimate) -> None:
     assert npu.cycles is not None
     assert npu.system is not None
     assert "MHz" in npu.system
-    heads, rows = device_table(estimate)
-    assert "(estimate)" in heads[0]
-    assert any(f"{npu.cycles:,} cycles" in row[2] for row in rows)
+    assert npu.because.startswith(f"{npu.cycles:,} cycles, ")
+
+
+def test_the_terminal_shows_the_fastest_file_and_points_to_the_others(tmp_path: Path) -> None:
+    made = made_result(tmp_path)
+    (estimate,) = made.device_estimates
+    others = dataclasses.replace(estimate, file="mnist_float32.tflite")
+    shown = device_table(dataclasses.replace(made, device_estimates=(others, estimate)))
+    assert shown is not None
+    (heads, rows), below = shown
+    assert heads == ["device (estimate)", "runs", "because"]
+    assert rows[1] == ["ethos-u55-128", "yes", "812,345 cycles, 1.62 ms; all operators"]
+    assert "They are for mnist_int8.tflite: TFLite-Micro needs an arena of 62.5 KiB" in below
+    assert below.endswith("The report has those of 1 more.")
+    assert device_table(dataclasses.replace(made, device_estimates=())) is None
 
 
 def test_without_vela_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +118,7 @@ def test_they_stand_in_the_table_the_document_and_the_report(tmp_path: Path) -> 
     document = json.loads((tmp_path / "out" / "bench.json").read_text())
     assert [item["file"] for item in document["device_estimates"]] == [model.name]
     report = (tmp_path / "out" / "report.html").read_text()
-    assert "Devices that are not here: estimates" in report
+    assert "Estimates for other devices" in report
     assert "Raspberry Pi Pico (RP2040" in report
     again = read_result(tmp_path / "out" / "bench.json")
     assert again.device_estimates == estimate_small_devices(name_candidates([model]))

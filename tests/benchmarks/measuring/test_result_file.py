@@ -9,6 +9,7 @@ import pytest
 
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.measuring.result_file import read_result
+from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
 
 
@@ -17,12 +18,22 @@ def test_a_result_is_read_as_it_was_written(tiny_result: BenchResult) -> None:
     assert read == dataclasses.replace(tiny_result, pictures={})
 
 
+def test_version_2_is_read_with_the_names_of_today() -> None:
+    result = read_result(Path(__file__).with_name("bench-version-2.json"))
+    assert [row.name for row in result.rows] == ["mnist_int8.tflite", "mnist_float32.tflite", "mnist_int16x8.tflite"]
+    assert [pitfall.kind for pitfall in result.pitfalls] == ["int16x8-reference-kernels"]
+    assert result.settings.opening == BenchSettings().opening
+    document = result.to_document()
+    assert document["schema_version"] == 3
+    assert "traps" not in document
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 1}, "expected a bench.json of version 2, got version 1; measure again"),
-        ({"schema_version": 3}, "got version 3; update edgecnn"),
-        ({"schema_version": None}, "expected a bench.json of version 2, got none"),
+        ({"schema_version": 1}, "expected a bench.json of version 3, got version 1; measure again"),
+        ({"schema_version": 4}, "got version 4; update edgecnn"),
+        ({"schema_version": None}, "expected a bench.json of version 3, got none"),
         ({"rows": 3}, "got a damaged one"),
         ({"rows": [{}]}, "got a damaged one .*rows: 0: expected the key 'name', got none"),
         ({"seconds": "long"}, "got a damaged one .*seconds: expected a number, got 'long'"),
@@ -41,11 +52,11 @@ def test_other_files_are_refused(
         read_result(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"schema_version": 2}', b"[" * 100_000])
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"schema_version": 3}', b"[" * 100_000])
 def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=r"expected a (whole )?bench\.json.*, got"):
+    with pytest.raises(InputError, match=r"expected a (complete )?bench\.json.*, got"):
         read_result(path)
 
 

@@ -71,7 +71,7 @@ def test_hanging_worker_is_stopped(model: Path, tmp_path: Path) -> None:
 def test_model_that_cannot_be_opened(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
-    with pytest.raises(WorkerError, match="expected a whole ONNX file"):
+    with pytest.raises(WorkerError, match=r"expected a .*ONNX file"):
         WorkerProcess(path, threads=1, timeout=60, folder=tmp_path)
 
 

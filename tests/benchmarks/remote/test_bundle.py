@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from tiny_models import tiny_onnx
 
-from edgecnn_benchmarks.measuring.candidates import SPLIT, read_subject
-from edgecnn_benchmarks.measuring.memory import gzip_bytes
+from edgecnn_benchmarks.measuring.candidates import Candidate, read_subject
+from edgecnn_benchmarks.measuring.labelled_images import SPLIT, FolderImages, PreparedImages
 from edgecnn_benchmarks.remote.bundle import Bundle, pack
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.backends import open_backend
@@ -33,12 +33,13 @@ def test_a_run_reads_there_as_it_does_here(tiny_run: RunFolder, tmp_path: Path) 
     here = read_subject([tiny_run.path], data=None)
     assert subject.name == here.name
     assert [item.name for item in subject.candidates] == [item.name for item in here.candidates]
-    assert subject.prepared is not None
-    assert here.prepared is not None
-    assert subject.prepared.fingerprint == here.prepared.fingerprint
-    assert list(subject.prepared.splits) == [SPLIT]
-    assert (subject.prepared.split(SPLIT).images == here.prepared.split(SPLIT).images).all()
-    assert subject.keras_probabilities is not None
+    assert isinstance(subject.images, PreparedImages)
+    assert isinstance(here.images, PreparedImages)
+    sent, kept = subject.images.prepared, here.images.prepared
+    assert sent.fingerprint == kept.fingerprint
+    assert list(sent.splits) == [SPLIT]
+    assert (sent.split(SPLIT).images == kept.split(SPLIT).images).all()
+    assert subject.images.keras_probabilities is not None
     assert bundle.extras == {"onnx": ("onnxruntime",)}
 
 
@@ -55,8 +56,8 @@ def test_model_files_keep_the_names_that_tell_them_apart(tmp_path: Path) -> None
     there = _unpack(bundle, tmp_path / "there")
     subject = read_subject([there / target for target in bundle.targets], data=there / (bundle.data or ""))
     assert [item.name for item in subject.candidates] == ["a/same.onnx", "b c/same.onnx"]
-    assert subject.labelled_folder is not None
-    sent = {path.name for path in subject.labelled_folder.rglob("*.*")}
+    assert isinstance(subject.images, FolderImages)
+    sent = {path.name for path in subject.images.folder.rglob("*.*")}
     assert sent == {"ü 1.png"}
 
 
@@ -67,7 +68,7 @@ def test_weights_beside_a_model_go_with_it(tmp_path: Path) -> None:
     there = _unpack(bundle, tmp_path / "there")
     (item,) = read_subject([there / target for target in bundle.targets], data=None).candidates
     assert item.size_bytes == model.stat().st_size + (tmp_path / "m.onnx.data").stat().st_size
-    assert gzip_bytes(item.path) > gzip_bytes(tmp_path / "m.onnx.data")
+    assert item.gzip_bytes > Candidate(tmp_path / "m.onnx.data", "weights", "weights").gzip_bytes
     open_backend(item.path)
 
 
@@ -84,5 +85,5 @@ def test_its_name_tells_what_is_measured_and_how(tiny_run: RunFolder, tmp_path: 
 
 
 def test_what_cannot_be_measured_is_found_before_anything_is_sent(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no such folder"):
+    with pytest.raises(DataError, match="not found; expected a prepared set"):
         pack([tiny_onnx(tmp_path / "a.onnx")], data=tmp_path / "absent", settings=_SETTINGS, scratch=tmp_path)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from made_bench import made_result
 
-from edgecnn_benchmarks.measuring.result import BenchResult, Failure, Pitfall, TestData, Undecided
+from edgecnn_benchmarks.measuring.labelled_images import TestData
+from edgecnn_benchmarks.measuring.result import BenchResult, Failure, Pitfall, Undecided
 from edgecnn_benchmarks.report.confusion_matrix import most_confused
 from edgecnn_benchmarks.report.flipped_images import MOST
 from edgecnn_benchmarks.report.page import render
@@ -161,7 +162,7 @@ def test_report_without_labelled_images_and_with_less_known(made: BenchResult) -
         command=None,
     )
     page = Page(render(bare))
-    for absent in ("Latency, accuracy and size", "Confusion", "Flipped", "Known traps", "Accuracy", "–"):
+    for absent in ("Latency, accuracy and size", "Confusion", "Flipped", "Known pitfalls", "Accuracy", "–"):
         assert absent not in page.text
     for present in ("Distribution of the latencies", "File size", "291 µs"):
         assert present in page.text
@@ -206,7 +207,7 @@ def test_flipped_images_show_both_answers(made: BenchResult) -> None:
     ]
     for flip in own.against.flips:
         assert (
-            f"is {flip.label}float32.tflite says {flip.reference}, {flip.reference_probability * 100:.1f} %"
+            f"labelled {flip.label}float32.tflite says {flip.reference}, {flip.reference_probability * 100:.1f} %"
             in page.text
         )
 
@@ -217,12 +218,12 @@ def test_many_flips_are_counted_and_some_are_shown(made: BenchResult) -> None:
     own = next(own for own in made.answers if own.file == result.recommended)
     assert own.against is not None
     assert own.against.flip_count > MOST == sum(tag == "img" and name == "src" for tag, name, _ in page.attributes)
-    assert f"answers {own.against.flip_count} of 2,000 images otherwise" in page.text
+    assert f"answers {own.against.flip_count} of 2,000 images differently" in page.text
 
 
 def test_estimates_are_marked_as_such(made: BenchResult) -> None:
     page = Page(render(made))
-    assert "Devices that are not here: estimates" in page.text
+    assert "Estimates for other devices" in page.text
     assert ["Arm Ethos-U55", "yes", "812,345 cycles", "1.62 ms", "all operators; at 500 MHz"] in page.rows
     assert ["Raspberry Pi Pico", "yes", "–", "–", "58 % of the flash, 24 % of the RAM"] in page.rows
     assert "estimates" not in Page(render(dataclasses.replace(made, device_estimates=()))).text
@@ -230,7 +231,7 @@ def test_estimates_are_marked_as_such(made: BenchResult) -> None:
 
 def test_the_range_of_a_few_rounds_is_not_called_an_interval(made: BenchResult) -> None:
     few = dataclasses.replace(made, rows=tuple(dataclasses.replace(row, rounds=row.rounds[:3]) for row in made.rows))
-    for result, heads in ((made, ("95 %: ", "an image, 95 %")), (few, ("range: ", "an image, range"))):
+    for result, heads in ((made, ("95 %: ", "per image, 95 %")), (few, ("range: ", "per image, range"))):
         text = Page(render(result)).text
         assert all(head in text for head in heads)
     assert "95 % interval" in Page(render(few)).text  # of the accuracies

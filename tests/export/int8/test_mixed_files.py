@@ -30,11 +30,9 @@ Quantizer = TFLiteQuantizer | OnnxQuantizer
 SUFFIXES = list(CONTAINERS)
 
 
-def quantizer_of(network: Any, suffix: str = TFLITE.model_format.suffix) -> Quantizer:
+def quantizer_of(network: Any, suffix: str = TFLITE.format.suffix) -> Quantizer:
     container = CONTAINERS[suffix]
-    return container.convert(network, opset=17, reduce_range=False).quantizer(
-        FORMATS[f"{container.model_format.name}-int8"]
-    )
+    return container.convert(network, opset=17, reduce_range=False).quantizer(FORMATS[f"{container.format.name}-int8"])
 
 
 @pytest.fixture(scope="module")

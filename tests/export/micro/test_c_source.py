@@ -21,10 +21,11 @@ from edgecnn_export.micro.c_source import CSource, c_identifier, c_string, write
 from edgecnn_export.micro.operators import resolver_methods
 from edgecnn_export.tflite.flatbuffer import pack, unpack
 from edgecnn_export.tflite.manifest import embed_in_tflite
-from edgecnn_runtime.backends.litert import LiteRTBackend, read_associated_file
+from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest
+from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
 ROOT = Path(__file__).parents[3]
 # A name that is no identifier, and labels that a C++ compiler would read as something else.

@@ -26,12 +26,13 @@ from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.optimized import optimize as this_side
 from edgecnn_export.optimized.flat_network import flatten
-from edgecnn_export.optimized.optimize import portions, quantization_aware
+from edgecnn_export.optimized.optimize import quantization_aware
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.errors import DataError, GateError, InputError, MissingExtraError
+from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
 from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -224,7 +225,7 @@ def test_an_error_on_this_side_ends_the_process(
 
     monkeypatch.setattr(this_side.subprocess, "Popen", recorded)
     with pytest.raises(KeyboardInterrupt):
-        quantization_aware(this_side_model(run), *portions(small_digits), report=interrupted)
+        quantization_aware(this_side_model(run), *Division.of(small_digits).divide(small_digits), report=interrupted)
     assert started[0].poll() is not None
 
 
@@ -265,7 +266,7 @@ def test_a_layer_that_cannot_be_held_is_named(
     plan = Plan.of(**{"sparsity": None, "clusters": None, "quantization_aware": False, **steps}, epochs=1)
     assert plan is not None
     with pytest.raises(InputError, match=message):
-        this_side.optimize(model, *portions(small_digits), plan)
+        this_side.optimize(model, *Division.of(small_digits).divide(small_digits), plan)
 
 
 def test_networks_that_are_no_chain_of_layers_are_refused() -> None:
@@ -402,29 +403,6 @@ def test_impossible_options_are_refused(trained_run: RunFolder, arguments: tuple
     assert message in edgecnn_here("export", trained_run.path, *arguments, code=2)
 
 
-def test_images_to_validate_on_are_those_of_the_run(small_digits: ImageSet) -> None:
-    training, validation = portions(small_digits, validation_fraction=0.2, seed=3)
-    assert (len(training.positions), len(validation.positions)) == (800, 200)
-    assert not set(training.positions) & set(validation.positions)
-    assert np.bincount(validation.split.labels[validation.positions]).tolist() == [20] * 10
-
-    from edgecnn_training.settings import Optimizer, TrainingSettings
-    from edgecnn_training.stage_data import split_positions
-
-    settings = TrainingSettings(
-        epochs=1, batch_size=1, optimizer=Optimizer.ADAM, learning_rate=1, validation_fraction=0.2, seed=3
-    )
-    _, expected = split_positions(small_digits.split("train").labels, settings)
-    assert validation.positions.tolist() == expected.tolist()
-
-    with_valid = replace(small_digits, splits={**small_digits.splits, "valid": small_digits.split("test")})
-    assert portions(with_valid)[1].split is small_digits.split("test")
-    train = small_digits.split("train")
-    few = replace(small_digits, splits={"train": Split(train.images[:2], train.labels[:2], train.files[:2])})
-    with pytest.raises(DataError, match="expected enough images to keep 10% for validation, got 2"):
-        portions(few)
-
-
 def test_a_missing_toolkit_is_answered_with_its_pip_line(
     run: RunFolder, small_digits: ImageSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -432,7 +410,7 @@ def test_a_missing_toolkit_is_answered_with_its_pip_line(
     with pytest.raises(
         MissingExtraError, match=r"tf-keras, which is not installed; run: pip install \"edgecnn\[export\]\""
     ):
-        quantization_aware(this_side_model(run), *portions(small_digits))
+        quantization_aware(this_side_model(run), *Division.of(small_digits).divide(small_digits))
 
 
 def test_biases_that_were_learnt_with_the_rounding_are_not_corrected_for_it_again() -> None:

@@ -72,7 +72,7 @@ def test_kernels_that_round_differently_are_compared(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tflite_container, "infer_in_subprocess", kernels)
-    others = container.on_other_kernels(Path(f"m{container.model_format.suffix}"), scheme, IMAGES)
+    others = container.on_other_kernels(Path(f"m{container.format.suffix}"), scheme, IMAGES)
     assert (others is not None) is compared
 
 

@@ -301,8 +301,8 @@ REFUSED = [
     ({"colour": "rgb"}, {"channels": 1}, "--colour: expected grey"),
     ({"mean": (1, 2, 3)}, {"channels": 1}, "one number for a grey image"),
     ({"provider": "cuda"}, {}, "--provider cuda"),
-    ({"provider": "gpu"}, {}, "--provider: expected cpu, cuda, tensorrt"),
-    ({"mode": "fast"}, {}, "mode: expected throughput or latency"),
+    ({"provider": "gpu"}, {}, "--provider: expected one of cpu, cuda, tensorrt"),
+    ({"mode": "fast"}, {}, "mode: expected one of throughput, latency"),
     ({}, {"channels": 4}, "expected 1 channel .grey. or 3"),
     ({}, {"channels": 2}, "expected 1 channel .grey. or 3"),
 ]

@@ -102,10 +102,13 @@ def _unreadable(path: Path) -> None:
             _empty,
             "expected a folder of images, or one with a sub-folder of images for each class, got an empty folder",
         ),
-        (lambda path: None, "got no such folder"),
+        (lambda path: None, "not found; expected a folder of images"),
         (lambda path: path.write_text("x"), "got another file"),
         (_few, "expected at least 10 images, better some hundred, got 9"),
-        (_strange, r"expected named after the labels \(3 \(red, green, blue\)\), got 1 \(violet\); rename them"),
+        (
+            _strange,
+            r"expected class folders named after the labels \(3 \(red, green, blue\)\), got 1 \(violet\); rename",
+        ),
         (_unreadable, "expected at least 10 images that can be read, got 8"),
     ],
 )

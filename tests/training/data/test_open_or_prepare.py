@@ -142,7 +142,7 @@ MISTAKES = {
     "unknown name": ("cifar", RGB_8.shape, "the name of a known set (mnist, mnist-5000"),
     "a path that is no known set": ("./mnist", RGB_8.shape, "the name of a known set"),
     "class folders without a size": ("pets", None, "add --imgsz 96"),
-    "a set of another shape": ("set", (9, 9, 3), "expected (9, 9, 3), got (8, 8, 3)"),
+    "a set of another shape": ("set", (9, 9, 3), "channels) (9, 9, 3), got (8, 8, 3)"),
     "a folder without anything": ("empty", RGB_8.shape, "put the images of each class into a folder"),
     "a set to be fetched": ("casting", None, "fetch it (Kaggle"),
 }

@@ -26,7 +26,11 @@ def write(folder, images, files=None):
     split = SourceSplit(images, np.arange(len(images)) % 2, files)
     test = SourceSplit([png(1), png(2)], np.arange(2), ["a", "b"])
     return write_set(
-        folder, RawImageSet(("cat", "dog"), {"train": split, "test": test}), name="small", spec=SPEC, whence="a test"
+        folder,
+        RawImageSet(("cat", "dog"), {"train": split, "test": test}),
+        name="small",
+        spec=SPEC,
+        provenance="a test",
     )
 
 
@@ -81,5 +85,5 @@ def test_another_shape_or_type_is_refused(item, tmp_path):
 def test_a_source_that_ends_early_is_an_error(tmp_path):
     source = RawImageSet(("cat", "dog"), {"train": SourceSplit(iter([png(1)]), np.arange(2), ["a", "b"])})
     with pytest.raises(ValueError, match="shorter"):
-        write_set(tmp_path / "set", source, name="small", spec=SPEC, whence="a test")
+        write_set(tmp_path / "set", source, name="small", spec=SPEC, provenance="a test")
     assert list(tmp_path.iterdir()) == []

@@ -42,9 +42,9 @@ from tiny_base import TINY
 from edgecnn.app import main
 from edgecnn_training import figures
 from edgecnn_training.stage_data import StageData
-from edgecnn_training.recipe import register
+from edgecnn_training.recipes import RECIPES
 
-register(TINY)
+RECIPES[TINY.name] = TINY
 
 def told(self):
     hand_over(self)

@@ -16,8 +16,7 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.devices.precision import layers_computing_in
 from edgecnn_training.fit import Progress, compile_network
 from edgecnn_training.networks.network import build_network, core
-from edgecnn_training.recipe import registry
-from edgecnn_training.recipes import get_recipe
+from edgecnn_training.recipes import RECIPES
 from edgecnn_training.settings import TrainingSettings
 from edgecnn_training.train import train
 
@@ -30,9 +29,9 @@ def layers_of(model: Any) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("name", ["mnist", *(name for name in registry if not registry[name].base)])
+@pytest.mark.parametrize("name", [name for name, recipe in RECIPES.items() if not recipe.base])
 def test_only_pixels_and_probabilities_are_computed_in_float32(name: str) -> None:
-    recipe = get_recipe(name)
+    recipe = RECIPES[name]
     with layers_computing_in("mixed_bfloat16", keras):
         network = build_network(keras, recipe, 2)
     assert {variable.dtype for variable in network.weights} == {"float32"}

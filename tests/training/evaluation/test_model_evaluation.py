@@ -133,7 +133,7 @@ def test_an_exported_file_knows_its_run(run: RunFolder, small_set: ImageSet) -> 
     ("arguments", "message"),
     [
         ({"data": None}, "name them with --data"),
-        ({"data": "nowhere"}, "nowhere: not found; .* a folder or zip with one sub-folder a class"),
+        ({"data": "nowhere"}, "nowhere: not found; .* a folder or zip with one sub-folder per class"),
         ({"split": "valid"}, "expected a split 'valid', got only train"),
     ],
 )
@@ -182,7 +182,7 @@ def test_an_unfinished_run(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="expected a run folder or a model file, no such"):
+    with pytest.raises(InputError, match=r"typo\.tflite: not found; expected a run folder or a model file"):
         open_model(tmp_path / "typo.tflite")
 
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.recipe import Recipe, register
-from edgecnn_training.recipes import get_recipe, list_recipes
+from edgecnn_training.networks.network_size import NetworkSize, size_of
+from edgecnn_training.recipe import Recipe
+from edgecnn_training.recipes import RECIPES, get_recipe, list_recipes
 
-RECIPES = list_recipes()
-every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
+every_recipe = pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
 
 # Classes of the documented data set, all parameters, those that are trained. Printed by the notebooks, counted by
 # hand for chinese-mnist, casting-binary and those on small-cnn; 78,666 for ResNet-8 is that of MLPerf Tiny's
@@ -36,7 +36,17 @@ DOCUMENTED = {
     "symbols": (3, 588_067, 588_067),
     "symbols-plus": (3, 98_259, 97_779),
     "symbols-vgg16": (3, 14_716_227, 1_539),
-    "transfer": (2, 2_260_546, 2_562),
+    "transfer": (10, 2_270_794, 12_810),
+}
+
+# For one image, at the input and the classes above: mnist and signs by hand; VGG16 without its dense layers 15.3 G and
+# MobileNetV2 300 M in their papers' tables (arXiv:1409.1556, arXiv:1801.04381); ResNet-8 12.5 M in MLPerf Tiny's.
+MULTIPLY_ACCUMULATES = {
+    "mnist": 26 * 26 * 32 * 9 + 24 * 24 * 64 * 288 + 9216 * 128 + 128 * 10,
+    "signs": 64 * 64 * 8 * 48 + 8 * 8 * 16 * 32 + 64 * 6,
+    "symbols-vgg16": 15.35e9,
+    "casting-mobilenetv2": 300e6,
+    "resnet8": 12.5e6,
 }
 
 CASTING_LAYERS = [
@@ -52,8 +62,8 @@ CASTING_LAYERS = [
     ("Dense", (None, 2), 450),
 ]
 
-# The summaries that the notebooks print, without the input. (seed 3, step 4; seed 5; seed 2, 4.2.1 and 4.4.1, whose
-# scaling is in front of the network here, and whose resizing is in the pre-processing; seed 1, both.)
+# The summaries that the notebooks print, without the input. The scaling of "Casting defects" is in front of the
+# network here, and its resizing in the pre-processing.
 PRINTED = {
     "mnist": [
         ("Conv2D", (None, 26, 26, 32), 320),
@@ -134,13 +144,45 @@ def parameters(weights: Any) -> int:
 
 @every_recipe
 def test_the_network_has_the_documented_parameters(recipe: Recipe) -> None:
-    model = built(recipe)
-    counted = parameters(model.weights), parameters(model.trainable_weights)
-    assert (model.get_layer("core").output_shape[-1], *counted) == (
+    model, size = built(recipe), size_of(built(recipe))
+    assert (model.get_layer("core").output_shape[-1], size.parameters, size.trainable) == (
         1 if recipe.name == "casting-binary" else DOCUMENTED[recipe.name][0],
         *DOCUMENTED[recipe.name][1:],
     )
     assert model.input_shape == (None, *recipe.input_shape)
+
+
+@pytest.mark.parametrize("name", MULTIPLY_ACCUMULATES)
+def test_the_network_has_the_published_multiply_accumulates(name: str) -> None:
+    counted = size_of(built(get_recipe(name))).multiply_accumulates
+    assert counted == pytest.approx(MULTIPLY_ACCUMULATES[name], rel=0.005)
+
+
+def test_the_multiply_accumulates_of_a_small_network_are_those_counted_by_hand() -> None:
+    import keras
+
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 3)),
+            layers.Conv2D(4, 3),  # 6 x 6 x 4 values, each a sum over 3 x 3 x 3
+            layers.DepthwiseConv2D(3, strides=2, padding="same"),  # 3 x 3 x 4, each over 3 x 3
+            layers.BatchNormalization(),
+            keras.Sequential([keras.Input((3, 3, 4)), layers.Conv2D(8, 1, groups=2)]),  # 3 x 3 x 8, each over 2
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5),
+        ]
+    )
+    counted = 36 * 4 * 27 + 9 * 4 * 9 + 9 * 8 * 2 + 8 * 5
+    assert size_of(model) == NetworkSize(112 + 40 + 16 + 24 + 45, 112 + 40 + 8 + 24 + 45, counted)
+
+
+def test_a_layer_that_cannot_be_counted_is_named() -> None:
+    import keras
+
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Conv2DTranspose(2, 3, name="up")])
+    with pytest.raises(ValueError, match="up: expected a dense layer or a convolution, got Conv2DTranspose"):
+        size_of(model)
 
 
 @pytest.mark.parametrize("name", PRINTED)
@@ -188,7 +230,7 @@ def test_the_same_functions_build_under_tf_keras() -> None:
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
     )
     there = json.loads(done.stdout.splitlines()[-1])
-    for recipe in RECIPES:
+    for recipe in RECIPES.values():
         # In this order, because the weights are copied over one by one.
         weights = [list(weight.shape) for weight in built(recipe).weights]
         assert there[recipe.name] == [weights, ["pixels"], ["probabilities"]], recipe.name
@@ -223,7 +265,7 @@ def test_one_sigmoid_unit_knows_two_classes() -> None:
         get_recipe("casting-binary").build(keras, (300, 300, 3), 3)
 
 
-@pytest.mark.parametrize("name", [recipe.name for recipe in RECIPES if recipe.any_size])
+@pytest.mark.parametrize("name", [recipe.name for recipe in RECIPES.values() if recipe.any_size])
 @pytest.mark.parametrize("side", [32, 75])
 def test_networks_for_any_size(name: str, side: int) -> None:
     import keras
@@ -238,7 +280,35 @@ def test_networks_for_any_size(name: str, side: int) -> None:
 
 
 def test_documented_recipes_are_all_and_no_others() -> None:
-    assert [recipe.name for recipe in RECIPES] == list(DOCUMENTED)
+    assert set(RECIPES) == set(DOCUMENTED)
+    assert [recipe.name for recipe in RECIPES.values()] == list(RECIPES)
+    assert {name: recipe.classes for name, recipe in RECIPES.items()} == {
+        name: classes for name, (classes, *_) in DOCUMENTED.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("mnist*", ["mnist-plus", "mnist"]),
+        ("*-plus", [f"{name}-plus" for name in ("mnist", "signs", "chinese-mnist", "casting", "symbols")]),
+        ("signs", ["signs"]),
+    ],
+)
+def test_recipes_are_listed_by_a_pattern(pattern: str, names: list[str]) -> None:
+    assert [recipe.name for recipe in list_recipes(pattern)] == names
+
+
+def test_those_for_the_users_images_are_listed_first() -> None:
+    everything = list_recipes()
+    assert [recipe.name for recipe in everything[:3]] == ["small-cnn", "resnet8", "transfer"]
+    assert {recipe.data for recipe in everything[:3]} == {None}
+    assert None not in {recipe.data for recipe in everything[3:]}
+
+
+def test_a_pattern_that_matches_none_is_answered_with_the_names() -> None:
+    with pytest.raises(InputError, match=r"recipe: expected one of small-cnn, .*, or a pattern .*, got 'minst\*'"):
+        list_recipes("minst*")
 
 
 def test_an_unknown_recipe_is_answered_with_the_known_ones() -> None:
@@ -251,11 +321,6 @@ def test_a_base_is_told_by_the_name() -> None:
     assert (recipe.base, recipe.scaling) == ("ResNet50", "caffe")
     with pytest.raises(InputError, match=r"backbone: expected one of VGG16, .*, got 'ResNet51'"):
         get_recipe("transfer:ResNet51")
-
-
-def test_a_name_is_taken_once() -> None:
-    with pytest.raises(ValueError, match="not taken"):
-        register(get_recipe("mnist"))
 
 
 def test_listing_loads_no_framework() -> None:

@@ -15,9 +15,8 @@ from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.stratify import stratified_sample
-from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.listing import listed
+from edgecnn_training.data.finding import Finding, FindingKind, listed
 from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
@@ -25,7 +24,7 @@ from edgecnn_training.data.write_set import ReportImage, write_set
 
 LAYOUT = "a folder of images, or one with a sub-folder of images for each class"
 
-# Fewer tell nothing, neither of ranges nor of errors.
+# Fewer say nothing about ranges or errors.
 _FEWEST = 10
 # Images that go through the model at once.
 _BATCH = 32
@@ -36,10 +35,10 @@ Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class UserCalibrationImages:
-    """Images, nothing decoded yet; without labels of their own, the model's answers stand in for them."""
+    """Images, nothing decoded yet; without labels, the model's answers replace them."""
 
     name: str
-    whence: str
+    provenance: str
     source: RawImageSet  # the labels are those of the model, in its order
     labelled: bool
     # Whether there is anything in them to calibrate on; otherwise all are for checking.
@@ -56,7 +55,7 @@ class UserCalibrationImages:
         chosen[np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64)] = True
         read = [pixels for pixels in map_images(_reader(spec), split.chosen(chosen).images) if pixels is not None]
         if not read:
-            raise DataError(f"{self.whence}: expected images that Pillow reads, got none among {int(chosen.sum())}")
+            raise DataError(f"{self.provenance}: expected images that Pillow reads, got none among {int(chosen.sum())}")
         return np.stack(read)
 
     def write(
@@ -72,13 +71,13 @@ class UserCalibrationImages:
         """
         source = self.source if self.labelled else _answered(self.source, spec, predict)
         if self.calibrates and not {TRAIN, TEST} <= set(source.splits):
-            source = _halved(source, self.whence, seed)
+            source = _halved(source, self.provenance, seed)
         return write_set(
             folder,
             source,
             name=self.name,
             spec=spec,
-            whence=self.whence,
+            provenance=self.provenance,
             labelled_by_model=not self.labelled,
             report=report,
         )
@@ -96,8 +95,10 @@ def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> UserCalib
     """
     if data.is_dir() and (files := image_files(data)) and not _has_class_folders(data):
         split = SourceSplit(files, np.zeros(len(files), np.int64), [path.name for path in files])
-        whence = f"images in {data.resolve()}"
-        found = UserCalibrationImages(data.resolve().name, whence, RawImageSet(labels, {TEST: split}), labelled=False)
+        provenance = f"images in {data.resolve()}"
+        found = UserCalibrationImages(
+            data.resolve().name, provenance, RawImageSet(labels, {TEST: split}), labelled=False
+        )
     else:
         found = _labelled(data, labels)
     if len(found.source) < _FEWEST:
@@ -120,7 +121,9 @@ def _has_class_folders(folder: Path) -> bool:
 def _labelled(data: Path, labels: tuple[str, ...]) -> UserCalibrationImages:
     images = OwnImages.at(str(data))
     if images is None or (data.is_dir() and not any(data.iterdir())):
-        found = "an empty folder" if data.is_dir() else "another file" if data.exists() else "no such folder"
+        if not data.exists():
+            raise DataError(f"{data}: not found; expected {LAYOUT}")
+        found = "an empty folder" if data.is_dir() else "another file"
         raise DataError(f"{data}: expected {LAYOUT}, got {found}")
     source = images.read()
     unknown = [label for label in source.labels if label not in labels]
@@ -132,7 +135,7 @@ def _labelled(data: Path, labels: tuple[str, ...]) -> UserCalibrationImages:
     numbers = np.array([labels.index(label) for label in source.labels], np.int64)
     splits = {name: dataclasses.replace(split, labels=numbers[split.labels]) for name, split in source.splits.items()}
     return UserCalibrationImages(
-        images.name, images.whence, RawImageSet(labels, splits, source.findings), labelled=True
+        images.name, images.provenance, RawImageSet(labels, splits, source.findings), labelled=True
     )
 
 
@@ -165,11 +168,11 @@ def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], N
         yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
 
 
-def _halved(source: RawImageSet, whence: str, seed: int) -> RawImageSet:
+def _halved(source: RawImageSet, provenance: str, seed: int) -> RawImageSet:
     """Take half of the images, stratified, to calibrate on; the others are checked on."""
     (split,) = source.splits.values()
     if len(split) < _FEWEST:
-        raise DataError(f"{whence}: expected at least {_FEWEST} images that can be read, got {len(split)}")
+        raise DataError(f"{provenance}: expected at least {_FEWEST} images that can be read, got {len(split)}")
     chosen = np.zeros(len(split), bool)
     chosen[stratified_sample(split.labels, len(split) // 2, seed=seed)] = True
     return dataclasses.replace(source, splits={TRAIN: split.chosen(chosen), TEST: split.chosen(~chosen)})

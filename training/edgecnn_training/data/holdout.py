@@ -1,4 +1,4 @@
-"""From the images as their source gives them to splits fit for training: test images held out, copies kept apart."""
+"""From the images as their source gives them to splits fit for training: test images held out, copies separated."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.checks.grouped_split import grouped_sample, without_copies_across
-from edgecnn_training.data.listing import listed
+from edgecnn_training.data.finding import named
 from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.readers.split_names import SPLITS, TEST, TRAIN
 
@@ -62,15 +62,15 @@ def _check_classes(source: RawImageSet, name: str) -> None:
     if len(source.labels) < 2:
         raise DataError(
             f"{name}: expected at least two classes, got only {source.labels[0]}; "
-            "name the folder that holds one sub-folder a class, or prepare it with 'edgecnn data prepare --labels CSV'"
+            "name the folder that holds one sub-folder per class, or give 'edgecnn data prepare --labels CSV'"
         )
     numbers = source.splits[TRAIN].labels if TRAIN in source.splits else np.empty(0, np.int64)
     counts = np.bincount(numbers, minlength=len(source.labels))
     empty = [label for label, count in zip(source.labels, counts, strict=True) if not count]
     if empty:
         raise DataError(
-            f"{name}: expected images of every class to train on, got classes without: {listed(empty)}; "
-            "add images, or remove the class"
+            f"{name}: expected training images of every class, got none of: {named(empty)}; "
+            "add images or remove the folder"
         )
 
 
@@ -86,7 +86,7 @@ def _divided(source: RawImageSet, holdout: Holdout, name: str) -> RawImageSet:
     if not len(test) or set(split.labels[~in_test]) != set(split.labels):
         raise DataError(
             f"{name}: expected enough images to keep {holdout.fraction:.0%} of each class for testing, "
-            f"got {len(split)} in all; add images, or give the test images apart"
+            f"got {len(split)} in all; add images, or give the test images separately"
         )
     splits = {**source.splits, TRAIN: split.chosen(~in_test), TEST: split.chosen(in_test)}
     return dataclasses.replace(source, splits={split: splits[split] for split in SPLITS if split in splits})

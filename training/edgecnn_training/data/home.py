@@ -9,24 +9,24 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE
 
 
 def set_folder(name: str) -> Path:
-    """Return where the prepared set of that name stands by default."""
+    """Return the default folder of the prepared set of that name."""
     return home_folder() / "sets" / name
 
 
 def prepared_sets() -> dict[str, Path]:
-    """Return the folders of the sets that stand prepared in edgecnn's home, by name."""
-    # Not the hidden ones: a set that is being written stands beside the others.
+    """Return the folders of the prepared sets in edgecnn's home, by name."""
+    # Not the hidden ones: a set that is being written is beside the others.
     folders = (path.parent for path in sorted(home_folder().glob(f"sets/[!.]*/{DATASET_FILE}")))
     return {folder.name: folder for folder in folders}
 
 
 def prepared_folder(data: str | None) -> Path | None:
-    """Return the folder of a set that stands prepared in edgecnn's home, or else the path that `data` is."""
+    """Return the folder of a prepared set in edgecnn's home, or else the path that `data` is."""
     return None if data is None else prepared_sets().get(data) or Path(data)
 
 
 def read_before(name: str) -> Path | None:
-    """Return the path that a set of that name, in whatever input it stands prepared, was read from."""
+    """Return the path that a prepared set of that name, of whatever input, was read from."""
     for folder in prepared_sets().values():
         try:
             document = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))

@@ -30,7 +30,7 @@ class OpenedSource:
 def open_source(
     data: str, *, origin: Path | None = None, labels: Path | None = None, columns: Columns | None = None
 ) -> OpenedSource:
-    """Open the source of a set: of a known one its files, or else what stands prepared of it.
+    """Open the source of a set: of a known one its files, or else what was prepared of it.
 
     Args:
         data: what `find_images` finds.
@@ -47,14 +47,14 @@ def open_source(
         prepared = prepared_sets().get(found.name)
         if origin is None and found.find() is None and prepared is not None:
             return _of_prepared(open_prepared(prepared))
-        source, whence = found.open(origin)
-        return OpenedSource(found.name, source, found.input, whence)
+        source, provenance = found.open(origin)
+        return OpenedSource(found.name, source, found.input, provenance)
     if origin is not None:
         raise DataError(f"{data}: expected --from only beside the name of a known set ({', '.join(KNOWN_SETS)})")
     if isinstance(found, Path):
         return _of_prepared(open_prepared(found))
     source = with_test_split(found.read(), name=data)
-    return OpenedSource(found.name, source, _SHOWN, found.whence)
+    return OpenedSource(found.name, source, _SHOWN, found.provenance)
 
 
 def _of_prepared(image_set: ImageSet) -> OpenedSource:

@@ -38,7 +38,7 @@ def prepare(
         spec: what is made of each image, if not what is documented for the set.
         holdout: what to take for testing, if not what is documented for the set.
         name: of the prepared set, if not the known one's.
-        output: the folder to write; by default one in edgecnn's home. A prepared set that stands there is replaced
+        output: the folder to write; by default one in edgecnn's home. A prepared set there is replaced
             once the new one is whole.
         report: called now and then with the images done, those of the whole set and the name of the split.
 
@@ -53,13 +53,13 @@ def prepare(
     folder = output or named
     check_replaceable(folder)
     origin = origin or known.find()
-    source, whence = known.open(origin, holdout=holdout)
+    source, provenance = known.open(origin, holdout=holdout)
     return write_set(
         folder,
         source,
         name=name or known.name,
         spec=spec,
-        whence=whence,
+        provenance=provenance,
         read_from=origin,
         licence=known.licence,
         counts=known.counts,
@@ -92,7 +92,7 @@ def prepare_own(
     named = None if name is None else named_folder(name)
     source = with_test_split(images.read(), holdout, name=str(images.path))
     folder = output or named or own_folder(images, source, spec)
-    return write_set(folder, source, name=name or images.name, spec=spec, whence=images.whence, report=report)
+    return write_set(folder, source, name=name or images.name, spec=spec, provenance=images.provenance, report=report)
 
 
 def open_or_prepare(
@@ -108,7 +108,7 @@ def open_or_prepare(
     Args:
         data: what `find_images` finds.
         say: told, in a sentence, that a set is prepared first.
-        shape: `(height, width, channels)` that is asked for; a set that stands prepared must have its height and width.
+        shape: `(height, width, channels)` that is asked for; a prepared set must have its height and width.
         own_shape: that of a user's own images, which have none, where no `shape` is asked for.
         report: called now and then while a set is prepared.
 
@@ -123,20 +123,22 @@ def open_or_prepare(
         return _of_size(open_prepared(found), shape)
     shape = shape or own_shape
     if shape is None:
-        raise DataError(f"{data}: expected the size of the input beside images of one's own; add --imgsz 96, say")
+        raise DataError(
+            f"{data}: expected the size of the input beside your images, got none; add --imgsz 96, for example"
+        )
     spec = own_input(shape)
     source = with_test_split(found.read(), name=data)
     folder = own_folder(found, source, spec)
     if (folder / DATASET_FILE).exists():
         return open_prepared(folder)
     say(f"Preparing {data} ({len(source):,} images of {len(source.labels)} classes) in {folder}")
-    return write_set(folder, source, name=found.name, spec=spec, whence=found.whence, report=report)
+    return write_set(folder, source, name=found.name, spec=spec, provenance=found.provenance, report=report)
 
 
 def open_known(
     known: KnownSet, spec: InputSpec, *, say: Callable[[str], None], report: ReportImage | None = None
 ) -> ImageSet:
-    """Open a known set as it stands prepared for an input, and prepare it first where it does not.
+    """Open a known set that is prepared for an input; prepare it first where it is not.
 
     Raises:
         DataError: it cannot be read or obtained.

@@ -1,4 +1,4 @@
-"""What a set is prepared as, and where it then stands: every command asks here, so that no two of them disagree."""
+"""What a set is prepared as, and in which folder: every command asks here, so that no two of them disagree."""
 
 import dataclasses
 from pathlib import Path
@@ -66,18 +66,18 @@ def known_input(
 
 
 def own_input(shape: tuple[int, int, int]) -> InputSpec:
-    """Return what images of one's own are prepared as, `(height, width, channels)`, where nothing else is asked for."""
+    """Return what a user's images of `(height, width, channels)` are prepared as, where nothing else is asked for."""
     height, width, channels = shape
     return InputSpec(height, width, Colour.GREY if channels == 1 else Colour.RGB, decode=Decode.SCALED)
 
 
 def known_folder(known: KnownSet, spec: InputSpec) -> Path:
-    """Return where a known set stands by default: by its name, and by its input where that is not the documented."""
+    """Return the default folder of a known set: by its name, and by its input where that is not the documented one."""
     return set_folder(known.name if spec == known.input else f"{known.name}-{_input_name(spec)}")
 
 
 def own_folder(images: OwnImages, source: RawImageSet, spec: InputSpec) -> Path:
-    """Return where a user's images stand prepared: another place as soon as a file is added, removed or changed.
+    """Return the default folder of a user's prepared images: another as soon as a file is added, removed or changed.
 
     The former one stays, because a run that was trained on it is exported and measured on it.
     """
@@ -85,7 +85,7 @@ def own_folder(images: OwnImages, source: RawImageSet, spec: InputSpec) -> Path:
 
 
 def named_folder(name: str) -> Path:
-    """Return where a set stands that a user gives a name.
+    """Return the folder of a set to which a user gives a name.
 
     Raises:
         DataError: a known set has the name, or no folder can.
@@ -98,7 +98,7 @@ def named_folder(name: str) -> Path:
 
 
 def _input_name(spec: InputSpec) -> str:
-    """Name an input, "96x96-rgb-crop", so that sets of different inputs stand side by side."""
+    """Name an input, "96x96-rgb-crop", so that sets of different inputs have different folders."""
     parts = [f"{spec.height}x{spec.width}", spec.colour.value]
     if spec.resize is not Resize.SQUASH:
         parts.append(spec.resize.value)

@@ -1,4 +1,4 @@
-"""A picture of an image set: some images of every class, one row a class."""
+"""A picture of an image set: some images of every class, one row per class."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -18,13 +18,13 @@ _CELL, _LABEL_CHARACTER = 1.0, 0.11
 def sample_grid(
     split: SourceSplit, labels: tuple[str, ...], *, spec: InputSpec, columns: int, seed: int, title: str
 ) -> Figure:
-    """Draw `columns` images of each class, drawn by lot; an image that cannot be read is a crossed-out cell.
+    """Draw `columns` images of each class, chosen at random; an image that cannot be read is a crossed-out cell.
 
     Args:
         split: where the images are taken from.
         labels: the names of the classes, in letters that the font has.
         spec: what is made of each image.
-        columns: images a class.
+        columns: images per class.
         seed: of the choice.
         title: above the picture.
 
@@ -59,7 +59,7 @@ def sample_grid(
 
 
 def _drawn(labels: NDArray[np.int64], number: int, count: int, seed: int) -> list[int]:
-    """Draw images of one class by lot."""
+    """Choose images of one class at random."""
     positions = np.flatnonzero(labels == number)
     return sorted(np.random.default_rng([seed, number]).permutation(positions)[:count].tolist())
 

@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all: written beside, then renamed."""
+"""Folders that appear complete or not at all: written beside, then renamed."""
 
 import contextlib
 import os

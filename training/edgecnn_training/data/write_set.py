@@ -15,7 +15,7 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split,
 from edgecnn_training.data.checks.copies import copies_of_train
 from edgecnn_training.data.checks.inspection import inspect
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.listing import listed
+from edgecnn_training.data.finding import listed
 from edgecnn_training.data.npy_writer import NpyWriter
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.whole_folder import atomic_folder
@@ -36,21 +36,21 @@ def write_set(
     *,
     name: str,
     spec: InputSpec,
-    whence: str,
+    provenance: str,
     read_from: Path | None = None,
     licence: str | None = None,
     counts: Mapping[str, int] | None = None,
     labelled_by_model: bool = False,
     report: ReportImage | None = None,
 ) -> ImageSet:
-    """Write a prepared set, whole or not at all, and open it. An image that cannot be read is left out with a warning.
+    """Write a prepared set atomically, and open it. An image that cannot be read is left out with a warning.
 
     Args:
-        folder: new, empty, or a prepared set, which is replaced once the new one is whole.
+        folder: new, empty, or a prepared set, which is replaced once the new one is complete.
         source: what is read.
         name: of the set.
         spec: what is made of each image.
-        whence: where the source came from, in words.
+        provenance: where the source came from, in words.
         read_from: of a known set, the path that was read, where it is read again for another input.
         licence: of the images.
         counts: how many images each split of the whole set is known to have.
@@ -62,7 +62,9 @@ def write_set(
     """
     check_replaceable(folder)
     with atomic_folder(folder) as partial:
-        _write_files(partial, source, name, spec, whence, read_from, licence, counts or {}, labelled_by_model, report)
+        _write_files(
+            partial, source, name, spec, provenance, read_from, licence, counts or {}, labelled_by_model, report
+        )
     return open_prepared(folder)
 
 
@@ -92,7 +94,7 @@ def _write_files(
     source: RawImageSet,
     name: str,
     spec: InputSpec,
-    whence: str,
+    provenance: str,
     read_from: Path | None,
     licence: str | None,
     counts: Mapping[str, int],
@@ -136,7 +138,7 @@ def _write_files(
         input=spec,
         splits=splits,
         fingerprint=fingerprint(source.labels, splits),
-        source=whence,
+        source=provenance,
         read_from=None if read_from is None else str(read_from.resolve()),
         licence=licence,
         warnings=tuple(warnings),

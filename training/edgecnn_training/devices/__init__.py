@@ -1,1 +1,1 @@
-"""Where a run is computed: CPU, GPUs, precision, several machines."""
+"""Where a run is computed: `devices` (CPU or GPUs) at a `precision`, or `many_workers` of a `cluster`."""

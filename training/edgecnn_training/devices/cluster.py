@@ -1,4 +1,4 @@
-"""The place of this process among those that train one network together, as TF_CONFIG tells it."""
+"""The place of this process among those that train one network together, as TF_CONFIG says."""
 
 import json
 from collections.abc import Mapping

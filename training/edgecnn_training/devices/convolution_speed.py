@@ -1,4 +1,4 @@
-"""How fast each device convolves: the comparison of CPU and GPU that opens the casting notebook (seed 2, 4.0.2).
+"""How fast each device convolves: the comparison of CPU and GPU that opens the notebook "Casting defects".
 
 The notebook also timed making the random images and the layer, every time; here both are made once, so that the
 figure is that of the convolution.

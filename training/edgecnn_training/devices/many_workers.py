@@ -1,7 +1,7 @@
 """Several machines, or processes, that train one network together, as TF_CONFIG describes them.
 
 Keras 3 cannot be fitted under MultiWorkerMirroredStrategy (`fit` of Keras 3.15 fails at converting a PerReplica value).
-So each worker fits a twin of what it would fit alone, built in tf_keras by the same function, and after each epoch the
+So each worker fits a copy of what it would fit alone, built in tf_keras by the same function, and after each epoch the
 Keras 3 network takes over the weights: all that is saved, scored and resumed is the same as of one process.
 """
 
@@ -34,7 +34,7 @@ def tf_keras_model_of(stage_data: StageData, network: Any, recipe: Recipe, stage
         stage_data: of the Keras 3 network.
         network: the Keras 3 network.
         recipe: of the network.
-        stage: that the lesson is of.
+        stage: of `stage_data`.
         keras: the module `tf_keras`, in the scope of a strategy.
     """
     tf_keras_model = build_network(keras, recipe, network.output_shape[-1], shape=network.input_shape[1:])

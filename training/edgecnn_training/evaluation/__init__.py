@@ -1,1 +1,1 @@
-"""A model evaluated on labelled images: opened, scored, with its answers and figures."""
+"""A model evaluated on labelled images: `opened_model`, `labelled_images`, `scores`, and all in `model_evaluation`."""

@@ -44,7 +44,7 @@ def open_labelled_images(
         model: what they are for.
         data: what `find_images` finds; None takes the set that the model's run was trained on.
         split: which; None is `test`, or all images of those without splits.
-        say: told, in a sentence, that a set is prepared first.
+        say: called with a sentence where a set is prepared first.
 
     Raises:
         DataError: missing, damaged, empty, or of other labels or another input than the model's.
@@ -56,7 +56,7 @@ def open_labelled_images(
     elif isinstance(found := find_images(data), OwnImages):
         opened = _of_own(model, found, split)
     elif isinstance(found, KnownSet):
-        # A stranger does not say how its images were decoded.
+        # A third-party model does not say how its images were decoded.
         third_party = known_input(found, model.input.shape, resize=model.input.resize)
         spec = third_party if model.third_party else model.input
         opened = _of_set(model, open_known(found, spec, say=say), split or TEST)

@@ -84,7 +84,7 @@ def _default_folder(model: OpenedModel, labelled: LabelledImages) -> Path:
 
 
 def _predictions(images: Split, probabilities: NDArray[np.float32], labels: tuple[str, ...]) -> str:
-    """Write one row an image as CSV: where it came from, what it is, what it was taken for, how surely."""
+    """Write one row per image as CSV: where it came from, what it is, what it was taken for, how surely."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(("image", "true", "predicted", "probability"))

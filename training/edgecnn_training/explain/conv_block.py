@@ -49,12 +49,12 @@ class ConvBlock:
 
 
 def is_convolution(call: LayerCall) -> bool:
-    """Tell whether a layer can be shown as the head of a block."""
+    """Whether a layer can be shown as the head of a block."""
     return type(call.layer).__name__ in _CONVOLUTIONS
 
 
 def conv_block(calls: tuple[LayerCall, ...], convolution: LayerCall) -> ConvBlock:
-    """Take a convolution apart: its sums, its activation, and the layers behind it up to the pooling.
+    """Split a convolution: its sums, its activation, and the layers behind it up to the pooling.
 
     Args:
         calls: of the whole network, for one image.

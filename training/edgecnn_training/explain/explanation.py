@@ -48,7 +48,7 @@ def explain_prediction(model: OpenedModel, image: Path, *, layer: str | None = N
     `<layer>_output.png`.
 
     Args:
-        model: a run's, or a model file, which tells nothing of its layers.
+        model: a run's, or a model file, whose layers are not known.
         image: a file.
         layer: which layer to draw; None takes the first convolution.
         output: the folder to write.

@@ -2,7 +2,7 @@
 
 M. D. Zeiler and R. Fergus, Visualizing and Understanding Convolutional Networks, ECCV 2014, section 4.2. It needs
 no gradients, so it works for every model file, int8 ones too. It is measured in log-odds, ln(p / (1 - p)): where a
-model is sure, the probability itself hardly moves (0.99999 -> 0.999), and the odds tell what it leant on.
+model is sure, the probability itself hardly moves (0.99999 -> 0.999), and the odds show what it leant on.
 """
 
 from collections.abc import Callable

@@ -45,7 +45,7 @@ def predictions(
     # By class, so that the eye can compare.
     shown = sampled[np.argsort(images.labels[sampled], kind="stable")]
     right = int(np.count_nonzero(probabilities[shown].argmax(axis=1) == images.labels[shown]))
-    title = f"Predictions: {len(shown)} of {len(images):,} {split} images, drawn by lot; {right} right"
+    title = f"Predictions: {len(shown)} of {len(images):,} {split} images, chosen at random; {right} right"
     return _gallery(images, probabilities, labels, shown, title)
 
 

@@ -2,7 +2,7 @@
 
 Matplotlib's own font has no Chinese, Japanese, Korean or Devanagari. The numerals of Chinese MNIST come with edgecnn
 (`fonts/`, under the SIL Open Font License). Where an installed font has what else is missing, it is used; where none
-has, the part of a label that can be drawn stands for it ("1" for "犬 1").
+has, the part of a label that can be drawn replaces it ("1" for "犬 1").
 """
 
 import contextlib
@@ -38,7 +38,7 @@ _PREFERRED = (
 # It has a glyph for every character: a box that names the script.
 _LAST_RESORT = "Last Resort"
 
-# A longer label is shortened in its middle: beginnings and endings tell classes apart.
+# A longer label is shortened in its middle: beginnings and endings distinguish classes.
 _LONGEST = 28
 
 _log = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""How the figures look, and how they are written: without a display, whole or not at all.
+"""How the figures look, and how they are written: without a display, atomically.
 
 Blue and vermillion throughout, of M. Okabe and K. Ito's colour-blind safe palette, https://jfly.uni-koeln.de/color.
 """

@@ -1,1 +1,4 @@
-"""Networks: the one that is trained, saved and exported, its frozen base, its augmentation layers."""
+"""Networks: `network` is trained, saved and exported; it may have a `frozen_base` with `pretrained` weights.
+
+`augmentation_layers` go in front of it while it is trained; `network_layers` and `network_size` describe it.
+"""

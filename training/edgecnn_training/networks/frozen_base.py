@@ -1,4 +1,4 @@
-"""A network that stands on a frozen, pretrained base: built, and taken apart into base and head.
+"""A network on a frozen, pretrained base: built, and split into base and head.
 
 Nothing changes in a frozen base, so without augmentation an image gives the same features in each epoch: it goes
 through the base once, and the epochs train the head on the features.
@@ -50,7 +50,7 @@ def unfreeze_top(keras: Any, base: Any, count: int) -> None:
 
 
 def split_at_base(keras: Any, network: Any) -> tuple[Any, Any]:
-    """Take a built network apart; the parts share its layers, so what the head learns the network knows.
+    """Split a built network; the parts share its layers, so what the head learns the network knows.
 
     Args:
         keras: the module `keras`.

@@ -14,7 +14,7 @@ def build_network(keras: Any, recipe: Recipe, classes: int, *, shape: Shape | No
     Args:
         keras: the module `keras` or `tf_keras`.
         recipe: which network.
-        classes: how many it tells apart.
+        classes: how many.
         shape: of the images; None takes the recipe's.
 
     Returns:
@@ -22,7 +22,7 @@ def build_network(keras: Any, recipe: Recipe, classes: int, *, shape: Shape | No
         `scaling` -> the recipe's network, `core` -> `probabilities` float32 `(N, classes)`.
 
     Raises:
-        InputError: the recipe's network cannot tell as many classes apart.
+        InputError: the recipe's network is for another number of classes.
     """
     shape = shape or recipe.input_shape
     pixels = keras.Input(shape, name="pixels")
@@ -36,7 +36,7 @@ def core(network: Any) -> Any:
 
 
 def _probabilities(keras: Any, outcome: Any) -> Any:
-    """Name the output `probabilities`, and give it one column a class."""
+    """Name the output `probabilities`, and give it one column per class."""
     if outcome.shape[-1] == 1:
         # One sigmoid unit gives p of the second class: [1 - p, p].
         complement = keras.layers.Rescaling(-1.0, offset=1.0, name="complement", dtype="float32")(outcome)

@@ -10,7 +10,7 @@ class LayerRow:
     """One layer, or the head of a nested model."""
 
     name: str
-    kind: str  # the class of the layer, with what sets it apart: "Conv2D 3x3, relu"
+    kind: str  # the class of the layer, with what distinguishes it: "Conv2D 3x3, relu"
     shape: tuple[int | None, ...]  # of its output, with the batch
     parameters: int  # of a nested model: of all its layers
     frozen: bool  # it has weights, and none is trained
@@ -48,7 +48,7 @@ def _rows(model: Any, *, depth: int) -> Iterator[LayerRow]:
 def _inputs(model: Any) -> dict[str, tuple[str, ...]]:
     """Return the names of the layers that each layer reads; nothing for a sequential model, where it is plain.
 
-    Keras tells it in the public form of a model's configuration only.
+    Keras says it only in the public form of a model's configuration.
     """
     layers = model.get_config().get("layers", ())
     return {

@@ -78,8 +78,7 @@ def _load_file(network: Any, path: Path, *, include_top: bool) -> None:
     what = f"{network.name} {'with' if include_top else 'without'} its top"
     if not path.is_file():
         raise InputError(
-            f"weights: expected {IMAGENET}, {NO_WEIGHTS}, or a file of Keras weights for {what}, "
-            f"got {path}, which does not exist"
+            f"{path}: not found; expected a file of Keras weights for {what}, or --weights {IMAGENET} or {NO_WEIGHTS}"
         )
     try:
         network.load_weights(path)

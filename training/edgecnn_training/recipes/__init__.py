@@ -1,10 +1,10 @@
 """The documented classifiers, one file each. Listing them loads no framework."""
 
+import fnmatch
+
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.recipe import Recipe, registry
-
-# Each module registers its recipes; the imports are spelled out so that nothing registers itself from afar.
+from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import (
     casting,
     casting_mobilenetv2,
@@ -19,21 +19,26 @@ from edgecnn_training.recipes import (
     transfer,
 )
 
-__all__ = [
-    "casting",
-    "casting_mobilenetv2",
-    "chinese_mnist",
-    "get_recipe",
-    "list_recipes",
-    "mnist",
-    "plus",
-    "resnet8",
-    "signs",
-    "small_cnn",
-    "symbols",
-    "symbols_vgg16",
-    "transfer",
-]
+# Those for the user's images first, then the best for the data of the notebooks, then what the notebooks do.
+RECIPES: dict[str, Recipe] = {
+    "small-cnn": small_cnn.SMALL_CNN,
+    "resnet8": resnet8.RESNET8,
+    "transfer": transfer.TRANSFER,
+    "mnist-plus": plus.MNIST_PLUS,
+    "signs-plus": plus.SIGNS_PLUS,
+    "chinese-mnist-plus": plus.CHINESE_MNIST_PLUS,
+    "casting-plus": plus.CASTING_PLUS,
+    "symbols-plus": plus.SYMBOLS_PLUS,
+    "mnist": mnist.MNIST,
+    "signs": signs.SIGNS,
+    "chinese-mnist": chinese_mnist.CHINESE_MNIST,
+    "casting": casting.CASTING,
+    "casting-augmented": casting.AUGMENTED,
+    "casting-binary": casting.BINARY,
+    "casting-mobilenetv2": casting_mobilenetv2.CASTING_MOBILENETV2,
+    "symbols": symbols.SYMBOLS,
+    "symbols-vgg16": symbols_vgg16.SYMBOLS_VGG16,
+}
 
 
 def get_recipe(name: str) -> Recipe:
@@ -47,15 +52,23 @@ def get_recipe(name: str) -> Recipe:
     """
     if name.startswith(transfer.PREFIX):
         return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
-    if name not in registry:
-        raise InputError(not_among("recipe", name, registry))
-    return registry[name]
+    if name not in RECIPES:
+        raise InputError(not_among("recipe", name, RECIPES))
+    return RECIPES[name]
 
 
-def list_recipes() -> tuple[Recipe, ...]:
-    """Return all recipes, by name.
+def list_recipes(pattern: str = "*") -> tuple[Recipe, ...]:
+    """Return the recipes whose names match a pattern of the shell, in the order of `RECIPES`.
 
-    >>> [recipe.name for recipe in list_recipes()][:3]
-    ['casting', 'casting-augmented', 'casting-binary']
+    Raises:
+        InputError: none matches.
+
+    >>> [recipe.name for recipe in list_recipes("mnist*")]
+    ['mnist-plus', 'mnist']
     """
-    return tuple(registry[name] for name in sorted(registry))
+    found = tuple(recipe for name, recipe in RECIPES.items() if fnmatch.fnmatchcase(name, pattern))
+    if not found:
+        raise InputError(
+            f"recipe: expected one of {', '.join(RECIPES)}, or a pattern such as 'mnist*', got {pattern!r}"
+        )
+    return found

@@ -1,4 +1,4 @@
-"""Casting defects: the own network of the notebook "Casting defects" (seed 2), 4,394,786 parameters, three recipes.
+"""Casting defects: the own network of the notebook "Casting defects", 4,394,786 parameters, three recipes.
 
 `casting` is the network, `casting-augmented` trains it behind random flips, contrast and rotation, and
 `casting-binary` is the notebook's exercise 2: one sigmoid unit and binary cross-entropy.
@@ -21,7 +21,7 @@ from typing import Any
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import Augmentation, Border
 from edgecnn_training.history import Monitor
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
@@ -63,34 +63,29 @@ def _network(keras: Any, shape: Shape, last: Any) -> Any:
     )
 
 
-CASTING = register(
-    Recipe(
-        name="casting",
-        summary="casting defects: three convolutions, dense 224; 4,394,786 parameters",
-        data="casting",
-        input_shape=(300, 300, 3),
-        settings=TrainingSettings(
-            epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, monitor=Monitor.LOSS, patience=5
-        ),
-        build=build,
-    )
+CASTING = Recipe(
+    name="casting",
+    summary="casting defects: three convolutions, dense 224; 4,394,786 parameters",
+    data="casting",
+    classes=2,
+    input_shape=(300, 300, 3),
+    settings=TrainingSettings(
+        epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, monitor=Monitor.LOSS, patience=5
+    ),
+    build=build,
 )
-register(
-    dataclasses.replace(
-        CASTING,
-        name="casting-augmented",
-        summary="the same network, trained on flipped, rotated images of varied contrast",
-        settings=dataclasses.replace(CASTING.settings, augment=True),
-        augmentation=Augmentation(
-            flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border=Border.BLACK
-        ),
-    )
+AUGMENTED = dataclasses.replace(
+    CASTING,
+    name="casting-augmented",
+    summary="the network of casting, trained on flipped, rotated images of varied contrast",
+    settings=dataclasses.replace(CASTING.settings, augment=True),
+    augmentation=Augmentation(
+        flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border=Border.BLACK
+    ),
 )
-register(
-    dataclasses.replace(
-        CASTING,
-        name="casting-binary",
-        summary="the same network with one sigmoid unit and binary cross-entropy; 4,394,561 parameters",
-        build=build_binary,
-    )
+BINARY = dataclasses.replace(
+    CASTING,
+    name="casting-binary",
+    summary="the network of casting with one sigmoid unit and binary cross-entropy; 4,394,561 parameters",
+    build=build_binary,
 )

@@ -1,4 +1,6 @@
-"""Casting defects on a frozen MobileNetV2: seed 2, "transfer learning", 2,260,546 parameters, 2,562 of them trained.
+"""Casting defects on a frozen MobileNetV2: "transfer learning" of the notebook "Casting defects".
+
+2,260,546 parameters, 2,562 of them trained.
 
 What the notebook does and this recipe does not:
 
@@ -13,7 +15,7 @@ from typing import Any
 
 from edgecnn_training.history import Monitor
 from edgecnn_training.networks.frozen_base import frozen_base
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -28,23 +30,22 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
 
-register(
-    Recipe(
-        name="casting-mobilenetv2",
-        summary="casting defects on a frozen MobileNetV2; 2,260,546 parameters, 2,562 trained",
-        data="casting",
-        input_shape=(224, 224, 3),
-        settings=TrainingSettings(
-            epochs=50,
-            batch_size=32,
-            optimizer=Optimizer.ADAM,
-            learning_rate=0.0001,
-            monitor=Monitor.LOSS,
-            patience=5,
-            weights="imagenet",
-        ),
-        scaling=Scaling.SIGNED,
-        base="MobileNetV2",
-        build=build,
-    )
+CASTING_MOBILENETV2 = Recipe(
+    name="casting-mobilenetv2",
+    summary="casting defects on a frozen MobileNetV2; 2,260,546 parameters, 2,562 trained",
+    data="casting",
+    classes=2,
+    input_shape=(224, 224, 3),
+    settings=TrainingSettings(
+        epochs=50,
+        batch_size=32,
+        optimizer=Optimizer.ADAM,
+        learning_rate=0.0001,
+        monitor=Monitor.LOSS,
+        patience=5,
+        weights="imagenet",
+    ),
+    scaling=Scaling.SIGNED,
+    base="MobileNetV2",
+    build=build,
 )

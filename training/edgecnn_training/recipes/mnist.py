@@ -1,4 +1,4 @@
-"""Handwritten digits: the notebook "CNN in Keras, MNIST" (seed 3), 1,199,882 parameters.
+"""Handwritten digits: the notebook "CNN in Keras, MNIST", 1,199,882 parameters.
 
 What the notebook does and this recipe does not:
 
@@ -15,7 +15,7 @@ What the notebook does and this recipe does not:
 
 from typing import Any
 
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
@@ -38,13 +38,12 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     )
 
 
-register(
-    Recipe(
-        name="mnist",
-        summary="handwritten digits: two convolutions, max-pooling, one dense layer; 1,199,882 parameters",
-        data="mnist",
-        input_shape=(28, 28, 1),
-        settings=TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
-        build=build,
-    )
+MNIST = Recipe(
+    name="mnist",
+    summary="handwritten digits: two convolutions, max-pooling, one dense layer; 1,199,882 parameters",
+    data="mnist",
+    classes=10,
+    input_shape=(28, 28, 1),
+    settings=TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0),
+    build=build,
 )

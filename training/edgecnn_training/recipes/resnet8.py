@@ -1,4 +1,4 @@
-"""ResNet-8, the image-classification reference of MLPerf Tiny, for images of your own: 78,666 parameters at 10 classes.
+"""ResNet-8, the image-classification reference of MLPerf Tiny, for your images: 78,666 parameters at 10 classes.
 
 C. Banbury et al., "MLPerf Tiny Benchmark", arXiv:2106.07597; `resnet_v1_eembc` of
 github.com/mlcommons/tiny/benchmark/training/image_classification/keras_model.py. Its average pooling over 8x8 is
@@ -9,7 +9,7 @@ convolutions is left out, so that the loss is the cross-entropy that every other
 from typing import Any
 
 from edgecnn_training.augmentation import PHOTOS
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -40,21 +40,19 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     )
 
 
-register(
-    Recipe(
-        name="resnet8",
-        summary="images of your own, from scratch: ResNet-8 of MLPerf Tiny; 78,666 parameters at 10 classes",
-        data=None,
-        input_shape=(32, 32, 3),
-        any_size=True,
-        settings=TrainingSettings(
-            epochs=50,
-            batch_size=32,
-            optimizer=Optimizer.ADAM,
-            learning_rate=0.001,
-            schedule=Schedule.COSINE,
-        ),
-        augmentation=PHOTOS,
-        build=build,
-    )
+RESNET8 = Recipe(
+    name="resnet8",
+    summary="your images, from scratch: ResNet-8 of MLPerf Tiny; 78,666 parameters at 10 classes",
+    data=None,
+    input_shape=(32, 32, 3),
+    any_size=True,
+    settings=TrainingSettings(
+        epochs=50,
+        batch_size=32,
+        optimizer=Optimizer.ADAM,
+        learning_rate=0.001,
+        schedule=Schedule.COSINE,
+    ),
+    augmentation=PHOTOS,
+    build=build,
 )

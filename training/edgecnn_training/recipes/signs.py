@@ -1,4 +1,4 @@
-"""Sign digits 0 to 5: the functional model of the notebook "CNN, sign language digits" (seed 5), 1,310 parameters.
+"""Sign digits 0 to 5: the functional model of the notebook "CNN, sign language digits", 1,310 parameters.
 
 What the notebook does and this recipe does not:
 
@@ -13,7 +13,7 @@ What the notebook does and this recipe does not:
 
 from typing import Any
 
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
 
@@ -31,13 +31,12 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
 
-register(
-    Recipe(
-        name="signs",
-        summary="sign digits 0 to 5: two convolutions with wide pooling; 1,310 parameters",
-        data="signs",
-        input_shape=(64, 64, 3),
-        settings=TrainingSettings(epochs=100, batch_size=64, optimizer=Optimizer.ADAM, learning_rate=0.001),
-        build=build,
-    )
+SIGNS = Recipe(
+    name="signs",
+    summary="sign digits 0 to 5: two convolutions with wide pooling; 1,310 parameters",
+    data="signs",
+    classes=6,
+    input_shape=(64, 64, 3),
+    settings=TrainingSettings(epochs=100, batch_size=64, optimizer=Optimizer.ADAM, learning_rate=0.001),
+    build=build,
 )

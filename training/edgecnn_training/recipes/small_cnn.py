@@ -1,4 +1,4 @@
-"""A small network for images of your own, trained from scratch: about 99,000 parameters at any size.
+"""A small network for your images, trained from scratch: about 99,000 parameters at any size.
 
 Four convolutions with batch normalization and pooling, then the average over the image, so that the number of
 parameters does not grow with the image.
@@ -7,7 +7,7 @@ parameters does not grow with the image.
 from typing import Any
 
 from edgecnn_training.augmentation import PHOTOS
-from edgecnn_training.recipe import Recipe, Shape, register
+from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -36,21 +36,19 @@ def build(keras: Any, shape: Shape, classes: int) -> Any:
     )
 
 
-register(
-    Recipe(
-        name="small-cnn",
-        summary="images of your own, from scratch: four convolutions, batch norm; about 99,000 parameters",
-        data=None,
-        input_shape=(96, 96, 3),
-        any_size=True,
-        settings=TrainingSettings(
-            epochs=30,
-            batch_size=32,
-            optimizer=Optimizer.ADAM,
-            learning_rate=0.001,
-            schedule=Schedule.COSINE,
-        ),
-        augmentation=PHOTOS,
-        build=build,
-    )
+SMALL_CNN = Recipe(
+    name="small-cnn",
+    summary="your images, from scratch: four convolutions, batch norm; about 99,000 parameters",
+    data=None,
+    input_shape=(96, 96, 3),
+    any_size=True,
+    settings=TrainingSettings(
+        epochs=30,
+        batch_size=32,
+        optimizer=Optimizer.ADAM,
+        learning_rate=0.001,
+        schedule=Schedule.COSINE,
+    ),
+    augmentation=PHOTOS,
+    build=build,
 )

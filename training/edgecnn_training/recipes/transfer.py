@@ -1,6 +1,8 @@
-"""Any network of `keras.applications` as a frozen base for images of your own (seed 2, exercise 4; seed 4).
+"""Any network of `keras.applications` as a frozen base for your images.
 
-`transfer` stands on MobileNetV2, `transfer:ResNet50` on ResNet50. The head is that of `casting-mobilenetv2`: the
+The notebooks "Casting defects", in an exercise, and "Chinese MNIST", under "fine tuning", do this.
+
+`transfer` uses MobileNetV2, `transfer:ResNet50` uses ResNet50. The head is that of `casting-mobilenetv2`: the
 average over the feature maps, dropout, one dense layer. Each base brings the scaling it was trained with.
 """
 
@@ -10,7 +12,7 @@ from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.networks.frozen_base import frozen_base
-from edgecnn_training.recipe import Build, Recipe, Shape, register
+from edgecnn_training.recipe import Build, Recipe, Shape
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -31,7 +33,7 @@ PREFIX = "transfer:"
 
 
 def transfer_to(base: str) -> Recipe:
-    """Return the recipe that stands on a base.
+    """Return the recipe for a base.
 
     Raises:
         InputError: `keras.applications` has no such network.
@@ -47,7 +49,7 @@ def transfer_to(base: str) -> Recipe:
 def _recipe(name: str, base: str) -> Recipe:
     return Recipe(
         name=name,
-        summary=f"images of your own on a frozen {base}, or --backbone; --unfreeze trains its top too",
+        summary=f"your images on a frozen {base}, or another --backbone; --unfreeze trains its top too",
         data=None,
         input_shape=(224, 224, 3),
         any_size=True,
@@ -78,4 +80,4 @@ def _builder(base: str) -> Build:
     return build
 
 
-register(_recipe("transfer", "MobileNetV2"))
+TRANSFER = _recipe("transfer", "MobileNetV2")

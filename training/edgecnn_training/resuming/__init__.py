@@ -1,1 +1,1 @@
-"""What lets a run go on after a stop: what it was started with, its checkpoints, where it goes on."""
+"""What lets a run go on after a stop: its `origin`, its `checkpoints`, and where to `resume`."""

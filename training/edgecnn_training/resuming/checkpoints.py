@@ -1,6 +1,6 @@
 """The checkpoint of a run: all that an uninterrupted run would know at the end of an epoch, in one file.
 
-`checkpoints/last.npz` is the truth about an unfinished run. It is replaced, whole, after each epoch. `history.csv`,
+`checkpoints/last.npz` is the truth about an unfinished run. It is replaced atomically after each epoch. `history.csv`,
 after each epoch, and `best.weights.h5`, after each stage, are written behind it and can be made again from it.
 """
 
@@ -92,7 +92,7 @@ class Checkpoint:
             variable.assign(value)
 
     def write(self, folder: RunFolder) -> None:
-        """Replace the checkpoint of a run, whole or not at all.
+        """Replace the checkpoint of a run atomically.
 
         Raises:
             OSError: it cannot be written; the one before is still there.
@@ -131,7 +131,7 @@ class Checkpoint:
         # A damaged zip raises BadZipFile, zlib.error, EOFError, NotImplementedError and more.
         except Exception as error:
             raise InputError(
-                f"{path}: expected a whole checkpoint, got one that cannot be read "
+                f"{path}: expected a checkpoint, got one that cannot be read "
                 f"({type(error).__name__}: {error}); train again with --overwrite"
             ) from error
 

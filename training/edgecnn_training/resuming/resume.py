@@ -9,7 +9,7 @@ from edgecnn_training.resuming.origin import RunOrigin
 
 
 def started_with(folder: RunFolder) -> RunOrigin | None:
-    """Tell what the finished or unfinished run in a folder was started with; None where there is no run.
+    """Return what the finished or unfinished run in a folder was started with; None where there is no run.
 
     Raises:
         InputError: there is one that cannot be read.

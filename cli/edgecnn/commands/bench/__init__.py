@@ -1,4 +1,4 @@
-"""`edgecnn bench`: measure models; the first word, where it names no command, is the run or model to measure."""
+"""`edgecnn bench`: measure models; where the first word is no command, it is the run or model to measure."""
 
 import typer
 
@@ -14,7 +14,7 @@ bench = typer.Typer(
 )
 bench.command(
     name="measure",
-    epilog="'edgecnn bench compare --help' and 'edgecnn bench recommend --help' tell of what comes after measuring.",
+    epilog="'edgecnn bench compare --help' and 'edgecnn bench recommend --help' explain what comes after measuring.",
 )(measure)
 bench.command(name="compare")(compare)
 bench.command(name="recommend")(recommend)

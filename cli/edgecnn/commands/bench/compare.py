@@ -40,14 +40,14 @@ def compare(
     from edgecnn_benchmarks.comparing.comparison import compare as compare_results
     from edgecnn_benchmarks.comparing.regressions import Gates, find_regressions
     from edgecnn_benchmarks.measuring.result_file import find_result, read_result
-    from edgecnn_benchmarks.statistics.units import parse_percent
+    from edgecnn_benchmarks.statistics.units import Quantity, parse
     from edgecnn_runtime.errors import GateError, InputError
 
     console = Console(json=json, quiet=quiet)
     if fail_if_less_accurate is not None and not 0 <= fail_if_less_accurate <= 100:
         raise InputError(f"--fail-if-less-accurate: expected points between 0 and 100, got {fail_if_less_accurate:g}")
     gates = Gates(
-        slower=None if fail_if_slower is None else parse_percent(fail_if_slower, option="--fail-if-slower"),
+        slower=None if fail_if_slower is None else parse(fail_if_slower, Quantity.SHARE, option="--fail-if-slower"),
         less_accurate=None if fail_if_less_accurate is None else fail_if_less_accurate / 100,
     )
     before, after = find_result(first), find_result(second)

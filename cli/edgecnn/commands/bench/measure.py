@@ -4,7 +4,7 @@ import shlex
 import sys
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,12 +12,8 @@ from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.host_options import HostChoice, takes_host_options
 from edgecnn.options.model_options import ModelOptions, takes_model_options
 from edgecnn.workflows.small_devices import estimate_small_devices
-from edgecnn_benchmarks.measuring.device_estimates import CAVEAT, device_table
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
-
-if TYPE_CHECKING:
-    from edgecnn_benchmarks.measuring.result import BenchResult
 
 # The exit code of a shell for a program that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -32,21 +28,22 @@ def measure(
     data: Annotated[
         str | None,
         typer.Option(
-            help="Labelled images: a prepared set, or a folder with one sub-folder a class. Default: the run's."
+            help="Labelled images: a prepared set, or a folder with one sub-folder per class. Default: the run's."
         ),
     ] = None,
     threads: Annotated[str, typer.Option(help="Threads within one inference; 1,2 measures both.")] = "1",
-    batch: Annotated[str, typer.Option(help="Images a call; 1,8,32 measures all three.")] = "1",
+    batch: Annotated[str, typer.Option(help="Images per call; 1,8,32 measures all three.")] = "1",
     with_keras: Annotated[
         bool, typer.Option("--with-keras", help="Measure the run's Keras model too, called and by predict().")
     ] = False,
-    runs: Annotated[int, typer.Option(help="Timed calls a round, at least.")] = BenchSettings.runs,
-    warmup: Annotated[int, typer.Option(help="Untimed calls before them, at least.")] = BenchSettings.warmup,
+    runs: Annotated[int, typer.Option(help="Least number of timed calls per round.")] = BenchSettings.runs,
+    warmup: Annotated[int, typer.Option(help="Least number of untimed calls before them.")] = BenchSettings.warmup,
     precision: Annotated[
-        str, typer.Option(help="Measure rounds until each median and ratio is known within this share of it.")
+        str,
+        typer.Option(help="Half-width of every interval at which measuring ends, a share of its median or ratio."),
     ] = f"{BenchSettings.precision * 100:g}%",
     rounds: Annotated[
-        int | None, typer.Option(help="So many rounds, in a fresh process each, instead of --precision.")
+        int | None, typer.Option(help="Number of rounds, each in a fresh process, instead of --precision.")
     ] = BenchSettings.rounds,
     max_secs: Annotated[
         float, typer.Option(help="Seconds for all rounds; three are measured in any case.")
@@ -56,25 +53,24 @@ def measure(
         float, typer.Option(help="Seconds without an answer after which a model counts as hanging.")
     ] = BenchSettings.timeout,
     reference: Annotated[
-        str, typer.Option(help="What the others are compared with: a scheme or a file name.")
+        str, typer.Option(help="Model that the others are compared with: a scheme or a file name.")
     ] = BenchSettings.reference,
-    seed: Annotated[int, typer.Option(help="Of the order of the turns.")] = BenchSettings.seed,
+    seed: Annotated[int, typer.Option(help="Seed of the order of the turns.")] = BenchSettings.seed,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Where the files go. Default: RUN/bench, or bench for model files."),
+        typer.Option("--output", "-o", help="Folder of the result. Default: RUN/bench, or bench for model files."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Measure model files side by side: latency, accuracy, cold start, memory and size; write report.html.
 
-    With --host on another machine: models and test images go there, an environment is made once, and the result comes
-    to RUN/bench/HOST. A broken connection is taken up again; after a longer one, run the same command again.
+    With --host, on another machine: models and test images are sent there, an environment is made once, and the result
+    is written to RUN/bench/HOST. A broken connection is resumed; after a long break, run the same command again.
     """
     from edgecnn_benchmarks.bench import bench
-    from edgecnn_benchmarks.judging import undecided
     from edgecnn_benchmarks.judging.thread_counts import read_counts
-    from edgecnn_benchmarks.report.text_table import terminal_table
+    from edgecnn_benchmarks.report.terminal import device_table, terminal_table
     from edgecnn_training.data.home import home_folder, prepared_folder
 
     console = Console(json=json, quiet=quiet)
@@ -127,30 +123,19 @@ def measure(
     console.table(*terminal_table(result))
     for failure in result.failures:
         console.warn(f"{failure.name}: {failure.stage}: {failure.reason}")
-    _show_devices(console, result)
+    estimates = device_table(result)
+    if estimates is not None:
+        table, below = estimates
+        console.say()
+        console.table(*table)
+        console.say()
+        console.say(textwrap.fill(below, width=110))
     console.say()
-    said = [pitfall.sentence for pitfall in result.pitfalls] + undecided.sentences(result.undecided)
-    for sentence in (*said, *result.notes, result.energy_absent, result.partial, result.verdict):
-        if sentence is None:
-            continue
+    for sentence in result.sentences:
         console.say(textwrap.fill(sentence, width=110))
     console.say(f"The report: {result.folder / 'report.html'}")
     if result.partial is not None:
         raise typer.Exit(_INTERRUPTED)
-
-
-def _show_devices(console: Console, result: "BenchResult") -> None:
-    """Print the estimates of one file, the fastest that has some; those of the others are in the report."""
-    estimates = {estimate.file: estimate for estimate in result.device_estimates}
-    files = [file for file in dict.fromkeys(row.file for row in result.rows) if file in estimates]
-    if not files:
-        return
-    estimate = estimates[files[0]]
-    console.say()
-    console.table(*device_table(estimate))
-    console.say()
-    more = f" The report has those of {len(files) - 1} more." if len(files) > 1 else ""
-    console.say(textwrap.fill(f"{CAVEAT} They are for {estimate.file}: {estimate.needs}{more}", width=110))
 
 
 def _share(option: str, text: str) -> float:

@@ -29,7 +29,7 @@ def recommend(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Where it should run, as in 'edgecnn inspect': pi4, pico, tflite-micro, flash=1M,ram=256K …",
+            help="Device to run on, as in 'edgecnn inspect': pi4, pico, tflite-micro, flash=1M,ram=256K …",
         ),
     ] = None,
     json: JsonOption = False,
@@ -43,14 +43,14 @@ def recommend(
     from edgecnn.workflows.target_fit import TargetFit, judge_files
     from edgecnn_benchmarks.judging.recommendation import ShipLimits, recommend_within
     from edgecnn_benchmarks.measuring.result_file import find_result, read_result
-    from edgecnn_benchmarks.statistics.units import parse_duration, parse_size
+    from edgecnn_benchmarks.statistics.units import Quantity, parse
     from edgecnn_runtime.errors import GateError, InputError
 
     console = Console(json=json, quiet=quiet)
     if not 0 <= max_drop <= 100:
         raise InputError(f"--max-drop: expected points between 0 and 100, got {max_drop:g}")
-    max_latency_us = None if max_latency is None else parse_duration(max_latency, option="--max-latency")
-    max_size_bytes = None if max_size is None else parse_size(max_size, option="--max-size")
+    max_latency_us = None if max_latency is None else parse(max_latency, Quantity.DURATION, option="--max-latency")
+    max_size_bytes = None if max_size is None else parse(max_size, Quantity.SIZE, option="--max-size")
     result = read_result(find_result(run))
     fit = TargetFit() if target is None else judge_files(run, result, target)
     limits = ShipLimits(max_drop / 100, max_latency_us, max_size_bytes, fit.unfit)

@@ -15,7 +15,7 @@ from edgecnn_runtime.errors import InputError
 KIB, MIB, GIB = 1024, 1024**2, 1024**3
 
 # By the suffix of the files that they take.
-LINUX_INTERPRETERS = {target.container.model_format.suffix: target for target in (litert.TARGET, onnxruntime.TARGET)}
+LINUX_INTERPRETERS = {target.container.format.suffix: target for target in (litert.TARGET, onnxruntime.TARGET)}
 
 # From this share on it is tight: the program, its stack and the camera's image need room too.
 _TIGHT = 0.8
@@ -34,7 +34,7 @@ class Board:
 
     def runtime(self, model: InspectedModel) -> Target:
         """Return the target whose verdict decides whether the file runs here at all."""
-        return LINUX_INTERPRETERS[model.container.model_format.suffix] if self.flash is None else tflite_micro.TARGET
+        return LINUX_INTERPRETERS[model.container.format.suffix] if self.flash is None else tflite_micro.TARGET
 
     def judge(self, model: InspectedModel, runtime: Verdict) -> Verdict:
         """Judge a file for this board, given the verdict of the interpreter that runs there."""

@@ -40,7 +40,7 @@ def leaking() -> RawImageSet:
 
 
 def written(folder, source):
-    return write_set(folder, source, name="small", spec=InputSpec(48, 48, Colour.GREY), whence="a test")
+    return write_set(folder, source, name="small", spec=InputSpec(48, 48, Colour.GREY), provenance="a test")
 
 
 def test_positions_are_those_of_the_images_that_can_be_read(leaking, tmp_path):

@@ -11,7 +11,8 @@ from PIL import Image
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.holdout import with_test_split
-from edgecnn_training.data.readers.chinese_mnist import HOLDOUT, LABELS, read_chinese_mnist
+from edgecnn_training.data.known_sets import KNOWN_SETS
+from edgecnn_training.data.readers.chinese_mnist import LABELS, read_chinese_mnist
 from edgecnn_training.data.readers.source import RawImageSet
 
 VALUES = [int(label.split()[1]) for label in LABELS]
@@ -29,7 +30,7 @@ def rows(suites: int = 2, samples: int = 5) -> list[str]:
 
 
 def read(path: Path) -> RawImageSet:
-    return with_test_split(read_chinese_mnist(path), HOLDOUT, name=str(path))
+    return with_test_split(read_chinese_mnist(path), KNOWN_SETS["chinese-mnist"].holdout, name=str(path))
 
 
 def jpeg(level: int) -> bytes:
@@ -140,7 +141,7 @@ DAMAGE = {
     "no csv": ({"data/data/input_1_1_1.jpg": b""}, ["got no chinese_mnist.csv"]),
     "a column missing": (
         files(["1,1,1,0\n"], header="suite_id,sample_id,code,value\n"),
-        ["expected suite_id, sample_id, code, value, character", "character missing"],
+        ["expected the columns suite_id, sample_id, code, value, character", "character missing"],
     ),
     "no header": (files(header=""), ["columns", "missing"]),
     "empty csv": ({**files(), "chinese_mnist.csv": b""}, ["columns", "got none"]),

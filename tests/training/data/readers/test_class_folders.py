@@ -127,13 +127,19 @@ def test_what_is_left_out_is_told(case, tmp_path):
 UNUSABLE = {
     "empty folder": ((), "got no sub-folder"),
     "images without class folders": (("1.png", "2.png"), "got no sub-folder; put the images of each class into"),
-    "no image": (("cat/", "dog/a.txt"), "got none; an image is told by its suffix"),
+    "no image": (("cat/", "dog/a.txt"), "got none; an image is recognized by its suffix"),
     "one class": (images("cat", 5), "expected at least two classes, got only cat"),
-    "an empty class": ((*images("cat", 5), "dog/"), "classes without: 1 (dog); add images, or remove the class"),
-    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got classes without: 1 (cow)"),
+    "an empty class": (
+        (*images("cat", 5), "dog/"),
+        "of every class, got none of: dog; add images or remove the folder",
+    ),
+    "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got none of: cow;"),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "expected one valid folder"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
-    "a name with a line break": ((*images("cat", 5), *images("d\nog", 5)), "expected printable names, got 'd\\nog'"),
+    "a name with a line break": (
+        (*images("cat", 5), *images("d\nog", 5)),
+        "expected classes with printable names, got 'd\\nog'",
+    ),
 }
 
 
@@ -146,7 +152,7 @@ def test_what_cannot_be_used_is_told_with_what_to_do(case, tmp_path):
     assert str(tmp_path) in str(caught.value)
 
 
-@pytest.mark.parametrize(("name", "part"), [("nowhere", "no such file or folder"), ("file", "got another file")])
+@pytest.mark.parametrize(("name", "part"), [("nowhere", "not found; expected"), ("file", "got another file")])
 def test_no_folder(name, part, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DataError, match=part):

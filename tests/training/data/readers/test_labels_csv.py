@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import FindingKind
+from edgecnn_training.data.finding import FindingKind
 from edgecnn_training.data.readers.labels_csv import Columns, LabelsCsv, read_labels_csv
 from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import RawImageSet
@@ -211,6 +211,6 @@ def test_what_does_not_go_together(tmp_path):
         OwnImages.at(str(tmp_path / "labels.csv"), labels=tmp_path / "labels.csv")
     with pytest.raises(DataError, match="expected --labels CSV beside the name of a column"):
         OwnImages.at(str(tmp_path), columns=Columns(image="x"))
-    with pytest.raises(DataError, match="no such file, nor one in"):
+    with pytest.raises(DataError, match="not found, nor in"):
         OwnImages.at(str(tmp_path), labels=Path("other.csv")).read()
     assert OwnImages.at(str(tmp_path / "nowhere")) is None

@@ -169,7 +169,7 @@ DAMAGED = {
     ),
     "images of 32x32": (
         damaged_idx("x_train", lambda _: idx(np.zeros((30, 32, 32), np.uint8))),
-        [IDX_NAMES["x_train"], "expected 28x28", "got 32x32"],
+        [IDX_NAMES["x_train"], "expected items of 28x28", "got 32x32"],
     ),
     "fewer labels than images": (
         damaged_idx("y_train", lambda _: idx(digits()["y_train"][:29])),
@@ -177,7 +177,7 @@ DAMAGED = {
     ),
     "label 10": (
         damaged_idx("y_train", lambda c: c[:-1] + b"\x0a"),
-        [IDX_NAMES["y_train"], "expected 0…9", "got 10 at position 29"],
+        [IDX_NAMES["y_train"], "expected labels 0…9", "got 10 at position 29"],
     ),
     "no image": (
         damaged_idx("x_test", lambda _: idx(np.zeros((0, 28, 28), np.uint8)))
@@ -201,7 +201,7 @@ DAMAGED = {
         ["mnist.npz", "damaged", "not a zip file"],
     ),
     "npz that is text": ({"mnist.npz": b"<html>404"}, ["mnist.npz", "damaged", "not a zip file"]),
-    "npz without x_test": (damaged_npz(x_test=None), ["mnist.npz", "expected x_test", "y_train"]),
+    "npz without x_test": (damaged_npz(x_test=None), ["mnist.npz", "expected an array x_test", "y_train"]),
     "npz with float images": (
         damaged_npz(x_train=digits()["x_train"] / np.float32(255)),
         ["mnist.npz x_train", "expected uint8 pixels", "got float32"],
@@ -216,16 +216,16 @@ DAMAGED = {
     ),
     "npz with flat images": (
         damaged_npz(x_train=digits()["x_train"].reshape(30, 784)),
-        ["mnist.npz x_train", "expected (N, 28, 28)", "got (30, 784)"],
+        ["mnist.npz x_train", "expected shape (N, 28, 28)", "got (30, 784)"],
     ),
     "npz with Fortran order": (
         npz_with_member("x_train", npy_header("(30, 28, 28)", fortran=True)),
-        ["mnist.npz x_train", "expected C order"],
+        ["mnist.npz x_train", "expected an array in C order"],
     ),
     "npz with a scalar": (npz_with_member("y_test", npy_header("()")), ["mnist.npz y_test", "got ()"]),
     "npz with a negative label": (
         damaged_npz(y_test=np.array([0, -1, *range(2, 10)], np.int8)),
-        ["mnist.npz y_test", "expected 0…9", "got -1 at position 1"],
+        ["mnist.npz y_test", "expected labels 0…9", "got -1 at position 1"],
     ),
     "npz with mismatched counts": (
         damaged_npz(y_test=digits()["y_test"][:9]),
@@ -261,7 +261,7 @@ def test_damage_is_told_with_file_expectation_and_finding(packing, damage, tmp_p
 def test_zip_cut_short(tmp_path):
     path = write_zip(tmp_path / "a.zip", idx_files(digits()))
     path.write_bytes(path.read_bytes()[:-100])
-    with pytest.raises(DataError, match=r"a\.zip: expected a whole file, got a damaged one"):
+    with pytest.raises(DataError, match=r"a\.zip: expected a complete file, got a damaged one"):
         read_mnist(path)
 
 
@@ -289,7 +289,7 @@ def test_a_single_file_of_another_kind(name, tmp_path):
 
 
 def test_missing_path(tmp_path):
-    with pytest.raises(DataError, match="no such file or folder"):
+    with pytest.raises(DataError, match="nowhere: not found; expected"):
         read_mnist(tmp_path / "nowhere")
 
 

@@ -83,7 +83,7 @@ DAMAGE = {
     "no test file": ({"train_signs.h5": files()["train_signs.h5"]}, ["got no test_signs.h5"]),
     "other keys": (
         {"train_signs.h5": h5({"X": np.zeros(3), "Y": np.zeros(3)}), "test_signs.h5": files()["test_signs.h5"]},
-        ["train_signs.h5", "expected train_set_x, train_set_y, list_classes", "got X, Y"],
+        ["train_signs.h5", "expected the keys train_set_x, train_set_y, list_classes", "got X, Y"],
     ),
     "a key missing": (files(test_set_y=None), ["test_signs.h5", "got list_classes, test_set_x"]),
     "empty": ({"train_signs.h5": b"", "test_signs.h5": b""}, ["train_signs.h5", "damaged"]),
@@ -95,8 +95,11 @@ DAMAGE = {
     "floats": (files(train_set_x=np.zeros((12, 64, 64, 3), np.float32)), ["expected an array of integers", "float32"]),
     "other size": (files(train_set_x=np.zeros((12, 28, 28, 3), np.uint8)), ["(N, 64, 64, 3)", "(12, 28, 28, 3)"]),
     "a label too few": (files(test_set_y=np.arange(5)), ["for each of 6 images", "(5,)"]),
-    "a label too large": (files(test_set_y=np.array([0, 1, 2, 3, 4, 6])), ["expected 0…5", "got 6 at position 5"]),
-    "other classes": (files(list_classes=np.arange(10)), ["expected 0, 1, 2, 3, 4, 5"]),
+    "a label too large": (
+        files(test_set_y=np.array([0, 1, 2, 3, 4, 6])),
+        ["labels 0…5, got 6 at position 5"],
+    ),
+    "other classes": (files(list_classes=np.arange(10)), ["expected the digits 0, 1, 2, 3, 4, 5"]),
     "no image": (
         files(test_set_x=np.zeros((0, 64, 64, 3), np.uint8), test_set_y=np.zeros(0, int)),
         ["for each of 0 images"],
@@ -142,7 +145,7 @@ def test_a_header_that_claims_too_much_is_not_believed(tmp_path, key, shape, chu
 
 
 def test_a_missing_path(tmp_path):
-    with pytest.raises(DataError, match=r"nowhere: a folder or zip that holds train_signs.h5.*no such"):
+    with pytest.raises(DataError, match=r"nowhere: not found; expected a folder or zip that holds train_signs.h5"):
         read_signs(tmp_path / "nowhere")
 
 

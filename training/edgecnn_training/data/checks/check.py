@@ -9,9 +9,9 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.checks.examine import Examined, examine
-from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.checks.inspection import class_warnings
 from edgecnn_training.data.checks.near_identical import Pair, near_identical
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.source import RawImageSet
 
 # Where this share of the images is of one size or mode, the others are odd.
@@ -99,7 +99,7 @@ def _unbalanced(examined: Mapping[str, Examined], labels: tuple[str, ...]) -> It
 
 @dataclass(frozen=True)
 class _Places:
-    """All images that can be read, split after split, so that positions tell which comes first."""
+    """All images that can be read, split after split, so that positions say which comes first."""
 
     splits: list[str]
     files: list[str]

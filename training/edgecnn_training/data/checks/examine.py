@@ -15,7 +15,7 @@ from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.readers.source import RawImageSet
 
-# The grey thumbnail that near-identical images are told by; large enough to tell two parts of one make apart.
+# The grey thumbnail by which near-identical images are found; large enough to distinguish two parts of one make.
 THUMBNAIL = InputSpec(64, 64, Colour.GREY)
 
 # Images between two reports.
@@ -48,7 +48,7 @@ def examine(source: RawImageSet, *, report: Callable[[int, int, str], None] | No
 
     Args:
         source: what is read.
-        report: called now and then with the images done, those of the whole set and the name of the split.
+        report: called regularly with the images done, those of the whole set and the name of the split.
     """
     examined = {}
     done = 0

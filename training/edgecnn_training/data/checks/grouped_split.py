@@ -6,20 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_training.data.checks.examine import examine
-from edgecnn_training.data.checks.finding import Finding, FindingKind
 from edgecnn_training.data.checks.near_identical import Bounds, near_identical
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TEST, TRAIN, VALID
 
-# Wider than where copies are only told: two images just beyond those bounds come within them when they are resized.
+# Wider than where copies are only reported: two images just beyond those bounds come within them when they are resized.
 _BOUNDS = Bounds(distance=8, correlation=0.96)
 
 
 def grouped_sample(split: SourceSplit, labels: tuple[str, ...], fraction: float, *, seed: int) -> NDArray[np.int64]:
     """Choose whole groups of near-identical images, about the same share of every class.
 
-    Images belong to one group if a chain of near-identical ones joins them. Of each class, groups are taken by lot as
-    long as they fit into its share, so that a class may get less than its share, never more. An image that cannot be
+    Images belong to one group if a chain of near-identical ones joins them. Of each class, groups are drawn at random
+    as long as they fit into its share, so that a class may get less than its share, never more. An image that cannot be
     read stays where it is.
 
     Args:
@@ -52,7 +52,7 @@ def without_copies_across(source: RawImageSet) -> RawImageSet:
 
     The test images all stay, because scores on them are compared with those of others. Of the validation images, those
     go that resemble a test image; of the training images, those that resemble a test image or a validation image that
-    stays. What resembles is what `data check` tells; only what resembles one of those directly goes, not what a chain
+    stays. What resembles is what `data check` reports; only what resembles one of those directly goes, not what a chain
     of other images joins to it: among many photos of one make of part, such chains reach nearly all.
 
     Args:

@@ -1,4 +1,4 @@
-"""What is wrong with an image set, told where it is prepared: an accuracy measured on it may mislead."""
+"""What is wrong with an image set, reported when it is prepared: an accuracy measured on it may mislead."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -10,7 +10,7 @@ from edgecnn_training.data.readers.split_names import TRAIN
 
 # From this ratio on, between the largest and the smallest class of a split, always naming the largest looks good.
 _UNBALANCED = 2.0
-# Of more classes without images, only the number is told.
+# Of more classes without images, only the number is reported.
 _NAMED = 20
 
 

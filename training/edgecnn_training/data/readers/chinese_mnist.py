@@ -5,8 +5,7 @@ import io
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, FindingKind
-from edgecnn_training.data.holdout import Holdout
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.labelled_rows import LabelledRow, source_of_rows
 from edgecnn_training.data.readers.members import opened_members
 from edgecnn_training.data.readers.source import RawImageSet
@@ -43,9 +42,6 @@ LABELS = tuple(f"{character} {value}" for value, character in _CHARACTERS.items(
 _CSV = "chinese_mnist.csv"
 _COLUMNS = ("suite_id", "sample_id", "code", "value", "character")
 
-# Seed 4: TEST_SIZE, RANDOM_STATE. A recipe takes its validation images from the rest.
-HOLDOUT = Holdout(0.2, seed=42)
-
 
 def read_chinese_mnist(path: Path) -> RawImageSet:
     """Read Chinese MNIST; a zip is read as it is, without unpacking it.
@@ -69,7 +65,7 @@ def read_chinese_mnist(path: Path) -> RawImageSet:
 
 
 def _read_rows(text: str, *, name: str) -> tuple[list[LabelledRow], list[Finding]]:
-    """Read the rows whose values fit together, and tell of the others."""
+    """Read the rows whose values fit together, and report the others."""
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [column for column in _COLUMNS if column not in (reader.fieldnames or ())]
     if missing:

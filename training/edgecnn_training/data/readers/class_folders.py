@@ -9,7 +9,7 @@ import numpy as np
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.sources import IMAGE_SUFFIXES
-from edgecnn_training.data.checks.finding import Finding, FindingKind
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
 from edgecnn_training.data.readers.members import Members, opened_members
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
@@ -21,9 +21,9 @@ LAYOUT = "a folder or zip with one sub-folder per class, or with folders train, 
 def read_class_folders(path: Path) -> RawImageSet:
     """Read class folders; the labels are the folders' names in natural order (class2 before class10).
 
-    A split level is told by a folder `train` (or `test`, `validation`, …) that itself has sub-folders; without one,
-    all images are in the split `train`. Within a class, sub-folders are read too. Images are told by suffix; hidden
-    files are passed over without a word, all else with a finding.
+    A split level is recognized by a folder `train` (or `test`, `validation`, …) that itself has sub-folders; without
+    one, all images are in the split `train`. Within a class, sub-folders are read too. Images are recognized by suffix.
+    Hidden files are passed over without a word, all else with a finding.
 
     Args:
         path: the folder or zip, or one that holds nothing but it, as archives often unpack; a zip is read as it is.
@@ -108,7 +108,7 @@ def _check_images(members: Members, labels: tuple[str, ...], found: Mapping[str,
     if not any(images for part in found.values() for images in part.images.values()):
         raise DataError(
             f"{members.path}: expected image files in the class folders, got none; "
-            f"an image is told by its suffix ({', '.join(sorted(IMAGE_SUFFIXES))}){hint}"
+            f"an image is recognized by its suffix ({', '.join(sorted(IMAGE_SUFFIXES))}){hint}"
         )
 
 

@@ -46,7 +46,7 @@ class FolderTree:
 
 
 def is_image(name: str) -> bool:
-    """Tell an image file by its suffix.
+    """Recognize an image file by its suffix.
 
     >>> is_image("cat/1.JPEG"), is_image("cat/notes.txt")
     (True, False)

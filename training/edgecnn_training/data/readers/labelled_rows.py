@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, FindingKind
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.class_folders import natural_order
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
 from edgecnn_training.data.readers.members import Members
@@ -30,11 +30,11 @@ def source_of_rows(
 ) -> RawImageSet:
     """Find the image of each row; an image is named by its path, by the end of it, or by either without the suffix.
 
-    An image with two different labels, or in two splits, is left out: nobody knows which holds. Images stand in the
+    An image with two different labels, or in two splits, is left out: nobody knows which holds. Images are in the
     order of their labels and names, so that the order of the rows decides nothing.
 
     Args:
-        rows: those that are whole.
+        rows: the complete ones.
         members: where the images are.
         table: the name of the file with the rows, for messages.
         labels: in order; default: those of the rows, in natural order.

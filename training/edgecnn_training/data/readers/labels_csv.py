@@ -1,4 +1,4 @@
-"""A user's own table of labels: a CSV with one row an image, beside the images or apart from them."""
+"""A user's table of labels: a CSV with one row per image, beside the images or elsewhere."""
 
 import csv
 import io
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_training.data.checks.finding import Finding, FindingKind
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.readers.folder_tree import FolderTree, is_image
 from edgecnn_training.data.readers.labelled_rows import LabelledRow, source_of_rows
 from edgecnn_training.data.readers.members import FolderMembers, Members, opened_members
@@ -28,7 +28,7 @@ _DELIMITERS = (",", ";", "\t")
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns, where they are not told by their usual names."""
+    """The names of the columns, where they have unusual names."""
 
     image: str | None = None
     label: str | None = None
@@ -47,7 +47,7 @@ class LabelsCsv:
 def read_labels_csv(table: LabelsCsv, images: Path | None = None) -> RawImageSet:
     """Read the rows of a CSV and find their images; a zip of images is read as it is, without unpacking it.
 
-    The columns are given, or told by their names: of the image (image, file, filename, path, id, …), of the label
+    The columns are given, or recognized by their names: of the image (image, file, filename, path, id, …), of the label
     (label, class, category, …) and, if there is one, of the split (split, subset, …: train, valid, test). All that
     does not fit is left out with a finding: rows without a label, rows without their image, images without a row.
 
@@ -82,7 +82,7 @@ def _text(table: Path, members: Members) -> str:
     else:
         member = table.as_posix() if table.as_posix() in members.files() else members.find((table.name,))
         if member is None:
-            raise DataError(f"{table}: expected a CSV of labels, no such file, nor one in {members.path}")
+            raise DataError(f"{table}: not found, nor in {members.path}; expected a CSV of labels")
         name = members.describe(member)
         with members.open(member) as file:
             content = file.read()
@@ -95,7 +95,7 @@ def _text(table: Path, members: Members) -> str:
 
 
 def _read_rows(text: str, table: LabelsCsv) -> tuple[list[LabelledRow], list[Finding]]:
-    """Read the rows that are whole, and tell of the others."""
+    """Read the complete rows, and report the others."""
     header = text.partition("\n")[0]
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=max(_DELIMITERS, key=header.count), restval="")
     rows, without_label, without_image, without_split = [], [], [], []

@@ -21,7 +21,7 @@ from edgecnn_training.data.readers.untrusted import MAX_BYTES, damage_as_data_er
 
 _GZIP_MAGIC = b"\x1f\x8b"
 
-# How deep files are looked for: `MNIST/raw/train-images-idx3-ubyte` stands at depth 3.
+# How deep files are looked for: `MNIST/raw/train-images-idx3-ubyte` is at depth 3.
 _DEPTH = 3
 
 # Above every encoded photo: a member that unpacks to more is taken for a bomb.
@@ -29,7 +29,7 @@ _MAX_IMAGE_BYTES = 1 << 28
 
 
 class Members(Protocol):
-    """Files that stand together in one place."""
+    """Files in one place."""
 
     path: Path
 
@@ -134,7 +134,7 @@ class ZipMembers:
 
     def folders(self) -> list[str]:
         """List all folders, those without files too."""
-        # An archive need not list the folders that its files stand in.
+        # An archive need not list the folders of its files.
         names = [str(PurePosixPath(info.filename)) for info in self._archive.infolist() if info.is_dir()]
         above = {str(folder) for name in [*self.files(), *names] for folder in PurePosixPath(name).parents}
         return sorted({*names, *above} - {"."})
@@ -148,7 +148,7 @@ class ZipMembers:
         return f"{self.path}:{member}"
 
     def read_image_file(self, member: str) -> bytes:
-        """Read one member whole; nothing where its compression is damaged, so that one image does not end the set."""
+        """Read one member; nothing where its compression is damaged, so that one image does not end the set."""
         with contextlib.suppress(DataError), damage_as_data_error(member), self._archive.open(member) as file:
             content = file.read(_MAX_IMAGE_BYTES + 1)
             if len(content) <= _MAX_IMAGE_BYTES:
@@ -202,8 +202,9 @@ def opened_members(path: Path, *, layout: str) -> Iterator[Members]:
         with ZipMembers(path) as members:
             yield members
     else:
-        found = "another file" if path.exists() else "no such file or folder"
-        raise DataError(f"{path}: expected {layout}, got {found}")
+        if not path.exists():
+            raise DataError(f"{path}: not found; expected {layout}")
+        raise DataError(f"{path}: expected {layout}, got another file")
 
 
 def _raise(error: OSError) -> None:
@@ -213,7 +214,7 @@ def _raise(error: OSError) -> None:
 
 @contextlib.contextmanager
 def _decompressed(file: BinaryIO) -> Iterator[BinaryIO]:
-    """Tell gzip by its first bytes, not by its name: browsers unpack files and keep the suffix."""
+    """Recognize gzip by its first bytes, not by its name: browsers unpack files and keep the suffix."""
     compressed = file.read(2) == _GZIP_MAGIC
     file.seek(0)
     if compressed:

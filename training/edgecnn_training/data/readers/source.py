@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.preprocess import ImageSource
-from edgecnn_training.data.checks.finding import Finding
+from edgecnn_training.data.finding import Finding
 from edgecnn_training.data.readers.members import ZippedImages
 
 
@@ -19,7 +19,7 @@ class SourceSplit:
     # An iterable, because a source may be larger than memory; each pass over it reads the source again.
     images: Iterable[ImageSource]
     labels: NDArray[np.int64]  # (N,), positions in the source's labels
-    files: Sequence[str]  # where each image stands, for messages and `files.txt`
+    files: Sequence[str]  # where each image is, for messages and `files.txt`
 
     def __len__(self) -> int:
         return len(self.labels)

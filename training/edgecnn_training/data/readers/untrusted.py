@@ -26,7 +26,7 @@ def read_exactly(file: IO[bytes], size: int, *, name: str) -> bytes:
         content = file.read(size)
     if len(content) != size:
         raise DataError(
-            f"{name}: expected a whole file, got one that is cut short ({size:,} bytes here, "
+            f"{name}: expected a complete file, got one that is cut short ({size:,} bytes here, "
             f"{len(content):,} came); fetch it again"
         )
     return content
@@ -63,4 +63,4 @@ def damage_as_data_error(name: str) -> Iterator[None]:
         lzma.LZMAError,
         csv.Error,
     ) as error:
-        raise DataError(f"{name}: expected a whole file, got a damaged one ({error}); fetch it again") from error
+        raise DataError(f"{name}: expected a complete file, got a damaged one ({error}); fetch it again") from error

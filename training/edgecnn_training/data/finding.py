@@ -1,10 +1,29 @@
-"""What is found wrong with an image set."""
+"""What is found wrong with an image set, and the names in its sentence."""
 
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgecnn_training.data.listing import listed
+# A warning that names more is not read.
+_NAMED = 5
+
+
+def named(names: Sequence[str]) -> str:
+    """Show the first names.
+
+    >>> named([f"{number}.png" for number in range(7)])
+    '0.png, 1.png, 2.png, 3.png, 4.png, …'
+    """
+    return ", ".join([*names[:_NAMED], "…"] if len(names) > _NAMED else names)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Count names and show the first ones.
+
+    >>> listed(["a.png", "b.png"])
+    '2 (a.png, b.png)'
+    """
+    return f"{len(names):,} ({named(names)})"
 
 
 class FindingKind(enum.StrEnum):
@@ -27,7 +46,7 @@ class FindingKind(enum.StrEnum):
 class Finding:
     """One kind of fault, how often it occurs, and where.
 
-    >>> print(Finding(Kind.UNREADABLE, "train: images that cannot be read", ["a.png", "b.png"]))
+    >>> print(Finding(FindingKind.UNREADABLE, "train: images that cannot be read", ["a.png", "b.png"]))
     train: images that cannot be read: 2 (a.png, b.png)
     """
 
