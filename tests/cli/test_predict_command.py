@@ -55,7 +55,7 @@ def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["label"] for row in rows] == ["bright", "bright", "", "bright", "bright", "bright", "bright"]
-    assert rows[2]["error"].startswith("a whole JPEG, PNG")
+    assert rows[2]["error"].startswith("expected a whole JPEG, PNG")
     assert rows[5]["image"] == f"{shots}/plain.png"
     assert sorted(path.name for path in output.parent.iterdir()) == ["shots.csv", "shots.csv.run.json"]
     again = edgecnn("predict", model, shots, "--recursive", "--output", output, "--resume", code=1)
@@ -153,7 +153,7 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
     ("options", "message"),
     [
         (["--resume"], "--resume: expected an --output file to continue"),
-        (["--output", "results.xlsx"], "expected ending in .csv or .jsonl, got .xlsx"),
+        (["--output", "results.xlsx"], "expected a results file ending in .csv or .jsonl, got .xlsx"),
         (["--output", "results.csv", "--json"], "name a file ending in .jsonl instead"),
     ],
 )

@@ -88,7 +88,7 @@ def test_a_signal_ends_it_cleanly(model: Path, camera: MjpegServer, ending: sign
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     opening, summary = errors.splitlines()
-    assert opening == f"reading {camera.address}; Ctrl-C ends"
+    assert opening == f"reading {camera.address}; Ctrl-C ends it"
     assert "frames classified" in summary
 
 

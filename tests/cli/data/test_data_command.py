@@ -81,8 +81,11 @@ MISTAKES = {
         "--labels: expected your own images, got the known set mnist-5000",
     ),
     "a column without a CSV": (["check", ".", "--label-column", "x"], "expected --labels CSV"),
-    "no such colour": (["prepare", "mnist-5000", "--colour", "green"], "--colour grey or rgb"),
-    "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz at least 1"),
+    "no such colour": (
+        ["prepare", "mnist-5000", "--colour", "green"],
+        "--colour: expected one of grey, rgb, got 'green'",
+    ),
+    "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz: expected 1 or more, got 0"),
     "an impossible share": (["prepare", ".", "--imgsz", "8", "--test-fraction", "1"], "between 0 and 1"),
     "nothing to check": (["check", "nowhere"], "nowhere: not found; expected the name of a known set"),
     "nothing to show": (["show", "nowhere"], "nowhere: not found; expected the name of a known set"),

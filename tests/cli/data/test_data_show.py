@@ -67,7 +67,7 @@ def test_labels_and_counts_stand_beside_the_rows():
 
 
 def test_no_column():
-    with pytest.raises(DataError, match="--per-class: at least 1"):
+    with pytest.raises(DataError, match="--per-class: expected at least 1"):
         draw(split(), columns=0)
 
 
