@@ -235,6 +235,8 @@ def test_the_readme_has_a_row(name: str) -> None:
         ("train mnsit", "mnist"),
         ("train transfer --backbone ResNet5", "ResNet50"),
         ("train mnist --data mnist-500", "mnist-5000"),
+        ("train mnist --optimizer adm", "adam"),
+        ("recipes mnsit", "mnist"),
         ("data check sings", "signs"),
         ("data prepare castings", "casting"),
         ("data prepare mnist --colour gray", "grey"),
