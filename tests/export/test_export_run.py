@@ -190,10 +190,10 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
     ("damage", "arguments", "message"),
     [
         (lambda run: shutil.rmtree(run.path), (), "not found; expected a run folder; make one with 'edgecnn train'"),
-        (lambda run: run.record.unlink(), (), "expected run.json, got none"),
+        (lambda run: run.record.unlink(), (), "expected a run folder with run.json, got none"),
         (lambda run: run.record.write_text("{"), (), "got a damaged file"),
         (lambda run: run.model.unlink(), (), "not found; expected the trained model of the run"),
-        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected whole Keras model"),
+        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected a whole Keras model"),
         (lambda run: None, ("--io", "int4", "--int8"), "io: expected uint8 or int8, got int4"),
         (lambda run: None, ("--io", "int8"), "io: int8 goes with the full-integer TFLite file"),
         (lambda run: None, ("--data", "nowhere"), "expected a prepared image set"),

@@ -126,7 +126,7 @@ OUTLOOKS = [
     (("asimddp",), "dot-product"),
     (("avx2",), "no instruction"),
     ((), "no instruction"),
-    (None, "does not tell"),
+    (None, "does not report"),
 ]
 
 

@@ -31,8 +31,8 @@ def test_json_is_one_document(tiny_run: RunFolder, tmp_path: Path) -> None:
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
-    assert "no such file or folder" in edgecnn("bench", tmp_path / "absent.tflite", code=2)
-    assert "rounds: at least 1" in edgecnn("bench", tiny_onnx(tmp_path / "a.onnx"), "--rounds", "0", code=2)
+    assert "not found; expected a run folder or a model file" in edgecnn("bench", tmp_path / "absent.tflite", code=2)
+    assert "rounds: expected at least 1" in edgecnn("bench", tiny_onnx(tmp_path / "a.onnx"), "--rounds", "0", code=2)
 
 
 @needs.linux
