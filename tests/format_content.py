@@ -13,7 +13,7 @@ from edgecnn_export.int8.quantizer import quantize_once
 
 def content_of(model: Any, fmt: Format, images: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a Keras model; integer formats are calibrated on images `(N, height, width, channels)`."""
-    conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=False)
+    conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=True)
     if images is None:
         return conversion.file(fmt.scheme)
     return quantize_once(conversion.quantizer(fmt), images, CalibrationMethod.MINMAX).content

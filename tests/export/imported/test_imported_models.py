@@ -270,8 +270,14 @@ BAD = {
         lambda: _model([(SIDE, SIDE, 3), (SIDE, SIDE, 3)]),
         r"one input of images .* got \(None, 12, 12, 3\),",
     ),
-    "two channels": (lambda: _model([(SIDE, SIDE, 2)]), r"expected an input of 1 channel \(grey\) or 3 \(RGB\), the last axis"),
-    "four channels": (lambda: _model([(SIDE, SIDE, 4)]), r"expected an input of 1 channel \(grey\) or 3 \(RGB\), the last axis"),
+    "two channels": (
+        lambda: _model([(SIDE, SIDE, 2)]),
+        r"expected an input of 1 channel \(grey\) or 3 \(RGB\), the last axis",
+    ),
+    "four channels": (
+        lambda: _model([(SIDE, SIDE, 4)]),
+        r"expected an input of 1 channel \(grey\) or 3 \(RGB\), the last axis",
+    ),
     "channels first": (lambda: _model([(3, SIDE, SIDE)]), r"channels first: convert the model to channels last"),
     "no images": (lambda: _model([(SIDE,)]), r"expected one input of images \(N, height, width, channels\)"),
     "feature maps": (
