@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,10 +24,20 @@ from PIL import Image
 
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
+# What takes long: loading a framework, a run that is trained and exported first, a browser, a subprocess per test.
+_LONG = re.compile(r"\b(keras|tensorflow|trained_run|exported_run|browser|sshd|subprocess|Popen)\b")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files of few tests, which are the long ones: the quick ones at the end even out two processes."""
+    """Mark the tests of long files, and begin with the files of few tests, which are the longest.
+
+    The quick ones at the end even out two processes.
+    """
     sizes = Counter(item.path for item in items)
+    long = {path for path in sizes if "tests" in path.parts and _LONG.search(path.read_text("utf-8"))}
+    for item in items:
+        if item.path in long:
+            item.add_marker("long")
     items.sort(key=lambda item: sizes[item.path])
 
 

@@ -37,7 +37,7 @@ def test_c_source_brings_the_file_that_it_is_made_of() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"io": "int4", "int8": True}, "io: expected uint8 or int8, got int4"),
+        ({"io": "int4", "int8": True}, "io: expected one of uint8, int8, got 'int4'"),
         ({"io": "int8"}, "which is not asked for; add --int8"),
         ({"io": "int8", "names": ("onnx-int8",)}, "which is not asked for; add --int8"),
     ],
@@ -48,5 +48,5 @@ def test_an_io_that_goes_with_no_file_is_refused(options: dict[str, object], mes
 
 
 def test_an_unknown_format_is_named_beside_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"expected one of tflite-float32, .*, got tflite-int4"):
+    with pytest.raises(InputError, match=r"expected one of tflite-float32, .*, got 'tflite-int4'"):
         choose_formats(("tflite-int4",))

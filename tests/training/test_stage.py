@@ -53,9 +53,9 @@ def test_the_rate_of_fine_tuning(given: dict[str, object], rate: float) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"unfreeze": -1}, "unfreeze: expected 0 or more, got -1"),
-        ({"fine_tune_epochs": 0}, "fine-tune epochs: expected at least 1, got 0"),
-        ({"fine_tune_rate": 0.0}, "fine-tune rate: expected a finite number above 0, got 0.0"),
+        ({"unfreeze": -1}, "unfreeze: expected at least 0, got -1"),
+        ({"fine_tune_epochs": 0}, "fine tune epochs: expected at least 1, got 0"),
+        ({"fine_tune_rate": 0.0}, "fine tune rate: expected a finite number above 0, got 0.0"),
     ],
 )
 def test_values_out_of_range(given: dict[str, object], message: str) -> None:

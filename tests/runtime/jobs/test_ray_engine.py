@@ -241,8 +241,8 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
     [
         ((), "--engine ray: expected an --output folder for the results"),
         (("--output", "used"), "expected a new or empty folder for the results"),
-        (("--output", "new", "--json"), "leave --json and --resume out"),
-        (("--output", "new", "--threads", "2"), "leave --mode and --threads out"),
+        (("--output", "new", "--json"), "expected neither --json nor --resume"),
+        (("--output", "new", "--threads", "2"), "got --mode or --threads; leave them out"),
         (("--output", "new", "--address", "127.0.0.1:1"), "expected a Ray cluster that runs"),
     ],
 )

@@ -53,7 +53,7 @@ def test_a_file_is_named_as_given_and_opened_by_its_whole_path(tmp_path: Path, m
     ],
 )
 def test_what_is_no_source_is_told_with_what_may_be_one(source: str, message: str) -> None:
-    with pytest.raises(SourceError, match="a camera's number, a video file, picamera, or an address") as caught:
+    with pytest.raises(SourceError, match="a camera's number, a video file, picamera or an address") as caught:
         parse_source(source)
     caught.match(message)
 
