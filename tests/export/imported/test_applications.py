@@ -104,7 +104,7 @@ def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--scale", "1/255"), "--scale: expected none, .* of --application has its own"),
+        (("--scale", "1/255"), "--scale: expected none, "),
         (("--weights", "no.h5"), "no.h5: not found; expected a file of Keras weights"),
         (("--int8",), "--calibration-data: expected a folder of images for the int8 ranges, got none"),
         (("--labels", "a,b", "--imgsz", "8"), "expected --imgsz that it can be built with, got 8"),

@@ -270,4 +270,4 @@ def test_without_ray_its_pip_line_is_named(model: Path, tmp_path: Path) -> None:
 
 
 def test_the_local_engine_names_the_one_that_reads_addresses(model: Path) -> None:
-    assert "--engine ray reads addresses" in edgecnn("predict", model, "s3://bucket/shots", code=2)
+    assert "got an address; add --engine ray" in edgecnn("predict", model, "s3://bucket/shots", code=2)
