@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import SearchCandidate, Skipped
-from edgecnn_export.optimized.optimize import Outcome
+from edgecnn_export.int8.accuracy_search import NOT_QUANTIZED, Quantization
+from edgecnn_export.optimized.plan import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
-from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
@@ -57,13 +56,9 @@ class ExportedFile:
     size: int = 0  # bytes
     sha256: str = ""
     parity: Parity | None = None
-    calibration: Calibration | None = None
+    quantization: Quantization = NOT_QUANTIZED
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
-    candidates: tuple[SearchCandidate, ...] = ()  # what was tried to quantize it, the one that was taken last
-    skipped: tuple[Skipped, ...] = ()  # what could not be tried
-    warning: str | None = None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
     # Of a model that was pruned, clustered or trained quantization-aware.
     optimized: Outcome | None = None
     packed: Packed | None = None
@@ -75,7 +70,7 @@ class ExportedFile:
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
-        parity = self.parity
+        parity, made = self.parity, self.quantization
         entry = {
             "format": self.format.name,
             "variant": self.variant,
@@ -94,16 +89,12 @@ class ExportedFile:
             "top1_agreement": parity.agreement,
             "largest_difference": parity.largest_difference,
             "mean_difference": parity.mean_difference,
-            "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
+            "calibration": dataclasses.asdict(made.calibration) if made.calibration else None,
             "arena_bytes": self.arena_bytes,
-            "warning": self.warning,
-            **({"in_float": list(self.in_float)} if self.in_float else {}),
-            **(
-                {"accuracy_search": [candidate.to_document() for candidate in self.candidates]}
-                if self.candidates
-                else {}
-            ),
-            **({"not_tried": [skipped.to_document() for skipped in self.skipped]} if self.skipped else {}),
+            "warning": made.warning,
+            **({"in_float": list(made.in_float)} if made.in_float else {}),
+            **({"accuracy_search": [each.to_document() for each in made.candidates]} if made.candidates else {}),
+            **({"not_tried": [each.to_document() for each in made.skipped]} if made.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }

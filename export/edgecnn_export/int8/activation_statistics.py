@@ -3,19 +3,14 @@
 import contextlib
 import io
 import itertools
-import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, Ranges, Statistics
 from edgecnn_runtime.errors import GateError, MissingExtraError
-
-# Of a tensor's name: lowest and highest value.
-Ranges = Mapping[str, tuple[float, float]]
 
 # ONNX Runtime's own defaults for its collector, and the share of values that `percentile` keeps.
 _BINS = 2048
@@ -25,43 +20,6 @@ _PERCENTILE = 99.99
 _LARGEST = 1e5
 # Bytes of activations that its histograms are brought up to date with at once.
 _AT_ONCE = 2**27
-# Halves of 100 images differ by 4 to 37 % in their most different range, halves of 10 by 10 to 52 % (signs-plus,
-# casting-plus, mnist-plus, chinese-mnist).
-_DIFFERENT = 0.4
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Of the input and of every operator's outputs, by the tensor's name."""
-
-    ranges: Ranges
-    # Over images and positions, (channels,), for the inputs of operators with weights.
-    means: Mapping[str, NDArray[np.float64]]
-    # Where a range goes to with every second image alone, and with the others.
-    halves: tuple[Ranges, Ranges]
-
-    def disagreement(self, unused: Collection[str] = ()) -> str | None:
-        """Say which range two disjoint halves of the images see clearly differently; None where they agree.
-
-        Args:
-            unused: names of tensors whose range does not matter.
-        """
-        names = [name for name in self.halves[-1] if name not in unused]
-        shares = {name: _difference(*(half[name] for half in self.halves)) for name in names}
-        worst = max(shares, key=lambda name: shares[name], default="")
-        if shares.get(worst, 0.0) <= _DIFFERENT:
-            return None
-        return (
-            f"calibration: two halves of the images give ranges that differ by {shares[worst]:.0%} "
-            f"({worst.split(';')[0]}); calibrate on more images, and on what the device will see"
-        )
-
-
-def _difference(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Tell by which share of the wider of two ranges the other is narrower."""
-    widths = sorted((first[1] - first[0], second[1] - second[0]))
-    # The exponential inside an ELU may be infinite where nobody looks at it.
-    return 1 - widths[0] / widths[1] if 0 < widths[1] < math.inf else 0.0
 
 
 def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[FloatOperator, ...]:
