@@ -108,10 +108,10 @@ def sha256(path: Path) -> str:
 
 def drop_stale(folder: Path, *, model_sha256: str) -> None:
     """Remove the files that were exported from another model than the run now holds."""
-    index = _read(folder)
-    if index.get("model_sha256") != model_sha256:
-        _unlink(folder, [entry["file"] for entry in index.get("files", [])])
-        _unlink(folder, (index.get("c_source") or {}).get("files", []))
+    document = _read(folder)
+    if document.get("model_sha256") != model_sha256:
+        _unlink(folder, [entry["file"] for entry in document.get("files", [])])
+        _unlink(folder, (document.get("c_source") or {}).get("files", []))
         (folder / INDEX_FILE).unlink(missing_ok=True)
 
 
@@ -120,19 +120,15 @@ def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -
 
     C++ source of a file that was exported anew is not of that file any more, and goes.
     """
-    index = _read(folder)
-    entries = {(entry["format"], entry.get("variant", "")): entry for entry in index.get("files", [])}
-    entries |= {(file.format.name, file.variant): file.to_document() for file in files}
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "model_sha256": model_sha256,
-        "files": list(entries.values()),
+    document = _read(folder)
+    # The newest entry of a format and variant, in the place of the one before.
+    entries = {
+        (entry["format"], entry.get("variant", "")): entry
+        for entry in [*document.get("files", []), *(file.to_document() for file in files)]
     }
-    c_source = index.get("c_source")
-    if c_source and c_source["of"] not in {file.path.name for file in files}:
-        document["c_source"] = c_source
-    elif c_source:
-        _unlink(folder, c_source["files"])
+    document |= {"schema_version": SCHEMA_VERSION, "model_sha256": model_sha256, "files": list(entries.values())}
+    if document.get("c_source") and document["c_source"]["of"] in {file.path.name for file in files}:
+        _unlink(folder, document.pop("c_source")["files"])
     atomic_files.write_json(folder / INDEX_FILE, document)
 
 
@@ -152,24 +148,26 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
         read_dataclass(_Index, document, name=INDEX_FILE)
-        version = document.get("schema_version")
-        if version == 1:
-            return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
-        return document if version == SCHEMA_VERSION else {}
+        match document.get("schema_version"):
+            case 1:
+                return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
+            case 2:
+                return document
     except (OSError, ValueError, RecursionError):
-        return {}
+        pass
+    return {}
 
 
-def _of_schema_2(part: Any) -> Any:
+def _of_schema_2(value: Any) -> Any:
     """Bring a document of schema 1, or a part of one: new names, and accuracies with their interval as it is now."""
-    match part:
+    match value:
         case {"correct": _, "total": _}:
-            return read_dataclass(Accuracy, part, name=INDEX_FILE).to_document()
+            return read_dataclass(Accuracy, value, name=INDEX_FILE).to_document()
         case dict():
-            return {_RENAMED.get(key, key): _of_schema_2(value) for key, value in part.items()}
+            return {_RENAMED.get(key, key): _of_schema_2(item) for key, item in value.items()}
         case list():
-            return [_of_schema_2(value) for value in part]
-    return part
+            return [_of_schema_2(item) for item in value]
+    return value
 
 
 def _right(parity: Parity) -> dict[str, Any]:

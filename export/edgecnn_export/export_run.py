@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edgecnn_export import export_index
 from edgecnn_export.containers import CONTAINERS, Conversion
@@ -10,7 +10,7 @@ from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.finished_file import finish_file
 from edgecnn_export.formats import USUAL_OPSET, Format
 from edgecnn_export.int8.accuracy_search import ConvertedFile, SearchCandidate, quantize_once, search
-from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
+from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.optimized.optimize import ReportEpoch, ignored
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.source import ExportSource, open_source
@@ -78,8 +78,7 @@ def export_run(
     source = open_source(run, image_set)
     if any(fmt.needs_calibration for fmt in settings.formats):
         # Before anything is written: a count that cannot be had is refused.
-        calibration = choose_calibration(source.training, images=settings.calibration_images, seed=settings.seed)
-        source = replace(source, calibration=calibration)
+        source = source.calibrated(images=settings.calibration_images, seed=settings.seed)
     if settings.plan is not None:
         source = source.after(settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)

@@ -54,13 +54,11 @@ def finish_file(
         ModelError: the interpreter does not take it, or crashes.
     """
     container = CONTAINERS[fmt.suffix]
-    quantization = converted.quantization
-    mixed = bool(quantization.in_float)
-    path, stale = source.target(fmt, mixed=mixed), source.target(fmt, mixed=not mixed)
+    path = source.target(fmt, mixed=bool(converted.quantization.in_float))
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         draft = Path(folder) / path.name
         draft.write_bytes(converted.content)
-        if not quantization.candidates:  # else it has run
+        if not converted.quantization.candidates:  # else it has run
             infer_in_subprocess(draft, np.asarray(source.test.images[:1]))
         with native_output_kept():
             backend = open_backend(draft)
@@ -71,22 +69,22 @@ def finish_file(
             name=source.run.name,
             labels=source.record.labels,
             input=source.record.input,
-            scheme=fmt.scheme,
             recipe=str(source.record.recipe["name"]),
             data_fingerprint=source.record.data_fingerprint,
+            licence=source.record.licence,
+            scheme=fmt.scheme,
+            optimization=source.optimized.outcome.optimization if source.optimized else None,
+            calibration=converted.quantization.calibration,
+            in_float=converted.quantization.in_float,
             accuracy_keras=None if parity.labelled_by_model else parity.accuracy_keras,
             accuracy=None if parity.labelled_by_model else parity.accuracy,
             agreement=parity.accuracy if parity.labelled_by_model else None,
-            calibration=quantization.calibration,
-            in_float=quantization.in_float,
             arena_bytes=container.arena_bytes(converted.content, fmt.scheme),
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
                 golden_tolerance(fmt.least_tolerance, golden, others),
             ),
             versions=tool_versions(),
-            licence=source.record.licence,
-            optimization=source.optimized.outcome.optimization if source.optimized else None,
         )
         content = container.embed(converted.content, manifest)
         draft.write_bytes(content)
@@ -94,7 +92,7 @@ def finish_file(
     failure = None
     if parity.drop > max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=max_drop)
-        if quantization.candidates:
+        if converted.quantization.candidates:
             failure += "; a smaller --max-drop searches further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
@@ -102,7 +100,7 @@ def finish_file(
             f"{golden_result.tolerance:g}), got {golden_result.largest_difference:g}; file not kept"
         )
     # What an earlier export left under either name is not what this model gives.
-    stale.unlink(missing_ok=True)
+    source.target(fmt, mixed=not converted.quantization.in_float).unlink(missing_ok=True)
     if failure is None:
         atomic_files.write_bytes(path, content)
     else:
@@ -114,7 +112,7 @@ def finish_file(
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         parity=parity,
-        quantization=quantization,
+        quantization=converted.quantization,
         failure=failure,
         arena_bytes=manifest.arena_bytes,
         optimized=source.optimized.outcome if source.optimized else None,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.formats import Format
 from edgecnn_export.int8.accuracy_search import SearchImages
-from edgecnn_export.int8.calibration import CalibrationImages
+from edgecnn_export.int8.calibration import CalibrationImages, choose_calibration
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_export.optimized.optimize import Optimized, ReportEpoch, optimize
 from edgecnn_export.optimized.plan import Plan
@@ -58,14 +58,19 @@ class ExportSource:
         return self.optimized.model if self.optimized else self.as_trained
 
     @property
+    def variant(self) -> str:
+        """How the model was optimized, as the files' names say; empty where it was not."""
+        return self.optimized.outcome.optimization.variant if self.optimized else ""
+
+    @property
     def biases_learnt(self) -> bool:
         """Whether its weights come from quantization-aware training."""
         return self.optimized is not None and self.optimized.outcome.optimization.quantization_aware
 
     def target(self, fmt: Format, *, mixed: bool = False) -> Path:
         """Return the path of a format's file; `mixed` where some of its operators stay float32."""
-        variant = self.optimized.outcome.optimization.variant if self.optimized else ""
-        return self.run.exported(fmt.form + ("-mixed" if mixed else ""), fmt.suffix, variant=variant)
+        form = f"{fmt.form}-mixed" if mixed else fmt.form
+        return self.run.exported(form, fmt.suffix, variant=self.variant)
 
     @cached_property
     def search_images(self) -> SearchImages:
@@ -80,6 +85,10 @@ class ExportSource:
         changed = _predict(self.optimized.model, images) if self.optimized else None
         measured = KerasReference(images, labels, keras, self.test.labelled_by_model)
         return SearchImages(self.training, self.calibration, measured, len(self.validation), changed)
+
+    def calibrated(self, *, images: int | None, seed: int) -> "ExportSource":
+        """Return the source with calibration images; see `choose_calibration`."""
+        return replace(self, calibration=choose_calibration(self.training, images=images, seed=seed))
 
     def after(self, plan: Plan, report: ReportEpoch) -> "ExportSource":
         """Return the source with the weights that the steps of a plan leave; it is compared with the old ones."""

@@ -199,19 +199,17 @@ def fits(parity: Parity, max_drop: float) -> bool:
 
 def _measure(file: _CandidateFile, quantizer: Quantizer, images: SearchImages, *, crashes: bool) -> SearchCandidate:
     """Measure a candidate; where its interpreter may crash on it, a subprocess runs it before."""
-    pixels = images.measured.images
-    first = images.calibration.images[:1] if crashes else None
-    with opened(file.content, quantizer.suffix, tried_on=first) as backend:
-        probabilities = infer_on_all_cores(backend, pixels)
+    with opened(file.content, quantizer.suffix, images=images.calibration.images[:1] if crashes else None) as backend:
+        probabilities = infer_on_all_cores(backend, images.measured.images)
         started = time.perf_counter()
-        backend.infer(pixels[:_TIMED])
+        timed = backend.infer(images.measured.images[:_TIMED])
         seconds = time.perf_counter() - started
     return SearchCandidate(
         name=file.name,
-        validation=images.measured.first(images.validated).parity(probabilities[: images.validated]),
+        validation=images.measured.parity(probabilities[: images.validated]),
         parity=images.measured.parity(probabilities),
         size=len(file.content),
-        microseconds=1e6 * seconds / len(pixels[:_TIMED]),
+        microseconds=1e6 * seconds / len(timed),
         calibration=file.calibration,
         in_float=names(quantizer.graph, file.in_float),
     )
@@ -238,29 +236,24 @@ def _candidate_files(
     plain = _plain_file(quantizer, images.calibration, method)
     yield plain
     if images.changed is not None:
-        weights = images.measured.parity(images.changed)
-        if not fits(weights, max_drop):
+        parity = images.measured.parity(images.changed)
+        if not fits(parity, max_drop):
             # No file is better than its weights.
-            loss = f"they lose {weights.drop:.2f} points, perhaps {weights.drop_at_most:.2f}"
+            loss = f"they lose {parity.drop:.2f} points, perhaps {parity.drop_at_most:.2f}"
             yield Skipped(
                 "other candidates", f"the new weights do not fit in float32 either: {loss}; --optimize-epochs"
             )
             return
-    calibrations = [(images.calibration, other) for other in CalibrationMethod if other is not method]
     more = min(_MORE_IMAGES, len(images.training))
     if more > len(images.calibration.images):
-        calibrations.insert(0, (choose_calibration(images.training, images=more, seed=seed + 1), method))
-    for calibration, other in calibrations:
-        name, record = calibration.by(other)
-        try:
-            statistics = measure_statistics(quantizer.graph, calibration.images, other)
-        except MissingExtraError as error:
-            yield Skipped(name, str(error))
-            continue
-        yield replace(plain, name=name, calibration=record, content=quantizer.file(statistics, plain.in_float))
+        yield _recalibrated(quantizer, plain, choose_calibration(images.training, images=more, seed=seed + 1), method)
+    for other in CalibrationMethod:
+        if other is not method:
+            yield _recalibrated(quantizer, plain, images.calibration, other)
     for in_float in _left_in_float(quantizer, plain, images.calibration.images[:_COMPARED]):
         name = f"{len(in_float)} of {len(quantizer.graph.operators)} operators in float32"
-        yield replace(plain, name=name, content=quantizer.file(plain.statistics, in_float), in_float=in_float)
+        content = quantizer.file(plain.statistics, in_float)
+        yield replace(plain, name=name, content=content, in_float=in_float)
     name = "int8, quantization-aware training"
     try:
         trained = _plain_file(after_qat(), images.calibration, CalibrationMethod.MINMAX)
@@ -270,12 +263,24 @@ def _candidate_files(
         yield replace(plain, name=name, calibration=None, content=trained.content)
 
 
+def _recalibrated(
+    quantizer: Quantizer, plain: _CandidateFile, calibration: CalibrationImages, method: CalibrationMethod
+) -> _CandidateFile | Skipped:
+    """Quantize with other ranges."""
+    name, record = calibration.by(method)
+    try:
+        statistics = measure_statistics(quantizer.graph, calibration.images, method)
+    except MissingExtraError as error:
+        return Skipped(name, str(error))
+    return replace(plain, name=name, calibration=record, content=quantizer.file(statistics, plain.in_float))
+
+
 def _left_in_float(
     quantizer: Quantizer, plain: _CandidateFile, images: NDArray[np.uint8]
 ) -> Iterator[tuple[FloatOperator, ...]]:
     """Choose operators to stay float32, beside those that must: the group that helps most, then one more."""
     graph = quantizer.graph
-    reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
+    reference = np.stack([activations[graph.operators[-1].output][0] for activations in graph.activations(images)])
 
     def together(groups: Sequence[tuple[FloatOperator, ...]]) -> tuple[FloatOperator, ...]:
         return tuple(dict.fromkeys([*plain.in_float, *(operator for group in groups for operator in group)]))

@@ -62,7 +62,7 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
                 means[name] = means.get(name, 0.0) + mean / len(images)
     # What leads from pixels to the first weights scales them: its ranges are those of black and white, whatever these
     # images show. So each of the camera's 256 values stays a step of its own, the input's having scale 1.
-    front = _of_black_and_white(graph, images.shape[1:])
+    front = _of_black_and_white(graph, images)
     extremes |= {name: [limits] * len(images) for name, limits in front.items()}
     ranges = _extremes(extremes, slice(None))
     halves = _extremes(extremes, slice(0, None, 2)), _extremes(extremes, slice(1, None, 2))
@@ -77,11 +77,11 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
     return Statistics(ranges, means, halves)
 
 
-def _of_black_and_white(graph: QuantizableGraph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
+def _of_black_and_white(graph: QuantizableGraph, images: NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
     """Tell the ranges of the input, and of what is made of it before it meets weights."""
     front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
     names = [graph.pixels, *(name for operator in front for name in operator.outputs)]
-    both = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
+    both = np.concatenate([np.full_like(images[:1], value) for value in (0, 255)])
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for activations in graph.activations(both):
         for name in names:
@@ -116,17 +116,17 @@ def _narrow_ranges(
     )
     # It prints what it does.
     with contextlib.redirect_stdout(io.StringIO()):
-        values: dict[str, list[NDArray[np.float32]]] = {}
-        held = 0
+        held: dict[str, list[NDArray[np.float32]]] = {}
+        size = 0
         for activations in graph.activations(images):
-            for name, array in activations.items():
-                if name in names and array.dtype == np.float32:  # comparisons give booleans
-                    values.setdefault(name, []).append(array.copy())
-                    held += array.nbytes
-            if held > _AT_ONCE:
-                collector.collect(values)
-                values, held = {}, 0
-        if values:
-            collector.collect(values)
+            for name, values in activations.items():
+                if name in names and values.dtype == np.float32:  # comparisons give booleans
+                    held.setdefault(name, []).append(values.copy())
+                    size += values.nbytes
+            if size > _AT_ONCE:
+                collector.collect(held)
+                held, size = {}, 0
+        if held:
+            collector.collect(held)
         thresholds = collector.compute_collection_result()
     return {name: (float(limits[0]), float(limits[1])) for name, limits in thresholds.items()}

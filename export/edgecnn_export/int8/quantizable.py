@@ -113,13 +113,13 @@ class Quantizer(Protocol):
         """
 
 
-def names(graph: QuantizableGraph, operators: Collection[FloatOperator]) -> tuple[str, ...]:
+def names(graph: QuantizableGraph, in_float: Collection[FloatOperator]) -> tuple[str, ...]:
     """Name some operators by their layers, with the kinds where the weights of the layer are not among them."""
-    others = {operator.label for operator in graph.operators if operator.weighted and operator not in operators}
+    partly = {operator.label for operator in graph.operators if operator.weighted and operator not in in_float}
     kinds: dict[str, dict[str, None]] = {}
-    for operator in operators:
+    for operator in in_float:
         kinds.setdefault(operator.label, {})[operator.kind] = None
-    return tuple(f"{label} ({', '.join(those)})" if label in others else label for label, those in kinds.items())
+    return tuple(f"{label} ({', '.join(those)})" if label in partly else label for label, those in kinds.items())
 
 
 def tail(graph: QuantizableGraph) -> tuple[FloatOperator, ...]:

@@ -5,8 +5,8 @@ import json
 import mmap
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import util
 from pathlib import Path
@@ -68,12 +68,11 @@ def optimize(
         GateError: the process died, or the training diverged.
     """
     _require_toolkit()
-    network = flatten(model)
-    first = validation.positions[:_COMPARED]
-    expected = np.asarray(model(validation.split.images[first].astype(np.float32), training=False))
+    compared = replace(validation, positions=validation.positions[:_COMPARED])
+    expected = np.asarray(model(compared.images.astype(np.float32), training=False))
     with tempfile.TemporaryDirectory(prefix="edgecnn-optimize-") as name:
         folder = Path(name)
-        network.write(folder)
+        flatten(model).write(folder)
         np.save(folder / "expected.npy", expected)
         job = {"plan": dataclasses.asdict(plan)}
         for role, portion in (("training", training), ("validation", validation)):
@@ -139,6 +138,21 @@ def _error(failure: Mapping[str, str]) -> EdgecnnError:
     return kinds.get(failure["kind"], InputError)(failure["message"])
 
 
+@dataclass(frozen=True)
+class _Call:
+    """A layer of a model, and which layers' outputs it takes."""
+
+    name: str
+    layer: Any
+    inputs: tuple[str, ...]
+    frozen: bool
+
+    def flat(self) -> FlatLayer:
+        weights = tuple(np.asarray(array, np.float32) for array in self.layer.get_weights())
+        config = _plain_config(self.name, self.layer)
+        return FlatLayer(self.name, _kind(self.layer), config, self.inputs, weights, self.frozen)
+
+
 def flatten(model: "keras.Model") -> FlatNetwork:
     """Flatten a trained model, networks inside it included.
 
@@ -153,22 +167,17 @@ def flatten(model: "keras.Model") -> FlatNetwork:
             f"{model.name}: expected a network with one input and one output, "
             f"got {len(model.inputs)} and {len(model.outputs)}"
         )
-    _, height, width, channels = model.input_shape
-    layers: list[FlatLayer] = []
-    for name, layer, inputs, frozen in _calls(_copy_of(model)):
-        weights = tuple(np.asarray(array, np.float32) for array in layer.get_weights())
-        layers.append(FlatLayer(name, _kind(layer), _plain_config(name, layer), inputs, weights, frozen))
-    return FlatNetwork((height, width, channels), tuple(layers))
+    return FlatNetwork(tuple(model.input_shape[1:]), tuple(call.flat() for call in _calls(_copy_of(model))))
 
 
 def take_back(model: "keras.Model", weights: Mapping[str, Weights]) -> "keras.Model":
     """Return a copy of a model with the weights that came back, by the names that `flatten` gave."""
-    copy = _copy_of(model)
-    for name, layer, _, _ in _calls(copy):
-        if name in weights:
-            layer.set_weights(weights[name])
+    model = _copy_of(model)
+    for call in _calls(model):
+        if call.name in weights:
+            call.layer.set_weights(weights[call.name])
     # Once more, because calling the layers one by one has left its traces in them.
-    return _copy_of(copy)
+    return _copy_of(model)
 
 
 def _copy_of(model: "keras.Model") -> "keras.Model":
@@ -179,11 +188,11 @@ def _copy_of(model: "keras.Model") -> "keras.Model":
     return copy
 
 
-def _calls(model: "keras.Model") -> Iterator[tuple[str, Any, tuple[str, ...], bool]]:
-    """Yield name, layer, inputs and whether it is frozen, in the order of the calls; the same for each equal model."""
+def _calls(model: "keras.Model") -> list[_Call]:
+    """Return the calls of the layers in their order; the same for each equal model."""
     import keras
 
-    calls: list[tuple[str, Any, tuple[str, ...], bool]] = []
+    calls: list[_Call] = []
     names: dict[int, str] = {}  # by the id of the tensor
     kept: list[Any] = []  # alive, so that no id is given twice
     seen: set[int] = set()
@@ -207,18 +216,18 @@ def _calls(model: "keras.Model") -> Iterator[tuple[str, Any, tuple[str, ...], bo
         tensors = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
         output = layer(*arguments, **options)
         name = layer.name.replace("/", "_")
-        if name == PIXELS or any(name == taken for taken, *_ in calls):
+        if name == PIXELS or any(name == call.name for call in calls):
             name = f"{name}_{len(calls)}"
         names[id(output)] = name
         kept.append(output)
         still = isinstance(layer, keras.layers.BatchNormalization) and (frozen or not layer.trainable)
-        calls.append((name, layer, tuple(names[id(tensor)] for tensor in tensors), still))
+        calls.append(_Call(name, layer, tuple(names[id(tensor)] for tensor in tensors), still))
         return output
 
     pixels = keras.Input(model.input_shape[1:])
     names[id(pixels)] = PIXELS
     follow(model, pixels, frozen=False)
-    yield from calls
+    return calls
 
 
 def _plain_config(name: str, layer: Any) -> dict[str, Any]:

@@ -70,13 +70,13 @@ def infer_in_subprocess(model: Path, images: NDArray[np.uint8], *, reference: bo
 
 
 @contextlib.contextmanager
-def opened(content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
+def opened(content: bytes, suffix: str, *, images: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
     """Open the content of a model file in the runtime, while the block runs.
 
     Args:
         content: of the file.
         suffix: such as `.tflite`.
-        tried_on: images that a subprocess runs before, `(N, height, width, channels)`.
+        images: what a subprocess runs before, `(N, height, width, channels)`.
 
     Raises:
         ModelError: the interpreter does not take it, or crashes in the subprocess.
@@ -84,8 +84,8 @@ def opened(content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = 
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
-        if tried_on is not None:
-            infer_in_subprocess(path, tried_on)
+        if images is not None:
+            infer_in_subprocess(path, images)
         with native_output_kept():
             backend = open_backend(path)
         yield backend

@@ -1,7 +1,7 @@
 """What became of the trained model: every exported file against Keras, and one set of kernels against another."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,20 +74,21 @@ class KerasReference:
     keras: NDArray[np.float32]  # probabilities of the Keras model, (N, classes)
     labelled_by_model: bool = False  # whether the labels are the Keras model's own answers
 
-    def first(self, count: int) -> "KerasReference":
-        """Return the first so many images."""
-        return replace(self, images=self.images[:count], labels=self.labels[:count], keras=self.keras[:count])
-
     def parity(self, probabilities: NDArray[np.float32]) -> Parity:
-        """Compare the probabilities of a file, `(N, classes)`, with those of Keras."""
-        difference = np.abs(probabilities - self.keras)
-        winners, keras_winners = probabilities.argmax(axis=1), self.keras.argmax(axis=1)
-        right, keras_right = winners == self.labels, keras_winners == self.labels
+        """Compare the probabilities of a file with those of Keras.
+
+        Args:
+            probabilities: `(N, classes)`, of all images or of the first so many.
+        """
+        keras, labels = self.keras[: len(probabilities)], self.labels[: len(probabilities)]
+        difference = np.abs(probabilities - keras)
+        winners, keras_winners = probabilities.argmax(axis=1), keras.argmax(axis=1)
+        right, keras_right = winners == labels, keras_winners == labels
         # What the file would lose if the Keras model's probabilities were right. An image that falls to a class that
         # is nearly as likely costs nearly nothing, one that falls to an absurd class one whole image: so flips between
         # near winners, which a thousand classes have many of, are no reason to refuse a file.
-        image = np.arange(len(self.keras))
-        lost = self.keras[image, keras_winners] - self.keras[image, winners]
+        image = np.arange(len(keras))
+        lost = keras[image, keras_winners] - keras[image, winners]
         return Parity(
             accuracy=Accuracy(int(np.count_nonzero(right)), len(right)),
             accuracy_keras=Accuracy(int(np.count_nonzero(keras_right)), len(right)),

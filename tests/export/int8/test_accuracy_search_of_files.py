@@ -79,10 +79,10 @@ class Quantizer:
         return self.made[-1]
 
     @contextlib.contextmanager
-    def opened(self, content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
+    def opened(self, content: bytes, suffix: str, *, images: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
         """Stand in for `proof.inference.opened`."""
         assert suffix == self.suffix
-        self.first.append(tried_on is not None)
+        self.first.append(images is not None)
         if content in self.refused:
             raise ModelError("expected an operator that the interpreter has")
         yield Backend(RIGHT if content in self.right else WRONG)
