@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import NOT_QUANTIZED, Quantization
+from edgecnn_export.int8.converted_file import NOT_QUANTIZED, Quantization
 from edgecnn_export.optimized.plan import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity

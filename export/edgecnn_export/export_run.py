@@ -9,8 +9,9 @@ from edgecnn_export.containers import CONTAINERS, Conversion
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.finished_file import finish_file
 from edgecnn_export.formats import USUAL_OPSET, Format
-from edgecnn_export.int8.accuracy_search import ConvertedFile, SearchCandidate, quantize_once, search
+from edgecnn_export.int8.accuracy_search import quantize_once, search
 from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.int8.converted_file import ConvertedFile, SearchCandidate
 from edgecnn_export.optimized.optimize import ReportEpoch, ignored
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.source import ExportSource, open_source

@@ -11,7 +11,7 @@ import numpy as np
 from edgecnn_export.containers import CONTAINERS
 from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import ConvertedFile
+from edgecnn_export.int8.converted_file import ConvertedFile
 from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.proof.inference import infer_in_subprocess, infer_on_all_cores
 from edgecnn_export.proof.parity import Parity, golden_tolerance

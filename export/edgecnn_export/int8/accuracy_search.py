@@ -9,13 +9,13 @@ to the file that comes out.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod, choose_calibration
+from edgecnn_export.int8.converted_file import ConvertedFile, Quantization, SearchCandidate, Skipped
 from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, Quantizer, Statistics, names, tail
 from edgecnn_export.proof.inference import infer_on_all_cores, opened
 from edgecnn_export.proof.parity import KerasReference, Parity
@@ -44,68 +44,6 @@ class SearchImages:
     validated: int  # how many of them are validation images
     # Of the weights that are quantized, where --prune, --cluster or --qat changed them since training: (N, classes).
     changed: NDArray[np.float32] | None = None
-
-
-@dataclass(frozen=True)
-class SearchCandidate:
-    """One way of quantizing, and what it gave."""
-
-    name: str
-    validation: Parity
-    parity: Parity  # on all images that candidates are measured on
-    size: int  # bytes
-    microseconds: float  # per image, one thread; a first impression, not a benchmark
-    calibration: Calibration | None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry of `export.json`."""
-        return {
-            "candidate": self.name,
-            "validation": self.validation.accuracy.to_document(),
-            "images": self.parity.accuracy.total,
-            "drop_points": round(self.parity.drop, 4),
-            "drop_at_most_points": round(self.parity.drop_at_most, 4),
-            "expected_loss_points": round(self.parity.expected_loss, 4),
-            "bytes": self.size,
-            "microseconds": round(self.microseconds, 1),
-            "in_float": list(self.in_float),
-        }
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """One way of quantizing that could not be tried."""
-
-    name: str
-    reason: str
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry of `export.json`."""
-        return {"candidate": self.name, "reason": self.reason}
-
-
-@dataclass(frozen=True)
-class Quantization:
-    """How the content of an integer file was made; nothing in a file of floats."""
-
-    calibration: Calibration | None = None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32
-    warning: str | None = None  # of the calibration
-    # What was tried; the last is in the file: the first that fits, or else the one that loses least.
-    candidates: tuple[SearchCandidate, ...] = ()
-    skipped: tuple[Skipped, ...] = ()  # what could not be tried
-
-
-NOT_QUANTIZED = Quantization()
-
-
-@dataclass(frozen=True)
-class ConvertedFile:
-    """A converted file, without its manifest."""
-
-    content: bytes
-    quantization: Quantization = NOT_QUANTIZED
 
 
 @dataclass(frozen=True)

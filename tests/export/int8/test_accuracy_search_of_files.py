@@ -10,8 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from edgecnn_export.int8 import accuracy_search
-from edgecnn_export.int8.accuracy_search import ConvertedFile, SearchCandidate, SearchImages, fits
+from edgecnn_export.int8.accuracy_search import SearchImages, fits
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
+from edgecnn_export.int8.converted_file import ConvertedFile, SearchCandidate
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.proof.parity import KerasReference
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError, ModelError
