@@ -14,7 +14,7 @@ from edgecnn_runtime.manifest import Calibration
 
 def content_of(model: Any, fmt: Format, images: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a Keras model; integer formats are calibrated on images `(N, height, width, channels)`."""
-    conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=False)
+    conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=True)
     if images is None:
         return conversion.file(fmt.scheme)
     calibration = CalibrationImages(images, Calibration(len(images), seed=0, fingerprint=""))

@@ -59,10 +59,10 @@ TELLING = {
     """,
     "a source that is examined": """
         from edgecnn_training.data.checks.examine import examine
-        from edgecnn_training.data.readers.source import Source, SourceSplit
+        from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
         def work(path):
             split = SourceSplit([path, path.read_bytes()], np.zeros(2, np.int64), ["a", "b"])
-            unreadable = examine(Source(("x",), {"train": split}))["train"].unreadable
+            unreadable = examine(RawImageSet(("x",), {"train": split}))["train"].unreadable
             if unreadable:
                 raise ImageError(*unreadable)
     """,

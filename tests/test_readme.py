@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn_here
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -30,7 +30,7 @@ def test_the_order_is_the_promised_one() -> None:
 
 @functools.cache
 def help_of(*names: str) -> str:
-    return edgecnn(*names, "--help", env={"COLUMNS": "200"})
+    return edgecnn_here(*names, "--help", env={"COLUMNS": "200"})
 
 
 @pytest.mark.parametrize("words", [words for words in COMMANDS if words[:1] == ["edgecnn"]], ids=" ".join)

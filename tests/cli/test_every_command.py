@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import needs
 import numpy as np
 import pytest
 import typer.main
@@ -113,12 +114,12 @@ def places(tmp_path_factory: pytest.TempPathFactory, write_set: Callable[..., Im
 def words(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch, name: str) -> list[str]:
     """The words of a command's invocation; what is slow or does not end is cut short."""
     if name == "stream":
-        pytest.importorskip("cv2", reason="needs OpenCV: pip install 'edgecnn[camera]'")
+        needs.package("cv2", "edgecnn[camera]")
         from video_files import red, write_video
 
         places = {**places, "video": write_video(places["out"] / "video.avi", [red(9)] * 3)}
     if name == "serve":
-        pytest.importorskip("starlette", reason="needs the server's packages: pip install 'edgecnn[serve]'")
+        needs.package("starlette", "edgecnn[serve]")
         monkeypatch.setattr("edgecnn_runtime.server.serving.run", lambda service, listener, ready: ready())
     if name in SLOW_STAGES:
         module, _, stage = SLOW_STAGES[name].rpartition(".")
@@ -235,6 +236,8 @@ def test_the_readme_has_a_row(name: str) -> None:
         ("train mnsit", "mnist"),
         ("train transfer --backbone ResNet5", "ResNet50"),
         ("train mnist --data mnist-500", "mnist-5000"),
+        ("train mnist --optimizer adm", "adam"),
+        ("recipes mnsit", "mnist"),
         ("data check sings", "signs"),
         ("data prepare castings", "casting"),
         ("data prepare mnist --colour gray", "grey"),

@@ -93,7 +93,7 @@ def test_the_command_with_a_kernel(photo: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "expected an image behind the run"),
+        ([], "expected an image after the run"),
         (["--kernel", "1,2;3"], "rows of equal length"),
         (["--kernel", SOBEL, "--layer", "conv"], "expected --layer or --kernel"),
     ],

@@ -160,5 +160,5 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
         CliRunner().invoke(app, ["export", "busy", *GOOD]).exception
     )
     said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
-    assert "nowhere: a folder of images" in said
+    assert "nowhere: not found; expected a folder of images" in said
     assert "Traceback" not in said

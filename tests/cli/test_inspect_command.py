@@ -66,7 +66,7 @@ def test_json_is_one_document_with_everything(model: Path) -> None:
     [
         (("nowhere.tflite",), "error: nowhere.tflite: not found; expected a model file"),
         (("README.md",), "expected a model file (.tflite or .onnx), got .md"),
-        (("MODEL", "--target", "mars"), "got mars"),
+        (("MODEL", "--target", "mars"), "got 'mars'"),
         (("MODEL", "--target", "flash=1M"), "expected a board such as flash=1M,ram=256K"),
     ],
 )

@@ -11,7 +11,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
-from conftest import edgecnn, hear_interrupts
+from conftest import edgecnn, edgecnn_here, hear_interrupts
 from PIL import Image
 from tiny_models import tiny_onnx
 
@@ -106,9 +106,9 @@ def test_results_under_other_labels_are_not_gone_on_with(tmp_path: Path) -> None
     strange = tiny_onnx(tmp_path / "strange.onnx", manifest=False)
     Image.new("L", (8, 8), 230).save(tmp_path / "image.png")
     command = ["predict", strange, tmp_path / "image.png", "--output", tmp_path / "results.csv", "--labels"]
-    edgecnn(*command, "dark,bright")
-    assert "begun with other labels or pre-processing" in edgecnn(*command, "night,day", "--resume", code=2)
-    assert "1 of 1 images were done before" in edgecnn(*command, "dark,bright", "--resume")
+    edgecnn_here(*command, "dark,bright")
+    assert "begun with other labels or pre-processing" in edgecnn_here(*command, "night,day", "--resume", code=2)
+    assert "1 of 1 images were done before" in edgecnn_here(*command, "dark,bright", "--resume")
 
 
 def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> None:
@@ -158,5 +158,5 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
     ],
 )
 def test_wrong_options_are_told(model: Path, shots: Path, tmp_path: Path, options: list[str], message: str) -> None:
-    assert message in edgecnn("predict", model, shots, *options, cwd=tmp_path, code=2)
+    assert message in edgecnn_here("predict", model, shots, *options, cwd=tmp_path, code=2)
     assert not list(tmp_path.glob("results*"))

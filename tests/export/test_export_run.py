@@ -180,7 +180,9 @@ def test_c_source_is_told_recorded_and_goes_with_its_file(run: RunFolder, digit_
     assert {path.name for path in run.export.iterdir()} == {model.name, "export.json", "labels.txt"}
 
 
-@pytest.mark.parametrize(("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: 13…21")])
+@pytest.mark.parametrize(
+    ("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: expected 13…21")]
+)
 def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
         ExportSettings(choose_formats(), **change)
@@ -189,12 +191,16 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
 @pytest.mark.parametrize(
     ("damage", "arguments", "message"),
     [
-        (lambda run: shutil.rmtree(run.path), (), "not found; expected a run folder; make one with 'edgecnn train'"),
-        (lambda run: run.record.unlink(), (), "expected run.json, got none"),
-        (lambda run: run.record.write_text("{"), (), "got a damaged file"),
+        (lambda run: shutil.rmtree(run.path), (), "not found; expected a run folder"),
+        (lambda run: run.record.unlink(), (), "expected a run folder with run.json, got none"),
+        (lambda run: run.record.write_text("{"), (), "train again"),
         (lambda run: run.model.unlink(), (), "not found; expected the trained model of the run"),
-        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected whole Keras model"),
-        (lambda run: None, ("--io", "int4", "--int8"), "io: expected uint8 or int8, got int4"),
+        (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected a whole Keras model"),
+        (
+            lambda run: None,
+            ("--io", "int4", "--int8"),
+            "io: expected one of uint8, int8, got 'int4'; did you mean int8?",
+        ),
         (lambda run: None, ("--io", "int8"), "io: int8 goes with the full-integer TFLite file"),
         (lambda run: None, ("--data", "nowhere"), "expected a prepared image set"),
         (lambda run: None, ("--calibration-images", "100000", "--int8"), "expected 1…3600 images"),

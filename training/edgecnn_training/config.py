@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.resuming.origin import RunOrigin
@@ -67,7 +68,7 @@ def _of_toml(path: Path) -> Config:
     known = own | {name: setting_type(name) for name in settings_described()}
     for name, value in document.items():
         if name not in known:
-            raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}; remove or rename it")
+            raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}{did_you_mean(name, known)}")
         if not _fits(value, known[name]):
             raise InputError(f"{path}: {name}: expected {_in_words(known[name])}, got {value!r}")
     settings = {name: value for name, value in document.items() if name not in own}

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, get_type_hints
 
+from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
 from edgecnn_runtime.workstation.image_set import ImageSet
@@ -182,7 +183,4 @@ def _chosen(name: str, value: Any) -> Any:
     kind = setting_type(name)
     if not issubclass(kind, enum.StrEnum):
         return value
-    try:
-        return kind(str(value).lower())
-    except ValueError:
-        raise InputError(f"{name}: expected one of {', '.join(kind)}, got {value!r}") from None
+    return choose(kind, name, str(value))

@@ -16,7 +16,9 @@ def recipes(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Show the documented classifiers: first those for your images, then those of the notebooks.
+    """List the classifiers that can be trained.
+
+    Those for your own images come first, then those of the notebooks.
 
     With --json also the parameters, the trainable ones and the multiply-accumulates of one image, counted at the input
     shape and the number of classes given there.

@@ -44,7 +44,9 @@ def test_reads_what_ssh_takes(text: str, address: str, port: int | None, folder:
     ],
 )
 def test_refuses_what_ssh_or_a_shell_would_take_otherwise(text: str) -> None:
-    with pytest.raises(InputError, match=r"host: user@host, a host, one of ~/.ssh/config or ssh://user@host:port"):
+    with pytest.raises(
+        InputError, match=r"host: expected user@host, a host, one of ~/.ssh/config or ssh://user@host:port"
+    ):
         Destination.read(text)
 
 

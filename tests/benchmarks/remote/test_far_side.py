@@ -143,8 +143,8 @@ def test_a_wheel_that_cannot_be_had_for_a_platform_is_named(tmp_path: Path, monk
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"limit_secs": 0}, "host limit: seconds above 0"),
-        ({"wheels": "absent"}, "host wheels: 'download' or a folder with .whl files"),
+        ({"limit_secs": 0}, "host limit: expected seconds above 0"),
+        ({"wheels": "absent"}, "host wheels: expected 'download' or a folder with .whl files"),
         ({"python": "-c"}, "host python: "),
     ],
 )

@@ -1,26 +1,23 @@
 """`edgecnn data` as a user runs it."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import edgecnn, edgecnn_here
+from typer.testing import CliRunner
 
+from edgecnn.app import app
 from edgecnn_runtime.workstation.image_set import open_prepared
 
 
-def edgecnn(*arguments: str, home: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if not key.startswith("EDGECNN_")}
-    return subprocess.run(
-        [sys.executable, "-m", "edgecnn", *arguments],
-        env=environment | {"EDGECNN_HOME": str(home)} | variables,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An EDGECNN_HOME that does not exist yet, and no EDGECNN_DATA."""
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("EDGECNN_DATA", raising=False)
+    return tmp_path / "home"
 
 
 def write_npz(path: Path, *, test_images: int = 10) -> Path:
@@ -36,34 +33,34 @@ def write_npz(path: Path, *, test_images: int = 10) -> Path:
     return path
 
 
-def test_prepare_from_a_file_then_list(tmp_path):
+def test_prepare_from_a_file_then_list(home, tmp_path):
     npz = write_npz(tmp_path / "mnist.npz")
-    done = edgecnn("data", "prepare", "mnist", "--from", str(npz), home=tmp_path / "home")
-    assert done.returncode == 0, done.stderr
-    assert "30 train + 10 test images of 10 classes" in done.stdout
-    # It is not the whole MNIST, and that is said.
-    assert "warning: train: expected 60,000 images" in done.stderr
-    assert len(open_prepared(tmp_path / "home" / "sets" / "mnist").split("train")) == 30
-    listed = edgecnn("data", "list", "--json", home=tmp_path / "home")
-    prepared = {entry["name"]: entry["prepared"] for entry in json.loads(listed.stdout)}
-    assert prepared.pop("mnist") == str(tmp_path / "home" / "sets" / "mnist")
+    assert "30 train + 10 test images of 10 classes" in edgecnn("data", "prepare", "mnist", "--from", npz)
+    assert len(open_prepared(home / "sets" / "mnist").split("train")) == 30
+    listed = edgecnn_here("data", "list", "--json")
+    prepared = {entry["name"]: entry["prepared"] for entry in json.loads(listed)}
+    assert prepared.pop("mnist") == str(home / "sets" / "mnist")
     assert set(prepared.values()) == {None}
 
 
-def test_prepare_finds_the_source_and_prints_one_document(tmp_path):
+def test_that_a_set_is_not_whole_is_said(home, tmp_path):
+    npz = write_npz(tmp_path / "mnist.npz")
+    run = CliRunner().invoke(app, ["data", "prepare", "mnist", "--from", str(npz)])
+    assert "warning: train: expected 60,000 images" in run.stderr
+
+
+def test_prepare_finds_the_source_and_prints_one_document(home, tmp_path, monkeypatch):
     write_npz(tmp_path / "sources" / "mnist" / "mnist.npz")
-    arguments = ("data", "prepare", "mnist", "--json", "--output", str(tmp_path / "set"))
-    done = edgecnn(*arguments, home=tmp_path / "home", EDGECNN_DATA=str(tmp_path / "sources"))
-    document = json.loads(done.stdout)
+    monkeypatch.setenv("EDGECNN_DATA", str(tmp_path / "sources"))
+    document = json.loads(edgecnn_here("data", "prepare", "mnist", "--json", "--output", tmp_path / "set"))
     assert document["folder"] == str(tmp_path / "set")
     assert document["fingerprint"] == open_prepared(tmp_path / "set").fingerprint
-    assert not (tmp_path / "home").exists()
+    assert not home.exists()
 
 
-def test_quiet_prints_nothing_on_stdout(tmp_path):
+def test_quiet_prints_nothing_on_stdout(home, tmp_path):
     npz = write_npz(tmp_path / "mnist.npz")
-    done = edgecnn("data", "prepare", "mnist", "--from", str(npz), "--quiet", home=tmp_path / "home")
-    assert (done.returncode, done.stdout) == (0, "")
+    assert edgecnn_here("data", "prepare", "mnist", "--from", npz, "--quiet") == ""
 
 
 MISTAKES = {
@@ -95,13 +92,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_is_told_without_a_traceback(mistake, tmp_path):
+def test_a_mistake_is_told_without_a_traceback(mistake, home, tmp_path):
     arguments, part = MISTAKES[mistake]
     if mistake == "damaged file":
         path = write_npz(tmp_path / "damaged.npz", test_images=9)
         arguments, part = [*arguments[:-1], str(path)], "10 labels for 9 images"
-    done = edgecnn("data", *arguments, home=tmp_path / "home")
-    assert done.returncode == 2
-    assert part in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "home").exists()
+    told = edgecnn_here("data", *arguments, code=2)
+    assert part in told
+    assert "Traceback" not in told
+    assert not home.exists()

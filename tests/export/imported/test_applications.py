@@ -106,7 +106,7 @@ def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
     [
         (("--scale", "1/255"), "--scale: expected none with --application"),
         (("--weights", "no.h5"), "got no.h5, which does not exist"),
-        (("--int8",), "--calibration-data: expected a folder of images to measure int8 ranges on, got none"),
+        (("--int8",), "--calibration-data: expected a folder of images for the int8 ranges, got none"),
         (("--labels", "a,b", "--imgsz", "8"), "expected --imgsz that it can be built with, got 8"),
     ],
 )

@@ -32,7 +32,7 @@ SUFFIXES = list(CONTAINERS)
 
 def quantizer_of(network: Any, suffix: str = TFLITE.format.suffix) -> Quantizer:
     container = CONTAINERS[suffix]
-    return container.convert(network, opset=17, reduce_range=False).quantizer(FORMATS[f"{container.format.name}-int8"])
+    return container.convert(network, opset=17, reduce_range=True).quantizer(FORMATS[f"{container.format.name}-int8"])
 
 
 @pytest.fixture(scope="module")

@@ -304,7 +304,7 @@ def test_a_file_without_manifest_or_golden_check_is_refused(source: CSource, tmp
     bare.write_bytes(bare_network(source.model.read_bytes()))
     with pytest.raises(ModelError, match=r"bare\.tflite: expected .* manifest and golden check"):
         write_c_source(bare)
-    with pytest.raises(ModelError, match="expected golden check"):
+    with pytest.raises(ModelError, match="manifest and golden check; export it again"):
         write_c_source(_changed(source, tmp_path, golden=None))
 
 
@@ -320,13 +320,13 @@ def test_a_network_that_the_reference_kernels_refuse_is_refused(source: CSource,
     assert text is not None
     odd = tmp_path / "odd.tflite"
     odd.write_bytes(embed_in_tflite(pack(model), Manifest.from_json(text)))
-    with pytest.raises(GateError, match=r"expected that TFLite's reference kernels run, since .*odd\.tflite"):
+    with pytest.raises(GateError, match=r"expected a network that TFLite's reference kernels run, since .*odd\.tflite"):
         write_c_source(odd)
     assert [path.name for path in tmp_path.iterdir()] == [odd.name]
 
 
 def test_an_operator_that_tflite_micro_has_not_is_named() -> None:
-    with pytest.raises(GateError, match=r"expected TFLite-Micro has, got GELU, ATAN2; train"):
+    with pytest.raises(GateError, match=r"expected operators that TFLite-Micro has, got GELU, ATAN2; train"):
         resolver_methods(["CONV_2D", "GELU", "ATAN2"])
 
 

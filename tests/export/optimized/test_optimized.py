@@ -31,7 +31,6 @@ from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
 from edgecnn_runtime.manifest import Colour, InputSpec, Optimization
-from edgecnn_runtime.system import own_process
 from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -199,7 +198,7 @@ def test_a_killed_process_is_told_and_leaves_nothing(
             super().__init__(*arguments, **options)
             started.append(self)
 
-    monkeypatch.setattr(own_process.subprocess, "Popen", Recorded)
+    monkeypatch.setattr(subprocess, "Popen", Recorded)
     plan = Plan.of(sparsity=SPARSITY, clusters=None, quantization_aware=False)
     settings = ExportSettings(choose_formats(("tflite-float32",)), plan=plan)
     with pytest.raises(GateError, match=r"prune: .* got the process crashed with SIGKILL.*; nothing was exported"):
@@ -224,7 +223,7 @@ def test_an_error_on_this_side_ends_the_process(
     def interrupted(step: str, share: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(own_process.subprocess, "Popen", recorded)
+    monkeypatch.setattr(subprocess, "Popen", recorded)
     with pytest.raises(KeyboardInterrupt):
         optimize(this_side_model(run), *Division.of(small_digits).divide(small_digits), QAT, report=interrupted)
     assert started[0].poll() is not None
@@ -279,7 +278,7 @@ def test_networks_that_are_no_chain_of_layers_are_refused() -> None:
     with pytest.raises(InputError, match=r"twice \(Activation\): expected a layer that is called once"):
         flatten(with_layer(lambda tensor: twice(twice(tensor))))
     pixels = keras.Input((8, 8, 1))
-    with pytest.raises(InputError, match="expected one input and one output, got 1 and 2"):
+    with pytest.raises(InputError, match="expected a network with one input and one output, got 1 and 2"):
         flatten(keras.Model(pixels, [keras.layers.Flatten()(pixels), keras.layers.ReLU()(pixels)]))
 
 

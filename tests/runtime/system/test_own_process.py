@@ -6,11 +6,13 @@ import sys
 import tempfile
 from pathlib import Path
 
+import needs
 import pytest
+from needs import Need
 
 from edgecnn_runtime.system.own_process import Ended, describe_end, run, run_python
 
-posix = pytest.mark.skipif(os.name != "posix", reason="needs signals")
+posix = needs.mark(os.name == "posix", Need.SYSTEM, "signals")
 
 
 @pytest.mark.parametrize(

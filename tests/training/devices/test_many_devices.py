@@ -56,7 +56,7 @@ hand_over, StageData.hand_over, figures.draw_all = StageData.hand_over, told, la
 
 TWO_CPUS = """
 import tensorflow as tf
-from edgecnn_training.devices.devices import devices
+from edgecnn_training.devices import devices
 one, = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(one, [tf.config.LogicalDeviceConfiguration()] * 2)
 devices._strategy = lambda cluster, gpus: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])

@@ -177,7 +177,7 @@ def test_a_known_set_is_read_as_the_model_takes_its_images(tmp_path: Path, monke
 
 
 def test_an_unfinished_run(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"expected run\.json"):
+    with pytest.raises(InputError, match=r"expected a run folder with run\.json, got none"):
         open_model(tmp_path)
 
 

@@ -49,7 +49,7 @@ def test_filter_and_pool_are_those_of_keras(padding: Padding, stride: int, size:
 
 
 def test_a_kernel_larger_than_the_image() -> None:
-    with pytest.raises(InputError, match=r"kernel: at most 13x10.*got 14x1"):
+    with pytest.raises(InputError, match=r"kernel: expected at most 13x10.*got 14x1"):
         correlate(IMAGE, np.ones((14, 1)), stride=1, padding=Padding.VALID)
 
 

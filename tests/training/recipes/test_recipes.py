@@ -307,7 +307,7 @@ def test_those_for_the_users_images_are_listed_first() -> None:
 
 
 def test_a_pattern_that_matches_none_is_answered_with_the_names() -> None:
-    with pytest.raises(InputError, match=r"recipe: expected one of small-cnn, .*, or a pattern .*, got 'minst\*'"):
+    with pytest.raises(InputError, match=r"recipe: expected one of small-cnn, .*, got 'minst\*'; did you mean mnist\?"):
         list_recipes("minst*")
 
 

@@ -68,7 +68,5 @@ def list_recipes(pattern: str = "*") -> tuple[Recipe, ...]:
     """
     found = tuple(recipe for name, recipe in RECIPES.items() if fnmatch.fnmatchcase(name, pattern))
     if not found:
-        raise InputError(
-            f"recipe: expected one of {', '.join(RECIPES)}, or a pattern such as 'mnist*', got {pattern!r}"
-        )
+        raise InputError(not_among("recipe", pattern, RECIPES))
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn_here
 from PIL import Image, ImageFilter
 
 from edgecnn_runtime.errors import DataError
@@ -145,21 +145,21 @@ def test_no_image_that_can_be_read(photos):
 
 def test_command(photos, tmp_path):
     environment = {"EDGECNN_HOME": str(tmp_path / "home")}
-    assert "No problems found." in edgecnn("data", "check", photos, "--strict", env=environment)
+    assert "No problems found." in edgecnn_here("data", "check", photos, "--strict", env=environment)
     copy_across(photos)
-    assert "    test/cat/9.png = train/cat/3.png\n" in edgecnn("data", "check", photos, env=environment)
-    (finding,) = json.loads(edgecnn("data", "check", photos, "--json", env=environment))["findings"]
+    assert "    test/cat/9.png = train/cat/3.png\n" in edgecnn_here("data", "check", photos, env=environment)
+    (finding,) = json.loads(edgecnn_here("data", "check", photos, "--json", env=environment))["findings"]
     assert (finding["kind"], finding["count"]) == ("identical", 1)
-    strict = edgecnn("data", "check", photos, "--strict", env=environment, code=1)
+    strict = edgecnn_here("data", "check", photos, "--strict", env=environment, code=1)
     assert "expected no finding with --strict, got 1 (identical)" in strict
 
 
 def test_a_prepared_set_is_checked_as_it_stands(photos, tmp_path):
     environment = {"EDGECNN_HOME": str(tmp_path / "home")}
     copy_across(photos)
-    edgecnn("data", "prepare", photos, "--imgsz", "32", "--name", "pets", "--quiet", env=environment)
+    edgecnn_here("data", "prepare", photos, "--imgsz", "32", "--name", "pets", "--quiet", env=environment)
     shutil.rmtree(photos)
-    document = json.loads(edgecnn("data", "check", "pets", "--json", env=environment))
+    document = json.loads(edgecnn_here("data", "check", "pets", "--json", env=environment))
     assert document["sizes"] == {"32x32": 33}
     assert [finding["kind"] for finding in document["findings"]] == ["identical"]
 
