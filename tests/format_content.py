@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from edgecnn_export.containers import CONTAINERS
 from edgecnn_export.formats import USUAL_OPSET, Format
-from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizer import quantize_once
+from edgecnn_export.int8.accuracy_search import quantize_once
+from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod
+from edgecnn_runtime.manifest import Calibration
 
 
 def content_of(model: Any, fmt: Format, images: NDArray[np.uint8] | None = None) -> bytes:
@@ -16,4 +17,5 @@ def content_of(model: Any, fmt: Format, images: NDArray[np.uint8] | None = None)
     conversion = CONTAINERS[fmt.suffix].convert(model, opset=USUAL_OPSET, reduce_range=True)
     if images is None:
         return conversion.file(fmt.scheme)
-    return quantize_once(conversion.quantizer(fmt), images, CalibrationMethod.MINMAX).content
+    calibration = CalibrationImages(images, Calibration(len(images), seed=0, fingerprint=""))
+    return quantize_once(conversion.quantizer(fmt), calibration, CalibrationMethod.MINMAX).content

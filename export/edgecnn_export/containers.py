@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.quantizer import Quantizer
+from edgecnn_export.int8.quantizable import Quantizer
 from edgecnn_export.model_graph import ModelContents
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.tflite.container import TFLITE
@@ -33,13 +33,8 @@ class Conversion(Protocol):
     def file(self, scheme: Scheme) -> bytes:
         """Return the file of a scheme that needs no calibration, without its manifest."""
 
-    def quantizer(self, fmt: Format, *, biases_learnt: bool = False) -> Quantizer:
-        """Return what makes the files of a format that needs calibration.
-
-        Args:
-            fmt: of this container.
-            biases_learnt: as quantization-aware training leaves them.
-        """
+    def quantizer(self, fmt: Format) -> Quantizer:
+        """Return what makes the files of a format of this container that needs calibration."""
 
 
 class Container(Protocol):
@@ -47,11 +42,14 @@ class Container(Protocol):
 
     format: ClassVar[ModelFormat]  # its name, suffix and title, and how the runtime reads it
 
-    def convert(self, model: "keras.Model", *, opset: int, reduce_range: bool) -> Conversion:
+    def convert(
+        self, model: "keras.Model", *, biases_learnt: bool = False, opset: int, reduce_range: bool
+    ) -> Conversion:
         """Begin the conversion of a network.
 
         Args:
             model: float32 pixels 0…255 in, probabilities out.
+            biases_learnt: its weights come from quantization-aware training.
             opset: of ONNX.
             reduce_range: integer weights of 7 bits, in ONNX.
         """
@@ -69,6 +67,9 @@ class Container(Protocol):
 
     def kernels(self, content: bytes) -> list[tuple[str, NDArray[Any]]]:
         """Return the name and the values of each kernel that a file holds, output channels first."""
+
+    def arena_bytes(self, content: bytes, scheme: Scheme) -> int | None:
+        """Return the RAM that a file of a scheme needs on a microcontroller; None where it runs on none."""
 
     def on_other_kernels(self, model: Path, scheme: Scheme, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the probabilities that another set of kernels on this machine gives, `(N, classes)`.

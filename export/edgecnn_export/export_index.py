@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.accuracy_search import SearchCandidate, Skipped
-from edgecnn_export.optimized.optimize import Outcome
+from edgecnn_export.int8.converted_file import NOT_QUANTIZED, Quantization
+from edgecnn_export.optimized.plan import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
-from edgecnn_runtime.manifest import Calibration
 from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
@@ -57,13 +56,9 @@ class ExportedFile:
     size: int = 0  # bytes
     sha256: str = ""
     parity: Parity | None = None
-    calibration: Calibration | None = None
+    quantization: Quantization = NOT_QUANTIZED
     failure: str | None = None
     arena_bytes: int | None = None  # of RAM with TFLite-Micro, where that was measured
-    candidates: tuple[SearchCandidate, ...] = ()  # what was tried to quantize it, the one that was taken last
-    skipped: tuple[Skipped, ...] = ()  # what could not be tried
-    warning: str | None = None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
     # Of a model that was pruned, clustered or trained quantization-aware.
     optimized: Outcome | None = None
     packed: Packed | None = None
@@ -75,7 +70,7 @@ class ExportedFile:
 
     def to_document(self) -> dict[str, Any]:
         """Return the entry of `export.json`."""
-        parity = self.parity
+        parity, made = self.parity, self.quantization
         entry = {
             "format": self.format.name,
             "variant": self.variant,
@@ -94,16 +89,12 @@ class ExportedFile:
             "top1_agreement": parity.agreement,
             "largest_difference": parity.largest_difference,
             "mean_difference": parity.mean_difference,
-            "calibration": dataclasses.asdict(self.calibration) if self.calibration else None,
+            "calibration": dataclasses.asdict(made.calibration) if made.calibration else None,
             "arena_bytes": self.arena_bytes,
-            "warning": self.warning,
-            **({"in_float": list(self.in_float)} if self.in_float else {}),
-            **(
-                {"accuracy_search": [candidate.to_document() for candidate in self.candidates]}
-                if self.candidates
-                else {}
-            ),
-            **({"not_tried": [skipped.to_document() for skipped in self.skipped]} if self.skipped else {}),
+            "warning": made.warning,
+            **({"in_float": list(made.in_float)} if made.in_float else {}),
+            **({"accuracy_search": [each.to_document() for each in made.candidates]} if made.candidates else {}),
+            **({"not_tried": [each.to_document() for each in made.skipped]} if made.skipped else {}),
             **({"optimization": self.optimized.to_document()} if self.optimized else {}),
             **({"packed": self.packed.to_document()} if self.packed else {}),
         }
@@ -117,10 +108,10 @@ def sha256(path: Path) -> str:
 
 def drop_stale(folder: Path, *, model_sha256: str) -> None:
     """Remove the files that were exported from another model than the run now holds."""
-    index = _read(folder)
-    if index.get("model_sha256") != model_sha256:
-        _unlink(folder, [entry["file"] for entry in index.get("files", [])])
-        _unlink(folder, (index.get("c_source") or {}).get("files", []))
+    document = _read(folder)
+    if document.get("model_sha256") != model_sha256:
+        _unlink(folder, [entry["file"] for entry in document.get("files", [])])
+        _unlink(folder, (document.get("c_source") or {}).get("files", []))
         (folder / INDEX_FILE).unlink(missing_ok=True)
 
 
@@ -129,19 +120,15 @@ def write_index(folder: Path, files: list[ExportedFile], *, model_sha256: str) -
 
     C++ source of a file that was exported anew is not of that file any more, and goes.
     """
-    index = _read(folder)
-    entries = {(entry["format"], entry.get("variant", "")): entry for entry in index.get("files", [])}
-    entries |= {(file.format.name, file.variant): file.to_document() for file in files}
-    document = {
-        "schema_version": SCHEMA_VERSION,
-        "model_sha256": model_sha256,
-        "files": list(entries.values()),
+    document = _read(folder)
+    # The newest entry of a format and variant, in the place of the one before.
+    entries = {
+        (entry["format"], entry.get("variant", "")): entry
+        for entry in [*document.get("files", []), *(file.to_document() for file in files)]
     }
-    c_source = index.get("c_source")
-    if c_source and c_source["of"] not in {file.path.name for file in files}:
-        document["c_source"] = c_source
-    elif c_source:
-        _unlink(folder, c_source["files"])
+    document |= {"schema_version": SCHEMA_VERSION, "model_sha256": model_sha256, "files": list(entries.values())}
+    if document.get("c_source") and document["c_source"]["of"] in {file.path.name for file in files}:
+        _unlink(folder, document.pop("c_source")["files"])
     atomic_files.write_json(folder / INDEX_FILE, document)
 
 
@@ -161,24 +148,26 @@ def _read(folder: Path) -> dict[str, Any]:
     try:
         document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
         read_dataclass(_Index, document, name=INDEX_FILE)
-        version = document.get("schema_version")
-        if version == 1:
-            return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
-        return document if version == SCHEMA_VERSION else {}
+        match document.get("schema_version"):
+            case 1:
+                return {**_of_schema_2(document), "schema_version": SCHEMA_VERSION}
+            case 2:
+                return document
     except (OSError, ValueError, RecursionError):
-        return {}
+        pass
+    return {}
 
 
-def _of_schema_2(part: Any) -> Any:
+def _of_schema_2(value: Any) -> Any:
     """Bring a document of schema 1, or a part of one: new names, and accuracies with their interval as it is now."""
-    match part:
+    match value:
         case {"correct": _, "total": _}:
-            return read_dataclass(Accuracy, part, name=INDEX_FILE).to_document()
+            return read_dataclass(Accuracy, value, name=INDEX_FILE).to_document()
         case dict():
-            return {_RENAMED.get(key, key): _of_schema_2(value) for key, value in part.items()}
+            return {_RENAMED.get(key, key): _of_schema_2(item) for key, item in value.items()}
         case list():
-            return [_of_schema_2(value) for value in part]
-    return part
+            return [_of_schema_2(item) for item in value]
+    return value
 
 
 def _right(parity: Parity) -> dict[str, Any]:

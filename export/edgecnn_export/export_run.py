@@ -2,30 +2,23 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from edgecnn_export import export_index
 from edgecnn_export.containers import CONTAINERS, Conversion
 from edgecnn_export.export_index import ExportedFile
-from edgecnn_export.finished_file import Made, finish_file
+from edgecnn_export.finished_file import finish_file
 from edgecnn_export.formats import USUAL_OPSET, Format
-from edgecnn_export.int8.accuracy_search import SearchCandidate, search
-from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import names
-from edgecnn_export.int8.quantizer import Quantizer, quantize_once
-from edgecnn_export.optimized.optimize import ReportEpoch, ignored, optimize
+from edgecnn_export.int8.accuracy_search import quantize_once, search
+from edgecnn_export.int8.calibration import CalibrationMethod
+from edgecnn_export.int8.converted_file import ConvertedFile, SearchCandidate
+from edgecnn_export.optimized.optimize import ReportEpoch, ignored
 from edgecnn_export.optimized.plan import Plan
-from edgecnn_export.source import PREDICTED_AT_ONCE, ExportSource, open_source
-from edgecnn_runtime.accuracy import top1_accuracy
+from edgecnn_export.source import ExportSource, open_source
 from edgecnn_runtime.errors import GateError, InputError, ModelError
 from edgecnn_runtime.system import atomic_files
-from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    import keras
 
 # Called after each candidate for a format.
 SearchReport = Callable[[Format, SearchCandidate], object]
@@ -86,13 +79,13 @@ def export_run(
     source = open_source(run, image_set)
     if any(fmt.needs_calibration for fmt in settings.formats):
         # Before anything is written: a count that cannot be had is refused.
-        source = replace(source, calibration=_calibration(source, settings))
+        source = source.calibrated(images=settings.calibration_images, seed=settings.seed)
     if settings.plan is not None:
-        source = _optimized(source, settings.plan, optimizing)
+        source = source.after(settings.plan, optimizing)
     model_sha256 = export_index.sha256(run.model)
     export_index.drop_stale(run.export, model_sha256=model_sha256)
     atomic_files.write_text(run.export / "labels.txt", "\n".join(source.record.labels) + "\n")
-    conversions = {suffix: _conversion(suffix, source.model, settings) for suffix in CONTAINERS}
+    conversions = {suffix: _conversion(suffix, source, settings) for suffix in CONTAINERS}
     files: list[ExportedFile] = []
     for fmt in settings.formats:
         files.append(_export_file(source, conversions[fmt.suffix], fmt, settings, searching))
@@ -100,15 +93,6 @@ def export_run(
         export_index.write_index(run.export, files, model_sha256=model_sha256)
         report(files[-1])
     return files
-
-
-def _optimized(source: ExportSource, plan: Plan, report: ReportEpoch) -> ExportSource:
-    """Let the plan's steps change the weights; what is compared with stays the model as trained."""
-    done = optimize(source.as_trained, source.training, source.validation, plan, report=report)
-    with native_output_kept():  # TensorFlow warns of a second model's tracing
-        probabilities = done.model.predict(source.test.images, batch_size=PREDICTED_AT_ONCE, verbose=0)
-    outcome = replace(done.outcome, accuracy=top1_accuracy(probabilities, source.test.labels))
-    return replace(source, optimized=replace(done, outcome=outcome))
 
 
 def require_all_kept(files: list[ExportedFile]) -> None:
@@ -128,8 +112,8 @@ def _export_file(
     """Convert, measure, embed and verify one file; it gets its name when all of that is done."""
     started = time.perf_counter()
     try:
-        made = _convert(source, conversion, fmt, settings, searching)
-        return finish_file(source, fmt, made, max_drop=settings.max_drop, started=started)
+        converted = _convert(source, conversion, fmt, settings, searching)
+        return finish_file(source, fmt, converted, max_drop=settings.max_drop, started=started)
     except (GateError, ModelError) as error:
         # An operator that the converter or the interpreter does not have.
         for mixed in (False, True):
@@ -140,37 +124,24 @@ def _export_file(
 
 def _convert(
     source: ExportSource, conversion: Conversion, fmt: Format, settings: ExportSettings, searching: SearchReport
-) -> Made:
+) -> ConvertedFile:
     """Make the content of one file, where it is an integer one by calibration or by the accuracy search."""
     if source.calibration is None or not fmt.needs_calibration:
-        return Made(conversion.file(fmt.scheme))
-    biases_learnt = source.optimized is not None and source.optimized.outcome.optimization.quantization_aware
-    quantizer = conversion.quantizer(fmt, biases_learnt=biases_learnt)
+        return ConvertedFile(conversion.file(fmt.scheme))
     if not fmt.is_searched:
-        done = quantize_once(quantizer, source.calibration.images, settings.calibration)
-        record = replace(source.calibration.record, method=str(settings.calibration))
-        return Made(done.content, record, warning=done.warning, in_float=names(quantizer.graph, done.in_float))
-
-    def after_qat() -> Quantizer:
-        return _conversion(fmt.suffix, source.after_qat().model, settings).quantizer(fmt, biases_learnt=True)
-
-    found = search(
-        quantizer,
-        source.material,
-        after_qat=after_qat,
+        return quantize_once(conversion.quantizer(fmt), source.calibration, settings.calibration)
+    return search(
+        conversion.quantizer(fmt),
+        source.search_images,
+        after_qat=lambda: _conversion(fmt.suffix, source.after_qat(), settings).quantizer(fmt),
         method=settings.calibration,
         seed=settings.seed,
         max_drop=settings.max_drop,
         report=lambda candidate: searching(fmt, candidate),
     )
-    taken = found.taken
-    return Made(found.content, taken.calibration, found.candidates, found.skipped, found.warning, taken.in_float)
 
 
-def _conversion(suffix: str, model: "keras.Model", settings: ExportSettings) -> Conversion:
-    return CONTAINERS[suffix].convert(model, opset=settings.opset, reduce_range=settings.reduce_range)
-
-
-def _calibration(source: ExportSource, settings: ExportSettings) -> CalibrationImages:
-    split, positions = source.training.split, source.training.positions
-    return choose_calibration(split, positions, images=settings.calibration_images, seed=settings.seed)
+def _conversion(suffix: str, source: ExportSource, settings: ExportSettings) -> Conversion:
+    return CONTAINERS[suffix].convert(
+        source.model, biases_learnt=source.biases_learnt, opset=settings.opset, reduce_range=settings.reduce_range
+    )

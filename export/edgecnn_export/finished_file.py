@@ -3,7 +3,6 @@
 import hashlib
 import tempfile
 import time
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -11,19 +10,15 @@ import numpy as np
 
 from edgecnn_export.containers import CONTAINERS
 from edgecnn_export.export_index import ExportedFile
-from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED, Format
-from edgecnn_export.int8.accuracy_search import SearchCandidate, Skipped
-from edgecnn_export.micro.arena import measure_arena
+from edgecnn_export.formats import Format
+from edgecnn_export.int8.converted_file import ConvertedFile
 from edgecnn_export.optimized.stored_weights import packed
-from edgecnn_export.proof.golden_tolerance import golden_tolerance
-from edgecnn_export.proof.inference import infer_on_all_cores
-from edgecnn_export.proof.parity import Parity, compare
-from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
+from edgecnn_export.proof.inference import infer_in_subprocess, infer_on_all_cores
+from edgecnn_export.proof.parity import Parity, golden_tolerance
 from edgecnn_export.source import ExportSource
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.manifest import Calibration, GoldenCheck, Manifest
+from edgecnn_runtime.manifest import GoldenCheck, Manifest
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -40,25 +35,15 @@ _VERSIONED = (
 )
 
 
-@dataclass(frozen=True)
-class Made:
-    """A converted file, without its manifest."""
-
-    content: bytes
-    calibration: Calibration | None = None
-    candidates: tuple[SearchCandidate, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
-    warning: str | None = None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32 in a file of integers
-
-
-def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: float, started: float) -> ExportedFile:
+def finish_file(
+    source: ExportSource, fmt: Format, converted: ConvertedFile, *, max_drop: float, started: float
+) -> ExportedFile:
     """Measure, embed and verify the content of one file, and give it its name.
 
     Args:
         source: the model, the test images and what Keras makes of them.
         fmt: of the file.
-        made: its content.
+        converted: its content.
         max_drop: points of accuracy that it may lose on the test images.
         started: when its making began, by `time.perf_counter`.
 
@@ -69,53 +54,45 @@ def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: floa
         ModelError: the interpreter does not take it, or crashes.
     """
     container = CONTAINERS[fmt.suffix]
-    target, stale = source.target(fmt, mixed=bool(made.in_float)), source.target(fmt, mixed=not made.in_float)
+    path = source.target(fmt, mixed=bool(converted.quantization.in_float))
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
-        draft = Path(folder) / target.name
-        content = made.content
-        arena_bytes = measure_arena(content) if fmt in (FULL_INTEGER, FULL_INTEGER_SIGNED) else None
-        draft.write_bytes(content)
-        if not made.candidates:  # else it has run
+        draft = Path(folder) / path.name
+        draft.write_bytes(converted.content)
+        if not converted.quantization.candidates:  # else it has run
             infer_in_subprocess(draft, np.asarray(source.test.images[:1]))
         with native_output_kept():
             backend = open_backend(draft)
-        probabilities = infer_on_all_cores(backend, np.asarray(source.test.images))
-        parity = compare(
-            probabilities,
-            keras=source.reference,
-            labels=source.test.labels,
-            labelled_by_model=source.labelled_by_model,
-        )
-        images = golden_images(source.record.input)
-        golden = backend.infer(images)
+        parity = source.test.parity(infer_on_all_cores(backend, np.asarray(source.test.images)))
+        golden = backend.infer(source.golden_images)
+        others = container.on_other_kernels(draft, fmt.scheme, source.golden_images)
         manifest = Manifest(
             name=source.run.name,
             labels=source.record.labels,
             input=source.record.input,
-            scheme=fmt.scheme,
             recipe=str(source.record.recipe["name"]),
             data_fingerprint=source.record.data_fingerprint,
-            accuracy_keras=None if source.labelled_by_model else parity.accuracy_keras,
-            accuracy=None if source.labelled_by_model else parity.accuracy,
-            agreement=parity.accuracy if source.labelled_by_model else None,
-            calibration=made.calibration,
-            in_float=made.in_float,
-            arena_bytes=arena_bytes,
+            licence=source.record.licence,
+            scheme=fmt.scheme,
+            optimization=source.optimized.outcome.optimization if source.optimized else None,
+            calibration=converted.quantization.calibration,
+            in_float=converted.quantization.in_float,
+            accuracy_keras=None if parity.labelled_by_model else parity.accuracy_keras,
+            accuracy=None if parity.labelled_by_model else parity.accuracy,
+            agreement=parity.accuracy if parity.labelled_by_model else None,
+            arena_bytes=container.arena_bytes(converted.content, fmt.scheme),
             golden=GoldenCheck(
                 tuple(tuple(round(float(value), 7) for value in row) for row in golden),
-                golden_tolerance(fmt.least_tolerance, golden, container.on_other_kernels(draft, fmt.scheme, images)),
+                golden_tolerance(fmt.least_tolerance, golden, others),
             ),
             versions=tool_versions(),
-            licence=source.record.licence,
-            optimization=source.optimized.outcome.optimization if source.optimized else None,
         )
-        content = container.embed(content, manifest)
+        content = container.embed(converted.content, manifest)
         draft.write_bytes(content)
         golden_result = Classifier.open(draft).verify()
     failure = None
     if parity.drop > max_drop and parity.is_significant:
         failure = _loss(parity, max_drop=max_drop)
-        if made.candidates:
+        if converted.quantization.candidates:
             failure += "; a smaller --max-drop searches further, --qat trains the weights on"
     elif not golden_result.passed:
         failure = (
@@ -123,25 +100,21 @@ def finish_file(source: ExportSource, fmt: Format, made: Made, *, max_drop: floa
             f"{golden_result.tolerance:g}), got {golden_result.largest_difference:g}; file not kept"
         )
     # What an earlier export left under either name is not what this model gives.
-    stale.unlink(missing_ok=True)
+    source.target(fmt, mixed=not converted.quantization.in_float).unlink(missing_ok=True)
     if failure is None:
-        atomic_files.write_bytes(target, content)
+        atomic_files.write_bytes(path, content)
     else:
-        target.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     return ExportedFile(
-        format=fmt,
-        path=target,
-        seconds=time.perf_counter() - started,
+        fmt,
+        path,
+        time.perf_counter() - started,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         parity=parity,
-        calibration=made.calibration,
+        quantization=converted.quantization,
         failure=failure,
-        arena_bytes=arena_bytes,
-        candidates=made.candidates,
-        skipped=made.skipped,
-        warning=made.warning,
-        in_float=made.in_float,
+        arena_bytes=manifest.arena_bytes,
         optimized=source.optimized.outcome if source.optimized else None,
         packed=packed(content, container.kernels(content)) if source.optimized else None,
     )

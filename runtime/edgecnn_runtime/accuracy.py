@@ -65,11 +65,6 @@ def top1_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64])
     return Accuracy(int(np.count_nonzero(probabilities.argmax(axis=1) == labels)), len(labels))
 
 
-def top1_agreement(first: NDArray[np.float32], second: NDArray[np.float32]) -> float:
-    """Tell the share of images, 0…1, for which two models name the same class; both `(N, classes)`."""
-    return float(np.mean(first.argmax(axis=1) == second.argmax(axis=1)))
-
-
 def mcnemar(only_first: int, only_second: int) -> float:
     """Tell how likely it is that two models that are equally good differ so much on the same images, or more.
 

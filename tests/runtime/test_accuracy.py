@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from edgecnn_runtime.accuracy import Accuracy, mcnemar, top1_accuracy, top1_agreement
+from edgecnn_runtime.accuracy import Accuracy, mcnemar, top1_accuracy
 from edgecnn_runtime.json_dataclasses import read_dataclass
 
 
@@ -21,7 +21,6 @@ def test_impossible_counts_are_refused(correct: int, total: int) -> None:
 def test_top1_counts_the_lower_class_where_two_are_equal() -> None:
     probabilities = np.array([[0.5, 0.5], [0.2, 0.8], [0.9, 0.1]], np.float32)
     assert top1_accuracy(probabilities, np.array([0, 1, 1])) == Accuracy(2, 3)
-    assert top1_agreement(probabilities, probabilities[[1, 0, 2]]) == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize(("lost", "gained"), [(0, 0), (1, 0), (0, 6), (5, 5), (12, 2), (40, 61), (900, 1000)])

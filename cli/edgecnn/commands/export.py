@@ -17,7 +17,7 @@ from edgecnn.workflows.import_model import import_run
 if TYPE_CHECKING:
     from edgecnn_export.export_index import ExportedFile
     from edgecnn_export.formats import Format
-    from edgecnn_export.int8.accuracy_search import SearchCandidate
+    from edgecnn_export.int8.converted_file import SearchCandidate
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 _PARTS_OF_A_STEP = 20

@@ -97,8 +97,8 @@ def _write_examples(run: "RunFolder") -> Path:
     from PIL import Image
 
     from edgecnn_runtime.system import atomic_files
+    from edgecnn_runtime.workstation.division import stratified_sample
     from edgecnn_runtime.workstation.run_folder import open_run_data
-    from edgecnn_runtime.workstation.stratify import stratified_sample
 
     image_set = open_run_data(run.read_record())
     test = image_set.split("test")

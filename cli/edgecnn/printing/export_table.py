@@ -15,11 +15,11 @@ _PACKED = ("gzip kB", "zeros %", "distinct")
 def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSource | None" = None) -> None:
     """Print what was exported as tables, or as the JSON document."""
     for file in files:
-        if file.warning:
-            console.warn(f"{file.path.name}: {file.warning}")
-        if len(file.candidates) > 1 or file.skipped:
+        if file.quantization.warning:
+            console.warn(f"{file.path.name}: {file.quantization.warning}")
+        if len(file.quantization.candidates) > 1 or file.quantization.skipped:
             _print_search(console, file)
-        elif file.in_float:
+        elif file.quantization.in_float:
             console.say(f"{file.path.name}: {_in_float32(file)}, which has no integer form or only a slow one.\n")
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
@@ -104,13 +104,13 @@ def _packed(file: "ExportedFile") -> tuple[str, ...]:
 
 def _print_search(console: Console, file: "ExportedFile") -> None:
     """Print the candidates for a quantized file; the last is the one in it."""
-    images = file.candidates[0].parity.accuracy.total
+    images = file.quantization.candidates[0].parity.accuracy.total
     console.say(
         f"{file.path.name}: plain int8 could lose too much. Candidates, and what each loses on {images:,} validation "
         "and training images (at most: with 95 % confidence):"
     )
     rows: list[tuple[str, ...]] = []
-    for candidate in file.candidates:
+    for candidate in file.quantization.candidates:
         accuracy = candidate.validation.accuracy
         low, high = accuracy.interval
         rows.append(
@@ -124,15 +124,15 @@ def _print_search(console: Console, file: "ExportedFile") -> None:
             )
         )
     console.table(("", "validation %", _against(file), "at most", "kB", "µs per image"), rows)
-    for skipped in file.skipped:
+    for skipped in file.quantization.skipped:
         console.say(f"not tried: {skipped.name}: {skipped.reason}")
-    if file.in_float:
+    if file.quantization.in_float:
         console.say(_in_float32(file))
     console.say()
 
 
 def _in_float32(file: "ExportedFile") -> str:
-    return f"in float32: {', '.join(file.in_float)}"
+    return f"in float32: {', '.join(file.quantization.in_float)}"
 
 
 def _accuracy_cells(parity: "Parity") -> tuple[str, ...]:

@@ -9,12 +9,12 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import FloatOperator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
 from edgecnn_export.proof.inference import opened
-from edgecnn_export.proof.parity import Parity, compare
+from edgecnn_export.proof.parity import KerasReference, Parity
 from edgecnn_export.source import open_source
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.graph import TFLiteGraph
@@ -24,7 +24,6 @@ from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_runtime.workstation.stratify import stratified_sample
 
 # A wrong input, given to the float32 model as it stands: uint8 pixels (N, height, width, channels) in, float32 out.
 _MISTAKES: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
@@ -85,16 +84,12 @@ def quantization_loss_of(
     if images < 1:
         raise InputError(f"images: expected 1 or more, got {images}")
     source = open_source(run, image_set)
-    training, validation = source.training, source.validation
-    calibration = choose_calibration(training.split, training.positions, images=None, seed=seed)
-    split, positions = validation.split, validation.positions
-    looked_at = positions[stratified_sample(split.labels[positions], min(images, len(positions)), seed=seed)]
+    calibration = choose_calibration(source.training, images=None, seed=seed)
+    looked_at = source.validation.sample(min(images, len(source.validation)), seed=seed)
     graph = TFLITE.convert(source.as_trained).graph
     with native_output_kept():
         statistics = measure_statistics(graph, calibration.images, method)
-    return find_quantization_loss(
-        graph, statistics, np.asarray(split.images[looked_at]), split.labels[looked_at], report=report
-    )
+    return find_quantization_loss(graph, statistics, looked_at.images, looked_at.labels, report=report)
 
 
 def find_quantization_loss(
@@ -115,13 +110,13 @@ def find_quantization_loss(
         report: told how many operators are done, and which is next.
     """
     with opened(graph.content, TFLITE.format.suffix) as backend:
-        reference = backend.infer(images)
+        reference = KerasReference(images, labels, backend.infer(images))
     floats = without_integer_form(graph, statistics)
     content = quantize(graph, statistics, in_float=floats)
 
     def loss(file: bytes) -> Parity:
         with opened(file, TFLITE.format.suffix) as backend:
-            return compare(backend.infer(images), keras=reference, labels=labels)
+            return reference.parity(backend.infer(images))
 
     whole = loss(content)
     noise = _signal_to_noise(graph, content, images)
@@ -147,7 +142,7 @@ def find_quantization_loss(
         weights=loss(_rounded_weights(graph, statistics).content),
         operators=tuple(operators),
         mistakes=tuple(
-            (name, compare(_run(graph, mistake(images)), keras=reference, labels=labels))
+            (name, reference.parity(_run(graph, mistake(images))))
             for name, mistake in _MISTAKES.items()
             if images.shape[-1] == 3 or "RGB" not in name
         ),

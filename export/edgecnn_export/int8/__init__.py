@@ -1,8 +1,9 @@
 """What every container needs to become int8.
 
 calibration             the images from which ranges are measured
-quantizable, activation_statistics   a float32 graph, and what its activations are on these images
+quantizable             a float32 graph, the statistics of its activations, and a container's way to quantize it
+activation_statistics   what its activations are on these images
 bias_correction         biases that make up for rounded weights
-quantizer               a container's way of making an integer file
+converted_file          what comes of it: the content, and how it was quantized
 accuracy_search         the cheapest candidate that keeps the accuracy
 """

@@ -6,25 +6,22 @@ there. The first candidate that loses no more than the budget on these images is
 to the file that comes out.
 """
 
-import dataclasses
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationImages, CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, names, tail
-from edgecnn_export.int8.quantizer import Quantizer, quantize_once
+from edgecnn_export.int8.converted_file import ConvertedFile, Quantization, SearchCandidate, Skipped
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, Quantizer, Statistics, names, tail
 from edgecnn_export.proof.inference import infer_on_all_cores, opened
-from edgecnn_export.proof.parity import Parity, compare
-from edgecnn_runtime.backends import Backend
+from edgecnn_export.proof.parity import KerasReference, Parity
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Calibration
-from edgecnn_runtime.workstation.image_set import Split
+from edgecnn_runtime.workstation.division import Portion
 
 # What "more images" means, where there are as many.
 _MORE_IMAGES = 1000
@@ -41,97 +38,57 @@ _TIMED = 20
 class SearchImages:
     """The images that an accuracy search needs, and what the Keras model makes of them."""
 
-    train: Split
-    training_positions: NDArray[np.int64]  # in `train`, of the images that the model was trained on
-    chosen: CalibrationImages  # of them, for the first candidate
-    images: NDArray[np.uint8]  # to measure each candidate on, the validation images first
+    training: Portion  # what the model was trained on
+    calibration: CalibrationImages  # of them, for the first candidate
+    measured: KerasReference  # on which each candidate is measured, the validation images first
     validated: int  # how many of them are validation images
-    labels: NDArray[np.int64]
-    # Of the model as trained, (N, classes): what each candidate is compared with.
-    keras: NDArray[np.float32]
-    # Of the weights that are quantized, where --prune, --cluster or --qat changed them since, the same.
+    # Of the weights that are quantized, where --prune, --cluster or --qat changed them since training: (N, classes).
     changed: NDArray[np.float32] | None = None
-    labelled_by_model: bool = False
-
-    def compare(self, probabilities: NDArray[np.float32], images: int | None = None) -> Parity:
-        """Compare probabilities with those of the model as trained, on the first so many images or on all."""
-        return compare(
-            probabilities[:images],
-            keras=self.keras[:images],
-            labels=self.labels[:images],
-            labelled_by_model=self.labelled_by_model,
-        )
 
 
 @dataclass(frozen=True)
-class SearchCandidate:
-    """One way of quantizing, and what it gave."""
+class _CandidateFile:
+    """One way of quantizing, and its file."""
 
     name: str
-    validation: Parity
-    parity: Parity  # on all images that candidates are measured on
-    size: int  # bytes
-    microseconds: float  # per image, one thread; a first impression, not a benchmark
     calibration: Calibration | None
-    in_float: tuple[str, ...] = ()  # names of the operators that stay float32
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry of `export.json`."""
-        return {
-            "candidate": self.name,
-            "validation": self.validation.accuracy.to_document(),
-            "images": self.parity.accuracy.total,
-            "drop_points": round(self.parity.drop, 4),
-            "drop_at_most_points": round(self.parity.drop_at_most, 4),
-            "expected_loss_points": round(self.parity.expected_loss, 4),
-            "bytes": self.size,
-            "microseconds": round(self.microseconds, 1),
-            "in_float": list(self.in_float),
-        }
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """One way of quantizing that could not be tried."""
-
-    name: str
-    reason: str
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry of `export.json`."""
-        return {"candidate": self.name, "reason": self.reason}
-
-
-@dataclass(frozen=True)
-class SearchResult:
-    """The file that was taken, and the candidates up to it."""
-
     content: bytes
-    candidates: tuple[SearchCandidate, ...]
-    skipped: tuple[Skipped, ...] = ()
-    warning: str | None = None  # of the calibration
+    in_float: tuple[FloatOperator, ...]
+    statistics: Statistics
+    warning: str | None
 
-    @property
-    def taken(self) -> SearchCandidate:
-        """The candidate of the file: the last that was tried if it fits, else the one that loses least."""
-        return self.candidates[-1]
+
+def quantize_once(quantizer: Quantizer, calibration: CalibrationImages, method: CalibrationMethod) -> ConvertedFile:
+    """Quantize all that has an integer form, without a search.
+
+    Args:
+        quantizer: of the container.
+        calibration: the images.
+        method: of the calibration.
+
+    Raises:
+        GateError, MissingExtraError: as `Quantizer.file`; an activation is no finite number.
+    """
+    file = _plain_file(quantizer, calibration, method)
+    in_float = names(quantizer.graph, file.in_float)
+    return ConvertedFile(file.content, Quantization(file.calibration, in_float, file.warning))
 
 
 def search(
     quantizer: Quantizer,
-    material: SearchImages,
+    images: SearchImages,
     *,
     after_qat: Callable[[], Quantizer],
     method: CalibrationMethod,
     seed: int,
     max_drop: float,
     report: Callable[[SearchCandidate], object],
-) -> SearchResult:
+) -> ConvertedFile:
     """Try one candidate after the other until one fits.
 
     Args:
         quantizer: of the container.
-        material: images.
+        images: to calibrate and to measure on.
         after_qat: trains the network with the rounding of int8, and returns the quantizer of the new weights; an
             InputError, MissingExtraError or GateError of it leaves this candidate out.
         method: of the first candidate.
@@ -147,15 +104,12 @@ def search(
     tried: list[tuple[SearchCandidate, bytes]] = []
     skipped: list[Skipped] = []
     warning = None
-    for file in _candidate_files(quantizer, material, after_qat, method, seed, max_drop):
+    for file in _candidate_files(quantizer, images, after_qat, method, seed, max_drop):
         if isinstance(file, Skipped):
             skipped.append(file)
             continue
         try:
-            # The first runs in a subprocess before, in case it crashes its interpreter.
-            tried_on = None if tried else material.chosen.images[:1]
-            with opened(file.content, quantizer.suffix, tried_on=tried_on) as backend:
-                candidate = _measure(file, backend, material, names(quantizer.graph, file.in_float))
+            candidate = _measure(file, quantizer, images, crashes=not tried)
         except ModelError as error:
             skipped.append(Skipped(file.name, str(error)))
             continue
@@ -169,7 +123,11 @@ def search(
             raise GateError(f"int8: expected a file that its interpreter takes; {skipped[0].reason}")
         # The best of those that do not fit comes last.
         tried.sort(key=lambda one: (one[0].parity.drop_at_most, one[0].parity.expected_loss), reverse=True)
-    return SearchResult(tried[-1][1], tuple(candidate for candidate, _ in tried), tuple(skipped), warning)
+    candidate, content = tried[-1]
+    candidates = tuple(candidate for candidate, _ in tried)
+    return ConvertedFile(
+        content, Quantization(candidate.calibration, candidate.in_float, warning, candidates, tuple(skipped))
+    )
 
 
 def fits(parity: Parity, max_drop: float) -> bool:
@@ -177,102 +135,96 @@ def fits(parity: Parity, max_drop: float) -> bool:
     return parity.lost + parity.gained <= 1 or parity.drop_at_most <= max_drop
 
 
-@dataclass(frozen=True)
-class _CandidateFile:
-    """One way of quantizing, and its file."""
-
-    name: str
-    content: bytes
-    calibration: Calibration | None
-    in_float: Sequence[FloatOperator] = ()
-    warning: str | None = None
-
-
-def _measure(
-    file: _CandidateFile, backend: Backend, material: SearchImages, in_float: tuple[str, ...]
-) -> SearchCandidate:
-    probabilities = infer_on_all_cores(backend, material.images)
-    timed = material.images[:_TIMED]
-    started = time.perf_counter()
-    backend.infer(timed)
-    microseconds = 1e6 * (time.perf_counter() - started) / len(timed)
+def _measure(file: _CandidateFile, quantizer: Quantizer, images: SearchImages, *, crashes: bool) -> SearchCandidate:
+    """Measure a candidate; where its interpreter may crash on it, a subprocess runs it before."""
+    with opened(file.content, quantizer.suffix, images=images.calibration.images[:1] if crashes else None) as backend:
+        probabilities = infer_on_all_cores(backend, images.measured.images)
+        started = time.perf_counter()
+        timed = backend.infer(images.measured.images[:_TIMED])
+        seconds = time.perf_counter() - started
     return SearchCandidate(
-        file.name,
-        material.compare(probabilities, material.validated),
-        material.compare(probabilities),
-        len(file.content),
-        microseconds,
-        file.calibration,
-        in_float,
+        name=file.name,
+        validation=images.measured.parity(probabilities[: images.validated]),
+        parity=images.measured.parity(probabilities),
+        size=len(file.content),
+        microseconds=1e6 * seconds / len(timed),
+        calibration=file.calibration,
+        in_float=names(quantizer.graph, file.in_float),
     )
+
+
+def _plain_file(quantizer: Quantizer, calibration: CalibrationImages, method: CalibrationMethod) -> _CandidateFile:
+    """Quantize all that has an integer form."""
+    statistics = measure_statistics(quantizer.graph, calibration.images, method)
+    in_float = tuple(quantizer.without_integer_form(statistics))
+    content = quantizer.file(statistics, in_float)
+    warning = statistics.disagreement(unused=[output for operator in in_float for output in operator.outputs])
+    return _CandidateFile(*calibration.by(method), content, in_float, statistics, warning)
 
 
 def _candidate_files(
     quantizer: Quantizer,
-    material: SearchImages,
+    images: SearchImages,
     after_qat: Callable[[], Quantizer],
     method: CalibrationMethod,
     seed: int,
     max_drop: float,
 ) -> Iterator[_CandidateFile | Skipped]:
     """Make the files, cheapest for the device first, each only when it is asked for."""
-    graph = quantizer.graph
-    chosen, record = material.chosen.images, dataclasses.replace(material.chosen.record, method=str(method))
-    plain = quantize_once(quantizer, chosen, method)
-    floats = plain.in_float
-    name = f"int8, {method}, {len(chosen)} images"
-    yield _CandidateFile(name, plain.content, record, floats, plain.warning)
-    if material.changed is not None:
-        weights = material.compare(material.changed)
-        if not fits(weights, max_drop):
+    plain = _plain_file(quantizer, images.calibration, method)
+    yield plain
+    if images.changed is not None:
+        parity = images.measured.parity(images.changed)
+        if not fits(parity, max_drop):
             # No file is better than its weights.
-            loss = f"they lose {weights.drop:.2f} points, perhaps {weights.drop_at_most:.2f}"
+            loss = f"they lose {parity.drop:.2f} points, perhaps {parity.drop_at_most:.2f}"
             yield Skipped(
                 "other candidates", f"the new weights do not fit in float32 either: {loss}; --optimize-epochs"
             )
             return
-    more = min(_MORE_IMAGES, len(material.training_positions))
-    if more > len(chosen):
-        many = choose_calibration(material.train, material.training_positions, images=more, seed=seed + 1)
-        statistics = measure_statistics(graph, many.images, method)
-        many_record = dataclasses.replace(many.record, method=str(method))
-        yield _CandidateFile(f"int8, {method}, {more} images", quantizer.file(statistics, floats), many_record, floats)
+    more = min(_MORE_IMAGES, len(images.training))
+    if more > len(images.calibration.images):
+        yield _recalibrated(quantizer, plain, choose_calibration(images.training, images=more, seed=seed + 1), method)
     for other in CalibrationMethod:
-        if other is method:
-            continue
-        name = f"int8, {other}, {len(chosen)} images"
-        try:
-            statistics = measure_statistics(graph, chosen, other)
-        except MissingExtraError as error:
-            yield Skipped(name, str(error))
-            continue
-        yield _CandidateFile(
-            name, quantizer.file(statistics, floats), dataclasses.replace(record, method=str(other)), floats
-        )
-    for in_float in _left_in_float(quantizer, plain.statistics, chosen[:_COMPARED], floats):
-        name = f"{len(in_float)} of {len(graph.operators)} operators in float32"
-        yield _CandidateFile(name, quantizer.file(plain.statistics, in_float), record, in_float)
+        if other is not method:
+            yield _recalibrated(quantizer, plain, images.calibration, other)
+    for in_float in _left_in_float(quantizer, plain, images.calibration.images[:_COMPARED]):
+        name = f"{len(in_float)} of {len(quantizer.graph.operators)} operators in float32"
+        content = quantizer.file(plain.statistics, in_float)
+        yield replace(plain, name=name, content=content, in_float=in_float)
     name = "int8, quantization-aware training"
     try:
-        trained = quantize_once(after_qat(), chosen, CalibrationMethod.MINMAX)
+        trained = _plain_file(after_qat(), images.calibration, CalibrationMethod.MINMAX)
     except (InputError, MissingExtraError, GateError) as error:
         yield Skipped(name, str(error))
     else:
-        yield _CandidateFile(name, trained.content, None, floats)
+        yield replace(plain, name=name, calibration=None, content=trained.content)
+
+
+def _recalibrated(
+    quantizer: Quantizer, plain: _CandidateFile, calibration: CalibrationImages, method: CalibrationMethod
+) -> _CandidateFile | Skipped:
+    """Quantize with other ranges."""
+    name, record = calibration.by(method)
+    try:
+        statistics = measure_statistics(quantizer.graph, calibration.images, method)
+    except MissingExtraError as error:
+        return Skipped(name, str(error))
+    return replace(plain, name=name, calibration=record, content=quantizer.file(statistics, plain.in_float))
 
 
 def _left_in_float(
-    quantizer: Quantizer, statistics: Statistics, images: NDArray[np.uint8], floats: Collection[FloatOperator]
-) -> Iterator[list[FloatOperator]]:
-    """Choose operators to stay float32, beside `floats`, which must: the group that helps most, then one more."""
+    quantizer: Quantizer, plain: _CandidateFile, images: NDArray[np.uint8]
+) -> Iterator[tuple[FloatOperator, ...]]:
+    """Choose operators to stay float32, beside those that must: the group that helps most, then one more."""
     graph = quantizer.graph
-    reference = np.stack([values[graph.operators[-1].output][0] for values in graph.activations(images)])
+    reference = np.stack([activations[graph.operators[-1].output][0] for activations in graph.activations(images)])
 
-    def together(groups: Sequence[tuple[FloatOperator, ...]]) -> list[FloatOperator]:
-        return list(dict.fromkeys([*floats, *(operator for group in groups for operator in group)]))
+    def together(groups: Sequence[tuple[FloatOperator, ...]]) -> tuple[FloatOperator, ...]:
+        return tuple(dict.fromkeys([*plain.in_float, *(operator for group in groups for operator in group)]))
 
     def error(groups: Sequence[tuple[FloatOperator, ...]]) -> float:
-        content = quantizer.file(statistics, together(groups))
+        content = quantizer.file(plain.statistics, together(groups))
         try:
             with opened(content, quantizer.suffix) as backend:
                 return float(np.abs(backend.infer(images) - reference).mean())

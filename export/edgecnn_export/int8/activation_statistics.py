@@ -3,19 +3,14 @@
 import contextlib
 import io
 import itertools
-import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, Ranges, Statistics
 from edgecnn_runtime.errors import GateError, MissingExtraError
-
-# Of a tensor's name: lowest and highest value.
-Ranges = Mapping[str, tuple[float, float]]
 
 # ONNX Runtime's own defaults for its collector, and the share of values that `percentile` keeps.
 _BINS = 2048
@@ -25,43 +20,6 @@ _PERCENTILE = 99.99
 _LARGEST = 1e5
 # Bytes of activations that its histograms are brought up to date with at once.
 _AT_ONCE = 2**27
-# Halves of 100 images differ by 4 to 37 % in their most different range, halves of 10 by 10 to 52 % (signs-plus,
-# casting-plus, mnist-plus, chinese-mnist).
-_DIFFERENT = 0.4
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Of the input and of every operator's outputs, by the tensor's name."""
-
-    ranges: Ranges
-    # Over images and positions, (channels,), for the inputs of operators with weights.
-    means: Mapping[str, NDArray[np.float64]]
-    # Where a range goes to with every second image alone, and with the others.
-    halves: tuple[Ranges, Ranges]
-
-    def disagreement(self, unused: Collection[str] = ()) -> str | None:
-        """Say which range two disjoint halves of the images see clearly differently; None where they agree.
-
-        Args:
-            unused: names of tensors whose range does not matter.
-        """
-        names = [name for name in self.halves[-1] if name not in unused]
-        shares = {name: _difference(*(half[name] for half in self.halves)) for name in names}
-        worst = max(shares, key=lambda name: shares[name], default="")
-        if shares.get(worst, 0.0) <= _DIFFERENT:
-            return None
-        return (
-            f"calibration: two halves of the images give ranges that differ by {shares[worst]:.0%} "
-            f"({worst.split(';')[0]}); calibrate on more images, and on what the device will see"
-        )
-
-
-def _difference(first: tuple[float, float], second: tuple[float, float]) -> float:
-    """Tell by which share of the wider of two ranges the other is narrower."""
-    widths = sorted((first[1] - first[0], second[1] - second[0]))
-    # The exponential inside an ELU may be infinite where nobody looks at it.
-    return 1 - widths[0] / widths[1] if 0 < widths[1] < math.inf else 0.0
 
 
 def only_in_float(graph: QuantizableGraph, statistics: Statistics) -> tuple[FloatOperator, ...]:
@@ -104,7 +62,7 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
                 means[name] = means.get(name, 0.0) + mean / len(images)
     # What leads from pixels to the first weights scales them: its ranges are those of black and white, whatever these
     # images show. So each of the camera's 256 values stays a step of its own, the input's having scale 1.
-    front = _of_black_and_white(graph, images.shape[1:])
+    front = _of_black_and_white(graph, images)
     extremes |= {name: [limits] * len(images) for name, limits in front.items()}
     ranges = _extremes(extremes, slice(None))
     halves = _extremes(extremes, slice(0, None, 2)), _extremes(extremes, slice(1, None, 2))
@@ -119,11 +77,11 @@ def measure_statistics(graph: QuantizableGraph, images: NDArray[np.uint8], metho
     return Statistics(ranges, means, halves)
 
 
-def _of_black_and_white(graph: QuantizableGraph, shape: tuple[int, ...]) -> dict[str, tuple[float, float]]:
+def _of_black_and_white(graph: QuantizableGraph, images: NDArray[np.uint8]) -> dict[str, tuple[float, float]]:
     """Tell the ranges of the input, and of what is made of it before it meets weights."""
     front = itertools.takewhile(lambda operator: not operator.weighted, graph.operators)
     names = [graph.pixels, *(name for operator in front for name in operator.outputs)]
-    both = np.stack([np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)])
+    both = np.concatenate([np.full_like(images[:1], value) for value in (0, 255)])
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in names}
     for activations in graph.activations(both):
         for name in names:
@@ -158,17 +116,17 @@ def _narrow_ranges(
     )
     # It prints what it does.
     with contextlib.redirect_stdout(io.StringIO()):
-        values: dict[str, list[NDArray[np.float32]]] = {}
-        held = 0
+        held: dict[str, list[NDArray[np.float32]]] = {}
+        size = 0
         for activations in graph.activations(images):
-            for name, array in activations.items():
-                if name in names and array.dtype == np.float32:  # comparisons give booleans
-                    values.setdefault(name, []).append(array.copy())
-                    held += array.nbytes
-            if held > _AT_ONCE:
-                collector.collect(values)
-                values, held = {}, 0
-        if values:
-            collector.collect(values)
+            for name, values in activations.items():
+                if name in names and values.dtype == np.float32:  # comparisons give booleans
+                    held.setdefault(name, []).append(values.copy())
+                    size += values.nbytes
+            if size > _AT_ONCE:
+                collector.collect(held)
+                held, size = {}, 0
+        if held:
+            collector.collect(held)
         thresholds = collector.compute_collection_result()
     return {name: (float(limits[0]), float(limits[1])) for name, limits in thresholds.items()}

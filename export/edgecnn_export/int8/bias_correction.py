@@ -12,8 +12,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.activation_statistics import Statistics
-from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph
+from edgecnn_export.int8.quantizable import FloatOperator, QuantizableGraph, Statistics
 
 G = TypeVar("G", bound=QuantizableGraph)
 

@@ -2,7 +2,7 @@
 
 import enum
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Calibration
-from edgecnn_runtime.workstation.image_set import Split
-from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_runtime.workstation.division import Portion
 
 # Taken where no number is asked for; TensorFlow's guide to post-training quantization suggests 100 to 500.
 USUAL_IMAGES = 200
@@ -41,15 +40,16 @@ class CalibrationImages:
     images: NDArray[np.uint8]  # (N, height, width, channels), 0…255
     record: Calibration
 
+    def by(self, method: CalibrationMethod) -> tuple[str, Calibration]:
+        """Return the name of plain int8 calibrated by a method, and what the manifest says of it."""
+        return f"int8, {method}, {len(self.images)} images", replace(self.record, method=str(method))
 
-def choose_calibration(
-    train: Split, positions: NDArray[np.int64], *, images: int | None, seed: int
-) -> CalibrationImages:
+
+def choose_calibration(training: Portion, *, images: int | None, seed: int) -> CalibrationImages:
     """Choose calibration images from those that a model was trained on.
 
     Args:
-        train: the training split.
-        positions: of the images in it that were trained on.
+        training: what it was trained on.
         images: how many; None: `USUAL_IMAGES`, or all there are.
         seed: of the choice.
 
@@ -60,9 +60,8 @@ def choose_calibration(
         DataError: there are fewer training images than asked for, or none was asked for.
     """
     if images is None:
-        images = min(USUAL_IMAGES, len(positions))
-    if not 1 <= images <= len(positions):
-        raise DataError(f"calibration: expected 1…{len(positions)} images (those that were trained on), got {images}")
-    sample = positions[stratified_sample(train.labels[positions], images, seed=seed)]
-    chosen = np.ascontiguousarray(train.images[sample])
+        images = min(USUAL_IMAGES, len(training))
+    if not 1 <= images <= len(training):
+        raise DataError(f"calibration: expected 1…{len(training)} images (those that were trained on), got {images}")
+    chosen = np.ascontiguousarray(training.sample(images, seed=seed).images)
     return CalibrationImages(chosen, Calibration(images, seed, hashlib.sha256(chosen.data).hexdigest()))

@@ -22,7 +22,7 @@ from edgecnn_export.export_index import ExportedFile, record_c_source
 from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
-from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
+from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends.litert import pixel_values
 from edgecnn_runtime.errors import GateError, ModelError

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.formats import USUAL_OPSET, Format
-from edgecnn_export.int8.activation_statistics import Statistics, only_in_float
-from edgecnn_export.int8.quantizable import FloatOperator
+from edgecnn_export.int8.activation_statistics import only_in_float
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.keras_on_tensorflow import converting
 from edgecnn_export.model_graph import ModelContents
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
@@ -59,6 +59,7 @@ class OnnxConversion:
     """One trained network in ONNX; it is converted to float32 once, however many files are made of it."""
 
     model: "keras.Model"
+    biases_learnt: bool
     opset: int
     reduce_range: bool
 
@@ -88,10 +89,10 @@ class OnnxConversion:
         with converting():
             return checked(written[scheme](self.float32))
 
-    def quantizer(self, fmt: Format, *, biases_learnt: bool = False) -> OnnxQuantizer:
+    def quantizer(self, fmt: Format) -> OnnxQuantizer:
         """Return what makes the integer files of a format, of which there is one."""
         del fmt
-        return OnnxQuantizer(self.graph, self.reduce_range, biases_learnt)
+        return OnnxQuantizer(self.graph, self.reduce_range, self.biases_learnt)
 
 
 class OnnxContainer:
@@ -99,9 +100,16 @@ class OnnxContainer:
 
     format: ClassVar[ModelFormat] = MODEL_FORMATS["onnx"]
 
-    def convert(self, model: "keras.Model", *, opset: int = USUAL_OPSET, reduce_range: bool = False) -> OnnxConversion:
+    def convert(
+        self,
+        model: "keras.Model",
+        *,
+        biases_learnt: bool = False,
+        opset: int = USUAL_OPSET,
+        reduce_range: bool = False,
+    ) -> OnnxConversion:
         """Return the network in ONNX."""
-        return OnnxConversion(model, opset, reduce_range)
+        return OnnxConversion(model, biases_learnt, opset, reduce_range)
 
     def embed(self, content: bytes, manifest: Manifest) -> bytes:
         """Return the file with its manifest and labels."""
@@ -121,6 +129,10 @@ class OnnxContainer:
         from edgecnn_export.onnx.graph import kernels
 
         return kernels(content)
+
+    def arena_bytes(self, content: bytes, scheme: Scheme) -> None:
+        """Return nothing: no microcontroller runs ONNX."""
+        del content, scheme
 
     def on_other_kernels(self, model: Path, scheme: Scheme, images: NDArray[np.uint8]) -> None:
         """Return nothing: ONNX Runtime has one set of kernels."""

@@ -11,9 +11,8 @@ from collections.abc import Collection
 import numpy as np
 import onnx
 
-from edgecnn_export.int8.activation_statistics import Statistics
 from edgecnn_export.int8.bias_correction import correct_biases
-from edgecnn_export.int8.quantizable import FloatOperator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_runtime.errors import MissingExtraError
 

@@ -6,7 +6,8 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib import util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,12 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.optimized.flat_network import flatten, read_weights, take_back
-from edgecnn_export.optimized.plan import Plan
-from edgecnn_runtime.accuracy import Accuracy
+from edgecnn_export.optimized.flat_network import PIXELS, FlatLayer, FlatNetwork, Weights, read_weights
+from edgecnn_export.optimized.plan import Outcome, Plan
 from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputError, MissingExtraError
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
-from edgecnn_runtime.manifest import Optimization
 from edgecnn_runtime.system.own_process import run_python
 from edgecnn_runtime.workstation.division import Portion
 
@@ -39,65 +38,11 @@ def ignored(step: str, share: float) -> None:
 
 
 @dataclass(frozen=True)
-class OptimizedStep:
-    """What one step cost: accuracy on the validation images before and after."""
-
-    name: str  # "prune", "cluster" or "qat"
-    before: Accuracy
-    after: Accuracy  # of "qat": with the rounding of int8
-    best_epoch: int  # 0 where the network was best before it learnt
-    seconds: float
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry for `export.json`."""
-        return {
-            "step": self.name,
-            "validation_before": self.before.to_document(),
-            "validation_after": self.after.to_document(),
-            "best_epoch": self.best_epoch,
-            "seconds": round(self.seconds, 2),
-        }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What was done to a model, and what it cost."""
-
-    optimization: Optimization
-    steps: tuple[OptimizedStep, ...]
-    # Of the Keras model with the weights that came back, on the test split, where that was measured.
-    accuracy: Accuracy | None = None
-
-    def to_document(self) -> dict[str, Any]:
-        """Return the entry for `export.json`."""
-        return {
-            **dataclasses.asdict(self.optimization),
-            "steps": [step.to_document() for step in self.steps],
-            "accuracy_keras_optimized": self.accuracy and self.accuracy.to_document(),
-        }
-
-
-@dataclass(frozen=True)
 class Optimized:
     """An optimized model."""
 
     model: "keras.Model"  # the same network with the weights that came back
     outcome: Outcome
-
-
-def quantization_aware(
-    model: "keras.Model",
-    training: Portion,
-    validation: Portion,
-    *,
-    epochs: int = 3,
-    batch_size: int = 32,
-    seed: int = 0,
-    report: ReportEpoch = ignored,
-) -> Optimized:
-    """Train a model on with the rounding of int8; `optimize` with a plan of this one step."""
-    plan = Plan(Optimization(quantization_aware=True, epochs=epochs), epochs=epochs, batch_size=batch_size, seed=seed)
-    return optimize(model, training, validation, plan, report=report)
 
 
 def optimize(
@@ -123,12 +68,11 @@ def optimize(
         GateError: the process died, or the training diverged.
     """
     _require_toolkit()
-    network = flatten(model)
-    first = validation.positions[:_COMPARED]
-    expected = np.asarray(model(validation.split.images[first].astype(np.float32), training=False))
+    compared = replace(validation, positions=validation.positions[:_COMPARED])
+    expected = np.asarray(model(compared.images.astype(np.float32), training=False))
     with tempfile.TemporaryDirectory(prefix="edgecnn-optimize-") as name:
         folder = Path(name)
-        network.write(folder)
+        flatten(model).write(folder)
         np.save(folder / "expected.npy", expected)
         job = {"plan": dataclasses.asdict(plan)}
         for role, portion in (("training", training), ("validation", validation)):
@@ -192,3 +136,115 @@ def _share(progress: Mapping[str, int]) -> float:
 def _error(failure: Mapping[str, str]) -> EdgecnnError:
     kinds: dict[str, type[EdgecnnError]] = {"GateError": GateError, "DataError": DataError}
     return kinds.get(failure["kind"], InputError)(failure["message"])
+
+
+@dataclass(frozen=True)
+class _Call:
+    """A layer of a model, and which layers' outputs it takes."""
+
+    name: str
+    layer: Any
+    inputs: tuple[str, ...]
+    frozen: bool
+
+    def flat(self) -> FlatLayer:
+        weights = tuple(np.asarray(array, np.float32) for array in self.layer.get_weights())
+        config = _plain_config(self.name, self.layer)
+        return FlatLayer(self.name, _kind(self.layer), config, self.inputs, weights, self.frozen)
+
+
+def flatten(model: "keras.Model") -> FlatNetwork:
+    """Flatten a trained model, networks inside it included.
+
+    Args:
+        model: functional or sequential; one input, one output.
+
+    Raises:
+        InputError: a layer that is called twice, code in place of a layer, or another number of inputs or outputs.
+    """
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise InputError(
+            f"{model.name}: expected a network with one input and one output, "
+            f"got {len(model.inputs)} and {len(model.outputs)}"
+        )
+    return FlatNetwork(tuple(model.input_shape[1:]), tuple(call.flat() for call in _calls(_copy_of(model))))
+
+
+def take_back(model: "keras.Model", weights: Mapping[str, Weights]) -> "keras.Model":
+    """Return a copy of a model with the weights that came back, by the names that `flatten` gave."""
+    model = _copy_of(model)
+    for call in _calls(model):
+        if call.name in weights:
+            call.layer.set_weights(weights[call.name])
+    # Once more, because calling the layers one by one has left its traces in them.
+    return _copy_of(model)
+
+
+def _copy_of(model: "keras.Model") -> "keras.Model":
+    import keras
+
+    copy = keras.models.clone_model(model)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _calls(model: "keras.Model") -> list[_Call]:
+    """Return the calls of the layers in their order; the same for each equal model."""
+    import keras
+
+    calls: list[_Call] = []
+    names: dict[int, str] = {}  # by the id of the tensor
+    kept: list[Any] = []  # alive, so that no id is given twice
+    seen: set[int] = set()
+
+    def follow(layer: Any, *arguments: Any, frozen: bool, **options: Any) -> Any:
+        frozen = frozen or options.get("training") is False
+        if isinstance(layer, keras.Sequential):
+            (tensor,) = arguments
+            for inner in layer.layers:
+                tensor = follow(inner, tensor, frozen=frozen)
+            return tensor
+        if isinstance(layer, keras.Model):
+            (tensor,) = arguments
+            # Also what `keras.models.clone_model` goes by; its own result, a new model, stands on other tensors.
+            return layer._run_through_graph(tensor, operation_fn=_itself, call_fn=partial(follow, frozen=frozen))
+        if not isinstance(layer, keras.layers.Layer):
+            raise InputError(f"{layer.name}: expected a network of Keras layers, got the operation {_kind(layer)}")
+        if id(layer) in seen:
+            raise InputError(f"{layer.name} ({_kind(layer)}): expected a layer that is called once, got a shared one")
+        seen.add(id(layer))
+        tensors = arguments[0] if len(arguments) == 1 and isinstance(arguments[0], list | tuple) else arguments
+        output = layer(*arguments, **options)
+        name = layer.name.replace("/", "_")
+        if name == PIXELS or any(name == call.name for call in calls):
+            name = f"{name}_{len(calls)}"
+        names[id(output)] = name
+        kept.append(output)
+        still = isinstance(layer, keras.layers.BatchNormalization) and (frozen or not layer.trainable)
+        calls.append(_Call(name, layer, tuple(names[id(tensor)] for tensor in tensors), still))
+        return output
+
+    pixels = keras.Input(model.input_shape[1:])
+    names[id(pixels)] = PIXELS
+    follow(model, pixels, frozen=False)
+    return calls
+
+
+def _plain_config(name: str, layer: Any) -> dict[str, Any]:
+    """Return the options of a layer as JSON has them."""
+    try:
+        config: dict[str, Any] = json.loads(json.dumps(layer.get_config(), default=np.ndarray.tolist))
+    except (TypeError, NotImplementedError) as error:
+        raise InputError(
+            f"{name} ({_kind(layer)}): expected a layer with plain options, got one that cannot be written as JSON "
+            f"({error}); export this model without --qat, --prune and --cluster"
+        ) from error
+    return config
+
+
+def _itself(layer: Any) -> Any:
+    return layer
+
+
+def _kind(layer: Any) -> str:
+    return type(layer).__name__

@@ -1,8 +1,10 @@
-"""What is to be done to the trained weights, and how long."""
+"""What is to be done to the trained weights and how long, and what it cost: what the processes tell each other."""
 
+import dataclasses
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
+from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Optimization
 
@@ -65,3 +67,42 @@ class Plan:
             "qat": self.optimization.quantization_aware,
         }
         return tuple(name for name in LEARNING_RATES if asked[name])
+
+
+@dataclass(frozen=True)
+class OptimizedStep:
+    """What one step cost: accuracy on the validation images before and after."""
+
+    name: str  # "prune", "cluster" or "qat"
+    before: Accuracy
+    after: Accuracy  # of "qat": with the rounding of int8
+    best_epoch: int  # 0 where the network was best before it learnt
+    seconds: float
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry for `export.json`."""
+        return {
+            "step": self.name,
+            "validation_before": self.before.to_document(),
+            "validation_after": self.after.to_document(),
+            "best_epoch": self.best_epoch,
+            "seconds": round(self.seconds, 2),
+        }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done to a model, and what it cost."""
+
+    optimization: Optimization
+    steps: tuple[OptimizedStep, ...]
+    # Of the Keras model with the weights that came back, on the test split, where that was measured.
+    accuracy: Accuracy | None = None
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the entry for `export.json`."""
+        return {
+            **dataclasses.asdict(self.optimization),
+            "steps": [step.to_document() for step in self.steps],
+            "accuracy_keras_optimized": self.accuracy and self.accuracy.to_document(),
+        }

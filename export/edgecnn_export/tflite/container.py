@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_export.formats import Format
-from edgecnn_export.int8.activation_statistics import Statistics, only_in_float
-from edgecnn_export.int8.quantizable import FloatOperator
+from edgecnn_export.int8.activation_statistics import only_in_float
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.keras_on_tensorflow import converting
 from edgecnn_export.model_graph import ModelContents
-from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
+from edgecnn_export.proof.inference import infer_in_subprocess
+from edgecnn_export.tflite.arena import measure_arena
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
@@ -70,6 +71,7 @@ class TFLiteConversion:
     """One trained network in TFLite; the float32 file is converted once, however many files are made of it."""
 
     model: "keras.Model"
+    biases_learnt: bool
 
     @cached_property
     def graph(self) -> "TFLiteGraph":
@@ -89,9 +91,9 @@ class TFLiteConversion:
         with converting():
             return export_tflite(self.model, scheme)
 
-    def quantizer(self, fmt: Format, *, biases_learnt: bool = False) -> TFLiteQuantizer:
+    def quantizer(self, fmt: Format) -> TFLiteQuantizer:
         """Return what makes the integer files of a format."""
-        return TFLiteQuantizer(self.graph, _BITS[fmt.scheme], fmt.signed, biases_learnt)
+        return TFLiteQuantizer(self.graph, _BITS[fmt.scheme], fmt.signed, self.biases_learnt)
 
 
 class TFLiteContainer:
@@ -99,10 +101,12 @@ class TFLiteContainer:
 
     format: ClassVar[ModelFormat] = MODEL_FORMATS["tflite"]
 
-    def convert(self, model: "keras.Model", *, opset: int = 0, reduce_range: bool = False) -> TFLiteConversion:
-        """Return the network in TFLite; both options are ONNX's."""
+    def convert(
+        self, model: "keras.Model", *, biases_learnt: bool = False, opset: int = 0, reduce_range: bool = False
+    ) -> TFLiteConversion:
+        """Return the network in TFLite; `opset` and `reduce_range` are ONNX's."""
         del opset, reduce_range
-        return TFLiteConversion(model)
+        return TFLiteConversion(model, biases_learnt)
 
     def embed(self, content: bytes, manifest: Manifest) -> bytes:
         """Return the file with its manifest, labels and official metadata."""
@@ -125,6 +129,10 @@ class TFLiteContainer:
         from edgecnn_export.tflite.flatbuffer import kernels
 
         return kernels(content)
+
+    def arena_bytes(self, content: bytes, scheme: Scheme) -> int | None:
+        """Return the arena of a file of integers in TFLite-Micro, where that is installed and runs it."""
+        return measure_arena(content) if scheme is Scheme.INT8 else None
 
     def on_other_kernels(self, model: Path, scheme: Scheme, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return what LiteRT's reference kernels give, for a scheme whose kernels round differently."""

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgecnn_export.int8.activation_statistics import Statistics, only_in_float
+from edgecnn_export.int8.activation_statistics import only_in_float
 from edgecnn_export.int8.bias_correction import correct_biases
-from edgecnn_export.int8.quantizable import FloatOperator, tail
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
 from edgecnn_export.tflite.flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite.graph import TFLiteGraph
 from edgecnn_export.tflite.integer_operators import make_integer

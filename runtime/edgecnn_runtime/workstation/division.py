@@ -1,4 +1,7 @@
-"""Which images a run was trained on and which it was validated on: decided and recorded by training, read by export."""
+"""Which images a run was trained on and which it was validated on: decided and recorded by training, read by export.
+
+Samples hold every class in its proportion: for validation, test and calibration.
+"""
 
 import enum
 from dataclasses import dataclass
@@ -9,7 +12,6 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
-from edgecnn_runtime.workstation.stratify import stratified_sample
 
 # The share of the training split that is validated on where nobody says otherwise.
 VALIDATION_FRACTION = 0.1
@@ -28,6 +30,23 @@ class Portion:
 
     split: Split
     positions: NDArray[np.int64]  # in the split, ascending
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    @property
+    def images(self) -> NDArray[np.uint8]:
+        """The images, `(N, height, width, channels)`, read from the split at each call."""
+        return self.split.images[self.positions]
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """Their class numbers, `(N,)`."""
+        return self.split.labels[self.positions]
+
+    def sample(self, count: int, *, seed: int) -> "Portion":
+        """Choose `count` of the images by `stratified_sample`."""
+        return Portion(self.split, self.positions[stratified_sample(self.labels, count, seed=seed)])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,3 +84,39 @@ class Division:
         validation = stratified_sample(train.labels, count, seed=self.seed)
         training = np.setdiff1d(everything, validation, assume_unique=True)
         return Portion(train, training), Portion(train, validation)
+
+
+def stratified_sample(labels: NDArray[np.int64], count: int, *, seed: int) -> NDArray[np.int64]:
+    """Choose `count` images so that each class has its share, rounded by the largest remainder.
+
+    The same labels, count and seed give the same images on every machine with the same numpy.
+
+    Args:
+        labels: `(N,)`, class numbers.
+        count: how many to choose, 0…N.
+        seed: of numpy's PCG64 generator.
+
+    Returns:
+        int64 `(count,)`, positions in `labels`, ascending.
+
+    Raises:
+        ValueError: more are asked for than there are.
+
+    >>> labels = np.array([0] * 6 + [1] * 3)
+    >>> np.bincount(labels[stratified_sample(labels, 3, seed=0)]).tolist()
+    [2, 1]
+    """
+    if not 0 <= count <= len(labels):
+        raise ValueError(f"sample: expected 0…{len(labels)} images, got {count}")
+    classes, sizes = np.unique(labels, return_counts=True)
+    shares = sizes * count / max(1, len(labels))
+    counts = np.floor(shares).astype(np.int64)
+    # Ties between equal remainders go to the lower class, on every machine.
+    by_remainder = np.argsort(-(shares - counts), kind="stable")
+    counts[by_remainder[: count - int(counts.sum())]] += 1
+    generator = np.random.default_rng(seed)
+    chosen = [
+        generator.permutation(np.flatnonzero(labels == label))[:size]
+        for label, size in zip(classes, counts, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen)) if chosen else np.empty(0, np.int64)

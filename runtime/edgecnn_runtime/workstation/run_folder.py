@@ -1,4 +1,4 @@
-"""The layout of a run folder, and the record in it that export and benchmark read."""
+"""The layout of a run folder, and the record and the model in it that export and benchmark read."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 
@@ -165,6 +166,27 @@ class RunFolder:
             return read_dataclass(RunRecord, document, name=str(self.record))
         except (OSError, ValueError) as error:
             raise InputError(f"{error}; train again") from error
+
+    def load_model(self, keras: Any) -> Any:
+        """Load `model` in Keras's safe mode, which refuses code inside the file.
+
+        Args:
+            keras: the module; nothing here imports one.
+
+        Returns:
+            A model from float32 pixels `(N, height, width, channels)`, 0…255, to probabilities `(N, classes)`.
+
+        Raises:
+            InputError: missing or damaged.
+        """
+        if not self.model.is_file():
+            raise InputError(f"{self.model}: not found; expected the trained model of the run; train again")
+        try:
+            with native_output_kept():
+                return keras.saving.load_model(self.model, compile=False, safe_mode=True)
+        # Keras passes on whatever its zip, HDF5 and JSON readers raise.
+        except Exception as error:
+            raise InputError(f"{self.model}: expected a whole Keras model; Keras says: {error}") from error
 
 
 def open_run_data(record: RunRecord, *, data: Path | None = None) -> ImageSet:

@@ -20,7 +20,7 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.labels import read_labels
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.pixel_scaling import PixelScaling, named_scaling, scaling_of_options
-from edgecnn_runtime.workstation.trained_model import load_trained
+from edgecnn_runtime.workstation.run_folder import RunFolder
 
 CONTAINERS = (".keras", ".h5", "SavedModel", "tf_keras .h5", "tf_keras SavedModel")
 
@@ -76,8 +76,9 @@ def test_it_says_what_the_strangers_script_says(
     np.testing.assert_allclose(model.predict(PIXELS), expected, atol=2e-5)
 
     # As a run holds it: whole in one file, of layers that Keras ships, fit for a device.
-    model.network.save(tmp_path / "run.keras")
-    reread = load_trained(keras, tmp_path / "run.keras")
+    run = RunFolder(tmp_path)
+    model.network.save(run.model)
+    reread = run.load_model(keras)
     assert reread.input.name == "pixels"
     assert reread.layers[-1].name == "probabilities"
     static = deployment_graph(reread, batch=1)

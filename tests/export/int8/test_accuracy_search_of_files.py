@@ -10,12 +10,13 @@ import pytest
 from numpy.typing import NDArray
 
 from edgecnn_export.int8 import accuracy_search
-from edgecnn_export.int8.accuracy_search import SearchImages, SearchResult, fits
-from edgecnn_export.int8.activation_statistics import Statistics
+from edgecnn_export.int8.accuracy_search import SearchImages, fits
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import FloatOperator
-from edgecnn_export.proof.parity import compare
+from edgecnn_export.int8.converted_file import ConvertedFile, SearchCandidate
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics
+from edgecnn_export.proof.parity import KerasReference
 from edgecnn_runtime.errors import EdgecnnError, GateError, InputError, MissingExtraError, ModelError
+from edgecnn_runtime.workstation.division import Portion
 from edgecnn_runtime.workstation.image_set import Split
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 2, 2, 1), np.uint8)
@@ -79,10 +80,10 @@ class Quantizer:
         return self.made[-1]
 
     @contextlib.contextmanager
-    def opened(self, content: bytes, suffix: str, *, tried_on: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
+    def opened(self, content: bytes, suffix: str, *, images: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
         """Stand in for `proof.inference.opened`."""
         assert suffix == self.suffix
-        self.first.append(tried_on is not None)
+        self.first.append(images is not None)
         if content in self.refused:
             raise ModelError("expected an operator that the interpreter has")
         yield Backend(RIGHT if content in self.right else WRONG)
@@ -93,16 +94,15 @@ class Quantizer:
         return replace(self, plain=b"trained")
 
 
-def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, method: str = "minmax") -> SearchResult:
-    train = Split(IMAGES, LABELS, tuple(map(str, range(40))))
-    positions = np.arange(40)
-    chosen = choose_calibration(train, positions, images=20, seed=0)
-    material = SearchImages(train, positions, chosen, IMAGES, 40, LABELS, RIGHT, changed)
+def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, method: str = "minmax") -> ConvertedFile:
+    training = Portion(Split(IMAGES, LABELS, tuple(map(str, range(40)))), np.arange(40))
+    calibration = choose_calibration(training, images=20, seed=0)
+    images = SearchImages(training, calibration, KerasReference(IMAGES, LABELS, RIGHT), 40, changed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accuracy_search, "opened", quantizer.opened)
         return accuracy_search.search(
             quantizer,  # type: ignore[arg-type]
-            material,
+            images,
             after_qat=quantizer.after_qat,  # type: ignore[arg-type]
             method=CalibrationMethod(method),
             seed=0,
@@ -111,8 +111,12 @@ def searched(quantizer: Quantizer, changed: NDArray[np.float32] | None = None, m
         )
 
 
-def skipped(result: SearchResult) -> Mapping[str, str]:
-    return {candidate.name: candidate.reason for candidate in result.skipped}
+def skipped(result: ConvertedFile) -> Mapping[str, str]:
+    return {candidate.name: candidate.reason for candidate in result.quantization.skipped}
+
+
+def taken(result: ConvertedFile) -> SearchCandidate:
+    return result.quantization.candidates[-1]
 
 
 def test_training_that_cannot_be_done_is_named_with_its_reason() -> None:
@@ -120,14 +124,14 @@ def test_training_that_cannot_be_done_is_named_with_its_reason() -> None:
     assert skipped(result) == {
         "int8, quantization-aware training": "expected layers that the toolkit knows, got Conv3D"
     }
-    assert "int8, quantization-aware training" not in [candidate.name for candidate in result.candidates]
+    assert "int8, quantization-aware training" not in [candidate.name for candidate in result.quantization.candidates]
 
 
 def test_training_that_helps_is_taken() -> None:
     result = searched(Quantizer(right=[b"trained"]))
-    assert result.taken.name == "int8, quantization-aware training"
+    assert taken(result).name == "int8, quantization-aware training"
     assert result.content == b"trained"
-    assert result.skipped == ()
+    assert skipped(result) == {}
 
 
 def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,7 +141,7 @@ def test_without_onnx_runtime_two_calibrations_are_left_out(monkeypatch: pytest.
         "int8, percentile, 20 images": 'pip install "edgecnn[onnx]"',
         "int8, entropy, 20 images": 'pip install "edgecnn[onnx]"',
     }
-    assert result.taken.in_float
+    assert result.quantization.in_float
     # Asked for by name it is what is missing.
     with pytest.raises(MissingExtraError, match="calibration by entropy needs the package onnxruntime"):
         searched(Quantizer(), method="entropy")
@@ -164,8 +168,8 @@ def test_weights_that_do_not_fit_themselves_end_the_search() -> None:
     """What --prune has made is compared with the model as trained, as the gate does; no file is better than that."""
     quantizer = Quantizer()
     result = searched(quantizer, changed=WRONG)
-    assert [candidate.name for candidate in result.candidates] == ["int8, minmax, 20 images"]
-    assert result.taken.parity.drop == 100
+    assert [candidate.name for candidate in result.quantization.candidates] == ["int8, minmax, 20 images"]
+    assert taken(result).parity.drop == 100
     assert "do not fit in float32 either: they lose 100.00 points" in skipped(result)["other candidates"]
     assert quantizer.made == [b"plain"]
 
@@ -180,10 +184,10 @@ def test_few_images_that_show_no_loss_prove_nothing() -> None:
     flips[:3] = WRONG[:3]
     keras = RIGHT.copy()
     keras[3:6] = WRONG[3:6]
-    parity = compare(flips, keras=keras, labels=LABELS)
+    parity = KerasReference(IMAGES, LABELS, keras).parity(flips)
     assert parity.drop == 0
     assert parity.drop_at_most == pytest.approx(100 * 1.6449 * np.sqrt(6) / 40)
     assert not fits(parity, 1)
     flips = RIGHT.copy()
     flips[0] = WRONG[0]
-    assert fits(compare(flips, keras=RIGHT, labels=LABELS), 1)
+    assert fits(KerasReference(IMAGES, LABELS, RIGHT).parity(flips), 1)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from edgecnn_export.int8.activation_statistics import Statistics, measure_statistics
+from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8.calibration import CalibrationMethod
-from edgecnn_export.int8.quantizable import FloatOperator
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_export.proof.inference import opened

@@ -25,18 +25,18 @@ from edgecnn_export.int8.bias_correction import correct_biases
 from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.optimized import optimize as this_side
-from edgecnn_export.optimized.flat_network import flatten
-from edgecnn_export.optimized.optimize import quantization_aware
+from edgecnn_export.optimized.optimize import flatten, optimize
 from edgecnn_export.optimized.plan import Plan
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError, MissingExtraError
-from edgecnn_runtime.manifest import Colour, InputSpec
+from edgecnn_runtime.manifest import Colour, InputSpec, Optimization
 from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 SPARSITY, CLUSTERS = 0.6, 8
+QAT = Plan(Optimization(quantization_aware=True, epochs=3))
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_the_file_of_quantization_aware_training_keeps_the_contract(run: RunFold
     assert in_float == ["probabilities"]
     names = {operator["op_name"] for operator in interpreter._get_ops_details()}
     assert names.isdisjoint({"SHAPE", "STRIDED_SLICE", "PACK"})
-    assert learnt.calibration is not None
+    assert learnt.quantization.calibration is not None
     # In the fake-quantized training graph and in the file, the same images are right.
     assert learnt.optimized is not None
     assert abs(learnt.parity.accuracy.value - learnt.optimized.steps[-1].after.value) < 0.1
@@ -225,7 +225,7 @@ def test_an_error_on_this_side_ends_the_process(
 
     monkeypatch.setattr(subprocess, "Popen", recorded)
     with pytest.raises(KeyboardInterrupt):
-        quantization_aware(this_side_model(run), *Division.of(small_digits).divide(small_digits), report=interrupted)
+        optimize(this_side_model(run), *Division.of(small_digits).divide(small_digits), QAT, report=interrupted)
     assert started[0].poll() is not None
 
 
@@ -410,7 +410,7 @@ def test_a_missing_toolkit_is_answered_with_its_pip_line(
     with pytest.raises(
         MissingExtraError, match=r"tf-keras, which is not installed; run: pip install \"edgecnn\[export\]\""
     ):
-        quantization_aware(this_side_model(run), *Division.of(small_digits).divide(small_digits))
+        optimize(this_side_model(run), *Division.of(small_digits).divide(small_digits), QAT)
 
 
 def test_biases_that_were_learnt_with_the_rounding_are_not_corrected_for_it_again() -> None:

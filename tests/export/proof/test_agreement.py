@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from edgecnn_export.proof.parity import compare
+from edgecnn_export.proof.parity import KerasReference
 
 KERAS = np.array([[0.5, 0.48, 0.02], [0.9, 0.06, 0.04], [0.1, 0.1, 0.8], [0.3, 0.6, 0.1]], np.float32)
 ANSWERS = KERAS.argmax(axis=1)
+IMAGES = np.zeros((4, 1, 1, 1), np.uint8)
 
 
 def file_that_names(*classes: int) -> np.ndarray:
@@ -25,13 +26,13 @@ def file_that_names(*classes: int) -> np.ndarray:
 def test_a_flip_costs_what_the_float_model_would_expect(
     classes: tuple[int, ...], agreement: float, expected_drop: float
 ) -> None:
-    parity = compare(file_that_names(*classes), keras=KERAS, labels=ANSWERS, labelled_by_model=True)
+    parity = KerasReference(IMAGES, ANSWERS, KERAS, labelled_by_model=True).parity(file_that_names(*classes))
     assert parity.labelled_by_model
     assert parity.agreement == parity.accuracy.value == agreement
     assert parity.drop == pytest.approx(expected_drop, abs=1e-4)
 
 
 def test_with_labels_the_drop_is_counted() -> None:
-    parity = compare(file_that_names(1, 0, 2, 1), keras=KERAS, labels=ANSWERS)
+    parity = KerasReference(IMAGES, ANSWERS, KERAS).parity(file_that_names(1, 0, 2, 1))
     assert not parity.labelled_by_model
     assert parity.drop == 25.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_export.containers import Container
 from edgecnn_export.formats import FORMATS
 from edgecnn_export.onnx.container import ONNX
-from edgecnn_export.proof.golden_tolerance import golden_tolerance
+from edgecnn_export.proof.parity import golden_tolerance
 from edgecnn_export.tflite import container as tflite_container
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.flatbuffer import pack, unpack

@@ -12,9 +12,9 @@ from micro import A_LOGIT_STEP, MicroBackend
 from numpy.typing import NDArray
 
 from edgecnn_export.formats import FORMATS
-from edgecnn_export.micro.arena import measure_arena
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
+from edgecnn_export.tflite.arena import measure_arena
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend

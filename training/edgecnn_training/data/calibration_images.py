@@ -13,8 +13,8 @@ from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.workstation.division import stratified_sample
 from edgecnn_runtime.workstation.image_set import ImageSet
-from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.finding import Finding, FindingKind, listed
 from edgecnn_training.data.readers.own_images import OwnImages

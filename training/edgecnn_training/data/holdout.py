@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_runtime.workstation.division import stratified_sample
 from edgecnn_training.data.checks.grouped_split import grouped_sample, without_copies_across
 from edgecnn_training.data.finding import named
 from edgecnn_training.data.readers.source import RawImageSet

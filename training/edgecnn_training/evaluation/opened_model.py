@@ -14,7 +14,6 @@ from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
-from edgecnn_runtime.workstation.trained_model import load_trained
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
     if target.is_dir() or target.suffix == ".keras":
         folder = RunFolder(target if target.is_dir() else target.parent)
         record = folder.read_record()
-        model = load_trained(_import_keras(), folder.model)
+        model = folder.load_model(_import_keras())
         return OpenedModel(
             path=folder.model,
             labels=record.labels,

@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from edgecnn_runtime.workstation.division import stratified_sample
 from edgecnn_runtime.workstation.image_set import Split
-from edgecnn_runtime.workstation.stratify import stratified_sample
 from edgecnn_training.figures.style import BLUE, VERMILLION, show_image
 
 _WIDTH = 11.4  # inches

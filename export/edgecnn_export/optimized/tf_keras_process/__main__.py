@@ -32,8 +32,7 @@ def _optimize(folder: Path) -> None:
     import tf_keras
 
     from edgecnn_export.optimized.flat_network import FlatNetwork, write_weights
-    from edgecnn_export.optimized.optimize import OptimizedStep, Outcome
-    from edgecnn_export.optimized.plan import Plan
+    from edgecnn_export.optimized.plan import OptimizedStep, Outcome, Plan
     from edgecnn_export.optimized.tf_keras_process.clustering import cluster
     from edgecnn_export.optimized.tf_keras_process.fine_tuning import FineTuningData, TrainingArrays, accuracy_of
     from edgecnn_export.optimized.tf_keras_process.pruning import prune

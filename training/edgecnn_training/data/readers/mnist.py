@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, MissingExtraError
-from edgecnn_runtime.workstation.stratify import stratified_sample
+from edgecnn_runtime.workstation.division import stratified_sample
 from edgecnn_training.data.readers.idx import read_idx
 from edgecnn_training.data.readers.members import FolderMembers, Members, ZipMembers
 from edgecnn_training.data.readers.npz import NpzReader

@@ -8,8 +8,8 @@ import needs
 import pytest
 from tiny_classifier import tiny_classifier
 
-from edgecnn_export.micro import arena
-from edgecnn_export.micro.arena import measure_arena
+from edgecnn_export.tflite import arena
+from edgecnn_export.tflite.arena import measure_arena
 
 # Exits 0 where the interpreter can be made; too small an arena may also kill the process.
 PROGRAM = """

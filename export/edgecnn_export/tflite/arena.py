@@ -1,6 +1,6 @@
 """The RAM that TFLite-Micro needs for a model: its tensor arena, measured with its Python interpreter.
 
-In a subprocess, `python -m edgecnn_export.micro.arena FILE`, because that interpreter ends its process instead
+In a subprocess, `python -m edgecnn_export.tflite.arena FILE`, because that interpreter ends its process instead
 of raising an error where an arena is much too small.
 """
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from tiny_models import tiny_onnx
 
-from edgecnn_export.proof import subprocess_inference
-from edgecnn_export.proof.subprocess_inference import infer_in_subprocess
+from edgecnn_export.proof import inference
+from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Scheme
@@ -25,7 +25,7 @@ def test_the_probabilities_are_those_of_this_process(exported_run: RunFolder, su
 @pytest.mark.parametrize(("reference", "kernels"), [(True, "reference"), (False, "optimized")])
 def test_a_crash_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: bool, kernels: str) -> None:
     program = "import os; os.write(2, b'Check failed: multiplier'); os.abort()"
-    monkeypatch.setattr(subprocess_inference, "_PROGRAM", program)
+    monkeypatch.setattr(inference, "_PROGRAM", program)
     model, images = tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8)
     expected = (
         f"m.onnx: expected a model that runs; on {kernels} kernels the process crashed with SIGABRT: Check failed"
@@ -51,7 +51,7 @@ def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: py
 
 
 def test_what_never_answers_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(subprocess_inference, "_PROGRAM", "import time; time.sleep(600)")
-    monkeypatch.setattr(subprocess_inference, "_TIMEOUT", 0.2)
+    monkeypatch.setattr(inference, "_PROGRAM", "import time; time.sleep(600)")
+    monkeypatch.setattr(inference, "_TIMEOUT", 0.2)
     with pytest.raises(ModelError, match=r"m\.onnx: expected a model that runs; on optimized kernels no answer"):
         infer_in_subprocess(tiny_onnx(tmp_path / "m.onnx"), np.zeros((1, 2, 2, 1), np.uint8))
