@@ -63,7 +63,10 @@ def test_a_place_lists_and_reads_what_a_folder_would(address: tuple[str, str], r
     ("address", "shown"),
     [
         ("s3://bucket/shots?nonsense=1", "s3://bucket/shots: expected an address such as"),
-        ("nonsense://name:secret@host/folder", "nonsense://host/folder: expected an address such as s3://bucket/folder"),
+        (
+            "nonsense://name:secret@host/folder",
+            "nonsense://host/folder: expected an address such as s3://bucket/folder",
+        ),
     ],
 )
 def test_a_wrong_address_is_told_without_its_password(address: str, shown: str) -> None:
