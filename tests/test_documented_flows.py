@@ -233,6 +233,7 @@ def test_what_a_run_contains(reader: Path) -> None:
     assert prepared_sets() == ["casting"]
 
 
+@pytest.mark.slow
 def test_two_workers_train_on_the_set_that_was_prepared(reader: Path, tmp_path: Path) -> None:
     """In a shell, since the block is a script: `edgecnn` is this interpreter's, and the ports are free ones."""
     command = tmp_path / "bin/edgecnn"

@@ -162,6 +162,7 @@ PNGS = ("L", "RGB", "RGBA", "LA", "transparent palette", "16-bit")
 JPEGS = ("CMYK", "turned", "progressive")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "size"),
     [*((kind, (4000, 3000)) for kind in (*PNGS, *JPEGS)), *((kind, (92, 131_072)) for kind in PNGS)],

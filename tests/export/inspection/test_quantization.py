@@ -42,7 +42,7 @@ def test_a_file_stands_for_its_run(exported_run: RunFolder) -> None:
     [
         (("nowhere",), "nowhere: not found; expected a run folder"),
         (("RUN", "--images", "0"), "images: expected 1 or more, got 0"),
-        (("RUN", "--calibration", "mean"), "calibration: expected minmax, percentile, entropy, got mean"),
+        (("RUN", "--calibration", "mean"), "calibration: expected one of minmax, percentile, entropy, got 'mean'"),
     ],
 )
 def test_bad_input_is_a_plain_message(

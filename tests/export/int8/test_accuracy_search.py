@@ -77,7 +77,7 @@ def test_what_is_calibrated_by_another_method_says_so(badly_scaled: RunFolder) -
 
 def test_an_unknown_method_is_refused(trained_run: RunFolder) -> None:
     printed = edgecnn_here("export", trained_run.path, "--int8", "--calibration", "average", code=2)
-    assert "calibration: expected minmax, percentile, entropy, got average" in printed
+    assert "calibration: expected one of minmax, percentile, entropy, got 'average'" in printed
 
 
 @pytest.mark.parametrize(
