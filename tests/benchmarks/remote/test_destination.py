@@ -63,5 +63,5 @@ def test_takes_several_jump_hosts() -> None:
 def test_refuses_a_port_or_a_configuration_that_is_none(tmp_path_factory: pytest.TempPathFactory) -> None:
     with pytest.raises(InputError, match="host port: expected a number from 1 to 65535, got 0"):
         Destination.read("pi", port=0)
-    with pytest.raises(InputError, match="host config: a file"):
+    with pytest.raises(InputError, match="host config: expected a file"):
         Destination.read("pi", config=tmp_path_factory.mktemp("none") / "config")

@@ -180,8 +180,8 @@ def test_a_known_set_with_other_classes_is_refused(pets):
     }.items(),
 )
 def test_real_sets(name, counts, monkeypatch, real_data):
-    needs.data(name)
     monkeypatch.setenv("EDGECNN_DATA", str(real_data))
+    needs.data(name)
     image_set = open_or_prepare(name, say=str)
     assert {split: len(part) for split, part in image_set.splits.items()} == counts
     assert image_set.input == KNOWN_SETS[name].input
