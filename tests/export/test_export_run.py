@@ -191,9 +191,9 @@ def test_impossible_settings_are_refused(change: dict[str, int], message: str) -
 @pytest.mark.parametrize(
     ("damage", "arguments", "message"),
     [
-        (lambda run: shutil.rmtree(run.path), (), "not found; expected a run folder"),
+        (lambda run: shutil.rmtree(run.path), (), "not found; expected a run folder, a .keras"),
         (lambda run: run.record.unlink(), (), "expected a run folder with run.json, got none"),
-        (lambda run: run.record.write_text("{"), (), "train again"),
+        (lambda run: run.record.write_text("{"), (), "run.json: expected a JSON document, got none"),
         (lambda run: run.model.unlink(), (), "not found; expected the trained model of the run"),
         (lambda run: run.model.write_bytes(b"PK\x03\x04 not keras"), (), "expected a whole Keras model"),
         (
