@@ -54,13 +54,12 @@ class Console:
         """Print a table; columns of numbers are right-aligned, others left-aligned."""
         if not self.talks:
             return
-        widths = [max(len(row[index]) for row in [columns, *rows]) for index in range(len(columns))]
-        numeric = [all(_is_number(row[index]) for row in rows) for index in range(len(columns))]
+        widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+        justify = [
+            str.rjust if all(map(_is_number, cells[1:])) else str.ljust for cells in zip(columns, *rows, strict=True)
+        ]
         for row in [columns, ["-" * width for width in widths], *rows]:
-            cells = [
-                cell.rjust(width) if right else cell.ljust(width)
-                for cell, width, right in zip(row, widths, numeric, strict=True)
-            ]
+            cells = [place(cell, width) for cell, width, place in zip(row, widths, justify, strict=True)]
             print("  ".join(cells).rstrip(), flush=True)
 
     @contextlib.contextmanager

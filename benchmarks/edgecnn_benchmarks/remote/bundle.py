@@ -82,19 +82,23 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings,
     run = subject.run
     if run is not None:
         files |= {f"run/{run.name}/{run.record.name}": run.record}
-        files |= {f"run/{run.name}/{run.export.name}/{item.path.name}": item.path for item in subject.candidates}
+        files |= {
+            f"run/{run.name}/{run.export.name}/{candidate.path.name}": candidate.path
+            for candidate in subject.candidates
+        }
         if subject.images.keras_probabilities is not None:
             files[f"run/{run.name}/{run.test_probabilities.name}"] = run.test_probabilities
         there: tuple[str, ...] = (f"run/{run.name}",)
     else:
         # The name of the file's folder may be part of its name in the results.
         paths = {
-            f"models/{number}/{item.path.resolve().parent.name or 'root'}/{item.path.name}": item.path
-            for number, item in enumerate(subject.candidates)
+            f"models/{number}/{candidate.path.resolve().parent.name or 'root'}/{candidate.path.name}": candidate.path
+            for number, candidate in enumerate(subject.candidates)
         }
         for name, path in paths.items():
-            folder = Path(name).parent
-            files |= {(folder / part.relative_to(path.parent)).as_posix(): part for part in model_parts(path)}
+            files |= {
+                (Path(name).parent / part.relative_to(path.parent)).as_posix(): part for part in model_parts(path)
+            }
         there = tuple(paths)
     data_there, images = subject.images.files(scratch)
     files |= {f"{data_there}/{name}": path for name, path in images.items()}

@@ -6,11 +6,12 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 
-@takes_model_options
+@takes_options(model_options=ModelOptions)
 def evaluate(
     model_options: ModelOptions,
     target: Annotated[Path, typer.Argument(metavar="RUN|MODEL", help="Run folder, or a model file, .tflite or .onnx.")],

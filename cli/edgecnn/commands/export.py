@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.export_options import ExportOptions, takes_export_options
-from edgecnn.options.import_options import ImportOptions, takes_import_options
+from edgecnn.options.export_options import ExportOptions
+from edgecnn.options.import_options import ImportOptions
+from edgecnn.options.option_group import takes_options
 from edgecnn.printing.export_table import print_exported
 from edgecnn.workflows.import_model import import_run
 
@@ -24,8 +25,7 @@ _PARTS_OF_A_STEP = 20
 
 
 # The options of the export come first in the help, those of an import after them.
-@takes_import_options
-@takes_export_options
+@takes_options(export_options=ExportOptions, import_options=ImportOptions)
 def export(
     export_options: ExportOptions,
     import_options: ImportOptions,

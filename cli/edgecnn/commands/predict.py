@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Advance, Console, QuietOption
-from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
 from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Engine(enum.StrEnum):
     RAY = "ray"
 
 
-@takes_model_options
+@takes_options(model_options=ModelOptions)
 def predict(
     model_options: ModelOptions,
     model: Annotated[

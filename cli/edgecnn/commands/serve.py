@@ -9,15 +9,15 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.model_options import ModelOptions, takes_model_options
-from edgecnn.options.smoothing_options import SmoothingOptions, takes_smoothing_options
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
+from edgecnn.options.smoothing_options import SmoothingOptions
 
 # A token shorter than this can be guessed by trying.
 _TOKEN_LENGTH = 16
 
 
-@takes_model_options
-@takes_smoothing_options
+@takes_options(smoothing_options=SmoothingOptions, model_options=ModelOptions)
 def serve(
     model_options: ModelOptions,
     smoothing_options: SmoothingOptions,

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console, QuietOption
-from edgecnn.options.model_options import ModelOptions, takes_model_options
-from edgecnn.options.smoothing_options import SmoothingOptions, takes_smoothing_options
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
+from edgecnn.options.smoothing_options import SmoothingOptions
 
 if TYPE_CHECKING:
     from edgecnn_runtime.video.stream import StreamResult
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 _REMEMBERED = 10_000
 
 
-@takes_model_options
-@takes_smoothing_options
+@takes_options(smoothing_options=SmoothingOptions, model_options=ModelOptions)
 def stream(
     model_options: ModelOptions,
     smoothing_options: SmoothingOptions,

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
-from edgecnn.options.training_options import takes_training_options
+from edgecnn.options.option_group import takes_options
+from edgecnn.options.training_options import TrainingOptions
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 
 
-@takes_training_options
+@takes_options(training_options=TrainingOptions)
 def train(
     training_options: Any,
     recipe: Annotated[

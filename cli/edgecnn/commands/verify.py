@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
 
 
-@takes_model_options
+@takes_options(model_options=ModelOptions)
 def verify(
     model_options: ModelOptions,
     models: Annotated[list[Path], typer.Argument(metavar="MODEL", help="Model files that edgecnn exported.")],

@@ -1,12 +1,11 @@
 """The options of `edgecnn export`: formats, quantization and optimization."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.option_group import option
 
 if TYPE_CHECKING:
     from edgecnn_export.export_run import ExportSettings
@@ -106,8 +105,3 @@ class ExportOptions:
             batch_size=batch_size,
             seed=self.seed,
         )
-
-
-def takes_export_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `ExportOptions` in place of its parameter `export_options`."""
-    return takes_options(command, ExportOptions, "export_options")

@@ -1,13 +1,12 @@
 """The options of a benchmark on another machine."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.option_group import option
 from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,8 +65,3 @@ class HostChoice:
             limit_secs=self.host_limit,
         )
         return destination, options
-
-
-def takes_host_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `HostChoice` in place of its parameter `host_choice`."""
-    return takes_options(command, HostChoice, "host_choice")

@@ -1,13 +1,13 @@
 """The options of `edgecnn export` for a model that becomes a run folder first."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.model_options import MeanOption, OutputIsOption, PreprocessOption, ScaleOption, StdOption
+from edgecnn.options.option_group import option
 from edgecnn_runtime.errors import InputError
 
 
@@ -31,22 +31,13 @@ class ImportOptions:
             "after the labels give an accuracy; images without labels give the agreement with the float model.",
         ),
     ] = None
-    scale: Annotated[str | None, option("S", "Factor for pixels 0…255, such as 1/255.")] = None
-    mean: Annotated[str | None, option("M,M,M", "Mean, subtracted after --scale: one number, or red,green,blue.")] = (
-        None
-    )
-    std: Annotated[
-        str | None, option("S,S,S", "Standard deviation, divided by after --mean: one number, or red,green,blue.")
-    ] = None
-    preprocess: Annotated[
-        str | None,
-        option("caffe|tf|torch|none", "Mode of keras.applications in place of numbers; none: 0…255 as they are."),
-    ] = None
+    scale: ScaleOption = None
+    mean: MeanOption = None
+    std: StdOption = None
+    preprocess: PreprocessOption = None
     resize: Annotated[str | None, option("squash|crop|pad", "Way to fit images to the input; default: squash.")] = None
     imgsz: Annotated[int | None, option("N", "Height and width, where the model takes images of any size.")] = None
-    output_is: Annotated[
-        str | None, option("logits|probabilities", "Kind of the model's output; default: found out from its output.")
-    ] = None
+    output_is: OutputIsOption = None
     output: Annotated[Path | None, option("DIR", "Run folder to make; default: runs/NAME.", "--output", "-o")] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the run that --output holds.")] = False
 
@@ -62,8 +53,3 @@ class ImportOptions:
                 f"{', '.join(given)}: expected a model file (.keras, .h5, .hdf5), a SavedModel folder or "
                 f"--application, got the run folder {run}; leave out what only a model to import needs"
             )
-
-
-def takes_import_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `ImportOptions` in place of its parameter `import_options`."""
-    return takes_options(command, ImportOptions, "import_options")

@@ -1,7 +1,6 @@
 """How a command opens a model file: what third-party files leave open, and where it runs."""
 
 import dataclasses
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,11 +8,26 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.option_group import option
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.third_party_models.opening import Opening
+
+
+ScaleOption = Annotated[str | None, option("S", "Factor for pixels 0…255 of a third-party model, such as 1/255.")]
+MeanOption = Annotated[str | None, option("M,M,M", "Mean, subtracted after --scale: one number, or red,green,blue.")]
+StdOption = Annotated[
+    str | None, option("S,S,S", "Standard deviation, divided by after --mean: one number, or red,green,blue.")
+]
+PreprocessOption = Annotated[
+    str | None,
+    option("caffe|tf|torch|none", "Mode of keras.applications in place of numbers; none: 0…255 as they are."),
+]
+OutputIsOption = Annotated[
+    str | None,
+    option("logits|probabilities", "Kind of a third-party model's output; default: found out from its output."),
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,17 +38,10 @@ class ModelOptions:
         str | None,
         option("FILE|a,b,c", "Classes of a third-party model, in the order of its outputs; default: as the file says."),
     ] = None
-    scale: Annotated[str | None, option("S", "Factor for pixels 0…255 of a third-party model, such as 1/255.")] = None
-    mean: Annotated[str | None, option("M,M,M", "Mean, subtracted after --scale: one number, or red,green,blue.")] = (
-        None
-    )
-    std: Annotated[
-        str | None, option("S,S,S", "Standard deviation, divided by after --mean: one number, or red,green,blue.")
-    ] = None
-    preprocess: Annotated[
-        str | None,
-        option("caffe|tf|torch|none", "Mode of keras.applications in place of numbers; none: 0…255 as they are."),
-    ] = None
+    scale: ScaleOption = None
+    mean: MeanOption = None
+    std: StdOption = None
+    preprocess: PreprocessOption = None
     layout: Annotated[
         str | None, option("nhwc|nchw", "Axes of a third-party model's input, where its shape can be read both ways.")
     ] = None
@@ -48,10 +55,7 @@ class ModelOptions:
     imgsz: Annotated[
         str | None, option("N|HxW", "Height and width, where a third-party model takes images of any size.")
     ] = None
-    output_is: Annotated[
-        str | None,
-        option("logits|probabilities", "Kind of a third-party model's output; default: found out from its output."),
-    ] = None
+    output_is: OutputIsOption = None
     provider: Annotated[
         str, option("cpu|cuda|tensorrt", "Execution provider of ONNX Runtime; one that is missing is an error.")
     ] = "cpu"
@@ -113,11 +117,6 @@ class ModelOptions:
         if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
             console.warn(f"{path}: --provider {self.provider} is missing; {engine.title} computes on the CPU")
         return classifier
-
-
-def takes_model_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `ModelOptions` in place of its parameter `model_options`."""
-    return takes_options(command, ModelOptions, "model_options")
 
 
 def _size(text: str | None) -> int | tuple[int, int] | None:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import inspect
+import itertools
 from collections.abc import Callable
 from typing import Any, get_type_hints
 
@@ -14,16 +15,43 @@ def option(metavar: str | None, text: str, *names: str) -> Any:
     return typer.Option(*names, metavar=metavar, help=text)
 
 
-def takes_options(command: Callable[..., None], group: type, name: str) -> Callable[..., None]:
-    """Give a command an option for each field of a dataclass, in place of its parameter `name`, which takes the group.
+def takes_options(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command an option for each field of dataclasses, in place of the parameters that take these.
+
+    The command's last two parameters are `json` and `quiet`, and stay the last.
 
     Args:
-        command: a function that Typer runs; its last two parameters are `json` and `quiet`, and stay the last.
-        group: a dataclass whose fields are annotated as Typer's options.
-        name: of the parameter.
+        groups: by the name of the parameter, a dataclass whose fields are annotated as Typer's options.
     """
+    options = {name: _parameters(group) for name, group in groups.items()}
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        signature = inspect.signature(command)
+        own = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in signature.parameters.values()
+            if parameter.name not in groups
+        ]
+
+        @functools.wraps(command)
+        def with_groups(**values: Any) -> None:
+            for name, group in groups.items():
+                given = {option.name: values.pop(option.name, option.default) for option in options[name]}
+                values[name] = group(**given)
+            command(**values)
+
+        parameters = [*own[:-2], *itertools.chain(*options.values()), *own[-2:]]
+        with_groups.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        with_groups.__annotations__ = {p.name: p.annotation for p in parameters} | {"return": None}
+        del with_groups.__wrapped__
+        return with_groups
+
+    return decorate
+
+
+def _parameters(group: type) -> list[inspect.Parameter]:
     hints = get_type_hints(group, include_extras=True)
-    options = [
+    return [
         inspect.Parameter(
             field.name,
             inspect.Parameter.KEYWORD_ONLY,
@@ -32,21 +60,3 @@ def takes_options(command: Callable[..., None], group: type, name: str) -> Calla
         )
         for field in dataclasses.fields(group)
     ]
-    signature = inspect.signature(command)
-    own = [
-        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for parameter in signature.parameters.values()
-        if parameter.name != name
-    ]
-
-    @functools.wraps(command)
-    def with_group(**values: Any) -> None:
-        given = {parameter.name: values.pop(parameter.name, parameter.default) for parameter in options}
-        command(**values, **{name: group(**given)})
-
-    # The last two are --json and --quiet.
-    parameters = [*own[:-2], *options, *own[-2:]]
-    with_group.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-    with_group.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters} | {"return": None}
-    del with_group.__wrapped__
-    return with_group

@@ -1,13 +1,12 @@
 """The options that tell the commands of `edgecnn data` which images are meant."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.option_group import option
 
 if TYPE_CHECKING:
     from edgecnn_training.data.readers.labels_csv import Columns
@@ -50,8 +49,3 @@ class SetOptions:
         from edgecnn_training.data.readers.labels_csv import Columns
 
         return Columns(self.image_column, self.label_column, self.split_column)
-
-
-def takes_set_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `SetOptions` in place of its parameter `set_options`."""
-    return takes_options(command, SetOptions, "set_options")

@@ -1,12 +1,9 @@
 """The options that say how the answers to a video are smoothed."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-
-from edgecnn.options.option_group import takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.video.smoothing import Smoothing
@@ -35,8 +32,3 @@ class SmoothingOptions:
 
         needed = self.window // 2 + 1 if self.min_count is None else self.min_count
         return Smoothing(self.window, needed, self.threshold, self.hold)
-
-
-def takes_smoothing_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of `SmoothingOptions` in place of its parameter `smoothing_options`."""
-    return takes_options(command, SmoothingOptions, "smoothing_options")

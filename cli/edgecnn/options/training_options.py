@@ -2,12 +2,10 @@
 
 import dataclasses
 import enum
-from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
 
-from edgecnn.options.option_group import takes_options
 from edgecnn_training.settings import Setting, setting_type, settings_described
 
 
@@ -22,13 +20,8 @@ def _option(name: str, setting: Setting) -> Any:
 
 
 # What the command line says about the settings; None where nothing.
-_TrainingOptions = dataclasses.make_dataclass(
-    "_TrainingOptions",
+TrainingOptions = dataclasses.make_dataclass(
+    "TrainingOptions",
     [(name, _option(name, setting), None) for name, setting in settings_described().items()],
     frozen=True,
 )
-
-
-def takes_training_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each setting in place of its parameter `training_options`, a dataclass of them."""
-    return takes_options(command, _TrainingOptions, "training_options")

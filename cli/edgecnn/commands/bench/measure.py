@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.host_options import HostChoice, takes_host_options
-from edgecnn.options.model_options import ModelOptions, takes_model_options
+from edgecnn.options.host_options import HostChoice
+from edgecnn.options.model_options import ModelOptions
+from edgecnn.options.option_group import takes_options
 from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
@@ -19,8 +20,7 @@ from edgecnn_runtime.errors import InputError
 _INTERRUPTED = 130
 
 
-@takes_host_options
-@takes_model_options
+@takes_options(model_options=ModelOptions, host_choice=HostChoice)
 def measure(
     model_options: ModelOptions,
     host_choice: HostChoice,

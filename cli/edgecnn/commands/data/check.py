@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
+from edgecnn.options.option_group import takes_options
+from edgecnn.options.set_options import SetArgument, SetOptions
 from edgecnn.printing.image_progress import shown_images
 
 # Per finding, and of the sizes and modes: the rest is in the JSON document.
@@ -14,7 +15,7 @@ _CASES_SHOWN = 5
 _VALUES_SHOWN = 8
 
 
-@takes_set_options
+@takes_options(set_options=SetOptions)
 def check(
     set_options: SetOptions,
     name_or_folder: SetArgument,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.option_group import option
-from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
+from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.set_options import SetArgument, SetOptions
 from edgecnn.printing.image_progress import shown_preparing
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from edgecnn_training.data.holdout import Holdout
 
 
-@takes_set_options
+@takes_options(set_options=SetOptions)
 def prepare(
     set_options: SetOptions,
     name_or_folder: SetArgument,

@@ -6,10 +6,11 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.set_options import SetArgument, SetOptions, takes_set_options
+from edgecnn.options.option_group import takes_options
+from edgecnn.options.set_options import SetArgument, SetOptions
 
 
-@takes_set_options
+@takes_options(set_options=SetOptions)
 def show(
     set_options: SetOptions,
     name_or_folder: SetArgument,
