@@ -75,7 +75,7 @@ def to_int8(model: InspectedModel, io: Io = Io.INT8) -> str:
         if model.computes_in_float:
             return "convert the model it came from with full-integer int8 quantization ('edgecnn export MODEL --int8')"
         return "convert it with 8-bit input and output (inference_input_type and inference_output_type)"
-    command = f"'edgecnn export RUN --int8 --io {io}'"
+    command = "'edgecnn export RUN --int8" + ("'" if io is Io.UINT8 else f" --io {io}'")
     if model.manifest.in_float:
         return (
             f"have all of it in int8 ({command} or a larger --max-drop, or a network without layers that have no "

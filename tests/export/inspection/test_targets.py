@@ -1,5 +1,6 @@
 """Verdicts: tables of rules against tiny models, and the interpreters themselves where they are installed."""
 
+import dataclasses
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,6 +235,26 @@ def test_litert_tells_which_operators_xnnpack_takes(tmp_path: Path) -> None:
     assert verdict.answer is Fit.YES
     assert verdict.summary.endswith("XNNPACK takes 0 of 1 operators")
     assert [obstacle.what for obstacle in verdict.obstacles] == ["ADD (operator 0)"]
+
+
+@pytest.mark.parametrize(
+    ("oldest", "kind", "dtype", "expected"),
+    [
+        ("1.14.0", "RELU", "int8", "TensorFlow 1.14.0, tflite-runtime 2.5, ai-edge-litert 1.0"),
+        ("2.11.0", "RELU", "int8", "TensorFlow 2.11.0, tflite-runtime 2.11, ai-edge-litert 1.0"),
+        ("2.15.0", "RELU", "int8", "TensorFlow 2.15.0, ai-edge-litert 1.0"),
+        ("2.21.0", "RELU", "int8", "TensorFlow 2.21.0"),
+        (None, "RELU", "int8", None),
+        # Whatever the file says: no interpreter before had the kernel.
+        ("2.15.0", "QUANTIZE", "int16", "ai-edge-litert 2.1.3"),
+    ],
+)
+def test_the_oldest_release_of_each_interpreter(
+    oldest: str | None, kind: str, dtype: str, expected: str | None, tmp_path: Path
+) -> None:
+    path = tiny_tflite(tmp_path / "m.tflite", [live(1, 4), live(1, 4, dtype=dtype)], [TinyOperator(kind, (0,), (1,))])
+    graph = dataclasses.replace(inspect_model(path).graph, oldest_release=oldest)
+    assert litert.oldest_interpreters(graph) == expected
 
 
 def test_litert_names_a_custom_operator(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 from format_content import content_of
 from micro import A_LOGIT_STEP, MicroBackend
 from numpy.typing import NDArray
+from tflite_facts import oldest_runtime, operator_versions
 
 from edgecnn_export.formats import FORMATS
 from edgecnn_export.micro.bare_network import bare_network
@@ -40,6 +41,26 @@ TRANSPOSES = {
     "symbols": 1,
     "symbols-vgg16": 1,
     "transfer": 1,
+}
+
+# What only the last layer has is of float32: one dense layer, but where others stand before it, and what makes
+# [1 - p, p] of a sigmoid's p.
+IN_THE_LAST_LAYER: dict[str, dict[str, int]] = {"casting": {}, "casting-binary": {"ADD": 1, "MUL": 1}, "mnist": {}}
+# Versions of operators by the rules of tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc.
+VERSIONS = {
+    "float32": {
+        **dict.fromkeys(("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D"), 1),
+        **dict.fromkeys(("FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "RELU", "RESHAPE"), 1),
+        **dict.fromkeys(("SOFTMAX", "SUB"), 1),
+    },
+    # The last layer's are those of float32, but where it shares an operator with layers that compute in int8.
+    "int8": {
+        **dict.fromkeys(("ADD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "SUB"), 2),
+        **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), 3),
+        **dict.fromkeys(("CONCATENATION", "LOGISTIC", "QUANTIZE", "RESHAPE", "SOFTMAX"), 1),
+        "DEQUANTIZE": 2,
+        "FULLY_CONNECTED": 4,
+    },
 }
 
 # Micro-controllers and NPUs have none of them.
@@ -117,6 +138,16 @@ def test_every_recipe_can_be_deployed(exported: Exported) -> None:
         np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=0.02)
     for path in (exported.float32, exported.int8):
         assert FORBIDDEN.isdisjoint(operator_names(unpack(path.read_bytes())))
+
+
+def test_tflite_files_have_the_operators_that_the_standard_asks_for(exported: Exported) -> None:
+    for path in (exported.float32, exported.int8):
+        versions = operator_versions(path.read_bytes())
+        expected = {name: VERSIONS[path.stem][name] for name in versions}
+        expected |= IN_THE_LAST_LAYER.get(exported.name, {"FULLY_CONNECTED": 1})
+        assert versions == expected
+    # TensorFlow 1.14 and later.
+    assert oldest_runtime(exported.int8.read_bytes()) == "1.14.0"
 
 
 def test_onnx_files_have_the_stated_transposes(exported: Exported) -> None:
