@@ -13,6 +13,8 @@ from PIL import Image
 from small_onnx import small_onnx
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
+import edgecnn_runtime
+
 FRAMEWORKS = {
     "tensorflow",
     "keras",
@@ -31,7 +33,7 @@ HEAVY = FRAMEWORKS | {"typer", "rich"}
 FIRST_LABEL = {
     "accuracy", "backends", "backends.engines", "backends.interface", "choices", "classifier", "errors", "image_files",
     "json_dataclasses", "manifest", "model_files", "model_files.mapped", "model_files.whole", "model_formats",
-    "prediction", "preprocess", "system", "system.cpu", "version",
+    "prediction", "preprocess", "system", "system.cpu",
 }  # fmt: skip
 OF_THE_FORMAT = {
     ".tflite": {"backends.litert", "model_files.appended_files", "model_files.tflite_file"},
@@ -59,9 +61,15 @@ def _loaded_by(program: str) -> set[str]:
 
 
 def test_the_runtime_loads_numpy_and_nothing_heavier() -> None:
-    loaded = _loaded_by("import edgecnn_runtime")
+    assert "numpy" not in _loaded_by("import edgecnn_runtime")
+    loaded = _loaded_by("from edgecnn_runtime import *")
     assert "numpy" in loaded
     assert loaded.isdisjoint(HEAVY)
+
+
+def test_every_public_name_has_a_home() -> None:
+    homes = [name for names in edgecnn_runtime._HOMES.values() for name in names]
+    assert sorted(homes) == sorted(edgecnn_runtime.__all__)
 
 
 @pytest.mark.parametrize("module", ["edgecnn.app", "edgecnn_training", "edgecnn_export", "edgecnn_benchmarks"])

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from edgecnn_runtime.errors import ModelError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edgecnn_runtime.backends.adaptation import Adapt
     from edgecnn_runtime.backends.delegate import Delegate
 
@@ -29,7 +29,7 @@ class Backend(Protocol):
     # The edgecnn manifest as the file has it, or None.
     manifest_json: bytes | None
 
-    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
 
     def another(self) -> "Backend":
