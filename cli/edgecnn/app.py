@@ -3,35 +3,52 @@
 import errno
 import os
 import sys
+from importlib import import_module
 from typing import Annotated
 
 import typer
 
-from edgecnn.commands.bench import bench
-from edgecnn.commands.data import data
-from edgecnn.commands.doctor import doctor
-from edgecnn.commands.evaluate import evaluate
-from edgecnn.commands.explain import explain
-from edgecnn.commands.export import export
-from edgecnn.commands.inspect import inspect
-from edgecnn.commands.predict import predict
-from edgecnn.commands.quickstart import quickstart
-from edgecnn.commands.recipes import recipes
-from edgecnn.commands.serve import serve
-from edgecnn.commands.stream import stream
-from edgecnn.commands.train import train
-from edgecnn.commands.verify import verify
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.version import __version__
 
-app = typer.Typer(
-    name="edgecnn",
-    help="Train small image classifiers, export them to int8 TFLite and ONNX, run and measure them.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
+# In the order in which they are used; the help lists groups last. Each is a module of `commands/`, which holds a
+# function or a group of that name.
+COMMANDS = (
+    "quickstart",
+    "data",
+    "recipes",
+    "train",
+    "evaluate",
+    "explain",
+    "export",
+    "inspect",
+    "verify",
+    "predict",
+    "stream",
+    "serve",
+    "bench",
+    "doctor",
 )
+
+
+def command_line(*names: str) -> typer.Typer:
+    """Make the command line of these commands, or of all where none is named; only their modules are loaded."""
+    app = typer.Typer(
+        name="edgecnn",
+        help="Train small image classifiers, export them to int8 TFLite and ONNX, run and measure them.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(options)
+    for name in names or COMMANDS:
+        command = getattr(import_module(f"edgecnn.commands.{name}"), name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name=name)(command)
+    return app
 
 
 def _print_version(wanted: bool) -> None:
@@ -40,7 +57,6 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def options(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
@@ -53,27 +69,12 @@ def options(
         os.environ["EDGECNN_DEBUG"] = "1"
 
 
-# In the order in which they are used.
-app.command(name="quickstart")(quickstart)
-app.add_typer(data, name="data")
-app.command(name="recipes")(recipes)
-app.command(name="train")(train)
-app.command(name="evaluate")(evaluate)
-app.command(name="explain")(explain)
-app.command(name="export")(export)
-app.add_typer(inspect, name="inspect")
-app.command(name="verify")(verify)
-app.command(name="predict")(predict)
-app.command(name="stream")(stream)
-app.command(name="serve")(serve)
-app.add_typer(bench, name="bench")
-app.command(name="doctor")(doctor)
-
-
 def main() -> None:
     """Run the command line: exit 0 done, 1 the work or a gate failed, 2 wrong usage or unusable input."""
+    words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
-        app()
+        # Only the command that is asked for, where that is plain; the help and the answer to a slip show all.
+        command_line(*words[:1] if words and words[0] in COMMANDS else ())()
     except (EdgecnnError, OSError) as error:
         if os.environ.get("EDGECNN_DEBUG"):
             raise

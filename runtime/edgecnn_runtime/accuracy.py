@@ -2,9 +2,11 @@
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 # The 97.5 % quantile of the standard normal distribution: two-sided 95 % intervals.
 Z_95 = 1.959963984540054
@@ -55,14 +57,14 @@ class Accuracy:
         return {"value": self.value, "low": low, "high": high, "correct": self.correct, "total": self.total}
 
 
-def top1_accuracy(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> Accuracy:
+def top1_accuracy(probabilities: "NDArray[np.float32]", labels: "NDArray[np.int64]") -> Accuracy:
     """Count how often the most probable class is the labelled one.
 
     Args:
         probabilities: `(N, classes)`; between equal winners the lower class is taken, as the runtime does.
         labels: `(N,)`, class numbers.
     """
-    return Accuracy(int(np.count_nonzero(probabilities.argmax(axis=1) == labels)), len(labels))
+    return Accuracy(int((probabilities.argmax(axis=1) == labels).sum()), len(labels))
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

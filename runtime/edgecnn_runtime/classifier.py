@@ -11,23 +11,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend, Provider, open_backend
-from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.choices import not_among
-from edgecnn_runtime.contract import Contract
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
-from edgecnn_runtime.golden import GoldenResult, compare_golden, golden_images
 from edgecnn_runtime.manifest import Manifest
 from edgecnn_runtime.model_formats import is_model_file, read_manifest
-from edgecnn_runtime.pixel_scaling import Numbers
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
-from edgecnn_runtime.third_party_models.given import Given
-from edgecnn_runtime.third_party_models.opening import Opening
 
+# What an exported file does not need to be opened and to name a label is imported where it is used: a device pays for
+# each module at every start. `tests/runtime/test_imports.py` lists what is left.
 if TYPE_CHECKING:
+    from edgecnn_runtime.backends.delegate import Delegate
+    from edgecnn_runtime.contract import Contract
+    from edgecnn_runtime.golden import GoldenResult
     from edgecnn_runtime.pipeline import Item
+    from edgecnn_runtime.pixel_scaling import Numbers
     from edgecnn_runtime.third_party_models.adapter import Adapter
+    from edgecnn_runtime.third_party_models.opening import Opening
 
 
 class Mode(enum.StrEnum):
@@ -43,7 +44,7 @@ class Classifier:
     Safe to share between threads: they take turns. For all cores, use `predict_many`.
     """
 
-    def __init__(self, backend: Backend, manifest: Manifest, contract: Contract | None = None) -> None:
+    def __init__(self, backend: Backend, manifest: Manifest, contract: "Contract | None" = None) -> None:
         """Join an opened backend and its manifest; `Classifier.open` does both from a file.
 
         Raises:
@@ -59,8 +60,7 @@ class Classifier:
         self.manifest = manifest
         self.labels = manifest.labels
         self.backend = backend
-        # What is taken for granted about the file, and who said so.
-        self.contract = contract or Contract.of_manifest(manifest)
+        self._contract = contract
         self._shape = backend.input_shape
         self._lock = threading.Lock()
         self._threads = 1
@@ -74,11 +74,11 @@ class Classifier:
         mode: Mode | str = Mode.THROUGHPUT,
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
-        delegates: Sequence[Delegate | str] = (),
+        delegates: "Sequence[Delegate | str]" = (),
         labels: str | os.PathLike[str] | Sequence[str] | None = None,
-        scale: Numbers | None = None,
-        mean: Numbers | None = None,
-        std: Numbers | None = None,
+        scale: "Numbers | None" = None,
+        mean: "Numbers | None" = None,
+        std: "Numbers | None" = None,
         preprocess: str | None = None,
         layout: str | None = None,
         colour: str | None = None,
@@ -119,41 +119,38 @@ class Classifier:
             InputError: an argument does not fit the model, or is needed for it; a provider or delegate is not there.
             MissingExtraError: the interpreter for this format is not installed.
         """
-        given = Given.of(
-            labels=labels,
-            scale=scale,
-            mean=mean,
-            std=std,
-            preprocess=preprocess,
-            layout=layout,
-            colour=colour,
-            resize=resize,
-            imgsz=imgsz,
-            output_is=output_is,
-        )
-        opening = Opening(
-            given=given,
-            provider=_provider(provider),
-            allow_fallback=allow_fallback,
-            delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
-            trusted=trusted,
-        )
+        said: dict[str, Any] = {
+            "labels": labels,
+            "scale": scale,
+            "mean": mean,
+            "std": std,
+            "preprocess": preprocess,
+            "layout": layout,
+            "colour": colour,
+            "resize": resize,
+            "imgsz": imgsz,
+            "output_is": output_is,
+            "provider": None if provider == Provider.CPU else provider,
+            "allow_fallback": allow_fallback or None,
+            "delegates": delegates or None,
+            "trusted": trusted or None,
+        }
+        said = {name: value for name, value in said.items() if value is not None}
+        opening = None
+        if said:
+            from edgecnn_runtime.third_party_models.opening import Opening
+
+            opening = Opening.of(**said)
         return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
 
     @classmethod
-    def open_as(cls, path: Path, opening: Opening, *, threads: int = 1) -> "Classifier":
-        """Do the work of `open`, which tells what is promised."""
+    def open_as(cls, path: Path, opening: "Opening | None" = None, *, threads: int = 1) -> "Classifier":
+        """Do the work of `open`, which tells what is promised; without `opening` nothing is said of the file."""
         adapter = _adapter_for(path, opening)
-        backend = open_backend(
-            path,
-            threads=threads,
-            provider=opening.provider,
-            allow_fallback=opening.allow_fallback,
-            delegates=opening.delegates,
-            adapt=adapter,
-        )
+        where: dict[str, Any] = {} if opening is None else opening.where
+        backend = open_backend(path, threads=threads, adapt=adapter, **where)
         if backend.manifest_json is not None:
-            if opening.given.options and not opening.third_party_only:
+            if opening is not None and opening.given.options and not opening.third_party_only:
                 raise InputError(
                     f"{path}: expected no {', '.join(opening.given.options)}, which the manifest of the file gives; "
                     "leave out what is for third-party models"
@@ -165,6 +162,13 @@ class Classifier:
             classifier = cls(backend, adapter.manifest, adapter.contract)
         classifier._threads = threads
         return classifier
+
+    @property
+    def contract(self) -> "Contract":
+        """What is taken for granted about the file, and who said so."""
+        from edgecnn_runtime.contract import Contract
+
+        return self._contract or Contract.of_manifest(self.manifest)
 
     @property
     def is_third_party(self) -> bool:
@@ -220,12 +224,14 @@ class Classifier:
             workers = max(1, available_cpus() // self._threads)
         return classify_files(self.backend, self.manifest, paths, workers=workers)
 
-    def verify(self) -> GoldenResult:
+    def verify(self) -> "GoldenResult":
         """Run the golden check: compare this machine's answers with those of the workstation.
 
         Raises:
             ModelError: the file carries no golden check.
         """
+        from edgecnn_runtime.golden import compare_golden, golden_images
+
         golden = self.manifest.golden
         if golden is None:
             raise ModelError(
@@ -235,7 +241,7 @@ class Classifier:
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
 
 
-def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
+def _adapter_for(path: Path, opening: "Opening | None") -> "Adapter | None":
     """Return what adapts a third-party file, after its first run in a subprocess; None for a file of edgecnn.
 
     Only third-party files load what they need: on a device that is 20 ms of a cold start.
@@ -244,9 +250,12 @@ def _adapter_for(path: Path, opening: Opening) -> "Adapter | None":
     if not is_model_file(path) or read_manifest(path) is not None:
         return None
     from edgecnn_runtime.third_party_models.adapter import Adapter
-    from edgecnn_runtime.third_party_models.first_run import check_first_run
+    from edgecnn_runtime.third_party_models.opening import Opening
 
+    opening = opening or Opening()
     if not opening.trusted:
+        from edgecnn_runtime.third_party_models.first_run import check_first_run
+
         check_first_run(path, opening)
     return Adapter(path, opening.given)
 
@@ -260,12 +269,6 @@ def threads_of(mode: Mode | str) -> int:
     if mode not in list(Mode):
         raise InputError(not_among("mode", mode, Mode))
     return available_cpus() if Mode(mode) is Mode.LATENCY else 1
-
-
-def _provider(name: Provider | str) -> Provider:
-    if name not in list(Provider):
-        raise InputError(not_among("--provider", name, Provider))
-    return Provider(name)
 
 
 def _shape_message(shape: tuple[int, int, int], pixels: NDArray[Any]) -> str:

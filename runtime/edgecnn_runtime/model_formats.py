@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.model_files.mapped import Content, mapped
 from edgecnn_runtime.model_files.whole import check_content
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class FormatReader(Protocol):
     """What the module of a format reads from its files without an engine."""
 
-    def read_manifest(self, path: Path, content: bytes, /) -> tuple[bytes | None, int]:
+    def read_manifest(self, path: Path, content: Content, /) -> tuple[bytes | None, int]:
         """Return edgecnn's manifest, None where there is none, and the CRC-32 of the rest of the file."""
 
     def read_facts(self, path: Path, /) -> "GraphFacts":
@@ -117,7 +118,7 @@ def read_manifest(path: Path) -> bytes | None:
     Raises:
         ModelError: the file carries one and is damaged: the manifest, or what its checksum covers.
     """
-    content = path.read_bytes()
-    manifest, crc = format_of(path).reader().read_manifest(path, content)
-    check_content(path, content, manifest, crc)
+    with mapped(path) as content:
+        manifest, crc = format_of(path).reader().read_manifest(path, content)
+        check_content(path, content, manifest, crc)
     return manifest

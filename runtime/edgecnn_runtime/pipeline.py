@@ -9,10 +9,11 @@ threads can do no better, and needs a queue that has to be tuned.
 import itertools
 import os
 import queue
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,9 @@ from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.system.cpu import available_cpus
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 # Files a worker takes at a time. It decodes them all and then classifies them all: decoder and network each find
 # their tables and weights still in the cache, which is worth 5 to 10 % on small models. The first chunks are smaller,
@@ -63,16 +67,33 @@ def classify_files(
 
 
 def _run(backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike[str]], workers: int) -> Iterator[Item]:
-    backends: queue.SimpleQueue[Backend] = queue.SimpleQueue()
-    for _ in range(workers):
-        backends.put(backend.another())
+    first = tuple(itertools.islice(paths, 2))
+    if len(first) < 2:
+        # A file alone needs no threads, which take longer to load and to start than it does.
+        yield from _classify_chunk(backend.another(), manifest, first) if first else ()
+    else:
+        yield from _run_in_threads(backend, manifest, itertools.chain(first, paths), workers)
+
+
+def _run_in_threads(
+    backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike[str]], workers: int
+) -> Iterator[Item]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    idle: queue.SimpleQueue[Backend] = queue.SimpleQueue()
+    # What a delegate does when it is loaded need not bear company.
+    opening = threading.Lock()
 
     def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
-        own = backends.get()
+        try:
+            own = idle.get_nowait()
+        except queue.Empty:
+            with opening:
+                own = backend.another()
         try:
             return _classify_chunk(own, manifest, chunk)
         finally:
-            backends.put(own)
+            idle.put(own)
 
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
     under_way: deque[Future[list[Item]]] = deque()

@@ -23,7 +23,7 @@ from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
 from typer.testing import CliRunner
 
-from edgecnn.app import app
+from edgecnn.app import command_line
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.workstation.image_set import ImageSet
 
@@ -72,7 +72,7 @@ def walk(group: Any, *names: str) -> Iterator[tuple[str, Any]]:
         yield from walk(command, *names, name)
 
 
-EVERYTHING = dict(walk(typer.main.get_command(app)))
+EVERYTHING = dict(walk(typer.main.get_command(command_line())))
 GROUPS = {name: command for name, command in EVERYTHING.items() if hasattr(command, "commands")}
 COMMANDS = {name: command for name, command in EVERYTHING.items() if name not in GROUPS}
 every_command = pytest.mark.parametrize("name", COMMANDS)
@@ -80,7 +80,7 @@ every_command = pytest.mark.parametrize("name", COMMANDS)
 
 def call(*arguments: str) -> Result:
     """Run the command line in this process, 80 columns wide."""
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "80"})
+    return CliRunner().invoke(command_line(), arguments, env={"COLUMNS": "80"})
 
 
 @pytest.fixture(scope="module")

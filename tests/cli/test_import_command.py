@@ -11,7 +11,7 @@ from PIL import Image
 from tiny_imported import SIDE, probabilities_by_hand
 from typer.testing import CliRunner
 
-from edgecnn.app import app
+from edgecnn.app import command_line
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.preprocess import read_image
@@ -75,7 +75,7 @@ def test_class_folders_give_an_accuracy(network: keras.Model, tmp_path: Path) ->
         expected = probabilities_by_hand(network, by_hand, "logits")
         np.testing.assert_allclose(classifier.predict_proba(read_image(path, record.input)), expected[0], atol=1e-5)
         assert classifier.predict(path).label == path.parent.name
-    assert "Weighted F1 1.0000" in CliRunner().invoke(app, ["evaluate", str(run.path)]).stdout
+    assert "Weighted F1 1.0000" in CliRunner().invoke(command_line(), ["evaluate", str(run.path)]).stdout
 
 
 def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
@@ -101,27 +101,29 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
 
     # The rest in this process, since it starts TensorFlow once.
     monkeypatch.chdir(tmp_path)
-    error = CliRunner().invoke(app, ["evaluate", "runs/mine"]).exception
+    error = CliRunner().invoke(command_line(), ["evaluate", "runs/mine"]).exception
     assert "expected images that somebody has labelled, got such that have the model's own answers" in str(error)
-    assert CliRunner().invoke(app, ["bench", "runs/mine", "--rounds", "2", "--max-secs", "5"]).exception is None
+    assert (
+        CliRunner().invoke(command_line(), ["bench", "runs/mine", "--rounds", "2", "--max-secs", "5"]).exception is None
+    )
     bench = json.loads((run.bench / "bench.json").read_text())
     assert bench["keras_accuracy"] is None
     assert [(row["accuracy"], row["agreement"] is not None) for row in bench["rows"]] == [(None, True)]
     assert "No labelled images were given" in " ".join(bench["notes"])
 
-    shown = CliRunner().invoke(app, ["inspect", "runs/mine/export/mine_int8.tflite"]).stdout
+    shown = CliRunner().invoke(command_line(), ["inspect", "runs/mine/export/mine_int8.tflite"]).stdout
     assert "agreement" in shown
     assert "accuracy" not in shown
 
     # From now on a run like any other; and imported again, it replaces itself.
-    assert CliRunner().invoke(app, ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
+    assert CliRunner().invoke(command_line(), ["export", "runs/mine", "-f", "onnx-float32"]).exception is None
     assert run.exported("int8", ".tflite").exists()
-    error = CliRunner().invoke(app, ["export", "runs/mine", "--scale", "1/255"]).exception
+    error = CliRunner().invoke(command_line(), ["export", "runs/mine", "--scale", "1/255"]).exception
     assert "got the run folder runs/mine" in str(error)
     # Also where an earlier version imported it.
     document = json.loads(run.record.read_text())
     run.record.write_text(json.dumps({**document, "recipe": {**document["recipe"], "name": "adopted"}}))
-    again = CliRunner().invoke(app, [*words, "-f", "tflite-float32", "--output", "runs/mine"])
+    again = CliRunner().invoke(command_line(), [*words, "-f", "tflite-float32", "--output", "runs/mine"])
     assert again.exception is None
     assert run.read_record().recipe["name"] == "imported"
 
@@ -150,14 +152,14 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
     Path("busy/thesis.txt").write_text("mine")
     for words, message in BAD:
         # In this process, since starting TensorFlow ten times takes longer than all the rest.
-        error = CliRunner().invoke(app, ["export", "m.keras", *words]).exception
+        error = CliRunner().invoke(command_line(), ["export", "m.keras", *words]).exception
         assert isinstance(error, InputError), (words, error)
         assert message in str(error)
     assert not Path("runs").exists()
     assert [path.name for path in Path("busy").iterdir()] == ["thesis.txt"]
-    assert "a run folder, a .keras" in str(CliRunner().invoke(app, ["export"]).exception)
+    assert "a run folder, a .keras" in str(CliRunner().invoke(command_line(), ["export"]).exception)
     assert "busy: expected a run folder with run.json" in str(
-        CliRunner().invoke(app, ["export", "busy", *GOOD]).exception
+        CliRunner().invoke(command_line(), ["export", "busy", *GOOD]).exception
     )
     said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
     assert "nowhere: not found; expected a folder of images" in said

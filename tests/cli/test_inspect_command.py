@@ -85,7 +85,7 @@ def test_inspecting_loads_no_training_framework(model: Path) -> None:
     """It answers within a second or two; TensorFlow alone takes longer to import."""
     program = (
         f"import sys; sys.argv = ['edgecnn', 'inspect', {str(model)!r}]\n"
-        "from edgecnn.app import app; app(standalone_mode=False)\n"
+        "from edgecnn.app import command_line; command_line()(standalone_mode=False)\n"
         "print(sorted({'tensorflow', 'keras', 'torch'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -21,7 +21,7 @@ from running_server import Address, png
 from tiny_models import tiny_onnx
 from typer.testing import CliRunner
 
-from edgecnn.app import app
+from edgecnn.app import command_line
 from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_runtime.system.cpu import available_cpus
 
@@ -202,7 +202,7 @@ def test_a_video_file_that_ends_is_told(model: Path, tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_wrong_arguments(options: list[str], words: str, model: Path) -> None:
-    result = CliRunner().invoke(app, ["serve", str(model), "--port", "0", *options])
+    result = CliRunner().invoke(command_line(), ["serve", str(model), "--port", "0", *options])
     assert isinstance(result.exception, InputError), result.output
     assert str(result.exception).startswith(words)
 
@@ -218,7 +218,7 @@ def test_another_address_without_a_token(model: Path) -> None:
 def test_a_port_in_use(model: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(app, ["serve", str(model), "--port", str(port)])
+        result = CliRunner().invoke(command_line(), ["serve", str(model), "--port", str(port)])
     assert isinstance(result.exception, InputError)
     assert str(result.exception) == (
         f"127.0.0.1:{port}: expected a free port, got one in use; choose another with --port (0 finds one)"
@@ -228,7 +228,7 @@ def test_a_port_in_use(model: Path) -> None:
 @pytest.mark.parametrize("package", ["starlette", "uvicorn", "python_multipart"])
 def test_without_the_extra(package: str, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    result = CliRunner().invoke(app, ["serve", str(model)])
+    result = CliRunner().invoke(command_line(), ["serve", str(model)])
     assert isinstance(result.exception, MissingExtraError)
     assert str(result.exception).endswith('which is not installed; run: pip install "edgecnn[serve]"')
 

@@ -28,6 +28,7 @@ from edgecnn_runtime.backends.engines import ENGINES, Engine, SlowScheme, engine
 from edgecnn_runtime.backends.interface import BackendOptions
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.whole import sealed
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat, format_of, is_model_file, model_parts
 from edgecnn_runtime.third_party_models.opening import Opening
@@ -38,8 +39,8 @@ MANIFEST = Manifest("grey", ("dark", "bright"), InputSpec(4, 4, Colour.GREY), Sc
 class FakeReader:
     """A format whose file is a manifest and nothing else, with a text file beside it."""
 
-    def read_manifest(self, path: Path, content: bytes, /) -> tuple[bytes | None, int]:
-        return content, 0
+    def read_manifest(self, path: Path, content: Content, /) -> tuple[bytes | None, int]:
+        return content[:], 0
 
     def read_facts(self, path: Path, /) -> GraphFacts:
         return GraphFacts()

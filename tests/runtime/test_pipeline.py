@@ -94,3 +94,20 @@ def test_a_name_that_is_not_utf8_is_read(classifier: Classifier, tmp_path: Path,
     (item,) = classifier.predict_many([os.fsdecode(odd)])
     assert item.prediction is not None
     assert item.prediction.label == "white"
+
+
+def test_a_file_alone_starts_no_thread(classifier: Classifier, files: list[Path]) -> None:
+    before = threading.active_count()
+    items = classifier.predict_many(files[:1], workers=64)
+    assert next(items).prediction is not None
+    assert threading.active_count() == before
+    assert list(items) == []
+
+
+def test_no_more_interpreters_are_opened_than_there_is_work(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = []
+    monkeypatch.setattr(FakeBackend, "another", lambda self: opened.append(self) or self)
+    assert len(list(classifier.predict_many(files[:3], workers=64))) == 3
+    assert len(opened) <= 3

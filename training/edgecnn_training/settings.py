@@ -12,14 +12,17 @@ import types
 import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Self, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
 from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
-from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation import VALIDATION_FRACTION
 from edgecnn_training.history import Monitor
 from edgecnn_training.schedule import Schedule
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.workstation.division import Division
+    from edgecnn_runtime.workstation.image_set import ImageSet
 
 
 class Optimizer(enum.StrEnum):
@@ -154,8 +157,10 @@ class TrainingSettings:
             given = {"learning_rate": usual, "fine_tune_rate": usual * _FINE_TUNING} | given
         return dataclasses.replace(self, **given)
 
-    def division_of(self, image_set: ImageSet) -> Division:
+    def division_of(self, image_set: "ImageSet") -> "Division":
         """Decide which images of a set are trained on and which choose the best epoch."""
+        from edgecnn_runtime.workstation.division import Division
+
         return Division.of(image_set, fraction=self.validation_fraction, seed=self.seed)
 
 

@@ -14,7 +14,6 @@ import typer
 from edgecnn.console import Advance, Console, QuietOption
 from edgecnn.options.model_options import ModelOptions
 from edgecnn.options.option_group import takes_options
-from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
@@ -80,9 +79,7 @@ def predict(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(
-            metavar="|".join(ResultsFormat), help="Format of the files that --engine ray writes; default: parquet."
-        ),
+        typer.Option(metavar="parquet|csv", help="Format of the files that --engine ray writes; default: parquet."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per image and nothing else.")] = False,
     quiet: QuietOption = False,
@@ -100,6 +97,7 @@ def predict(
 
     if choose(Engine, "--engine", engine) is Engine.RAY:
         from edgecnn.workflows.predict_ray import predict_on_ray
+        from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
         if output is None:
             raise InputError("--engine ray: expected an --output folder for the results, got none")

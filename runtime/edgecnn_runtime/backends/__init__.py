@@ -5,18 +5,23 @@ uses and `import edgecnn_runtime` stays as light as numpy.
 
     engines         the row of each engine: formats, packages, providers
     interface       what an engine's file implements
+    adaptation      what it needs for a third-party model
     litert, onnxruntime     the engines; fake, the one for tests
     delegate        TFLite delegates
 """
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.backends.engines import engines_of
-from edgecnn_runtime.backends.interface import Adapt, Backend, BackendOptions, Provider
+from edgecnn_runtime.backends.interface import Backend, BackendOptions, Provider
 from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat, format_of
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.backends.adaptation import Adapt
+    from edgecnn_runtime.backends.delegate import Delegate
 
 __all__ = ["Backend", "Provider", "open_backend"]
 
@@ -27,8 +32,8 @@ def open_backend(
     threads: int = 1,
     provider: Provider = Provider.CPU,
     allow_fallback: bool = False,
-    delegates: Sequence[Delegate] = (),
-    adapt: Adapt | None = None,
+    delegates: "Sequence[Delegate]" = (),
+    adapt: "Adapt | None" = None,
 ) -> Backend:
     """Open a model file with the first engine for its format that is installed and takes the options.
 

@@ -1,16 +1,19 @@
-"""What every engine's file implements, and what it needs for a third-party model."""
+"""What every engine's file implements."""
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.errors import ModelError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edgecnn_runtime.backends.adaptation import Adapt
+    from edgecnn_runtime.backends.delegate import Delegate
 
 
 class Backend(Protocol):
@@ -26,7 +29,7 @@ class Backend(Protocol):
     # The edgecnn manifest as the file has it, or None.
     manifest_json: bytes | None
 
-    def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def infer(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
 
     def another(self) -> "Backend":
@@ -41,48 +44,6 @@ class Provider(enum.StrEnum):
     TENSORRT = "tensorrt"
 
 
-@dataclass(frozen=True)
-class TensorFacts:
-    """An input or an output, as the interpreter describes it."""
-
-    name: str
-    shape: tuple[int | None, ...] | None  # None for an open size, or where not even the number of axes is known
-    dtype: str  # of numpy
-    scale: float | None = None  # None where it is not quantized
-    zero_point: int = 0
-
-
-@dataclass(frozen=True)
-class Interface:
-    """The inputs and outputs of a model."""
-
-    inputs: tuple[TensorFacts, ...]
-    outputs: tuple[TensorFacts, ...]
-    # Whether the engine runs several images at once, where the model takes them.
-    batches: bool = True
-
-
-@dataclass(frozen=True, eq=False)
-class Adaptation:
-    """The way from uint8 pixels to a third-party model's input, and from its output to probabilities."""
-
-    input_shape: tuple[int, int, int]  # of the pixels: (height, width, channels)
-    classes: int
-    tensor_shape: tuple[int, ...]  # of the input tensor for `batch` images, or for one where any number will do
-    batch: int | None  # images of one run; None: any number
-    output: int  # which of the outputs
-    # uint8 (n, height, width, channels) -> the input tensor
-    encode: Callable[[NDArray[np.uint8]], NDArray[Any]]
-    # the output tensor -> float32 (n, classes)
-    decode: Callable[[NDArray[Any]], NDArray[np.float32]]
-
-
-# Runs an input tensor of any allowed shape; returns all outputs.
-Probe = Callable[[NDArray[Any]], list[NDArray[Any]]]
-# Decides how a model without a manifest of edgecnn is used.
-Adapt = Callable[[Interface, Probe], Adaptation]
-
-
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
     """How a model is opened."""
@@ -91,9 +52,9 @@ class BackendOptions:
     provider: Provider = Provider.CPU
     # Whether the CPU will do where `provider` is not there.
     allow_fallback: bool = False
-    delegates: tuple[Delegate, ...] = ()  # tried in this order
+    delegates: "tuple[Delegate, ...]" = ()  # tried in this order
     # Decides how a file without a manifest of edgecnn is used; None: as an exported one.
-    adapt: Adapt | None = None
+    adapt: "Adapt | None" = None
 
 
 class EngineFile(Protocol):

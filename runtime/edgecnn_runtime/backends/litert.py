@@ -2,26 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import (
-    Adapt,
-    Adaptation,
-    BackendOptions,
-    Interface,
-    Provider,
-    TensorFacts,
-    class_count,
-    image_shape,
-)
+from edgecnn_runtime.backends.interface import BackendOptions, Provider, class_count, image_shape
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.backends.adaptation import Adapt, Adaptation, TensorFacts
+    from edgecnn_runtime.backends.delegate import Delegate
 
 
 def open_model(path: Path, options: BackendOptions) -> "LiteRTBackend":
@@ -47,8 +41,8 @@ class LiteRTBackend:
         *,
         threads: int = 1,
         reference: bool = False,
-        delegates: Sequence[Delegate] = (),
-        adapt: Adapt | None = None,
+        delegates: "Sequence[Delegate]" = (),
+        adapt: "Adapt | None" = None,
     ) -> None:
         self.name, litert = import_interpreter()
         self._path, self._threads, self._reference, self._delegates = path, threads, reference, tuple(delegates)
@@ -78,8 +72,10 @@ class LiteRTBackend:
         self._encode = _encoder(path, inputs[0])
         self._decode = _decoder(path, outputs[0])
 
-    def _adapt(self, adapt: Adapt) -> None:
+    def _adapt(self, adapt: "Adapt") -> None:
         """Take a third-party model's conventions in place of edgecnn's."""
+        from edgecnn_runtime.backends.adaptation import Interface
+
         interpreter = self._interpreter
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         self._input = inputs[0]["index"] if inputs else 0
@@ -163,8 +159,10 @@ def _not_whole(path: Path, error: Exception) -> ModelError:
     return ModelError(f"{path}: expected a whole TFLite file; LiteRT says: {error}")
 
 
-def _facts(details: dict[str, Any]) -> TensorFacts:
+def _facts(details: dict[str, Any]) -> "TensorFacts":
     """Describe a tensor; an open size is -1 in its signature."""
+    from edgecnn_runtime.backends.adaptation import TensorFacts
+
     scales, zeros = details["quantization_parameters"]["scales"], details["quantization_parameters"]["zero_points"]
     signature = details.get("shape_signature", details["shape"])
     sizes = signature if len(signature) == len(details["shape"]) else details["shape"]
@@ -177,7 +175,7 @@ def _facts(details: dict[str, Any]) -> TensorFacts:
     )
 
 
-def _provider(interpreter: Any, delegates: Sequence[Delegate]) -> str | None:
+def _provider(interpreter: Any, delegates: "Sequence[Delegate]") -> str | None:
     """Tell what took over operators; LiteRT says so only in its list of operators, which is not public."""
     try:
         operators = [operator["op_name"] for operator in interpreter._get_ops_details()]

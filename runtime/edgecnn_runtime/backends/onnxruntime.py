@@ -2,23 +2,18 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import (
-    Adapt,
-    BackendOptions,
-    Interface,
-    Provider,
-    TensorFacts,
-    class_count,
-    image_shape,
-)
+from edgecnn_runtime.backends.interface import BackendOptions, Provider, class_count, image_shape
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.backends.adaptation import Adapt, TensorFacts
 
 # Images of one run of the session: the memory for activations grows with it, the speed no longer does.
 _BATCH = 32
@@ -78,7 +73,7 @@ class OnnxBackend:
         threads: int = 1,
         provider: Provider = Provider.CPU,
         allow_fallback: bool = False,
-        adapt: Adapt | None = None,
+        adapt: "Adapt | None" = None,
     ) -> None:
         try:
             import onnxruntime
@@ -126,8 +121,10 @@ class OnnxBackend:
         self._input, self._outputs = inputs[0].name, [outputs[0].name]
         self._dtype = _DTYPES[inputs[0].type]
 
-    def _adapt(self, adapt: Adapt, inputs: list[Any], outputs: list[Any]) -> None:
+    def _adapt(self, adapt: "Adapt", inputs: list[Any], outputs: list[Any]) -> None:
         """Take a third-party model's conventions in place of edgecnn's."""
+        from edgecnn_runtime.backends.adaptation import Interface
+
         self._input = inputs[0].name if inputs else ""
         names = [output.name for output in outputs]
 
@@ -182,8 +179,10 @@ def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) ->
     return tuple(name for name in wanted if name in available)
 
 
-def _facts(value: Any) -> TensorFacts:
+def _facts(value: Any) -> "TensorFacts":
     """Describe an input or output; an open size is a name or None."""
+    from edgecnn_runtime.backends.adaptation import TensorFacts
+
     dtype = value.type.removeprefix("tensor(").removesuffix(")")
     return TensorFacts(
         name=value.name,

@@ -7,17 +7,21 @@ import contextlib
 import os
 import zlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecnn_runtime.manifest import ONNX_KEY
-from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.protobuf import fields
+
+if TYPE_CHECKING:
+    from edgecnn_runtime.model_files.graph_facts import GraphFacts
 
 _METADATA = 14  # of a model
 # Of a model, a graph, a tensor, and an entry of what a tensor says of another file.
 _GRAPH, _INITIALIZER, _EXTERNAL, _KEY, _VALUE = 7, 5, 13, 1, 2
 
 
-def read_manifest(_: Path, content: bytes) -> tuple[bytes | None, int]:
+def read_manifest(_: Path, content: Content) -> tuple[bytes | None, int]:
     """Return the manifest, and the CRC-32 of the rest of the file."""
     manifest = None
     try:
@@ -32,7 +36,7 @@ def read_manifest(_: Path, content: bytes) -> tuple[bytes | None, int]:
         return None, 0
 
 
-def crc_of_onnx(content: bytes) -> int:
+def crc_of_onnx(content: Content) -> int:
     """Compute the CRC-32 of an ONNX file without the manifest in it.
 
     Raises:
@@ -46,7 +50,7 @@ def crc_of_onnx(content: bytes) -> int:
     return crc
 
 
-def read_facts(path: Path) -> GraphFacts:
+def read_facts(path: Path) -> "GraphFacts":
     """Return how the graph begins and ends, and what the `metadata_props` say."""
     from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts
 

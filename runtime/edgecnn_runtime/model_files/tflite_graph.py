@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
+from edgecnn_runtime.model_files.mapped import mapped
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
@@ -32,14 +33,14 @@ _IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
 
 def read_tflite_facts(path: Path) -> GraphFacts:
     """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
-    content = path.read_bytes()
-    try:
-        model = Table.root(content)
-        graph = next(model.tables(_SUBGRAPHS))
-        facts = _facts(model, graph)
-    except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
-        return GraphFacts()
-    return GraphFacts(*facts, metadata=_metadata(path, model))
+    with mapped(path) as content:
+        try:
+            model = Table.root(content)
+            graph = next(model.tables(_SUBGRAPHS))
+            facts = _facts(model, graph)
+        except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
+            return GraphFacts()
+        return GraphFacts(*facts, metadata=_metadata(path, model))
 
 
 def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | None]:

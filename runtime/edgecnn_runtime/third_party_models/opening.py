@@ -1,9 +1,13 @@
 """How a model file is opened: what the caller says about a third-party one, and where it runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.backends.delegate import Delegate
+from edgecnn_runtime.choices import not_among
+from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.third_party_models.given import Given
 
 
@@ -19,3 +23,34 @@ class Opening:
     third_party_only: bool = False
     # Whether a third-party file is trusted not to crash its interpreter, so that `first_run.py` need not check it.
     trusted: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        provider: Provider | str = Provider.CPU,
+        allow_fallback: bool = False,
+        delegates: Sequence[Delegate | str] = (),
+        trusted: bool = False,
+        **given: Any,
+    ) -> "Opening":
+        """Read what a program gives; `given` is for `Given.of`.
+
+        Raises:
+            InputError: something is not what it must be.
+        """
+        said = Given.of(**given)
+        if provider not in list(Provider):
+            raise InputError(not_among("--provider", provider, Provider))
+        return cls(
+            given=said,
+            provider=Provider(provider),
+            allow_fallback=allow_fallback,
+            delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
+            trusted=trusted,
+        )
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Where the model runs, as arguments of `open_backend`."""
+        return {"provider": self.provider, "allow_fallback": self.allow_fallback, "delegates": self.delegates}

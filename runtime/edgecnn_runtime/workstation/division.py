@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError
+from edgecnn_runtime.workstation import VALIDATION_FRACTION
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
-
-# The share of the training split that is validated on where nobody says otherwise.
-VALIDATION_FRACTION = 0.1
 
 
 class DivisionMethod(enum.StrEnum):

@@ -11,7 +11,8 @@ from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.native_output import native_output_kept
-from edgecnn_runtime.workstation.division import VALIDATION_FRACTION, Division
+from edgecnn_runtime.workstation import VALIDATION_FRACTION
+from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 
 

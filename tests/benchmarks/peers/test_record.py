@@ -86,7 +86,7 @@ def test_the_page_has_every_figure_with_its_goal(
         "1.10 times",
         "8 µs more",
         "0.9 of it",
-        "0.2 s and 90 MB",
+        "0.2 s, 90 MB and 1.2 times",
         "below 2",
         "429 above it",
         "2 MB",

@@ -8,7 +8,7 @@ import pytest
 from conftest import edgecnn, edgecnn_here
 from typer.testing import CliRunner
 
-from edgecnn.app import app
+from edgecnn.app import command_line
 from edgecnn_runtime.workstation.image_set import open_prepared
 
 
@@ -45,7 +45,7 @@ def test_prepare_from_a_file_then_list(home, tmp_path):
 
 def test_that_a_set_is_not_whole_is_said(home, tmp_path):
     npz = write_npz(tmp_path / "mnist.npz")
-    run = CliRunner().invoke(app, ["data", "prepare", "mnist", "--from", str(npz)])
+    run = CliRunner().invoke(command_line(), ["data", "prepare", "mnist", "--from", str(npz)])
     assert "warning: train: expected 60,000 images" in run.stderr
 
 

@@ -9,7 +9,7 @@ from conftest import edgecnn
 from tiny_imported import write_folder
 from typer.testing import CliRunner
 
-from edgecnn.app import app
+from edgecnn.app import command_line
 from edgecnn_export.imported.application import (
     application_model,
     application_names,
@@ -111,6 +111,6 @@ def test_a_network_on_the_command_line(name: str, tmp_path: Path) -> None:
     ],
 )
 def test_options_that_do_not_fit_a_network_are_refused(words: tuple[str, ...], message: str) -> None:
-    error = CliRunner().invoke(app, ["export", "--application", "MobileNetV2", *words]).exception
+    error = CliRunner().invoke(command_line(), ["export", "--application", "MobileNetV2", *words]).exception
     assert isinstance(error, InputError)
     assert message in str(error)

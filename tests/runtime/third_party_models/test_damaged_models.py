@@ -7,7 +7,7 @@ from pathlib import Path
 
 import needs
 import pytest
-from small_onnx import small_onnx
+from own_models import OWN
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, ModelError
@@ -32,28 +32,6 @@ def ends_of(model: Path, *, count: int, seed: int) -> dict[str, int]:
     return ends
 
 
-def own_tflite(path: Path) -> Path:
-    """Write a TFLite file with everything that an exported one carries, without TensorFlow."""
-    from edgecnn_export.tflite.manifest import embed_in_tflite
-    from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
-
-    plain = write_tflite(path, ThirdParty())
-    manifest = Manifest("tiny", ("ant", "bee", "cat"), InputSpec(5, 4, Colour.RGB), Scheme.FLOAT32)
-    path.write_bytes(embed_in_tflite(plain.read_bytes(), manifest))
-    return path
-
-
-def own_onnx(path: Path) -> Path:
-    """Write an ONNX file as the exporter does."""
-    manifest = Classifier.open(small_onnx(path)).manifest
-    from edgecnn_export.onnx.manifest import embed_in_onnx
-
-    small_onnx(path, manifest=False)
-    path.write_bytes(embed_in_onnx(path.read_bytes(), manifest))
-    return path
-
-
-OWN = {".tflite": own_tflite, ".onnx": own_onnx}
 THIRD_PARTY_MODELS = {".tflite": write_tflite, ".onnx": write_onnx}
 SIZES = [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
 
