@@ -181,7 +181,7 @@ def test_c_source_is_told_recorded_and_goes_with_its_file(run: RunFolder, digit_
 
 
 @pytest.mark.parametrize(
-    ("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: expected 13…21")]
+    ("change", "message"), [({"max_drop": -1}, "max-drop"), ({"opset": 7}, "opset: expected 13…18")]
 )
 def test_impossible_settings_are_refused(change: dict[str, int], message: str) -> None:
     with pytest.raises(InputError, match=message):
