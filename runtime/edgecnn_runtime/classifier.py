@@ -72,6 +72,7 @@ class Classifier:
         *,
         threads: int | None = None,
         mode: Mode | str = Mode.THROUGHPUT,
+        engine: str | None = None,
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: Sequence[Delegate | str] = (),
@@ -93,11 +94,13 @@ class Classifier:
         says is assumed; `contract` lists each fact and where it comes from.
 
         Args:
-            path: a `.tflite` file (LiteRT) or `.onnx` file (ONNX Runtime).
+            path: a `.tflite` or `.onnx` file.
             threads: threads within one inference; default: by `mode`. Small models are fastest with 1.
             mode: "throughput", one thread per inference and one inference per processor in `predict_many`, or
                 "latency", all processors that this process may use (its affinity and its cgroup's quota) for one
                 inference.
+            engine: what runs it: "litert" (TFLite), "onnxruntime" (ONNX) or "openvino" (both); default: the first that
+                is installed.
             provider: where ONNX Runtime computes: "cpu", "cuda" or "tensorrt".
             allow_fallback: whether the CPU will do where `provider` is not there.
             delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
@@ -116,8 +119,9 @@ class Classifier:
 
         Raises:
             ModelError: missing, damaged, or not an image classifier.
-            InputError: an argument does not fit the model, or is needed for it; a provider or delegate is not there.
-            MissingExtraError: the interpreter for this format is not installed.
+            InputError: an argument does not fit the model, or is needed for it; an engine, a provider or a delegate is
+                not there.
+            MissingExtraError: the engine, or any for this format, is not installed.
         """
         given = Given.of(
             labels=labels,
@@ -133,6 +137,7 @@ class Classifier:
         )
         opening = Opening(
             given=given,
+            engine=engine,
             provider=_provider(provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
@@ -146,6 +151,7 @@ class Classifier:
         adapter = _adapter_for(path, opening)
         backend = open_backend(
             path,
+            engine=opening.engine,
             threads=threads,
             provider=opening.provider,
             allow_fallback=opening.allow_fallback,

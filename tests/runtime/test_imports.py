@@ -16,6 +16,7 @@ FRAMEWORKS = {
     "onnx",
     "onnxruntime",
     "ai_edge_litert",
+    "openvino",
     "PIL",
     "matplotlib",
     "sklearn",

@@ -1,6 +1,6 @@
 """TFLite files, run by LiteRT (the package ai-edge-litert) or, where that has no wheel, by tflite-runtime."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from edgecnn_runtime.backends.interface import (
     class_count,
     image_shape,
 )
+from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
@@ -75,8 +76,8 @@ class LiteRTBackend:
         self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
         self.provider = _provider(interpreter, self._delegates)
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._encode = _encoder(path, inputs[0])
-        self._decode = _decoder(path, outputs[0])
+        self._encode = pixel_encoder(path, _facts(inputs[0]))
+        self._decode = probability_decoder(path, _facts(outputs[0]))
 
     def _adapt(self, adapt: Adapt) -> None:
         """Take a third-party model's conventions in place of edgecnn's."""
@@ -186,50 +187,3 @@ def _provider(interpreter: Any, delegates: Sequence[Delegate]) -> str | None:
     if "DELEGATE" not in operators:
         return "built-in kernels"
     return ", ".join(delegate.library for delegate in delegates) or "XNNPACK"
-
-
-def _encoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]] | None:
-    """Return what makes a model's input of uint8 pixels, or None where the pixels are that input."""
-    if details["dtype"] == np.float32:
-        return lambda pixels: pixels.astype(np.float32)
-    dtype, scale, zero_point = _quantization(path, details)
-    if (dtype, scale, zero_point) == (np.uint8, 1.0, 0):
-        return None
-    if (dtype, scale, zero_point) == (np.int8, 1.0, -128):
-        # pixel - 128 is the same byte with its highest bit turned.
-        return lambda pixels: (pixels ^ np.uint8(128)).view(np.int8)
-    table = pixel_values(dtype, scale, zero_point)
-    return lambda pixels: table[pixels]
-
-
-def pixel_values(dtype: Any, scale: float, zero_point: int) -> NDArray[Any]:
-    """Return what a quantized input takes for each pixel value 0…255, `(256,)` of `dtype`."""
-    limits = np.iinfo(dtype)
-    quantized = np.round(np.arange(256) / scale) + zero_point
-    return np.clip(quantized, limits.min, limits.max).astype(dtype)
-
-
-def _decoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]] | None:
-    """Return what makes probabilities of a model's output, or None where they are that output."""
-    if details["dtype"] == np.float32:
-        return None
-    dtype, scale, zero_point = _quantization(path, details)
-
-    def decode(quantized: NDArray[Any]) -> NDArray[np.float32]:
-        return np.float32(scale) * (quantized - np.float32(zero_point))
-
-    if dtype == np.int16:
-        return decode
-    # In the order of its bits read as uint8.
-    table = decode(np.arange(256, dtype=np.uint8).view(dtype))
-    return lambda output: table[output.view(np.uint8)]
-
-
-def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]:
-    scale, zero_point = details["quantization"]
-    if details["dtype"] not in (np.uint8, np.int8, np.int16) or scale <= 0:
-        raise ModelError(
-            f"{path}: {details['name']}: expected float32, or uint8, int8 or int16 with a scale, "
-            f"got {np.dtype(details['dtype']).name} with scale {scale}"
-        )
-    return details["dtype"], float(scale), int(zero_point)

@@ -12,6 +12,8 @@ class Opening:
     """Everything that `Classifier.open` takes beside the file and the threads."""
 
     given: Given = field(default_factory=Given)
+    # A name in `ENGINES`; None: the first for the format that is installed.
+    engine: str | None = None
     provider: Provider = Provider.CPU
     allow_fallback: bool = False
     delegates: tuple[Delegate, ...] = ()
