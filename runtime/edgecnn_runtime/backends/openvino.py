@@ -29,6 +29,20 @@ _DEVICE = "CPU"
 # The package's converter: nothing of it is needed here, and its import, a part of openvino's own, writes an identifier
 # of the device into the home folder and sends an event.
 _KEPT_OUT = ("openvino.tools.ovc", "openvino_telemetry")
+# How a graph is compiled: for the threads and the numbers that were asked for. No cache folder is among them, so that
+# OpenVINO writes none.
+PROPERTIES = {
+    "NUM_STREAMS": 1,
+    "INFERENCE_NUM_THREADS": 1,
+    # Of two threads for one core, OpenVINO would leave out one.
+    "ENABLE_HYPER_THREADING": True,
+    # Pinned, the models of several threads would all compute on the first processor.
+    "ENABLE_CPU_PINNING": False,
+    # By default it computes in bfloat16 or float16 where the processor has them, and rounds what goes into layers with
+    # int8 weights.
+    "INFERENCE_PRECISION_HINT": "f32",
+    "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
+}
 
 
 def open_model(path: Path, options: BackendOptions) -> "OpenVinoBackend":
@@ -109,7 +123,8 @@ class OpenVinoBackend:
         try:
             if port.partial_shape.is_dynamic or tuple(port.partial_shape.to_shape()) != shape:
                 self._model.reshape(list(shape))
-            compiled = self._core.compile_model(self._model, _DEVICE, _properties(self._threads))
+            properties = {**PROPERTIES, "INFERENCE_NUM_THREADS": self._threads}
+            compiled = self._core.compile_model(self._model, _DEVICE, properties)
             self._request = compiled.create_infer_request()
             self._tensor = self._request.get_input_tensor(0)
             # Writing into it is the way to OpenVINO with the least work.
@@ -177,25 +192,6 @@ def _kept_out() -> Iterator[None]:
     finally:
         for name in absent:
             sys.modules.pop(name, None)
-
-
-def _properties(threads: int) -> dict[str, object]:
-    """Return how a graph is compiled: for `threads` threads, and for the numbers that the file says.
-
-    No cache folder is among them, so that OpenVINO writes none.
-    """
-    return {
-        "NUM_STREAMS": 1,
-        "INFERENCE_NUM_THREADS": threads,
-        # Of two threads for one core, OpenVINO would leave out one.
-        "ENABLE_HYPER_THREADING": True,
-        # Pinned, the models of several threads would all compute on the first processor.
-        "ENABLE_CPU_PINNING": False,
-        # By default it computes in bfloat16 or float16 where the processor has them, and rounds what goes into layers
-        # with int8 weights.
-        "INFERENCE_PRECISION_HINT": "f32",
-        "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
-    }
 
 
 def _facts(port: Any, facts: GraphFacts) -> TensorFacts:
