@@ -13,7 +13,6 @@ from edgecnn_export.formats import FORMATS, Format
 from edgecnn_runtime import Classifier, InputError, ModelError
 from edgecnn_runtime.backends.engines import ENGINES
 from edgecnn_runtime.golden import golden_images
-from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -39,21 +38,9 @@ def test_the_golden_check_holds_in_every_engine(model: Path, engine: str) -> Non
         return
     if engine == "openvino":
         needs.package("openvino", "edgecnn[openvino]")
-        if _has_new_codes_only(model):
-            with pytest.raises(ModelError, match="OpenVINO says: Chosen Builtin Option"):
-                Classifier.open(model, engine=engine)
-            return
     classifier = Classifier.open(model, engine=engine)
     assert classifier.backend.name == engine
     assert classifier.verify().passed
-
-
-def _has_new_codes_only(model: Path) -> bool:
-    """Whether an operator has its code in the newer of TFLite's two fields alone, which OpenVINO does not read."""
-    if model.suffix != ".tflite":
-        return False
-    codes = Table.root(model.read_bytes()).tables(1)
-    return any(code.number(0, "b") == 0 != code.number(3, "i") for code in codes)
 
 
 def test_one_image_many_images_and_a_file_agree(
