@@ -24,7 +24,7 @@ from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
 from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
-from edgecnn_runtime.backends.litert import pixel_values
+from edgecnn_runtime.backends.stored_tensors import pixel_values
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest

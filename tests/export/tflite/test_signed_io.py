@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tiny_classifier import RGB_16, tiny_classifier
 
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.backends.litert import pixel_values
+from edgecnn_runtime.backends.stored_tensors import pixel_values
 
 
 @pytest.fixture(scope="module")
