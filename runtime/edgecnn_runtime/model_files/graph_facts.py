@@ -21,8 +21,8 @@ class FirstScaling:
     """The operator that scales the pixels, where a graph begins with one."""
 
     kind: str  # as the format calls it: Sub, SUB
-    # The first number that it adds, subtracts, multiplies or divides by (of a BatchNormalization, the mean); None: not
-    # known.
+    # The first number that it adds, subtracts, multiplies or divides by (of a BatchNormalization, the mean; of a
+    # QuantizeLinear, the width of what it tells apart); None: not known.
     number: float | None = None
 
     @property

@@ -21,6 +21,7 @@ _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
 _EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
+_BYTES = 255  # steps of a QuantizeLinear; what needs half as many grey levels or more is no pixel of 0…1
 # TensorProto's data types of scales, zero points and what pixels are scaled by.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
 
@@ -104,7 +105,11 @@ def _first_scaling(
     for node in nodes:
         if pixels not in node.read or not node.made:
             continue
-        if node.kind in ("Cast", "Transpose", "Identity", *_QUANTIZING):
+        if node.kind == "QuantizeLinear" and len(node.read) > 1 and node.read[1] in constants:
+            widest = _BYTES * (_scalar(content, *constants[node.read[1]]) or 0)
+            if widest > _BYTES / 2:
+                return FirstScaling(node.kind, widest)
+        if node.kind in ("Cast", "Reshape", "Transpose", "Identity", *_QUANTIZING):
             pixels = node.made[0]
             continue
         # Of a BatchNormalization the mean follows scale and offset.

@@ -15,6 +15,7 @@ from edgecnn_export.formats import FORMATS
 from edgecnn_runtime import Classifier
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
+from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -92,6 +93,12 @@ def test_int8_takes_the_cameras_bytes_as_they_are(exported_run: RunFolder) -> No
     for node in operators[1:3]:
         assert [constants[name].item() for name in node.input[1:]] == [1, 0]
     assert not {"Mul", "Add"} & {node.op_type for node in operators}
+
+
+def test_without_its_manifest_a_file_still_tells_what_pixels_it_takes(exported_run: RunFolder, scheme: Scheme) -> None:
+    first = read_onnx_facts(exported_run.exported(scheme, ".onnx")).first_scaling
+    assert first is not None
+    assert not first.takes_0_to_1
 
 
 def test_onnxs_own_evaluator_gives_the_same_probabilities(

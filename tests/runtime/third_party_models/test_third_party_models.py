@@ -138,6 +138,33 @@ def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Pa
     assert read_onnx_facts(path).first_scaling == FirstScaling("Sub", expected)
 
 
+@pytest.mark.parametrize(("step", "expected"), [(1.0, FirstScaling("QuantizeLinear", 255)), (1 / 255, None)])
+def test_a_step_of_a_grey_level_is_for_pixels_0_to_255(
+    tmp_path: Path, step: float, expected: FirstScaling | None
+) -> None:
+    onnx = needs.package("onnx")
+    helper = onnx.helper
+    graph = helper.make_graph(
+        [
+            helper.make_node("Reshape", ["image", "shape"], ["first"]),
+            helper.make_node("QuantizeLinear", ["first", "step", "zero"], ["bytes"]),
+            helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["again"]),
+            helper.make_node("Relu", ["again"], ["answer"]),
+        ],
+        "stranger",
+        [helper.make_tensor_value_info("image", 1, [1, 4, 4, 1])],
+        [helper.make_tensor_value_info("answer", 1, [1, 1, 4, 4])],
+        [
+            helper.make_tensor("shape", 7, [4], [1, 1, 4, 4]),
+            helper.make_tensor("step", 1, [], [step]),
+            helper.make_tensor("zero", 2, [], [0]),
+        ],
+    )
+    path = tmp_path / "m.onnx"
+    path.write_bytes(helper.make_model(graph).SerializeToString())
+    assert read_onnx_facts(path).first_scaling == expected
+
+
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
     onnx = needs.package("onnx")
     path = write_onnx(tmp_path / "m.onnx", ThirdParty(first=("Sub", 0.485), gain=0.01))
