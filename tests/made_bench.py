@@ -59,7 +59,7 @@ def made_result(
     names = [f"digit-{number:05d}.png" for number in range(IMAGES)]
     answers = tuple(
         FileAnswers(
-            file=name,
+            candidate=name,
             labels=tuple(labels),
             confusion=confusion(labels, truth, own.classes),
             wrong=tuple(np.flatnonzero(own.classes != truth).tolist()),
@@ -96,7 +96,8 @@ def made_result(
         failures=(),
         reference=reference_name,
         recommended="mnist_int8.tflite",
-        verdict="Ship mnist_int8.tflite: 3.01× as fast as mnist_float32.tflite, 3.97× smaller and 99.10 % accurate.",
+        verdict="Ship mnist_int8.tflite with LiteRT: 3.01× as fast as mnist_float32.tflite, 3.97× smaller and "
+        "99.10 % accurate.",
         pitfalls=(
             Pitfall(
                 "int16x8-reference-kernels",
@@ -183,6 +184,7 @@ def _row(
         name=name,
         label=name.removeprefix("mnist_"),
         file=name,
+        candidate=name,
         scheme=scheme,
         backend=backend,
         provider=None,

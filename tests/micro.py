@@ -7,7 +7,7 @@ import needs
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends.litert import pixel_values
+from edgecnn_runtime.backends.stored_tensors import pixel_values
 
 # TFLite-Micro's 8-bit kernels equal TFLite's reference kernels to the bit; its 16-bit ones may round the other way. A
 # logit that is off by a step, 1/32768 of a range of up to 32, moves a probability by a quarter of that at most.

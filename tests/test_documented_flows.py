@@ -173,7 +173,7 @@ def test_which_file_to_ship(mnist_run: Path, reader: Path) -> None:
     shutil.copy(reader / "runs/mnist-2/bench/bench.json", reader / "after.json")
     recommended, within_limits, _, compared = run_block("edgecnn bench recommend")
     assert recommended.startswith("Ship mnist_")
-    assert within_limits.startswith("Ship mnist_int8.tflite")
+    assert within_limits.startswith("Ship mnist_int8.tflite ")
     assert compared.rstrip().endswith("Within the limits.")
 
 

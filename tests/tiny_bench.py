@@ -12,12 +12,16 @@ from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.result import BenchResult
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.third_party_models.opening import Opening
 from edgecnn_runtime.workstation.image_set import ImageSet, Split, describe, fingerprint
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 LABELS = ("dark", "bright")
 # As quick as a benchmark can be: the tests look at what is measured, never at how long it took.
-QUICK = BenchSettings(runs=3, warmup=1, rounds=2, starts=2)
+# Other engines that may be installed are left out.
+QUICK = BenchSettings(
+    runs=3, warmup=1, rounds=2, starts=2, opening=Opening(third_party_only=True, engine="onnxruntime")
+)
 
 
 def write_prepared_set(folder: Path, *, labels: tuple[str, ...] = LABELS) -> ImageSet:

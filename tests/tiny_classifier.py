@@ -23,7 +23,7 @@ def tiny_classifier(
     import keras
     from format_content import content_of
 
-    from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
+    from edgecnn_export.formats import ALL_INTEGER, INT8_TFLITE
     from edgecnn_export.tflite.manifest import embed_in_tflite
 
     keras.utils.set_random_seed(4)
@@ -38,7 +38,7 @@ def tiny_classifier(
         ]
     )
     with native_output_kept():
-        content = content_of(network, FULL_INTEGER_SIGNED if signed else FULL_INTEGER, golden_images(RGB_16))
+        content = content_of(network, ALL_INTEGER if signed else INT8_TFLITE, golden_images(RGB_16))
         path.write_bytes(content)
         golden = open_backend(path).infer(golden_images(RGB_16))
     manifest = Manifest(

@@ -28,6 +28,7 @@ def row(
         name=name,
         label=name,
         file=name,
+        candidate=name,
         provider=None,
         threads=1,
         batch=1,

@@ -54,7 +54,7 @@ def bench(
         GateError: not one of the models could be measured.
         KeyboardInterrupt: it was interrupted before anything was measured.
     """
-    subject = read_subject(targets, data=data, with_keras=settings.with_keras)
+    subject = read_subject(targets, data=data, with_keras=settings.with_keras, opening=settings.opening)
     folder = subject.folder if output is None else output
     check_writable(folder)
     device_estimates = estimate(subject.candidates)
@@ -74,7 +74,7 @@ def bench(
             reasons = "; ".join(f"{failure.name}: {failure.reason}" for failure in failures)
             raise GateError(f"expected at least one model that runs, got none: {reasons}")
         reference = next(row for row in rows if row.speedup is None)
-        answers = measurement.answers(reference.file)
+        answers = measurement.answers(reference.candidate)
         pictures = pictures_of(answers, measurement.images)
     end = read_state()
     images = [row.accuracy.total for row in rows if row.accuracy is not None]

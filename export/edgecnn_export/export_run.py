@@ -40,8 +40,8 @@ class ExportSettings:
     def __post_init__(self) -> None:
         if not self.max_drop >= 0:
             raise InputError(f"max-drop: expected 0 or more points, got {self.max_drop:g}")
-        if not 13 <= self.opset <= 21:
-            raise InputError(f"opset: expected 13…21, got {self.opset}")
+        if not 13 <= self.opset <= 18:  # what tf2onnx writes
+            raise InputError(f"opset: expected 13…18, got {self.opset}")
 
 
 def _unheard(fmt: Format, candidate: SearchCandidate) -> None:

@@ -1,6 +1,7 @@
 """The formats that `edgecnn export` writes: a container and a quantization scheme each."""
 
 import dataclasses
+import enum
 from dataclasses import dataclass
 
 from edgecnn_runtime.choices import not_among
@@ -20,18 +21,30 @@ _LEAST_TOLERANCE = {
 }
 
 
+class Io(enum.StrEnum):
+    """What goes into an int8 TFLite file and comes out, and so how its last layer computes."""
+
+    UINT8 = "uint8"  # pixels in, float32 probabilities out; the last layer computes in float32
+    # pixel - 128 in, and integers throughout. From the last weights on 16 bits, in which no two classes tie; int16 out.
+    INT8 = "int8"
+    EDGE_TPU = "edgetpu"  # pixel - 128 in, int8 throughout and out
+
+
+_FORM_OF_IO = {Io.UINT8: "", Io.INT8: "-signed", Io.EDGE_TPU: "-edgetpu"}
+
+
 @dataclass(frozen=True)
 class Format:
     """One kind of exported file."""
 
     suffix: str  # of its container, a key of `containers.CONTAINERS`
     scheme: Scheme
-    signed: bool = False  # int8 in and int16 out instead of uint8 and float32, in full-integer TFLite
+    io: Io = Io.UINT8  # of int8 TFLite
 
     @property
     def form(self) -> str:
         """What is between the run's name and the suffix in the file's name, such as `int8` or `int8-signed`."""
-        return f"{self.scheme}-signed" if self.signed else str(self.scheme)
+        return f"{self.scheme}{_FORM_OF_IO[self.io]}"
 
     @property
     def name(self) -> str:
@@ -69,9 +82,9 @@ FORMATS = {
 }
 
 
-# The file for micro-controllers, in its two forms: the camera's bytes in, or int8 in, as some NPUs ask.
-FULL_INTEGER = FORMATS["tflite-int8"]
-FULL_INTEGER_SIGNED = dataclasses.replace(FULL_INTEGER, signed=True)
+INT8_TFLITE = FORMATS["tflite-int8"]
+# Integers throughout, for processors that know nothing else; C++ source is made of it.
+ALL_INTEGER = dataclasses.replace(INT8_TFLITE, io=Io.INT8)
 
 
 def choose_formats(
@@ -83,11 +96,11 @@ def choose_formats(
         names: exactly these formats; with none, float32 in both containers.
         int8: also int8 in both containers.
         every: all formats.
-        io: what the full-integer TFLite file takes, uint8 or int8.
-        c_source: also the full-integer TFLite file, of which C++ source is made.
+        io: an `Io`: the form of the int8 TFLite file.
+        c_source: also the all-integer TFLite file, of which C++ source is made.
 
     Raises:
-        InputError: a name that is no format, another `io`, or int8 without a full-integer TFLite file.
+        InputError: a name that is no format, another `io`, or one without an int8 TFLite file.
 
     >>> [fmt.name for fmt in choose_formats(int8=True)]
     ['tflite-float32', 'tflite-int8', 'onnx-float32', 'onnx-int8']
@@ -95,15 +108,20 @@ def choose_formats(
     for name in names:
         if name not in FORMATS:
             raise InputError(not_among("format", name, FORMATS))
-    if io not in ("uint8", "int8"):
-        raise InputError(not_among("io", io, ("uint8", "int8")))
+    if io not in list(Io):
+        raise InputError(not_among("io", io, Io))
     schemes = {Scheme.INT8} if int8 else set()
     if not names:
         schemes.add(Scheme.FLOAT32)
     chosen = {fmt for fmt in FORMATS.values() if every or fmt.name in names or fmt.scheme in schemes}
+    if INT8_TFLITE not in chosen and io not in (Io.UINT8, Io.INT8 if c_source else None):
+        raise InputError(f"io: {io} goes with the int8 TFLite file, which is not asked for; add --int8")
+    forms = dict.fromkeys([Io(io)] if INT8_TFLITE in chosen else [])
     if c_source:
-        chosen.add(FULL_INTEGER)
-    if io == "int8" and FULL_INTEGER not in chosen:
-        raise InputError("io: int8 goes with the full-integer TFLite file, which is not asked for; add --int8")
-    signed = {FULL_INTEGER: FULL_INTEGER_SIGNED} if io == "int8" else {}
-    return tuple(signed.get(fmt, fmt) for fmt in FORMATS.values() if fmt in chosen)
+        forms[Io.INT8] = None
+    int8_tflite = [dataclasses.replace(INT8_TFLITE, io=form) for form in forms]
+    return tuple(
+        each
+        for fmt in FORMATS.values()
+        for each in (int8_tflite if fmt == INT8_TFLITE else [fmt] if fmt in chosen else [])
+    )

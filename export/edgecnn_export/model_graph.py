@@ -96,6 +96,9 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     other_graphs: int = 0  # bodies of loops and branches, which are not looked into
+    # The oldest release that has all of its operators: of TensorFlow's own interpreter for TFLite, of ONNX Runtime for
+    # ONNX. None where the file does not tell.
+    oldest_release: str | None = None
 
     @property
     def counts(self) -> list[tuple[str, int]]:

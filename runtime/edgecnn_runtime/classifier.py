@@ -72,6 +72,7 @@ class Classifier:
         *,
         threads: int | None = None,
         mode: Mode | str = Mode.THROUGHPUT,
+        engine: str | None = None,
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: "Sequence[Delegate | str]" = (),
@@ -93,11 +94,13 @@ class Classifier:
         says is assumed; `contract` lists each fact and where it comes from.
 
         Args:
-            path: a `.tflite` file (LiteRT) or `.onnx` file (ONNX Runtime).
+            path: a `.tflite` or `.onnx` file.
             threads: threads within one inference; default: by `mode`. Small models are fastest with 1.
             mode: "throughput", one thread per inference and one inference per processor in `predict_many`, or
                 "latency", all processors that this process may use (its affinity and its cgroup's quota) for one
                 inference.
+            engine: what runs it: "litert" (TFLite), "onnxruntime" (ONNX) or "openvino" (both); default: the first that
+                is installed.
             provider: where ONNX Runtime computes: "cpu", "cuda" or "tensorrt".
             allow_fallback: whether the CPU will do where `provider` is not there.
             delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
@@ -116,8 +119,9 @@ class Classifier:
 
         Raises:
             ModelError: missing, damaged, or not an image classifier.
-            InputError: an argument does not fit the model, or is needed for it; a provider or delegate is not there.
-            MissingExtraError: the interpreter for this format is not installed.
+            InputError: an argument does not fit the model, or is needed for it; an engine, a provider or a delegate is
+                not there.
+            MissingExtraError: the engine, or any for this format, is not installed.
         """
         said: dict[str, Any] = {
             "labels": labels,
@@ -130,6 +134,7 @@ class Classifier:
             "resize": resize,
             "imgsz": imgsz,
             "output_is": output_is,
+            "engine": engine,
             "provider": None if provider == Provider.CPU else provider,
             "allow_fallback": allow_fallback or None,
             "delegates": delegates or None,

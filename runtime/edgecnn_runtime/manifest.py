@@ -50,7 +50,7 @@ class Scheme(enum.StrEnum):
     FLOAT32 = "float32"
     FLOAT16 = "float16"  # weights in float16, computed in float32 on most CPUs
     DYNAMIC = "dynamic"  # int8 weights, float activations
-    INT8 = "int8"  # weights, activations, input and output: full-integer
+    INT8 = "int8"  # weights and activations; TFLite computes its last layer in float32, see the exporter's `Io`
     INT16X8 = "int16x8"  # int8 weights, int16 activations
 
 

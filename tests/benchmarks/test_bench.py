@@ -42,7 +42,7 @@ def test_every_file_of_a_run_is_measured(tiny_result: BenchResult, tiny_run: Run
     assert tiny_result.keras_accuracy.value == 0.9
     # Forty layers more are slower on every machine.
     assert tiny_result.rows[-1].name == "tiny_float32.onnx"
-    assert tiny_result.verdict.startswith(f"Ship {tiny_result.recommended}: ")
+    assert tiny_result.verdict.startswith(f"Ship {tiny_result.recommended} with ONNX Runtime: ")
 
 
 def test_written_files_agree(tiny_result: BenchResult, tiny_run: RunFolder) -> None:

@@ -43,8 +43,8 @@ def test_the_model_view_is_the_usual_one_and_fits_100_columns(model: Path) -> No
 def test_what_is_in_the_way_stands_with_what_removes_it(tmp_path: Path) -> None:
     path = tiny_onnx(tmp_path / "parts_float32.onnx")
     shown = " ".join(edgecnn_here("inspect", "-t", "tflite-micro", "-t", "onnxruntime", path).split())
-    assert "tflite-micro: it takes TFLite files -> use the .tflite file of the same run" in shown
-    assert "edgecnn export RUN --format tflite-int8" in shown
+    assert "tflite-micro: it takes TFLite files -> use parts_int8-signed.tflite" in shown
+    assert "edgecnn export RUN --int8 --io int8" in shown
     assert "opens it" in shown
 
 

@@ -48,6 +48,20 @@ def test_odd_names_come_back_from_json(model: Path, shots: Path) -> None:
     assert {Path(line["image"]) for line in lines} == {path for path in shots.rglob("*") if path.is_file()}
 
 
+def test_an_engine_is_asked_for_by_name_and_its_old_meaning_is_still_understood(model: Path, shots: Path) -> None:
+    plain = edgecnn("predict", model, shots / "plain.png")
+    assert edgecnn("predict", model, shots / "plain.png", "--engine", "onnxruntime") == plain
+    assert edgecnn("predict", model, shots / "plain.png", "--engine", "local") == plain
+    said = edgecnn("predict", model, shots / "broken.png", "--engine", "local", code=1).splitlines()
+    assert "--engine local is now --on local; --engine names what runs the model" in said
+    assert "--engine litert: expected an engine that runs" in edgecnn(
+        "predict", model, shots / "plain.png", "--engine", "litert", code=2
+    )
+    assert "--on ray: expected an --output folder" in edgecnn(
+        "predict", model, shots / "plain.png", "--engine", "ray", code=2
+    )
+
+
 def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     output = tmp_path / "results" / "shots.csv"
     shown = edgecnn("predict", model, shots, "--recursive", "--output", output, code=1)

@@ -24,6 +24,7 @@ def test_options_choose_formats(names: tuple[str, ...], int8: bool, every: bool,
         ({"int8": True}, ["tflite-float32", "tflite-int8-signed", "onnx-float32", "onnx-int8"]),
         ({"names": ("tflite-int8",)}, ["tflite-int8-signed"]),
         ({"names": ("onnx-int8",), "c_source": True}, ["tflite-int8-signed", "onnx-int8"]),
+        ({"int8": True, "c_source": True}, ["tflite-float32", "tflite-int8-signed", "onnx-float32", "onnx-int8"]),
     ],
 )
 def test_io_int8_takes_the_place_of_the_uint8_file(options: dict[str, object], expected: list[str]) -> None:
@@ -31,13 +32,21 @@ def test_io_int8_takes_the_place_of_the_uint8_file(options: dict[str, object], e
 
 
 def test_c_source_brings_the_file_that_it_is_made_of() -> None:
-    assert [fmt.name for fmt in choose_formats(c_source=True)] == ["tflite-float32", "tflite-int8", "onnx-float32"]
+    beside = [fmt.name for fmt in choose_formats(("tflite-int8",), c_source=True)]
+    assert beside == ["tflite-int8", "tflite-int8-signed"]
+    alone = [fmt.name for fmt in choose_formats(c_source=True)]
+    assert alone == ["tflite-float32", "tflite-int8-signed", "onnx-float32"]
+
+
+def test_io_edgetpu_takes_the_place_of_the_uint8_file() -> None:
+    assert [fmt.name for fmt in choose_formats(("tflite-int8",), io="edgetpu")] == ["tflite-int8-edgetpu"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"io": "int4", "int8": True}, "io: expected one of uint8, int8, got 'int4'"),
+        ({"io": "int4", "int8": True}, "io: expected one of uint8, int8, edgetpu, got 'int4'"),
+        ({"io": "edgetpu", "c_source": True}, "which is not asked for; add --int8"),
         ({"io": "int8"}, "which is not asked for; add --int8"),
         ({"io": "int8", "names": ("onnx-int8",)}, "which is not asked for; add --int8"),
     ],

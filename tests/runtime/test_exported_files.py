@@ -3,6 +3,7 @@
 import zipfile
 from pathlib import Path
 
+import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from PIL import Image
 
 from edgecnn_export.formats import FORMATS, Format
 from edgecnn_runtime import Classifier, InputError, ModelError
+from edgecnn_runtime.backends.engines import ENGINES
 from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
@@ -27,6 +30,17 @@ def test_one_file_is_enough(model: Path, digit_files: list[Path]) -> None:
     items = list(classifier.predict_many(digit_files, workers=2))
     right = sum(item.prediction is not None and f"_{item.prediction.label}." in item.source for item in items)
     assert right >= 0.85 * len(items)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_golden_check_holds_in_every_engine(model: Path, engine: str) -> None:
+    if format_of(model).name not in ENGINES[engine].formats:
+        return
+    if engine == "openvino":
+        needs.package("openvino", "edgecnn[openvino]")
+    classifier = Classifier.open(model, engine=engine)
+    assert classifier.backend.name == engine
+    assert classifier.verify().passed
 
 
 def test_one_image_many_images_and_a_file_agree(

@@ -21,6 +21,7 @@ FRAMEWORKS = {
     "onnx",
     "onnxruntime",
     "ai_edge_litert",
+    "openvino",
     "PIL",
     "matplotlib",
     "sklearn",
@@ -36,7 +37,7 @@ FIRST_LABEL = {
     "prediction", "preprocess", "system", "system.cpu",
 }  # fmt: skip
 OF_THE_FORMAT = {
-    ".tflite": {"backends.litert", "model_files.appended_files", "model_files.tflite_file"},
+    ".tflite": {"backends.litert", "backends.stored_tensors", "model_files.appended_files", "model_files.tflite_file"},
     ".onnx": {"backends.onnxruntime", "model_files.onnx_file", "model_files.protobuf"},
 }
 # What an adaptation to a third-party model needs besides.

@@ -183,6 +183,25 @@ def test_of_several_engines_the_first_that_is_installed_opens_a_file(
     monkeypatch.setitem(ENGINES, "fake", ENGINE)
     assert [engine.name for engine in engines_of("fake")] == ["absent", "fake"]
     assert open_backend(model).name == "fake"
+    with pytest.raises(MissingExtraError, match="Absent needs the package absent"):
+        open_backend(model, engine="absent")
+
+
+def test_an_engine_is_asked_for_by_its_name(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(ENGINE, name="other", providers={Provider.CPU: "fake"})
+    monkeypatch.setitem(ENGINES, "other", other)
+    assert Classifier.open(model, engine="other").labels == ("dark", "bright")
+    with pytest.raises(InputError, match=r"--engine: expected one of .*fake, other, got 'othr'; did you mean other\?"):
+        Classifier.open(model, engine="othr")
+    with pytest.raises(InputError, match=r"--engine litert: expected an engine that runs .*grey\.fake; take fake or o"):
+        Classifier.open(model, engine="litert")
+    with pytest.raises(InputError, match="--provider cuda: expected an engine that takes it, got --engine other"):
+        Classifier.open(model, engine="other", provider="cuda")
+
+
+def test_whether_an_engine_is_installed_is_known_without_importing_it() -> None:
+    assert ENGINE.is_installed
+    assert not ABSENT.is_installed
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def same_images(first: BenchResult, second: BenchResult) -> bool:
 
 def _wrong(result: BenchResult, row: BenchRow) -> set[int] | None:
     """Return the numbers of the images that a file gets wrong, where they are known."""
-    answers = next((answers for answers in result.answers if answers.file == row.file), None)
+    answers = next((answers for answers in result.answers if answers.candidate == row.candidate), None)
     if answers is None or row.accuracy is None or len(answers.wrong) != row.accuracy.total - row.accuracy.correct:
         return None
     return set(answers.wrong)

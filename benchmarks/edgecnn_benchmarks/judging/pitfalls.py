@@ -63,7 +63,8 @@ def _float16(figures: Figures) -> Iterator[Pitfall]:
         for other in figures.rows
         if row.scheme == "float16"
         and other.scheme == "float32"
-        and (row.backend, row.threads, row.batch) == (other.backend, other.threads, other.batch)
+        and (row.backend, row.format, row.threads, row.batch)
+        == (other.backend, other.format, other.threads, other.batch)
         and row.engine is not None
         and row.provider in row.engine.cpu_providers
     ]

@@ -42,6 +42,9 @@ class Recommendation:
     """The answer to "which file do I ship?"; `ship` is None where nothing is within the limits."""
 
     ship: str | None
+    # Of it.
+    file: str | None
+    engine: str | None
     sentence: str
     runner_up: str | None
     # The file that breaks the limits least, where none keeps to them.
@@ -69,7 +72,7 @@ def recommend_within(result: BenchResult, limits: ShipLimits) -> Recommendation:
     if not fitting:
         return _nothing_fits(rows, excesses, front)
     ship = choose(fitting)
-    rest = [row for row in fitting if row.file != ship.file]
+    rest = [row for row in fitting if row is not ship]
     runner_up = choose(rest) if rest else None
     others = tuple(
         Other(
@@ -83,6 +86,8 @@ def recommend_within(result: BenchResult, limits: ShipLimits) -> Recommendation:
     )
     return Recommendation(
         ship=ship.name,
+        file=ship.file,
+        engine=ship.engine.name if ship.engine else None,
         sentence=_sentence(ship, runner_up, best, limits),
         runner_up=None if runner_up is None else runner_up.name,
         nearest=None,
@@ -169,7 +174,7 @@ def _sentence(ship: BenchRow, runner_up: BenchRow | None, best: float | None, li
         reasons.append(f"{percent(ship.accuracy.value)} accurate, {below}")
     rival = "the only file" if runner_up is None else "the fastest file"
     limited = best is not None or limits.max_latency_us or limits.max_size_bytes or limits.unfit
-    return f"Ship {ship.name}, {rival}{' within the limits' if limited else ''}: {'; '.join(reasons)}."
+    return f"Ship {ship.shipped}, {rival}{' within the limits' if limited else ''}: {'; '.join(reasons)}."
 
 
 def _cautions(result: BenchResult, ship: BenchRow, limits: ShipLimits, best: float | None) -> list[str]:
@@ -202,6 +207,8 @@ def _nothing_fits(
     reasons = {row.name: "; ".join(excess.reason for excess in excesses[row.name]) for row in rows}
     return Recommendation(
         ship=None,
+        file=None,
+        engine=None,
         sentence=f"No file is within the limits; the nearest is {nearest.name}: {reasons[nearest.name]}.",
         runner_up=None,
         nearest=nearest.name,

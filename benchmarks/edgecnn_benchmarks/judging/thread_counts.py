@@ -14,7 +14,7 @@ from edgecnn_runtime.errors import InputError
 class ThreadChoice:
     """The best number of threads of one model file, and what it gains over the first number that was measured."""
 
-    file: str
+    candidate: str
     best: int
     first: int
     gain: Estimate
@@ -23,9 +23,9 @@ class ThreadChoice:
     def sentence(self) -> str:
         """Say it."""
         if self.best == self.first:
-            return f"{self.file}: --threads {self.best} serves it best."
+            return f"{self.candidate}: --threads {self.best} serves it best."
         return (
-            f"{self.file}: --threads {self.best} serves it best, {times(self.gain.value)} ({span(self.gain)}) "
+            f"{self.candidate}: --threads {self.best} serves it best, {times(self.gain.value)} ({span(self.gain)}) "
             f"as fast as --threads {self.first}."
         )
 
@@ -51,13 +51,13 @@ def choose_threads(rows: Sequence[BenchRow]) -> tuple[ThreadChoice, ...]:
     Args:
         rows: of one batch; a file with one number of threads is left out.
     """
-    files = {row.file: [other for other in rows if other.file == row.file] for row in rows}
-    return tuple(_choose(sweep) for sweep in files.values() if len(sweep) > 1)
+    sweeps = {row.candidate: [other for other in rows if other.candidate == row.candidate] for row in rows}
+    return tuple(_choose(sweep) for sweep in sweeps.values() if len(sweep) > 1)
 
 
 def _choose(sweep: Sequence[BenchRow]) -> ThreadChoice:
     fastest = min(sweep, key=lambda row: row.latency_us.p50.value)
     as_fast = [row for row in sweep if row is fastest or not tells_apart(speedups(row.rounds, fastest.rounds))]
     best = min(as_fast, key=lambda row: row.threads)
-    first = next(row for row in sweep if row.name == row.file)
-    return ThreadChoice(best.file, best.threads, first.threads, speedup(best.rounds, first.rounds))
+    first = next(row for row in sweep if row.name == row.candidate)
+    return ThreadChoice(best.candidate, best.threads, first.threads, speedup(best.rounds, first.rounds))

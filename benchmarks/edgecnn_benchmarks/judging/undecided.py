@@ -10,8 +10,8 @@ from edgecnn_benchmarks.statistics.quantities import span, times
 
 
 def find_undecided(rows: Sequence[BenchRow]) -> tuple[Undecided, ...]:
-    """Look at every two files, at the first number of threads and the first batch."""
-    shipped = [row for row in rows if row.name == row.file]
+    """Look at every two candidates, at the first number of threads and the first batch."""
+    shipped = [row for row in rows if row.name == row.candidate]
     return tuple(
         _undecided(first, second)
         for first, second in combinations(shipped, 2)

@@ -42,7 +42,7 @@ def _accurate_enough(rows: Sequence[BenchRow]) -> list[BenchRow]:
 
 
 def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow) -> str:
-    """Say in one sentence which file to ship and why."""
+    """Say in one sentence which file to ship, in which engine, and why."""
     latency = microseconds(recommended.latency_us.p50.value)
     if recommended is reference or recommended.speedup is None:
         reasons = [f"{latency} per image", size(recommended.size_bytes)]
@@ -51,7 +51,7 @@ def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow
         speed = "as fast as" if recommended.told_apart is False else f"{times(recommended.speedup.value)} as fast as"
         reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
     reasons.append(_accuracy_reason(rows, recommended))
-    return f"Ship {recommended.name}: {', '.join(reasons[:-1])} and {reasons[-1]}."
+    return f"Ship {recommended.shipped}: {', '.join(reasons[:-1])} and {reasons[-1]}."
 
 
 def _size_reason(row: BenchRow, reference: BenchRow) -> str:

@@ -43,14 +43,18 @@ class OpenedModel:
 
 def measure_accuracy(
     subject: Subject, *, settings: BenchSettings, scratch: Path, report: ReportRound
-) -> tuple[list[OpenedModel], list[Failure]]:
+) -> tuple[list[OpenedModel], list[Failure], list[Failure]]:
     """Open every model and let it classify all labelled images.
+
+    Returns:
+        The models, what failed, and what additional engines do not open.
 
     Raises:
         DataError: labelled images were given and fit not one of the models.
     """
     opened: list[OpenedModel] = []
     failures: list[Failure] = []
+    unopened: list[Failure] = []
     misfits: list[DataError] = []
     shelf = SampleShelf(scratch)
     for index, candidate in enumerate(subject.candidates):
@@ -92,10 +96,10 @@ def measure_accuracy(
                 )
             )
         except WorkerError as error:
-            failures.append(Failure(candidate.name, "open", str(error)))
+            (unopened if candidate.is_additional else failures).append(Failure(candidate.name, "open", str(error)))
     if misfits and len(misfits) == len(opened):
         raise misfits[0]
-    return opened, failures
+    return opened, failures, unopened
 
 
 class _Classification:
@@ -162,7 +166,7 @@ def _answers(model: OpenedModel, reference: OpenedModel) -> FileAnswers:
         against = compare(labels, images.classes, images.files, reference=reference.predictions, own=model.predictions)
     classes = model.predictions.classes
     return FileAnswers(
-        file=model.candidate.name,
+        candidate=model.candidate.name,
         labels=labels,
         confusion=confusion(labels, images.classes, classes),
         wrong=tuple(np.flatnonzero(classes != images.classes).tolist()),

@@ -60,9 +60,10 @@ class Against:
 
 @dataclass(frozen=True)
 class FileAnswers:
-    """One file's answers to all labelled images."""
+    """One file's answers in one engine to all labelled images."""
 
-    file: str
+    # As in the rows.
+    candidate: str
     labels: tuple[str, ...]
     # How many images of each class (row) were given each answer (column).
     confusion: tuple[tuple[int, ...], ...]

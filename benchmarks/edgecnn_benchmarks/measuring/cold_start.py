@@ -20,7 +20,8 @@ from edgecnn_runtime.system.own_process import describe_end, run
 PROGRAM = """\
 import sys
 from edgecnn_runtime import Classifier
-print(Classifier.open(sys.argv[1], threads=int(sys.argv[2])).predict(sys.argv[3]).label, flush=True)
+classifier = Classifier.open(sys.argv[1], threads=int(sys.argv[2]), engine=sys.argv[4] or None)
+print(classifier.predict(sys.argv[3]).label, flush=True)
 """
 
 # The same through Keras: the file, the threads, the picture.
@@ -53,13 +54,16 @@ print(classifier.predict(sys.argv[3]).label, flush=True)
 
 def command(job: Job, *, picture: Path, settings: BenchSettings) -> list[str]:
     """Return the command line of a row's cold start."""
-    arguments = [str(job.candidate.path.resolve()), str(job.threads), str(picture)]
-    way, program = job.candidate.keras_way, PROGRAM
+    candidate = job.candidate
+    arguments = [str(candidate.path.resolve()), str(job.threads), str(picture)]
+    way, program, opening = candidate.keras_way, PROGRAM, candidate.opening(settings)
     if way is not None:
         program = KERAS_PROGRAM.format(call=_KERAS_CALLS[way])
-    elif settings.opening != BenchSettings().opening:
+    elif opening == candidate.opening(BenchSettings()):
+        arguments.append(candidate.engine or "")
+    else:
         program = THIRD_PARTY
-        arguments.append(json.dumps(dataclasses.asdict(settings.opening)))
+        arguments.append(json.dumps(dataclasses.asdict(opening)))
     return [sys.executable, "-c", program, *arguments]
 
 

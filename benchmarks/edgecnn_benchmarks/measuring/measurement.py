@@ -43,7 +43,8 @@ class MeasuredRow:
         return BenchRow(
             name=self.job.name,
             label=self.job.label,
-            file=self.job.candidate.name,
+            file=self.job.candidate.file,
+            candidate=self.job.candidate.name,
             scheme=self.opened.facts.scheme,
             backend=self.opened.facts.backend,
             provider=self.opened.facts.provider,
@@ -78,6 +79,8 @@ class Measurement:
         self._stage: str | None = None
         self._opened: list[OpenedModel] = []
         self._failures: list[Failure] = []
+        # What additional engines do not open.
+        self._unopened: list[Failure] = []
         self._rounds = Rounds([], reference="", settings=settings, scratch=scratch)
         self._cold_starts = ColdStarts([], settings=settings, scratch=scratch)
         self._memories = Memories([], settings=settings, scratch=scratch)
@@ -91,7 +94,7 @@ class Measurement:
         """
         settings, scratch = self._settings, self._scratch
         report = self._begin("accuracy", progress)
-        self._opened, self._failures = measure_accuracy(
+        self._opened, self._failures, self._unopened = measure_accuracy(
             self._subject, settings=settings, scratch=scratch, report=report
         )
         if self._opened:
@@ -161,7 +164,14 @@ class Measurement:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader must know of the images, and what nobody said about the third-party models."""
-        return (*(() if self._subject.images.has_labels else (_NO_ACCURACY,)), *self._assumed())
+        return (
+            *(() if self._subject.images.has_labels else (_NO_ACCURACY,)),
+            *self._assumed(),
+            *(
+                f"{failure.name}: not measured, since the engine does not open it: {failure.reason}"
+                for failure in self._unopened
+            ),
+        )
 
     def _assumed(self) -> tuple[str, ...]:
         return tuple(
@@ -171,12 +181,12 @@ class Measurement:
         )
 
     def answers(self, reference: str) -> tuple[FileAnswers, ...]:
-        """Compare what each file answered with what the reference, the name of one, did."""
+        """Compare what each candidate answered with what the reference, the name of one, did."""
         return answers_of(self._opened, next(model for model in self._opened if model.candidate.name == reference))
 
 
 def find_reference(opened: Sequence[OpenedModel], reference: str, *, strict: bool = True) -> OpenedModel:
-    """Find the model that the others are compared with: by file name, label or scheme, in the order of the formats.
+    """Find the model that the others are compared with: by name, label, file or scheme, in the order of the formats.
 
     Raises:
         InputError: there is none, and `strict`; float32 is never missed, it is what most people compare with.
@@ -185,7 +195,7 @@ def find_reference(opened: Sequence[OpenedModel], reference: str, *, strict: boo
     found = [
         model
         for model in opened
-        if reference in (model.candidate.name, model.candidate.label)
+        if reference in (model.candidate.name, model.candidate.label, model.candidate.file)
         or (reference == model.facts.scheme and not model.candidate.is_keras)
     ]
     if not found and strict and reference != BenchSettings.reference:

@@ -18,11 +18,11 @@ from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate
 from edgecnn_benchmarks.statistics.quantities import listed
 from edgecnn_runtime.accuracy import Accuracy
-from edgecnn_runtime.backends.engines import Engine, find_engine
+from edgecnn_runtime.backends.engines import Engine, engines_of, find_engine
 from edgecnn_runtime.model_formats import MODEL_FORMATS
 
-# Of bench.json; `result_file` also reads the one before.
-SCHEMA_VERSION = 3
+# Of bench.json; `result_file` also reads the two before.
+SCHEMA_VERSION = 4
 # An interval of a ratio that is wider than this share on each side says more about the machine than about the files.
 NOISY = 0.02
 NOISE = "this machine was too noisy, measure again when it is idle or with a larger --max-secs"
@@ -32,17 +32,20 @@ _PAIRS = 3
 
 @dataclass(frozen=True)
 class BenchRow:
-    """One model file, or the Keras model, at one number of threads and one batch; None where it was not measured.
+    """One model file in one engine, at one number of threads and one batch; None where it was not measured.
 
-    A sweep makes several rows of one file; what does not depend on threads and batch is the same in all of them.
+    The Keras model may be among the rows as well. A sweep makes several rows of one candidate; what does not depend on
+    threads and batch is the same in all of them.
     """
 
-    # Unlike that of every other row: the file's name, and in a sweep what sets the row apart.
+    # Unlike that of every other row: the candidate, and in a sweep what sets the row apart.
     name: str
     # The name without what all files' names begin with, for charts and narrow tables.
     label: str
-    # The model file's name; that of `answers`.
+    # The model file's name.
     file: str
+    # The file's name, and the engine's where that is not the first for the format; that of `answers`.
+    candidate: str
     scheme: str
     # The name of an engine, "keras call" or "keras predict".
     backend: str
@@ -80,7 +83,7 @@ class BenchRow:
     @property
     def is_file(self) -> bool:
         """Whether it is a model file, which can be shipped, at the first threads and batch of a sweep."""
-        return self.format != "keras" and self.name == self.file
+        return self.format != "keras" and self.name == self.candidate
 
     @property
     def format(self) -> str:
@@ -94,6 +97,15 @@ class BenchRow:
     def engine(self) -> Engine | None:
         """What ran the file; None of the Keras model, and of an engine that this version does not know."""
         return find_engine(self.backend)
+
+    @property
+    def shipped(self) -> str:
+        """Name what is shipped: the file and its engine, and how to ask for one that does not open it by itself."""
+        engine = self.engine
+        if engine is None:
+            return self.name
+        asked_for = "" if engine is engines_of(self.format)[0] else f" (--engine {engine.name})"
+        return f"{self.file} with {engine.title}{asked_for}"
 
 
 @dataclass(frozen=True)

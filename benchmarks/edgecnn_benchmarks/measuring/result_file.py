@@ -9,6 +9,8 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 
 FILE = "bench.json"
+# The oldest version that is still read.
+_OLDEST = 2
 
 
 def find_result(path: Path) -> Path:
@@ -42,7 +44,7 @@ def read_result(path: Path) -> BenchResult:
     except ValueError as error:
         raise InputError(f"{path}: expected a bench.json, got another file ({error}); measure again") from error
     version = document.get("schema_version")
-    if version not in (SCHEMA_VERSION, SCHEMA_VERSION - 1):
+    if version not in range(_OLDEST, SCHEMA_VERSION + 1):
         newer = isinstance(version, int) and version > SCHEMA_VERSION
         raise InputError(
             f"{path}: expected a bench.json of version {SCHEMA_VERSION}, got "
@@ -59,14 +61,26 @@ def read_result(path: Path) -> BenchResult:
 
 
 def _with_present_names(document: dict[str, Any]) -> dict[str, Any]:
-    """Rename the keys that version 2 called otherwise."""
+    """Rename the keys that version 2 called otherwise, and add what version 3 did not tell apart: file and engine."""
     document = dict(document)
+    for part in ("rows", "answers"):
+        match document.get(part):
+            case list(items):
+                document[part] = [_with_candidate(item) for item in items]
     if "traps" in document:
         document["pitfalls"] = document.pop("traps")
     match document.get("settings"):
         case {"opening": {"only_strangers": third_party_only, **opening}, **settings}:
             document["settings"] = {**settings, "opening": {**opening, "third_party_only": third_party_only}}
     return document
+
+
+def _with_candidate(item: Any) -> Any:
+    """Call a row or answers of before as their file, whose one engine had no name."""
+    match item:
+        case {"file": file} if "candidate" not in item:
+            return {**item, "candidate": file}
+    return item
 
 
 def _check(result: BenchResult) -> None:

@@ -14,9 +14,9 @@ from typing import Any
 
 from edgecnn_benchmarks.measuring.candidates import Subject, read_subject
 from edgecnn_benchmarks.settings import BenchSettings
-from edgecnn_runtime.backends.engines import engines_of
+from edgecnn_runtime.backends.engines import ENGINES, engines_of
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of, model_parts
+from edgecnn_runtime.model_formats import format_of, model_parts
 
 
 @dataclass(frozen=True)
@@ -34,16 +34,18 @@ class Bundle:
 
     @property
     def extras(self) -> dict[str, tuple[str, ...]]:
-        """The extras of edgecnn that these models need, each with the modules of which one suffices."""
-        formats = {format_of(candidate.path).name for candidate in self.subject.candidates}
-        engines = [engines_of(name)[0] for name in MODEL_FORMATS if name in formats]
+        """The extras of edgecnn for the engines that measure here, each with the modules of which one suffices."""
+        candidates = self.subject.candidates
+        used = {one.engine or engines_of(format_of(one.path).name)[0].name for one in candidates}
+        engines = [engine for engine in ENGINES.values() if engine.name in used]
         provider = self.settings.opening.provider
         return {engine.extra(provider): tuple(dict.fromkeys(engine.packages.values())) for engine in engines}
 
     @property
     def name(self) -> str:
         """Name the benchmark by all that it measures and how: the same command finds it again."""
-        content = [sorted(self.sha256.items()), self.targets, self.data, dataclasses.asdict(self.settings)]
+        settings = dataclasses.asdict(self.settings)
+        content = [sorted(self.sha256.items()), self.targets, self.data, settings, list(self.extras)]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
     def adding(self, files: Mapping[str, Path]) -> "Bundle":
@@ -77,7 +79,7 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings,
     """
     if settings.with_keras:
         raise InputError("--with-keras: expected a benchmark on this machine, where Keras is; leave it out or --host")
-    subject = read_subject(targets, data=data)
+    subject = read_subject(targets, data=data, opening=settings.opening)
     files: dict[str, Path] = {}
     run = subject.run
     if run is not None:
@@ -93,7 +95,7 @@ def pack(targets: Sequence[Path], *, data: Path | None, settings: BenchSettings,
         # The name of the file's folder may be part of its name in the results.
         paths = {
             f"models/{number}/{candidate.path.resolve().parent.name or 'root'}/{candidate.path.name}": candidate.path
-            for number, candidate in enumerate(subject.candidates)
+            for number, candidate in enumerate(one for one in subject.candidates if not one.is_additional)
         }
         for name, path in paths.items():
             files |= {

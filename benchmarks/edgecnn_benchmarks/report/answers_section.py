@@ -29,14 +29,14 @@ def _pair(result: BenchResult) -> tuple[FileAnswers, FileAnswers | None]:
     """Choose whose answers are shown: the reference's, and beside them the recommended file's, else an int8 one's."""
     reference, *others = result.answers
     compared = [answers for answers in others if answers.against is not None]
-    schemes = {row.file: row.scheme for row in result.rows}
-    wanted = result.row(result.recommended).file
-    compared.sort(key=lambda answers: (answers.file != wanted, schemes.get(answers.file) != "int8"))
+    schemes = {row.candidate: row.scheme for row in result.rows}
+    wanted = result.row(result.recommended).candidate
+    compared.sort(key=lambda answers: (answers.candidate != wanted, schemes.get(answers.candidate) != "int8"))
     return reference, compared[0] if compared else None
 
 
-def _label(file: str, result: BenchResult) -> str:
-    return next((row.label for row in result.rows if row.file == file and row.is_file), file)
+def _label(candidate: str, result: BenchResult) -> str:
+    return next((row.label for row in result.rows if row.candidate == candidate and row.is_file), candidate)
 
 
 def _confusion_section(shown: Sequence[FileAnswers], result: BenchResult) -> str:
@@ -49,9 +49,9 @@ def _confusion_section(shown: Sequence[FileAnswers], result: BenchResult) -> str
 
 
 def _confusion_figure(answers: FileAnswers, result: BenchResult) -> str:
-    label = _label(answers.file, result)
+    label = _label(answers.candidate, result)
     if len(answers.labels) <= MOST_CLASSES:
-        drawn = confusion_matrix(answers.labels, answers.confusion, name=answers.file)
+        drawn = confusion_matrix(answers.labels, answers.confusion, name=answers.candidate)
     else:
         drawn = _confused_table(answers)
     everything = sum(map(sum, answers.confusion))
@@ -78,7 +78,7 @@ def _against_section(reference: FileAnswers, result: BenchResult) -> str:
         if against is None:
             continue
         lines += (
-            f'<tr><th scope="row">{escape(_label(answers.file, result))}</th><td>{percent(against.agreement)}</td>'
+            f'<tr><th scope="row">{escape(_label(answers.candidate, result))}</th><td>{percent(against.agreement)}</td>'
             f"<td>{images(against.flip_count)}</td><td>{images(against.only_reference_right)}</td>"
             f"<td>{images(against.only_this_right)}</td><td>{escape(_test(against))}</td></tr>"
         )
@@ -86,7 +86,7 @@ def _against_section(reference: FileAnswers, result: BenchResult) -> str:
         f'<th scope="col">{head}</th>'
         for head in ("File", "Same answer", "Other answer", "Lost", "Won", "McNemar's test")
     )
-    name = escape(_label(reference.file, result))
+    name = escape(_label(reference.candidate, result))
     return (
         f'<section><h2>Answers compared with {name}</h2><p class="lead">Lost: only {name} is right. Won: only the file '
         "of this row is. The test gives the probability of so large a difference between two equally good files.</p>"
@@ -106,11 +106,11 @@ def _test(against: Against) -> str:
 def _flips_section(reference: FileAnswers, other: FileAnswers, result: BenchResult) -> str:
     against = other.against
     assert against is not None  # `_pair` chooses such
-    name, base = _label(other.file, result), _label(reference.file, result)
+    name, base = _label(other.candidate, result), _label(reference.candidate, result)
     if not against.flip_count:
         same = f"{escape(name)} answers every image as {escape(base)} does."
         return f"<section><h2>Flipped images</h2><p>{same}</p></section>"
-    changes = class_changes(other.labels, against.class_changes, other.confusion, name=other.file)
+    changes = class_changes(other.labels, against.class_changes, other.confusion, name=other.candidate)
     changed = (
         f'<figure class="bars changes"><figcaption>Change of accuracy, class by class</figcaption>{changes}</figure>'
         if changes

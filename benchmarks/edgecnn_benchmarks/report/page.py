@@ -55,8 +55,8 @@ def render(result: BenchResult) -> str:
         name=escape(result.name),
         subtitle=escape(_subtitle(result)),
         partial=f'<p class="partial">⚠ {escape(result.partial)}</p>' if result.partial else "",
-        recommended=escape(recommended.name),
-        verdict=escape(result.verdict.removeprefix(f"Ship {recommended.name}: ")),
+        recommended=escape(recommended.shipped),
+        verdict=escape(result.verdict.removeprefix(f"Ship {recommended.shipped}: ")),
         tiles="".join(_tiles(result, recommended)),
         scatter=_scatter_section(result),
         table=figures_table(result),
@@ -118,8 +118,8 @@ def _tile(figure: str, what: str, detail: str) -> str:
 
 
 def _base_rows(result: BenchResult) -> list[BenchRow]:
-    """Return one row per file, of a sweep the first; otherwise a chart would show one file many times."""
-    return [row for row in result.rows if row.name == row.file]
+    """Return one row per candidate, of a sweep the first; otherwise a chart would show one many times."""
+    return [row for row in result.rows if row.name == row.candidate]
 
 
 def _scatter_section(result: BenchResult) -> str:

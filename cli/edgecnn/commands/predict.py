@@ -5,6 +5,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -25,8 +26,8 @@ _INTERRUPTED = 130
 _STEP = 0.1
 
 
-class Engine(enum.StrEnum):
-    """What does the work: this process, or Ray's processes on one machine or many."""
+class Workplace(enum.StrEnum):
+    """Where the work is done: in this process, or in Ray's processes on one machine or many."""
 
     LOCAL = "local"
     RAY = "ray"
@@ -60,17 +61,17 @@ def predict(
     output: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", help="File to write instead of the screen, .csv or .jsonl; with --engine ray a folder."
+            "--output", "-o", help="File to write instead of the screen, .csv or .jsonl; with --on ray a folder."
         ),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue where the same command with this --output was stopped.")
     ] = False,
-    engine: Annotated[
+    on: Annotated[
         str,
         typer.Option(
             metavar="local|ray",
-            help="Program that does the work: this process, or Ray on one machine or many, whose sources may be "
+            help="Place of the work: this process, or Ray on one machine or many, whose sources may be "
             "s3://bucket/prefix.",
         ),
     ] = "local",
@@ -79,7 +80,7 @@ def predict(
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(metavar="parquet|csv", help="Format of the files that --engine ray writes; default: parquet."),
+        typer.Option(metavar="parquet|csv", help="Format of the files that --on ray writes; default: parquet."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object per image and nothing else.")] = False,
     quiet: QuietOption = False,
@@ -95,18 +96,22 @@ def predict(
     from edgecnn_runtime.jobs.results_file import result_format
     from edgecnn_runtime.sources import expand_sources
 
-    if choose(Engine, "--engine", engine) is Engine.RAY:
+    if model_options.engine in list(Workplace):
+        # As --on was called before.
+        on, model_options = str(model_options.engine), replace(model_options, engine=None)
+        Console(quiet=quiet).note(f"--engine {on} is now --on {on}; --engine names what runs the model")
+    if choose(Workplace, "--on", on) is Workplace.RAY:
         from edgecnn.workflows.predict_ray import predict_on_ray
         from edgecnn_runtime.jobs.results_folder import ResultsFormat
 
         if output is None:
-            raise InputError("--engine ray: expected an --output folder for the results, got none")
+            raise InputError("--on ray: expected an --output folder for the results, got none")
         if json or resume:
             raise InputError(
-                "--engine ray: expected neither --json nor --resume; leave them out, a folder is written in one go"
+                "--on ray: expected neither --json nor --resume; leave them out, a folder is written in one go"
             )
         if mode != "throughput" or threads is not None:
-            raise InputError("--engine ray: expected one thread per inference, got --mode or --threads; leave them out")
+            raise InputError("--on ray: expected one thread per inference, got --mode or --threads; leave them out")
         return predict_on_ray(
             model,
             model_options,
@@ -120,9 +125,9 @@ def predict(
             quiet=quiet,
         )
     if address is not None or format is not None:
-        raise InputError("--address, --format: expected --engine ray, got local; add it, or leave them out")
+        raise InputError("--address, --format: expected --on ray, got local; add it, or leave them out")
     if remote := next(filter(is_address, sources), None):
-        raise InputError(f"{remote}: expected a file or folder here, got an address; add --engine ray")
+        raise InputError(f"{remote}: expected a file or folder here, got an address; add --on ray")
     file = None if output is None else Path(output)
     if resume and file is None:
         raise InputError("--resume: expected an --output file to continue, got none")

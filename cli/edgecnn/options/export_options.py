@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class ExportOptions:
     """What the command line says about the files to make."""
 
-    int8: Annotated[bool, typer.Option("--int8", help="Add full-integer TFLite and QDQ ONNX.")] = False
+    int8: Annotated[bool, typer.Option("--int8", help="Add int8 TFLite and QDQ ONNX.")] = False
     every: Annotated[bool, typer.Option("--all", help="Export all formats: float16 and dynamic range, too.")] = False
     format: Annotated[
         list[str] | None,
@@ -25,12 +25,14 @@ class ExportOptions:
     io: Annotated[
         str,
         option(
-            "uint8|int8",
-            "Input of full-integer TFLite. int8 takes pixel - 128 and returns int16, for NPUs, as NAME_int8-signed.",
+            "uint8|int8|edgetpu",
+            "Form of int8 TFLite. uint8: pixels in, last layer in float32. int8: pixel - 128 in, integers throughout, "
+            "for NPUs and microcontrollers, as NAME_int8-signed. edgetpu: the same in 8 bits, as NAME_int8-edgetpu.",
         ),
     ] = "uint8"
     c_source: Annotated[
-        bool, typer.Option("--c-source", help="Add C++ source of the full-integer TFLite file, for TFLite-Micro.")
+        bool,
+        typer.Option("--c-source", help="Add TFLite as of --io int8, and C++ source of it for TFLite-Micro."),
     ] = False
     calibration_images: Annotated[
         int | None, option("N", "Training images that set the int8 ranges; default: 200, or all there are.")

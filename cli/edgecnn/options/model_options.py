@@ -56,6 +56,10 @@ class ModelOptions:
         str | None, option("N|HxW", "Height and width, where a third-party model takes images of any size.")
     ] = None
     output_is: OutputIsOption = None
+    engine: Annotated[
+        str | None,
+        option("NAME", "Engine that runs it: litert, onnxruntime or openvino; default: the first that is installed."),
+    ] = None
     provider: Annotated[
         str, option("cpu|cuda|tensorrt", "Execution provider of ONNX Runtime; one that is missing is an error.")
     ] = "cpu"
@@ -75,10 +79,13 @@ class ModelOptions:
         """
         from edgecnn_runtime.backends import Provider
         from edgecnn_runtime.backends.delegate import Delegate
+        from edgecnn_runtime.backends.engines import check_engine
         from edgecnn_runtime.choices import choose
         from edgecnn_runtime.third_party_models.given import Given
         from edgecnn_runtime.third_party_models.opening import Opening
 
+        if self.engine is not None:
+            check_engine(self.engine)
         return Opening(
             given=Given.of(
                 labels=self.labels,
@@ -92,6 +99,7 @@ class ModelOptions:
                 imgsz=_size(self.imgsz),
                 output_is=self.output_is,
             ),
+            engine=self.engine,
             provider=choose(Provider, "--provider", self.provider),
             allow_fallback=self.allow_fallback,
             delegates=tuple(Delegate.read(text) for text in self.delegate),

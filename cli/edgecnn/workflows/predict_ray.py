@@ -1,4 +1,4 @@
-"""`edgecnn predict … --engine ray`: more images than one machine can take, into a folder of results."""
+"""`edgecnn predict … --on ray`: more images than one machine can take, into a folder of results."""
 
 import contextlib
 import os

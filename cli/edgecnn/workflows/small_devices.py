@@ -24,6 +24,8 @@ def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEsti
 
     estimates = []
     for candidate in candidates:
+        if candidate.is_additional:
+            continue
         model_format = find_format(candidate.path)
         if model_format is None or not model_format.for_microcontrollers:
             continue
@@ -32,7 +34,7 @@ def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEsti
         except (MissingExtraError, ModelError):
             continue
         if _is_int8(model):
-            estimates.append(_estimate(candidate.name, model))
+            estimates.append(_estimate(candidate.file, model))
     return tuple(estimates)
 
 

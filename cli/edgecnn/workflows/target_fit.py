@@ -23,9 +23,9 @@ class TargetFit:
     # Where the latencies were measured, as a sentence.
     about_latency: str | None = None
 
-    def cautions(self, name: str | None) -> list[str]:
+    def cautions(self, file: str | None) -> list[str]:
         """Return what to know before shipping this file there."""
-        return [text for text in (self.remarks.get(name or ""), self.about_latency) if text]
+        return [text for text in (self.remarks.get(file or ""), self.about_latency) if text]
 
 
 def judge_files(run: Path, result: "BenchResult", target: str) -> TargetFit:

@@ -16,6 +16,7 @@ def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any
         "file": str(model.path),
         "container": model.container.format.name,
         "version": graph.version,
+        "oldest_release": graph.oldest_release,
         "bytes": model.size,
         "inputs": list(graph.inputs),
         "outputs": list(graph.outputs),

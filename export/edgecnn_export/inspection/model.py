@@ -42,9 +42,10 @@ class InspectedModel:
 
     @property
     def computes_in_float(self) -> bool:
-        """Whether its products are float ones: not so where only the image or the probabilities are converted."""
+        """Whether its products are float ones: not so where only the last layer or what is not a product is."""
         products = [operator for operator in self.graph.operators if operator.macs]
-        return any(not products or operator in products for operator in self.float_operators)
+        inner = products[:-1] or products
+        return any(not inner or operator in inner for operator in self.float_operators)
 
 
 def inspect_model(path: Path) -> InspectedModel:

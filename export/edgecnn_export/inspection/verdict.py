@@ -1,11 +1,12 @@
 """The answer to one question: does this file run there, and what would have to change?"""
 
+import dataclasses
 import enum
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from edgecnn_export.containers import Container
-from edgecnn_export.formats import FORMATS
+from edgecnn_export.formats import FORMATS, INT8_TFLITE, Io
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.model_graph import Operator
 from edgecnn_runtime.manifest import Scheme
@@ -68,21 +69,21 @@ def by_kind(operators: Iterable[Operator]) -> list[tuple[Operator, ...]]:
     return [tuple(group) for group in groups.values()]
 
 
-def to_int8(model: InspectedModel) -> str:
-    """Say how one comes by the full-integer TFLite file of this model, its input and output included."""
-    if model.manifest is not None and model.manifest.in_float:
+def to_int8(model: InspectedModel, io: Io = Io.INT8) -> str:
+    """Say how one comes by the int8 TFLite file of this model in the form that a target asks for."""
+    if model.manifest is None:
+        if model.computes_in_float:
+            return "convert the model it came from with full-integer int8 quantization ('edgecnn export MODEL --int8')"
+        return "convert it with 8-bit input and output (inference_input_type and inference_output_type)"
+    command = "'edgecnn export RUN --int8" + ("'" if io is Io.UINT8 else f" --io {io}'")
+    if model.manifest.in_float:
         return (
-            "have all of it in int8 ('--io int8' or a larger --max-drop, or a network without layers that have no "
+            f"have all of it in int8 ({command} or a larger --max-drop, or a network without layers that have no "
             "integer form)"
         )
-    if not model.computes_in_float:
-        if model.manifest is not None:
-            return "take 8-bit input and output ('edgecnn export RUN --int8 --io int8')"
-        return "convert it with 8-bit input and output (inference_input_type and inference_output_type)"
-    if model.manifest is not None:
-        name = model.path.stem.removesuffix(f"_{model.manifest.scheme}")
-        return f"use {name}_int8.tflite ('edgecnn export RUN --int8')"
-    return "convert the model it came from with full-integer int8 quantization ('edgecnn export MODEL --int8')"
+    wanted = dataclasses.replace(INT8_TFLITE, io=io)
+    run = model.path.stem.rpartition(f"_{model.manifest.scheme}")[0] or model.manifest.name
+    return f"use {run}_{wanted.form}{wanted.suffix} ({command})"
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class Target:
     name: str  # on the command line
     container: Container
     judge: Callable[[InspectedModel], Verdict]  # of a file of that container
-    integers_only: bool = False  # where files of another container are refused, a full-integer one is named
+    io: Io | None = None  # the form of int8 TFLite that suits it best, where it is made for int8
 
     def takes(self, model: InspectedModel) -> bool:
         """Whether the file is of its container."""
@@ -106,10 +107,12 @@ class Target:
         """Refuse a file of another container, and say how one comes by this model in the right one."""
         wanted = self.container.format
         if model.manifest is None:
-            whole = ", in full-integer int8" if self.integers_only else ""
+            whole = ", in full-integer int8" if self.io else ""
             remedy = f"convert the model that it came from to {wanted.title}{whole}"
+        elif self.io:
+            remedy = to_int8(model, self.io)
         else:
-            name = f"{wanted.name}-{Scheme.INT8 if self.integers_only else model.manifest.scheme}"
+            name = f"{wanted.name}-{model.manifest.scheme}"
             name = name if name in FORMATS else f"{wanted.name}-{Scheme.FLOAT32}"
             remedy = f"use the {wanted.suffix} file of the same run ('edgecnn export RUN --format {name}')"
         article = "an" if wanted.title[0] in "AEIO" else "a"

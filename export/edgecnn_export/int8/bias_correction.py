@@ -27,15 +27,18 @@ def correct_biases(
     statistics: Statistics,
     *,
     in_float: Collection[FloatOperator] = (),
+    per_tensor: Collection[FloatOperator] = (),
     steps: int = _STEPS,
     biases_learnt: bool = False,
 ) -> G:
-    """Prepare a float graph for weights of 8 bits, one scale per channel.
+    """Prepare a float graph for weights of 8 bits.
 
     Args:
         graph: to be quantized.
         statistics: of its activations on calibration images.
         in_float: operators that will keep their weights.
+        per_tensor: operators whose weights will have one scale and whose biases stay float32; those of the others have
+            one per channel.
         steps: the largest weight of a channel in steps; 63 for weights of 7 bits.
         biases_learnt: the biases fit rounded weights already, as quantization-aware training has made them.
 
@@ -52,6 +55,11 @@ def correct_biases(
         mean = statistics.means[operator.inputs[0]]
         depth = 1 if operator.depthwise else len(mean)
         if bias is None or kernel.shape[2] != depth:
+            continue
+        if operator in per_tensor:
+            # Their one scale is that of a single channel with all of the weights.
+            errors = rounding_errors(kernel.reshape(1, -1, depth), steps).reshape(kernel.shape).sum(axis=1)
+            biases[operator] = (bias - errors @ mean).astype(np.float32)
             continue
         low, high = statistics.ranges[operator.inputs[0]]
         least = _least_weight(np.abs(bias), (max(high, 0.0) - min(low, 0.0)) / 255, steps)

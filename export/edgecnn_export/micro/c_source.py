@@ -1,4 +1,4 @@
-"""C++ source of a full-integer TFLite file, for firmware that runs it with TFLite-Micro.
+"""C++ source of a all-integer TFLite file, for firmware that runs it with TFLite-Micro.
 
 A pair `<name>_model_data.h` and `.cc`: the network as an aligned array, what goes in and what comes out, the operators
 to register, the arena to reserve, the labels, and the golden check. The header needs nothing but the compiler's own
@@ -19,12 +19,12 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgecnn_export.export_index import ExportedFile, record_c_source
-from edgecnn_export.formats import FULL_INTEGER, FULL_INTEGER_SIGNED
+from edgecnn_export.formats import ALL_INTEGER
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
 from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
-from edgecnn_runtime.backends.litert import pixel_values
+from edgecnn_runtime.backends.stored_tensors import pixel_values
 from edgecnn_runtime.errors import GateError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import TFLITE_FILE, Colour, Manifest
@@ -63,7 +63,7 @@ class CSource:
 
 
 def export_c_source(files: Iterable[ExportedFile]) -> CSource | None:
-    """Write the C++ source of the full-integer TFLite file among those that were exported just now.
+    """Write the C++ source of the all-integer TFLite file among those that were exported just now.
 
     Returns:
         What was written; None where there is no such file or it was not kept.
@@ -72,7 +72,7 @@ def export_c_source(files: Iterable[ExportedFile]) -> CSource | None:
         GateError, ModelError: as `write_c_source`.
     """
     for file in files:
-        if file.format in (FULL_INTEGER, FULL_INTEGER_SIGNED) and file.failure is None:
+        if file.format == ALL_INTEGER and file.failure is None:
             c_source = write_c_source(file.path)
             record_c_source(file.path.parent, c_source.to_document())
             return c_source
@@ -80,7 +80,7 @@ def export_c_source(files: Iterable[ExportedFile]) -> CSource | None:
 
 
 def write_c_source(model: Path) -> CSource:
-    """Write the C++ source of an exported full-integer TFLite file beside it, both files or none.
+    """Write the C++ source of an exported all-integer TFLite file beside it, both files or none.
 
     The array holds the network alone (`bare_network`), which is first checked to compute the same.
 
@@ -175,7 +175,7 @@ def _golden_probabilities(model: Path, network: bytes, manifest: Manifest) -> ND
 
 def _described(manifest: Manifest, *, file: str, flash_bytes: int) -> dict[str, str]:
     spec = manifest.input
-    facts = [f"{len(manifest.labels)} classes, full-integer int8, {flash_bytes:,} bytes of flash."]
+    facts = [f"{len(manifest.labels)} classes, all-integer int8, {flash_bytes:,} bytes of flash."]
     if manifest.accuracy is not None and manifest.accuracy_keras is not None:
         facts.append(
             f"Right on {100 * manifest.accuracy.value:.2f} % of {manifest.accuracy.total:,} test images "

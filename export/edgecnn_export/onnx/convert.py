@@ -18,11 +18,14 @@ from edgecnn_export.deployment_graph import deployment_graph
 from edgecnn_export.onnx.channels_first import flatten_channels_first
 from edgecnn_export.onnx.graph import OnnxGraph
 from edgecnn_export.onnx.names import name_by_layer
+from edgecnn_export.onnx.scaling import fold_scaling
+from edgecnn_export.onnx.unused import remove_unused
 from edgecnn_runtime.errors import MissingExtraError
 
 
 def checked(model: onnx.ModelProto) -> bytes:
-    """Return the file of a model that the ONNX checker has accepted."""
+    """Return the file of a model, without what it does not use, that the ONNX checker has accepted."""
+    remove_unused(model)
     onnx.checker.check_model(model, full_check=True)
     content: bytes = model.SerializeToString()
     return content
@@ -120,7 +123,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantizable_onnx(model: onnx.ModelProto) -> OnnxGraph:
-    """Prepare a float32 model for `quantize.quantize`: shapes inferred, batch normalization and Relu fused."""
+    """Prepare a float32 model for `quantize.quantize`: batch normalization and the scaling of the pixels folded."""
     try:
         from onnxruntime.quantization.shape_inference import quant_pre_process
     except ImportError as error:
@@ -130,4 +133,4 @@ def quantizable_onnx(model: onnx.ModelProto) -> OnnxGraph:
         # By path: given a model in memory, the preparation looks for external data that is not there.
         onnx.save(model, plain)
         quant_pre_process(plain, prepared, skip_symbolic_shape=True)
-        return OnnxGraph(onnx.load(prepared))
+        return fold_scaling(OnnxGraph(onnx.load(prepared)))

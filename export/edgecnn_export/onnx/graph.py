@@ -32,9 +32,17 @@ class OnnxGraph:
         """The nodes in the order in which they run."""
         return tuple(self._nodes)
 
-    def node_name(self, operator: FloatOperator) -> str:
-        """The name by which ONNX Runtime's quantizer knows an operator."""
-        return str(self._nodes[operator].name)
+    def node(self, operator: FloatOperator) -> onnx.NodeProto:
+        """The node of an operator; ONNX Runtime's quantizer knows it by its name."""
+        return self._nodes[operator]
+
+    def readers(self, tensor: str) -> tuple[FloatOperator, ...]:
+        """The operators that read an activation."""
+        return tuple(operator for operator in self.operators if tensor in operator.inputs)
+
+    def constant(self, name: str) -> NDArray[Any] | None:
+        """The values of a constant; None where a tensor is computed."""
+        return onnx.numpy_helper.to_array(self._constants[name]) if name in self._constants else None
 
     def activations(self, images: NDArray[np.uint8]) -> Iterator[Mapping[str, NDArray[np.float32]]]:
         """Run images; see `QuantizableGraph`."""
@@ -96,7 +104,7 @@ class OnnxGraph:
         return {entry.name: entry for entry in self.model.graph.initializer}
 
     @cached_property
-    def _nodes(self) -> dict[FloatOperator, Any]:
+    def _nodes(self) -> dict[FloatOperator, onnx.NodeProto]:
         nodes = {}
         for node in self.model.graph.node:
             weighted = node.op_type in ("Conv", "Gemm", "MatMul") and node.input[1] in self._constants

@@ -46,7 +46,7 @@ def name_by_layer(model: onnx.ModelProto) -> None:
         node.name = node.output[0]
     for name, entry in constants.items():
         entry.name = names.get(name, name)
-    del graph.value_info[:]
+    del graph.value_info[:]  # they have the old names
 
 
 def layer_of(tensor: str) -> str:

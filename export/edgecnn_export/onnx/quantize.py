@@ -2,6 +2,7 @@
 
 Weights are signed and activations unsigned. ONNX Runtime computes signed activations as unsigned ones too, but where
 two operators read the same one it leaves them in float32: 15 of the 53 convolutions of MobileNetV2.
+What is done to the pixels before the first weights read them (`scaling.py`) is float32, and rounded once.
 As in TFLite (`tflite/quantize.py`) the logits are not rounded to 8 bits: the last product of integers is given out as
 float32, and the softmax is float32.
 """
@@ -14,6 +15,7 @@ import onnx
 from edgecnn_export.int8.bias_correction import correct_biases
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
 from edgecnn_export.onnx.graph import OnnxGraph
+from edgecnn_export.onnx.scaling import pixel_operators
 from edgecnn_runtime.errors import MissingExtraError
 
 # The largest weight of a channel in steps: as ONNX Runtime counts them.
@@ -65,7 +67,7 @@ def quantize(
         activation_qType=QuantType.QUInt8,
         tensors_range=TensorsData(CalibrationMethod.MinMax, ranges),
         nodes_to_quantize=[],
-        nodes_to_exclude=[graph.node_name(operator) for operator in (*in_float, *last[1:])],
+        nodes_to_exclude=[graph.node(operator).name for operator in (*in_float, *pixel_operators(graph), *last[1:])],
         op_types_to_quantize=list({*QLinearOpsRegistry, *QDQRegistry}),
         extra_options={},
     )
@@ -106,7 +108,6 @@ def _make_small(graph: onnx.GraphProto) -> None:
             node.output[place] = _short(name)
         if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             node.ClearField("name")
-    del graph.value_info[:]
 
 
 def _short(tensor: str) -> str:

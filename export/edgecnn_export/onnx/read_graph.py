@@ -18,6 +18,10 @@ from edgecnn_export.model_graph import (
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 _DEFAULT_DOMAINS = frozenset({"", "ai.onnx"})
+# The first release of ONNX Runtime with an opset and with a version of the format, by its table of compatibility
+# (onnxruntime.ai/docs/reference/compatibility.html). What is newer than these, it is not told.
+_RELEASE_OF_OPSET = {13: 6, 14: 8, 15: 9, 16: 11, 17: 12, 18: 14, 19: 15, 20: 17, 21: 18}
+_RELEASE_OF_IR = {7: 5, 8: 10, 9: 15, 10: 18}
 _DTYPE_NAMES = {"float": "float32", "double": "float64"}
 
 
@@ -47,6 +51,12 @@ def read_onnx(path: Path) -> tuple[Graph, dict[str, str]]:
         return _Reader(onnx, inferred).graph(), metadata
     except (onnx.shape_inference.InferenceError, ValueError, KeyError, IndexError, TypeError, RuntimeError) as error:
         raise ModelError(f"{path}: expected a whole ONNX file, got a damaged one ({error})") from error
+
+
+def _oldest_release(opset: int, ir_version: int) -> str | None:
+    if opset > max(_RELEASE_OF_OPSET) or ir_version > max(_RELEASE_OF_IR):
+        return None
+    return f"1.{max(_RELEASE_OF_OPSET.get(opset, 6), _RELEASE_OF_IR.get(ir_version, 5))}"
 
 
 def _close_batch(model: Any) -> None:
@@ -99,6 +109,7 @@ class _Reader:
             inputs=tuple(self._numbers[v.name] for v in graph.input if v.name not in self._initializers),
             outputs=tuple(self._numbers[value.name] for value in graph.output),
             other_graphs=sum(attribute.HasField("g") for node in self._nodes for attribute in node.attribute),
+            oldest_release=_oldest_release(opset or 0, self._model.ir_version),
         )
 
     def _tensor(self, name: str) -> Tensor:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_export.formats import Format
+from edgecnn_export.formats import Format, Io
 from edgecnn_export.int8.activation_statistics import only_in_float
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.keras_on_tensorflow import converting
@@ -37,7 +37,7 @@ class TFLiteQuantizer:
 
     graph: "TFLiteGraph"
     bits: int  # of the activations, 8 or 16
-    signed: bool = False  # see `quantize`
+    io: Io = Io.UINT8
     biases_learnt: bool = False  # the weights come from quantization-aware training
     suffix: ClassVar[str] = MODEL_FORMATS["tflite"].suffix
 
@@ -45,7 +45,7 @@ class TFLiteQuantizer:
         """Return what must stay float32; nothing where the file is to be for processors that know integers only."""
         from edgecnn_export.tflite.quantize import without_integer_form
 
-        if self.signed:
+        if self.io is not Io.UINT8:
             only_in_float(self.graph, statistics)
             return ()
         with converting():
@@ -60,7 +60,7 @@ class TFLiteQuantizer:
                 self.graph,
                 statistics,
                 bits=self.bits,
-                signed=self.signed,
+                io=self.io,
                 in_float=in_float,
                 biases_learnt=self.biases_learnt,
             )
@@ -93,7 +93,7 @@ class TFLiteConversion:
 
     def quantizer(self, fmt: Format) -> TFLiteQuantizer:
         """Return what makes the integer files of a format."""
-        return TFLiteQuantizer(self.graph, _BITS[fmt.scheme], fmt.signed, self.biases_learnt)
+        return TFLiteQuantizer(self.graph, _BITS[fmt.scheme], fmt.io, self.biases_learnt)
 
 
 class TFLiteContainer:

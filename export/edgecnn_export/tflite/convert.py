@@ -17,6 +17,9 @@ def export_tflite(model: keras.Model, scheme: Scheme) -> bytes:
     converter = tf.lite.TFLiteConverter.from_keras_model(deployment_graph(model, batch=1))
     if scheme is not Scheme.FLOAT32:
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    # One scale for the weights of a dense layer: with one per channel, dynamic range opens in LiteRT and TensorFlow of
+    # 2024 and later only, and the interpreters before answer wrongly or not at all.
+    converter._experimental_disable_per_channel_quantization_for_dense_layers = True
     if scheme is Scheme.FLOAT16:
         converter.target_spec.supported_types = [tf.float16]
     content: bytes = converter.convert()

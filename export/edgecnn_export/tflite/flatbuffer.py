@@ -14,6 +14,8 @@ _DTYPES = {
     schema.TensorType.FLOAT16: np.float16,
     schema.TensorType.INT8: np.int8,
 }
+# The older of the two fields for an operator's number has a byte; in it 127 says: see the newer one.
+_LAST_IN_OLD_FIELD = 127
 _NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 
 
@@ -33,7 +35,12 @@ def unpack(content: bytes) -> Any:
 
 
 def pack(model: Any) -> bytes:
-    """Return the flatbuffer of a `ModelT`, its weights aligned to 16 bytes."""
+    """Return the flatbuffer of a `ModelT`, its weights aligned to 16 bytes.
+
+    Each operator stands in both fields for it: LiteRT's quantizer fills in the newer one, OpenVINO reads the older one.
+    """
+    for code in model.operatorCodes:
+        code.deprecatedBuiltinCode = min(code.builtinCode, _LAST_IN_OLD_FIELD)
     builder = _Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -1,5 +1,6 @@
 """The float32 TFLite file that the integer files are made of."""
 
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -59,6 +60,11 @@ class TFLiteGraph:
         values, axis = self._values(number), _CHANNEL_AXIS[operator.kind]
         first = np.moveaxis(values, axis, 0)
         return first.reshape(len(first), -1, 1 if operator.depthwise else values.shape[-1])
+
+    def positions(self, operator: FloatOperator) -> int:
+        """The number of positions in the output of an operator, each with all channels."""
+        shape = next(t.shape for t in self._graph.tensors if t.name.decode() == operator.output)
+        return math.prod(int(size) for size in shape[:-1])
 
     def bias(self, operator: FloatOperator) -> NDArray[np.float32] | None:
         """The biases of an operator, `(output channels,)`."""

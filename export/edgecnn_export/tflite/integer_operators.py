@@ -25,7 +25,12 @@ _SLOW_RESCALING = {"PRELU": (_INT8,)}
 
 
 def make_integer(
-    model: Any, ranges: Mapping[str, tuple[float, float]], *, integers_only: bool, but: Collection[str] = ()
+    model: Any,
+    ranges: Mapping[str, tuple[float, float]],
+    *,
+    integers_only: bool,
+    but: Collection[str] = (),
+    last: Collection[str] = (),
 ) -> None:
     """Let operators between a DEQUANTIZE and a QUANTIZE take and give the integers themselves.
 
@@ -34,6 +39,7 @@ def make_integer(
         ranges: of the float32 activations, by name.
         integers_only: also where a CPU is quicker in float32.
         but: the outputs of operators that are to stay float32.
+        last: those of them that end the network; operators in front of these take and give integers, too.
     """
     rescaling = _RESCALING | (_SLOW_RESCALING if integers_only else {})
     able = {"QUANTIZE", *rescaling, *_SELECTING}
@@ -44,7 +50,10 @@ def make_integer(
         name = graph.tensors[old].name.decode()
         readers = [each for each in graph.operators if old in each.inputs]
         kinds = {operator_name(model, each) for each in readers}
-        if operator.inputs[0] not in dequantized or name in but or not readers or not kinds <= able:
+        inner = {
+            operator_name(model, each) for each in readers if graph.tensors[each.outputs[0]].name.decode() not in last
+        }
+        if operator.inputs[0] not in dequantized or name in but or not readers or not inner <= able:
             continue
         conversion = dequantized[operator.inputs[0]]
         given = conversion.inputs[0]

@@ -4,8 +4,11 @@ The TensorFlow converter quantizes a whole model or none of it, measures ranges 
 for each attempt. LiteRT's quantizer takes the converted float32 file and the ranges, decides operator by operator,
 and needs a fraction of a second; where both do the same, the files gave the same probabilities to the last digit.
 
-From the last weights on the graph computes with 16 bits. In 8 bits the logits of two classes are often the same step,
-and the softmax then names two winners: on 3,000 Chinese numerals 121 times, and not once with 16 bits.
+The last layer computes in float32, from weights of 8 bits. In 8 bits the logits of two classes are often the same
+step, and the softmax then names two winners: on 1,500 Chinese numerals 62 times, and not once in float32. Its weights
+have one scale, and a DEQUANTIZE that the interpreter runs once, when it opens the file: of all forms without ties this
+one opens in every interpreter that was tried, back to tflite-runtime's, and none was smaller or clearly faster
+(benchmarks/INTEROP.md). Files for processors that know integers only end otherwise: see `Io`.
 """
 
 import re
@@ -16,14 +19,18 @@ from typing import Any
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from edgecnn_export.formats import Io
 from edgecnn_export.int8.activation_statistics import only_in_float
 from edgecnn_export.int8.bias_correction import correct_biases
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
 from edgecnn_export.tflite.flatbuffer import operator_name, pack, unpack
 from edgecnn_export.tflite.graph import TFLiteGraph
 from edgecnn_export.tflite.integer_operators import make_integer
+from edgecnn_export.tflite.operator_versions import versioned
 from edgecnn_runtime.errors import GateError, MissingExtraError
 
+# Operators whose weights can be stored in 8 bits beside float32 activations.
+_HEADS = {"FULLY_CONNECTED", "CONV_2D"}
 # What the tail may consist of to be computed in 16 bits; the last four make [1 - p, p] of a sigmoid's p.
 _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "ADD", "CONCATENATION"}
 
@@ -44,8 +51,10 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: in
         MissingExtraError: the quantizer is not installed.
     """
     floats = only_in_float(graph, statistics)
+    tail = {operator.output for operator in _float_tail(graph)} if bits == 8 else set()
     while True:
-        stayed = {name for _, name in _in_float32(_recipe(graph, floats, bits=bits).quantized(statistics, floats))}
+        model = _recipe(graph, floats, bits=bits).quantized(statistics)
+        stayed = {name for _, name in _in_float32(model) if name not in tail}
         layers = {operator.label for operator in graph.operators if operator.output in stayed}
         found = tuple(
             operator
@@ -63,7 +72,7 @@ def quantize(
     statistics: Statistics,
     *,
     bits: int = 8,
-    signed: bool = False,
+    io: Io = Io.UINT8,
     in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> bytes:
@@ -72,9 +81,8 @@ def quantize(
     Args:
         graph: float32.
         statistics: of its activations on calibration images.
-        bits: of the activations, 8 or 16. With 8, uint8 pixels in (scale 1, zero point 0) and float32 probabilities
-            out; with 16, float32 at both ends.
-        signed: with 8 bits: int8 pixels in (`pixel - 128`) and int16 probabilities out, no conversion at either end.
+        bits: of the activations, 8 or 16; with 16, float32 at both ends.
+        io: with 8 bits: what goes in and comes out, and how the last layer computes.
         in_float: operators that stay float32; those without an integer form must be among them.
         biases_learnt: as quantization-aware training leaves them; see `correct_biases`.
 
@@ -85,24 +93,27 @@ def quantize(
         GateError: another operator has no integer form.
         MissingExtraError: the quantizer is not installed.
     """
-    corrected = correct_biases(graph, statistics, in_float=in_float, biases_learnt=biases_learnt)
-    recipe = _recipe(corrected, in_float, bits=bits, signed=signed)
-    return recipe.quantize(statistics, in_float, integers_only=signed)
+    one_scale = _float_tail(graph) if bits == 8 and io is Io.UINT8 else ()
+    corrected = correct_biases(graph, statistics, in_float=in_float, per_tensor=one_scale, biases_learnt=biases_learnt)
+    recipe = _recipe(corrected, in_float, bits=bits, io=io)
+    return recipe.quantize(statistics, integers_only=io is not Io.UINT8)
 
 
-def _recipe(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, bits: int, signed: bool = False) -> "_Recipe":
+def _recipe(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, bits: int, io: Io = Io.UINT8) -> "_Recipe":
     recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=bits)
-    if bits == 8:
+    if bits == 8 and io is Io.UINT8:
+        recipe.end_float(_float_tail(graph))
+    elif bits == 8 and io is Io.INT8:
         for operator in _tail_of_sixteen(graph):
             recipe.activations(_pattern(operator), bits=16)
     for operator in in_float:
-        recipe.keep_float(_pattern(operator))
+        recipe.keep_float(operator)
     if bits == 16:
         recipe.take_float()
-    elif not signed:
+    elif io is Io.UINT8:
         recipe.take_bytes()
-    if not signed:
+    if io is Io.UINT8:
         recipe.give_float(_pattern(graph.operators[-1]))
     return recipe
 
@@ -118,14 +129,27 @@ class _Recipe:
             raise MissingExtraError("integer TFLite", package="litert-quantizer", extra="export") from error
         self._types, self._quantizer = qtyping, Quantizer(bytearray(content))
         self._none = AlgorithmName.NO_QUANTIZE
+        # The outputs of operators that compute in float32, and of those of them that end the network.
+        self._float: set[str] = set()
+        self._last: set[str] = set()
 
     def activations(self, pattern: str, *, bits: int) -> None:
         every = self._types.TFLOperationName.ALL_SUPPORTED
         self._quantizer.add_static_config(pattern, every, activation_num_bits=bits, weight_num_bits=8)
 
-    def keep_float(self, pattern: str) -> None:
+    def keep_float(self, operator: FloatOperator) -> None:
         every = self._types.TFLOperationName.ALL_SUPPORTED
-        self._quantizer.update_quantization_recipe(pattern, every, algorithm_key=self._none)
+        self._quantizer.update_quantization_recipe(_pattern(operator), every, algorithm_key=self._none)
+        self._float.add(operator.output)
+
+    def end_float(self, tail: Collection[FloatOperator]) -> None:
+        """Let the last operators compute in float32, from weights of 8 bits with one scale."""
+        every, one_scale = self._types.TFLOperationName.ALL_SUPPORTED, self._types.QuantGranularity.TENSORWISE
+        for operator in tail:
+            self.keep_float(operator)
+            self._last.add(operator.output)
+            if operator.weighted:
+                self._quantizer.add_weight_only_config(_pattern(operator), every, 8, one_scale)
 
     def take_bytes(self) -> None:
         types = self._types
@@ -143,18 +167,14 @@ class _Recipe:
             pattern, self._types.TFLOperationName.OUTPUT, algorithm_key=self._none
         )
 
-    def quantize(
-        self, statistics: Statistics, in_float: Collection[FloatOperator], *, integers_only: bool = False
-    ) -> bytes:
-        model = self.quantized(statistics, in_float, integers_only=integers_only)
-        _require_integer(model, {operator.output for operator in in_float})
+    def quantize(self, statistics: Statistics, *, integers_only: bool = False) -> bytes:
+        model = self.quantized(statistics, integers_only=integers_only)
+        _require_integer(model, self._float)
         _scale_freely(model)
         # With the weights inside the flatbuffer, where every interpreter looks for them.
-        return pack(model)
+        return versioned(pack(model))
 
-    def quantized(
-        self, statistics: Statistics, in_float: Collection[FloatOperator], *, integers_only: bool = False
-    ) -> Any:
+    def quantized(self, statistics: Statistics, *, integers_only: bool = False) -> Any:
         """Return the `ModelT` of the schema, in which an operator without an integer form is as it was."""
         limits = {
             name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
@@ -165,8 +185,7 @@ class _Recipe:
             warnings.filterwarnings("ignore", message="Warning: Enabling `experimental_preserve_all_tensors`")
             done = self._quantizer.quantize(limits, enable_progress_report=False, enable_progress_bar=False)
         model = unpack(bytes(done.quantized_model))
-        but = {operator.output for operator in in_float}
-        make_integer(model, statistics.ranges, integers_only=integers_only, but=but)
+        make_integer(model, statistics.ranges, integers_only=integers_only, but=self._float, last=self._last)
         return model
 
 
@@ -175,6 +194,17 @@ def _scale_freely(model: Any) -> None:
     for operator in model.subgraphs[0].operators:
         if operator_name(model, operator) in ("ADD", "SUB"):
             operator.builtinOptions.potScaleInt16 = False
+
+
+def _float_tail(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
+    """Return what computes in float32: the last operator with weights, where it gives one value a class, and the rest.
+
+    A convolution in front of the average over the image is too much work for that, and its sums have no ties.
+    """
+    last = tail(graph)
+    if not last[0].weighted:
+        return ()
+    return last if last[0].kind in _HEADS and graph.positions(last[0]) == 1 else last[1:]
 
 
 def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:

@@ -4,6 +4,7 @@ Not TensorFlow's copy of that reader: importing TensorFlow takes seconds. The fi
 it is checked before it is used.
 """
 
+import re
 import struct
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from edgecnn_export.model_graph import (
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 
 _IDENTIFIER = b"TFL3"
+_RELEASE = re.compile(rb"\d+\.\d+(\.\d+)?")
 # Sizes beyond this are those of a damaged file.
 _LARGEST = 2**31 - 1
 # Bytes of a constant that is kept by value: axes, paddings and sizes have no more.
@@ -87,7 +89,17 @@ class _Reader:
             inputs=self._numbers(subgraph.InputsAsNumpy(), tensors),
             outputs=self._numbers(subgraph.OutputsAsNumpy(), tensors),
             other_graphs=graphs - 1,
+            oldest_release=self._oldest_release(),
         )
+
+    def _oldest_release(self) -> str | None:
+        """Return what the converter has written: by the versions of the operators, in TensorFlow's numbers."""
+        for number in range(self._count(self._model.MetadataLength())):
+            entry = self._model.Metadata(number)
+            if entry.Name() == b"min_runtime_version" and self._stored(entry.Buffer()):
+                text = bytes(self._model.Buffers(entry.Buffer()).DataAsNumpy()).rstrip(b"\0")
+                return text.decode() if _RELEASE.fullmatch(text) else None
+        return None
 
     def _count(self, length: int) -> int:
         """Return a vector's length, which cannot be more than the file has bytes."""

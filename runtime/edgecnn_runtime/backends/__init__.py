@@ -6,7 +6,8 @@ uses and `import edgecnn_runtime` stays as light as numpy.
     engines         the row of each engine: formats, packages, providers
     interface       what an engine's file implements
     adaptation      what it needs for a third-party model
-    litert, onnxruntime     the engines; fake, the one for tests
+    litert, onnxruntime, openvino   the engines; fake, the one for tests
+    stored_tensors  what a quantized input and output store
     delegate        TFLite delegates
 """
 
@@ -14,10 +15,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_runtime.backends.engines import engines_of
+from edgecnn_runtime.backends.engines import Engine, engine_for, engines_of
 from edgecnn_runtime.backends.interface import Backend, BackendOptions, Provider
 from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
-from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat, format_of
+from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of
 
 if TYPE_CHECKING:
     from edgecnn_runtime.backends.adaptation import Adapt
@@ -29,16 +30,18 @@ __all__ = ["Backend", "Provider", "open_backend"]
 def open_backend(
     path: Path,
     *,
+    engine: str | None = None,
     threads: int = 1,
     provider: Provider = Provider.CPU,
     allow_fallback: bool = False,
     delegates: "Sequence[Delegate]" = (),
     adapt: "Adapt | None" = None,
 ) -> Backend:
-    """Open a model file with the first engine for its format that is installed and takes the options.
+    """Open a model file with the engine that is asked for, or the first for its format that is installed.
 
     Args:
         path: a file of one of `MODEL_FORMATS`.
+        engine: a name in `ENGINES`; None: the first that is installed and takes the options.
         threads: threads within one inference.
         provider: the hardware to compute on.
         allow_fallback: whether the CPU will do where `provider` is not there.
@@ -47,8 +50,8 @@ def open_backend(
 
     Raises:
         ModelError: missing, of another format, damaged, or not an image classifier.
-        InputError: a provider or a delegate that is not there, or not of this format.
-        MissingExtraError: no engine for this format is installed.
+        InputError: an engine, a provider or a delegate that is not there, or not of this format.
+        MissingExtraError: the engine is not installed, or none for this format is.
     """
     if threads < 1:
         raise ValueError(f"threads: expected at least 1, got {threads}")
@@ -65,18 +68,21 @@ def open_backend(
         adapt=adapt,
     )
     missing: MissingExtraError | None = None
-    for engine in engines_of(model_format.name):
-        if engine.refuses(options) is None:
+    engines = engines_of(model_format.name) if engine is None else (engine_for(engine, model_format.name, str(path)),)
+    for candidate in engines:
+        if candidate.refuses(options) is None:
             try:
-                return engine.file().open_model(path, options)
+                return candidate.file().open_model(path, options)
             except MissingExtraError as error:
                 missing = missing or error
-    raise missing or InputError(_refusal(path, model_format, options))
+    if missing is None and engine is not None:
+        option = engines[0].refuses(options)
+        raise InputError(f"{option}: expected an engine that takes it, got --engine {engine}; leave one of them out")
+    raise missing or InputError(_refusal(path, engines[0], options))
 
 
-def _refusal(path: Path, model_format: ModelFormat, options: BackendOptions) -> str:
+def _refusal(path: Path, engine: Engine, options: BackendOptions) -> str:
     """Say which files an option is for, and what the engine of this one takes in its place."""
-    engine = engines_of(model_format.name)[0]
     option = engine.refuses(options)
     taking = [
         other.suffix

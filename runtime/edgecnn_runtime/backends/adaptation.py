@@ -10,16 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-
-@dataclass(frozen=True)
-class TensorFacts:
-    """An input or an output, as the interpreter describes it."""
-
-    name: str
-    shape: tuple[int | None, ...] | None  # None for an open size, or where not even the number of axes is known
-    dtype: str  # of numpy
-    scale: float | None = None  # None where it is not quantized
-    zero_point: int = 0
+from edgecnn_runtime.backends.interface import TensorFacts
 
 
 @dataclass(frozen=True)

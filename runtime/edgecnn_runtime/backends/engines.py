@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgecnn_runtime.backends.interface import BackendOptions, EngineFile, Provider
-from edgecnn_runtime.errors import MissingExtraError
+from edgecnn_runtime.choices import not_among
+from edgecnn_runtime.errors import InputError, MissingExtraError
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,13 @@ class Engine:
     cpu_providers: tuple[str, ...] = ()
     slow_schemes: tuple[SlowScheme, ...] = ()
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether one of its packages is, found without importing it."""
+        from importlib.util import find_spec
+
+        return any(find_spec(module) is not None for module in self.packages.values())
+
     def extra(self, provider: Provider) -> str:
         """Return the extra of edgecnn that brings it."""
         return self.providers.get(provider, self.providers[Provider.CPU])
@@ -79,7 +87,13 @@ def _onnxruntime() -> EngineFile:
     return onnxruntime
 
 
-# Of several engines for a format, the first that is installed opens it.
+def _openvino() -> EngineFile:
+    from edgecnn_runtime.backends import openvino
+
+    return openvino
+
+
+# Of several engines for a format, the first that is installed opens it, unless another is asked for.
 ENGINES = {
     "litert": Engine(
         "litert",
@@ -119,12 +133,49 @@ ENGINES = {
             ),
         ),
     ),
+    "openvino": Engine(
+        "openvino",
+        "OpenVINO",
+        formats=("tflite", "onnx"),
+        file=_openvino,
+        packages={"openvino": "openvino"},
+        providers={Provider.CPU: "openvino"},
+        cpu_providers=("CPU",),
+    ),
 }
 
 
 def engines_of(format_name: str) -> tuple[Engine, ...]:
     """Return the engines that run a format, the preferred one first."""
     return tuple(engine for engine in ENGINES.values() if format_name in engine.formats)
+
+
+def engine_for(name: str, format_name: str, file: str) -> Engine:
+    """Return the engine that was asked for.
+
+    Args:
+        name: of an engine.
+        format_name: of the file.
+        file: what the message calls it.
+
+    Raises:
+        InputError: there is none of this name, or it does not run this format.
+    """
+    check_engine(name)
+    if format_name not in ENGINES[name].formats:
+        others = " or ".join(engine.name for engine in engines_of(format_name))
+        raise InputError(f"--engine {name}: expected an engine that runs {file}; take {others}")
+    return ENGINES[name]
+
+
+def check_engine(name: str) -> None:
+    """Refuse a name that no engine has.
+
+    Raises:
+        InputError: with the known ones.
+    """
+    if name not in ENGINES:
+        raise InputError(not_among("--engine", name, ENGINES))
 
 
 def find_engine(backend_name: str) -> Engine | None:

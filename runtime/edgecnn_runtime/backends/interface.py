@@ -44,6 +44,17 @@ class Provider(enum.StrEnum):
     TENSORRT = "tensorrt"
 
 
+@dataclass(frozen=True)
+class TensorFacts:
+    """An input or an output, as the interpreter describes it."""
+
+    name: str
+    shape: tuple[int | None, ...] | None  # None for an open size, or where not even the number of axes is known
+    dtype: str  # of numpy
+    scale: float | None = None  # None where it is not quantized
+    zero_point: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class BackendOptions:
     """How a model is opened."""

@@ -1,6 +1,6 @@
 """TFLite files, run by LiteRT (the package ai-edge-litert) or, where that has no wheel, by tflite-runtime."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, class_count, image_shape
+from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.backends.adaptation import Adapt, Adaptation, TensorFacts
+    from edgecnn_runtime.backends.adaptation import Adapt, Adaptation
     from edgecnn_runtime.backends.delegate import Delegate
 
 
@@ -69,8 +70,8 @@ class LiteRTBackend:
         self.classes = class_count(path, tuple(int(size) for size in outputs[0]["shape"]))
         self.provider = _provider(interpreter, self._delegates)
         self._input, self._output = inputs[0]["index"], outputs[0]["index"]
-        self._encode = _encoder(path, inputs[0])
-        self._decode = _decoder(path, outputs[0])
+        self._encode = pixel_encoder(path, _facts(inputs[0]))
+        self._decode = probability_decoder(path, _facts(outputs[0]))
 
     def _adapt(self, adapt: "Adapt") -> None:
         """Take a third-party model's conventions in place of edgecnn's."""
@@ -159,10 +160,8 @@ def _not_whole(path: Path, error: Exception) -> ModelError:
     return ModelError(f"{path}: expected a whole TFLite file; LiteRT says: {error}")
 
 
-def _facts(details: dict[str, Any]) -> "TensorFacts":
+def _facts(details: dict[str, Any]) -> TensorFacts:
     """Describe a tensor; an open size is -1 in its signature."""
-    from edgecnn_runtime.backends.adaptation import TensorFacts
-
     scales, zeros = details["quantization_parameters"]["scales"], details["quantization_parameters"]["zero_points"]
     signature = details.get("shape_signature", details["shape"])
     sizes = signature if len(signature) == len(details["shape"]) else details["shape"]
@@ -184,50 +183,3 @@ def _provider(interpreter: Any, delegates: "Sequence[Delegate]") -> str | None:
     if "DELEGATE" not in operators:
         return "built-in kernels"
     return ", ".join(delegate.library for delegate in delegates) or "XNNPACK"
-
-
-def _encoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]] | None:
-    """Return what makes a model's input of uint8 pixels, or None where the pixels are that input."""
-    if details["dtype"] == np.float32:
-        return lambda pixels: pixels.astype(np.float32)
-    dtype, scale, zero_point = _quantization(path, details)
-    if (dtype, scale, zero_point) == (np.uint8, 1.0, 0):
-        return None
-    if (dtype, scale, zero_point) == (np.int8, 1.0, -128):
-        # pixel - 128 is the same byte with its highest bit turned.
-        return lambda pixels: (pixels ^ np.uint8(128)).view(np.int8)
-    table = pixel_values(dtype, scale, zero_point)
-    return lambda pixels: table[pixels]
-
-
-def pixel_values(dtype: Any, scale: float, zero_point: int) -> NDArray[Any]:
-    """Return what a quantized input takes for each pixel value 0…255, `(256,)` of `dtype`."""
-    limits = np.iinfo(dtype)
-    quantized = np.round(np.arange(256) / scale) + zero_point
-    return np.clip(quantized, limits.min, limits.max).astype(dtype)
-
-
-def _decoder(path: Path, details: dict[str, Any]) -> Callable[[NDArray[Any]], NDArray[np.float32]] | None:
-    """Return what makes probabilities of a model's output, or None where they are that output."""
-    if details["dtype"] == np.float32:
-        return None
-    dtype, scale, zero_point = _quantization(path, details)
-
-    def decode(quantized: NDArray[Any]) -> NDArray[np.float32]:
-        return np.float32(scale) * (quantized - np.float32(zero_point))
-
-    if dtype == np.int16:
-        return decode
-    # In the order of its bits read as uint8.
-    table = decode(np.arange(256, dtype=np.uint8).view(dtype))
-    return lambda output: table[output.view(np.uint8)]
-
-
-def _quantization(path: Path, details: dict[str, Any]) -> tuple[Any, float, int]:
-    scale, zero_point = details["quantization"]
-    if details["dtype"] not in (np.uint8, np.int8, np.int16) or scale <= 0:
-        raise ModelError(
-            f"{path}: {details['name']}: expected float32, or uint8, int8 or int16 with a scale, "
-            f"got {np.dtype(details['dtype']).name} with scale {scale}"
-        )
-    return details["dtype"], float(scale), int(zero_point)

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, class_count, image_shape
+from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.backends.adaptation import Adapt, TensorFacts
+    from edgecnn_runtime.backends.adaptation import Adapt
 
 # Images of one run of the session: the memory for activations grows with it, the speed no longer does.
 _BATCH = 32
@@ -179,10 +179,8 @@ def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) ->
     return tuple(name for name in wanted if name in available)
 
 
-def _facts(value: Any) -> "TensorFacts":
+def _facts(value: Any) -> TensorFacts:
     """Describe an input or output; an open size is a name or None."""
-    from edgecnn_runtime.backends.adaptation import TensorFacts
-
     dtype = value.type.removeprefix("tensor(").removesuffix(")")
     return TensorFacts(
         name=value.name,

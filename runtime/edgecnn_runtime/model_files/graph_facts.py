@@ -45,6 +45,7 @@ class GraphFacts:
     # By the name of each output, the operator that makes it; what only reshapes or rescales is passed over.
     last_operators: Mapping[str, str] = field(default_factory=dict)
     first_scaling: FirstScaling | None = None
-    # By the name of each output that QuantizeLinear makes: scale and zero point.
-    quantized_outputs: Mapping[str, tuple[float, int]] = field(default_factory=dict)
+    # By the name of each input and output that holds integers: scale and zero point. Of an ONNX file, those of the
+    # outputs that QuantizeLinear makes.
+    quantization: Mapping[str, tuple[float, int]] = field(default_factory=dict)
     metadata: FileMetadata = field(default_factory=FileMetadata)

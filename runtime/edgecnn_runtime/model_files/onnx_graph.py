@@ -86,7 +86,7 @@ def _facts(content: bytes, start: int, end: int, metadata: FileMetadata) -> Grap
     return GraphFacts(
         last_operators={name: last_operator(name) for name in outputs},
         first_scaling=_first_scaling(content, nodes, [name for name in inputs if name not in known], known, constants),
-        quantized_outputs=quantized,
+        quantization=quantized,
         metadata=metadata,
     )
 

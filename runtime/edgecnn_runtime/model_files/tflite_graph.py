@@ -5,6 +5,7 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 
 import struct
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
@@ -40,10 +41,10 @@ def read_tflite_facts(path: Path) -> GraphFacts:
             facts = _facts(model, graph)
         except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
             return GraphFacts()
-        return GraphFacts(*facts, metadata=_metadata(path, model))
+        return replace(facts, metadata=_metadata(path, model))
 
 
-def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | None]:
+def _facts(model: Table, graph: Table) -> GraphFacts:
     kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
     tensors = list(graph.tables(_TENSORS))
     operators = list(graph.tables(_OPERATORS))
@@ -62,8 +63,8 @@ def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | N
         return "?"
 
     buffers = list(model.tables(_BUFFERS))
-    stored = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in buffers]
-    constant = [stored[tensor.number(2, "I")] for tensor in tensors]
+    filled = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in buffers]
+    constant = [filled[tensor.number(2, "I")] for tensor in tensors]
     entry = int(graph.numbers(_INPUTS, "i4")[0])
     first = None
     for operator, inputs in zip(operators, reads, strict=True):
@@ -78,7 +79,18 @@ def _facts(model: Table, graph: Table) -> tuple[dict[str, str], FirstScaling | N
             first = FirstScaling(_KINDS[kind], _first_number(tensors[others[0]], buffers))
         break
     ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in graph.numbers(_OUTPUTS, "i4")}
-    return ends, first
+    ports = [tensors[int(index)] for field in (_INPUTS, _OUTPUTS) for index in graph.numbers(field, "i4")]
+    quantization = {tensor.text(3): found for tensor in ports if (found := _quantization(tensor)) is not None}
+    return GraphFacts(ends, first, quantization)
+
+
+def _quantization(tensor: Table) -> tuple[float, int] | None:
+    """Return scale and zero point of a tensor that has one of each."""
+    quantization = tensor.table(4)
+    if quantization is None:
+        return None
+    scales, zero_points = quantization.numbers(2, "f4"), quantization.numbers(3, "i8")
+    return (float(scales[0]), int(zero_points[0])) if len(scales) == len(zero_points) == 1 and scales[0] > 0 else None
 
 
 def _first_number(tensor: Table, buffers: Sequence[Table]) -> float | None:

@@ -11,8 +11,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.model_formats import model_parts
+from edgecnn_runtime.model_formats import format_of, model_parts
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cache_folder import home_folder
 from edgecnn_runtime.system.own_process import run_python
@@ -49,8 +50,8 @@ def check_first_run(path: Path, opening: Opening) -> None:
     key = _key(path, opening)
     if key in seen:
         return
-    # On the CPU, whatever was asked for: it is the file that is checked.
-    plain = json.dumps(asdict(Opening(given=opening.given, trusted=True)))
+    # On the CPU, whatever was asked for: it is the file that is checked, with the engine that opens it.
+    plain = json.dumps(asdict(Opening(given=opening.given, engine=opening.engine, trusted=True)))
     root = str(Path(__file__).parents[2])
     try:
         ended = run_python("-c", _PROGRAM, str(path.resolve()), plain, root, timeout=_TIMEOUT)
@@ -71,7 +72,8 @@ def _key(path: Path, opening: Opening) -> str:
     for part in model_parts(path):
         with part.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    digest.update(repr(opening.given.imgsz).encode())
+    installed = (engine.name for engine in engines_of(format_of(path).name) if engine.is_installed)
+    digest.update(repr((opening.given.imgsz, opening.engine or next(installed, None))).encode())
     return digest.hexdigest()
 
 

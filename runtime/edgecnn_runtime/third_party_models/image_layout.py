@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import isqrt
 
-from edgecnn_runtime.backends.adaptation import TensorFacts
+from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.third_party_models.given import ColourOrder, Given, Layout

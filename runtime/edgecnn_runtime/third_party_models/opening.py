@@ -16,6 +16,8 @@ class Opening:
     """Everything that `Classifier.open` takes beside the file and the threads."""
 
     given: Given = field(default_factory=Given)
+    # A name in `ENGINES`; None: the first for the format that is installed.
+    engine: str | None = None
     provider: Provider = Provider.CPU
     allow_fallback: bool = False
     delegates: tuple[Delegate, ...] = ()
@@ -28,6 +30,7 @@ class Opening:
     def of(
         cls,
         *,
+        engine: str | None = None,
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: Sequence[Delegate | str] = (),
@@ -44,6 +47,7 @@ class Opening:
             raise InputError(not_among("--provider", provider, Provider))
         return cls(
             given=said,
+            engine=engine,
             provider=Provider(provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
@@ -53,4 +57,9 @@ class Opening:
     @property
     def where(self) -> dict[str, Any]:
         """Where the model runs, as arguments of `open_backend`."""
-        return {"provider": self.provider, "allow_fallback": self.allow_fallback, "delegates": self.delegates}
+        return {
+            "engine": self.engine,
+            "provider": self.provider,
+            "allow_fallback": self.allow_fallback,
+            "delegates": self.delegates,
+        }

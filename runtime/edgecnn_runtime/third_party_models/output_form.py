@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends.adaptation import TensorFacts
+from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
@@ -100,7 +100,7 @@ def _dequantizer(tensor: TensorFacts, facts: GraphFacts) -> DecodeOutput:
         return lambda output: output.astype(np.float32, copy=False)
     scale, zero_point = tensor.scale, tensor.zero_point
     if scale is None:
-        scale, zero_point = facts.quantized_outputs.get(tensor.name, (None, 0))
+        scale, zero_point = facts.quantization.get(tensor.name, (None, 0))
     if scale is None:
         raise ModelError(f"output {tensor.name}: expected floats, or integers with a scale, got {tensor.dtype}")
     factor, zero = np.float32(scale), np.float32(zero_point)

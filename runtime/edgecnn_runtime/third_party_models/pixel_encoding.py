@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.backends.adaptation import TensorFacts
+from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour

@@ -22,7 +22,7 @@ def with_file(result: BenchResult, name: str, *, slower: float = 1.0, lost: int 
     """Make one file slower, and wrong on images that it got right."""
     row = result.row(name)
     rounds = tuple(dataclasses.replace(measured, p50_us=measured.p50_us * slower) for measured in row.rounds)
-    answers = next(own for own in result.answers if own.file == name)
+    answers = next(own for own in result.answers if own.candidate == name)
     right = [number for number in range(IMAGES) if number not in answers.wrong]
     wrong = tuple(sorted((*answers.wrong, *right[:lost])))
     changed = dataclasses.replace(row, rounds=rounds, accuracy=Accuracy(IMAGES - len(wrong), IMAGES))

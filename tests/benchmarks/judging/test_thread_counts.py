@@ -28,7 +28,7 @@ def test_only_numbers_are_read(text: str) -> None:
 )
 def test_the_best_is_the_fastest_or_the_smallest_that_cannot_be_told_from_it(one: float, two: float, best: int) -> None:
     first = row("m", us=one, correct=1)
-    second = dataclasses.replace(row("m t2", us=two, correct=1, jitter="odd"), file="m", threads=2)
+    second = dataclasses.replace(row("m t2", us=two, correct=1, jitter="odd"), candidate="m", threads=2)
     (choice,) = choose_threads([first, second])
     assert (choice.best, choice.first) == (best, 1)
     assert f"--threads {best} serves it best" in choice.sentence
@@ -36,7 +36,7 @@ def test_the_best_is_the_fastest_or_the_smallest_that_cannot_be_told_from_it(one
 
 
 def test_the_command_compares_numbers_of_threads_and_batches(tmp_path: Path) -> None:
-    quick = ("--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1")
+    quick = ("--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1", "--engine", "onnxruntime")
     model = tiny_onnx(tmp_path / "a.onnx")
     sweep = ("--threads", "1,2", "--batch", "1,8")
     document = json.loads(edgecnn("bench", model, *sweep, *quick, "--output", tmp_path / "out", "--json"))

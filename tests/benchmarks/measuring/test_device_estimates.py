@@ -110,6 +110,8 @@ def test_they_stand_in_the_table_the_document_and_the_report(tmp_path: Path) -> 
         "a,b,c",
         "--output-is",
         "logits",
+        "--engine",
+        "litert",
     )
     printed = edgecnn("bench", model, *options, "--output", tmp_path / "out")
     assert "device (estimate)" in printed

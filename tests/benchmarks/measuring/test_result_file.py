@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
 from edgecnn_benchmarks.measuring.result_file import read_result
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
@@ -24,16 +24,16 @@ def test_version_2_is_read_with_the_names_of_today() -> None:
     assert [pitfall.kind for pitfall in result.pitfalls] == ["int16x8-reference-kernels"]
     assert result.settings.opening == BenchSettings().opening
     document = result.to_document()
-    assert document["schema_version"] == 3
+    assert document["schema_version"] == SCHEMA_VERSION
     assert "traps" not in document
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"schema_version": 1}, "expected a bench.json of version 3, got version 1; measure again"),
-        ({"schema_version": 4}, "got version 4; update edgecnn"),
-        ({"schema_version": None}, "expected a bench.json of version 3, got none"),
+        ({"schema_version": 1}, "expected a bench.json of version 4, got version 1; measure again"),
+        ({"schema_version": 5}, "got version 5; update edgecnn"),
+        ({"schema_version": None}, "expected a bench.json of version 4, got none"),
         ({"rows": 3}, "got a damaged one"),
         ({"rows": [{}]}, "got a damaged one .*rows: 0: expected the key 'name', got none"),
         ({"seconds": "long"}, "got a damaged one .*seconds: expected a number, got 'long'"),
@@ -52,7 +52,9 @@ def test_other_files_are_refused(
         read_result(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"schema_version": 3}', b"[" * 100_000])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"\xff", b'{"schema_version": 3}', b'{"schema_version": 3, "rows": [1]}', b"[" * 100_000]
+)
 def test_garbage_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "bench.json"
     path.write_bytes(content)

@@ -68,7 +68,7 @@ def test_weights_beside_a_model_go_with_it(tmp_path: Path) -> None:
     there = _unpack(bundle, tmp_path / "there")
     (item,) = read_subject([there / target for target in bundle.targets], data=None).candidates
     assert item.size_bytes == model.stat().st_size + (tmp_path / "m.onnx.data").stat().st_size
-    assert item.gzip_bytes > Candidate(tmp_path / "m.onnx.data", "weights", "weights").gzip_bytes
+    assert item.gzip_bytes > Candidate(tmp_path / "m.onnx.data", "weights", "weights", "weights").gzip_bytes
     open_backend(item.path)
 
 

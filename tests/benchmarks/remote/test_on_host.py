@@ -86,6 +86,7 @@ def test_a_run_is_measured_there_and_its_result_is_here(tiny_run: RunFolder, cli
     run = RunFolder(Path(shutil.copytree(tiny_run.path, tmp_path / "tiny")))
     printed = edgecnn(
         *("bench", run.path, "--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1"),
+        *("--engine", "onnxruntime"),
         *("--host", "far", "--host-config", client.far.config, "--host-python", sys.executable, "--host-packages"),
     )
     assert "Ship tiny_" in printed

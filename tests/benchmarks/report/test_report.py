@@ -121,8 +121,10 @@ def test_hostile_names_are_only_text(made: BenchResult) -> None:
     result = dataclasses.replace(
         labelled,
         name=hostile,
-        rows=tuple(dataclasses.replace(row, file=hostile + row.file) for row in rows),
-        answers=tuple(dataclasses.replace(own, file=hostile + own.file) for own in labelled.answers),
+        rows=tuple(
+            dataclasses.replace(row, file=hostile + row.file, candidate=hostile + row.candidate) for row in rows
+        ),
+        answers=tuple(dataclasses.replace(own, candidate=hostile + own.candidate) for own in labelled.answers),
         recommended=hostile + labelled.recommended,
         reference=hostile + labelled.reference,
         verdict=f"Ship {hostile}: {hostile}.",
@@ -184,7 +186,7 @@ def test_points_of_the_charts_tell_their_figures(made: BenchResult) -> None:
 
 def test_confusion_of_the_reference_and_of_the_recommended_file(made: BenchResult) -> None:
     tips = [value for _, name, value in Page(render(made)).attributes if name == "data-tip"]
-    shown = [made.answers[0], next(own for own in made.answers if own.file == made.recommended)]
+    shown = [made.answers[0], next(own for own in made.answers if own.candidate == made.recommended)]
     assert shown[0].against is None
     cells = Counter(tip for tip in tips if tip.startswith("is "))
     expected = Counter(
@@ -199,7 +201,7 @@ def test_confusion_of_the_reference_and_of_the_recommended_file(made: BenchResul
 
 def test_flipped_images_show_both_answers(made: BenchResult) -> None:
     page = Page(render(made))
-    own = next(own for own in made.answers if own.file == made.recommended)
+    own = next(own for own in made.answers if own.candidate == made.recommended)
     assert own.against is not None
     pictures = [value for tag, name, value in page.attributes if (tag, name) == ("img", "src")]
     assert pictures == [
@@ -215,7 +217,7 @@ def test_flipped_images_show_both_answers(made: BenchResult) -> None:
 def test_many_flips_are_counted_and_some_are_shown(made: BenchResult) -> None:
     result = dataclasses.replace(made, recommended="mnist_qat_int8.tflite")
     page = Page(render(result))
-    own = next(own for own in made.answers if own.file == result.recommended)
+    own = next(own for own in made.answers if own.candidate == result.recommended)
     assert own.against is not None
     assert own.against.flip_count > MOST == sum(tag == "img" and name == "src" for tag, name, _ in page.attributes)
     assert f"answers {own.against.flip_count} of 2,000 images differently" in page.text

@@ -12,7 +12,7 @@ from tiny_models import tiny_onnx
 
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-_QUICK = ("--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1")
+_QUICK = ("--rounds", "1", "--runs", "3", "--warmup", "1", "--starts", "1", "--engine", "onnxruntime")
 
 
 def test_prints_table_verdict_and_where_the_report_is(tiny_run: RunFolder, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def test_compare_prints_one_document(measured: Path) -> None:
         (("before", "--fail-if-slower", "10"), "--fail-if-slower: expected a number above 0 with its unit"),
         (("before", "--fail-if-less-accurate", "101"), "--fail-if-less-accurate: expected points between 0 and 100"),
         (("text.json",), "text.json: expected a bench.json, got another file"),
-        (("old.json",), "expected a bench.json of version 3, got version 1"),
+        (("old.json",), "expected a bench.json of version 4, got version 1"),
         (("few", "--fail-if-slower", "10%"), "--fail-if-slower: expected at least 5 rounds"),
     ],
 )
@@ -79,7 +79,9 @@ def test_compare_refuses_what_it_cannot_use(measured: Path, arguments: tuple[str
 
 def test_recommend_names_file_runner_up_and_reasons(measured: Path) -> None:
     printed = edgecnn("bench", "recommend", measured / "before", "--max-latency", "1ms", "--max-size", "5MB")
-    assert printed.startswith("Ship mnist_int8.tflite, the fastest file within the limits: 291 µs per image (95 %: ")
+    assert printed.startswith(
+        "Ship mnist_int8.tflite with LiteRT, the fastest file within the limits: 291 µs per image (95 %: "
+    )
     assert "Runner-up: mnist_dynamic.tflite" in printed
     assert "9.29 ms, 1.00 ms allowed" in printed
     assert all(len(line) <= 110 for line in printed.splitlines())

@@ -1,5 +1,7 @@
 """Verdicts: tables of rules against tiny models, and the interpreters themselves where they are installed."""
 
+import dataclasses
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from edgecnn_export.inspection.model import InspectedModel, inspect_model
 from edgecnn_export.inspection.targets import TARGETS, boards, edge_tpu, judge, litert, onnxruntime, tflite_micro
 from edgecnn_export.inspection.targets.boards import BOARDS, KIB, MIB, own_board
 from edgecnn_export.inspection.verdict import Fit, Verdict
+from edgecnn_runtime.backends.engines import ENGINES
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Manifest, Scheme
 
@@ -236,6 +239,52 @@ def test_litert_tells_which_operators_xnnpack_takes(tmp_path: Path) -> None:
     assert [obstacle.what for obstacle in verdict.obstacles] == ["ADD (operator 0)"]
 
 
+@pytest.mark.parametrize(
+    ("oldest", "kind", "dtype", "expected"),
+    [
+        ("1.14.0", "RELU", "int8", "TensorFlow 1.14.0, tflite-runtime 2.5, ai-edge-litert 1.0"),
+        ("2.11.0", "RELU", "int8", "TensorFlow 2.11.0, tflite-runtime 2.11, ai-edge-litert 1.0"),
+        ("2.15.0", "RELU", "int8", "TensorFlow 2.15.0, ai-edge-litert 1.0"),
+        ("2.21.0", "RELU", "int8", "TensorFlow 2.21.0"),
+        (None, "RELU", "int8", None),
+        # Whatever the file says: no interpreter before had the kernel.
+        ("2.15.0", "QUANTIZE", "int16", "ai-edge-litert 2.1.3"),
+    ],
+)
+def test_the_oldest_release_of_each_interpreter(
+    oldest: str | None, kind: str, dtype: str, expected: str | None, tmp_path: Path
+) -> None:
+    path = tiny_tflite(tmp_path / "m.tflite", [live(1, 4), live(1, 4, dtype=dtype)], [TinyOperator(kind, (0,), (1,))])
+    graph = dataclasses.replace(inspect_model(path).graph, oldest_release=oldest)
+    assert litert.oldest_interpreters(graph) == expected
+
+
+def test_openvino_takes_files_of_both_containers(tmp_path: Path) -> None:
+    needs.package("openvino", "edgecnn[openvino]")
+    files = [
+        convolution(tmp_path / "float.tflite", dtype="float32"),
+        tiny_onnx(tmp_path / "m.onnx"),
+    ]
+    for file in files:
+        (verdict,) = judge(inspect_model(file), ["openvino"])
+        assert (verdict.answer, verdict.obstacles) == (Fit.YES, ())
+        assert re.fullmatch(r"OpenVINO [\d.]+ opens it", verdict.summary)
+    tensors = [live(1, 4, dtype="float32"), live(1, 4, dtype="float32")]
+    custom = tiny_tflite(tmp_path / "custom.tflite", tensors, [TinyOperator("MyOwnOp", (0,), (1,))])
+    (verdict,) = judge(inspect_model(custom), ["openvino"])
+    (obstacle,) = verdict.obstacles
+    assert (verdict.answer, obstacle.what) == (Fit.NO, "MyOwnOp (operator 0)")
+    assert "MyOwnOp" in obstacle.why
+
+
+def test_without_openvino_its_pip_line_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENGINES, "openvino", replace(ENGINES["openvino"], packages={"absent": "absent"}))
+    model = inspect_model(convolution(tmp_path / "m.tflite"))
+    (verdict,) = judge(model, ["openvino"])
+    assert (verdict.answer, verdict.summary.endswith('pip install "edgecnn[openvino]"')) == (Fit.OPEN, True)
+    assert "openvino" not in {verdict.target for verdict in judge(model)}
+
+
 def test_litert_names_a_custom_operator(tmp_path: Path) -> None:
     tensors = [live(1, 4, dtype="float32"), live(1, 4, dtype="float32")]
     path = tiny_tflite(tmp_path / "m.tflite", tensors, [TinyOperator("MyOwnOp", (0,), (1,))])
@@ -367,7 +416,8 @@ def test_targets_are_judged_once_in_the_order_they_are_named(tmp_path: Path) -> 
     assert [verdict.target for verdict in verdicts] == ["raspberry-pi-pico", "flash=1M,ram=64K", "tflite-micro"]
     usual = [verdict.target for verdict in judge(model)]
     assert "onnxruntime" not in usual
-    assert {"litert", "tflite-micro", "edgetpu", "ethos-u55-128", *BOARDS} == set(usual)
+    installed = {"openvino"} if ENGINES["openvino"].is_installed else set()
+    assert {"litert", "tflite-micro", "edgetpu", "ethos-u55-128", *installed, *BOARDS} == set(usual)
     assert set(usual) < set(TARGETS)
 
 

@@ -12,7 +12,7 @@ from ai_edge_litert import schema_py_generated as schema
 from micro import A_LOGIT_STEP, MicroBackend
 
 from edgecnn_export.containers import CONTAINERS
-from edgecnn_export.formats import FORMATS
+from edgecnn_export.formats import FORMATS, Io
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.int8.quantizable import FloatOperator
@@ -68,11 +68,14 @@ def quantizer(request: pytest.FixtureRequest, network: Any) -> Quantizer:
 
 
 def in_float_of_tflite(content: bytes) -> list[bool]:
-    """Of each operator with weights, in order, whether they are float32."""
+    """Of each operator with weights, in order, whether they are stored in float32."""
     model = unpack(content)
     graph = model.subgraphs[0]
+    unpacked = {
+        each.outputs[0]: each.inputs[0] for each in graph.operators if operator_name(model, each) == "DEQUANTIZE"
+    }
     return [
-        graph.tensors[operator.inputs[1]].type == schema.TensorType.FLOAT32
+        graph.tensors[unpacked.get(operator.inputs[1], operator.inputs[1])].type == schema.TensorType.FLOAT32
         for operator in graph.operators
         if operator_name(model, operator) in WEIGHTED
     ]
@@ -170,7 +173,7 @@ def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str, integ
     assert (not sixteen) == ("int16x8" in integer)
     with opened(int16x8.file(statistics, sixteen), quantizer.suffix) as backend:
         np.testing.assert_allclose(backend.infer(IMAGES), network(IMAGES), atol=0.03)
-    signed = dataclasses.replace(quantizer, signed=True)
+    signed = dataclasses.replace(quantizer, io=Io.INT8)
     assert signed.without_integer_form(statistics) == ()
     if "io int8" in integer:
         with opened(signed.file(statistics, ()), quantizer.suffix) as backend:
@@ -182,7 +185,7 @@ def test_layers_without_an_integer_form_stay_float32_as_a_whole(name: str, integ
 
 @pytest.mark.parametrize("name", ["LeakyReLU", "ELU", "PReLU"])
 def test_microcontrollers_compute_these_activations_with_integers(name: str, tmp_path: Path) -> None:
-    quantizer = dataclasses.replace(quantizer_of(with_layer(name)), signed=True)
+    quantizer = dataclasses.replace(quantizer_of(with_layer(name)), io=Io.INT8)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     content = quantizer.file(statistics, ())
     assert "DEQUANTIZE" not in operator_names(unpack(content))
@@ -207,7 +210,7 @@ def test_integers_go_on_where_an_activation_has_several_readers(name: str) -> No
     x = layers.Concatenate()([x, 4 * layers.Conv2D(8, 1)(x)])
     x = activation()(layers.Dense(12)(layers.Flatten()(x)))
     network = keras.Model(pixels, layers.Dense(3, activation="softmax")(x))
-    quantizer = dataclasses.replace(quantizer_of(network), signed=True)
+    quantizer = dataclasses.replace(quantizer_of(network), io=Io.INT8)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     content = quantizer.file(statistics, ())
     assert operator_names(unpack(content)).count("DEQUANTIZE") == 0
@@ -226,7 +229,7 @@ def test_integers_go_on_through_several_such_operators(bits: int) -> None:
     x = layers.LeakyReLU()(layers.Conv2D(8, 3, padding="same")(layers.Rescaling(1 / 255)(pixels)))
     x = layers.UpSampling2D()(layers.LeakyReLU()(x))
     network = keras.Model(pixels, layers.Dense(3, activation="softmax")(layers.GlobalMaxPooling2D()(x)))
-    quantizer = dataclasses.replace(quantizer_of(network), bits=bits, signed=bits == 8)
+    quantizer = dataclasses.replace(quantizer_of(network), bits=bits, io=Io.INT8 if bits == 8 else Io.UINT8)
     statistics = measure_statistics(quantizer.graph, IMAGES, CalibrationMethod.MINMAX)
     content = quantizer.file(statistics, ())
     names = [operator_name(unpack(content), operator) for operator in unpack(content).subgraphs[0].operators]

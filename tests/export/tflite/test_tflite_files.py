@@ -1,11 +1,13 @@
 """What stands inside the exported TFLite files, read by LiteRT itself and by the schema's own reader."""
 
+import re
 import zipfile
 
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from tflite_facts import oldest_runtime, operator_versions
 
 from edgecnn_export.formats import FORMATS
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
@@ -57,10 +59,10 @@ def test_int8_takes_the_cameras_bytes_and_has_weights_per_channel(exported_run: 
     assert (pixels["dtype"], pixels["quantization"]) == (np.uint8, (1.0, 0))
     assert probabilities["dtype"] == np.float32
     tensors = interpreter.get_tensor_details()
-    # Integers throughout; the probabilities are converted at the very end, from 16 bits.
-    assert [tensor["name"] for tensor in tensors if tensor["dtype"] == np.float32] == ["probabilities"]
-    (sixteen,) = (tensor for tensor in tensors if tensor["quantization"] == (1 / 32768, 0))
-    assert sixteen["dtype"] == np.int16
+    # Integers up to the last weights, float32 from there on.
+    floats = [tensor["name"] for tensor in tensors if tensor["dtype"] == np.float32]
+    assert all(re.search("dense_[0-9]+_1/|^probabilities$", name) for name in floats)
+    assert len(floats) == 5  # the features, the weights, the biases, the logits, the probabilities
     kernels = {
         tuple(tensor["shape"]): len(tensor["quantization_parameters"]["scales"])
         for tensor in tensors
@@ -95,3 +97,38 @@ def test_weights_are_aligned_as_the_schema_asks(exported_run: RunFolder, scheme:
     ]
     assert len(starts) > 8
     assert [start % 16 for start in starts] == [0] * len(starts)
+
+
+# By the rules of TensorFlow's op_version.cc; of 16-bit operators with 64-bit biases as its converter writes them.
+VERSIONS = {
+    Scheme.FLOAT32: {"CONV_2D": 1, "FULLY_CONNECTED": 1, "MAX_POOL_2D": 1, "RESHAPE": 1, "SOFTMAX": 1},
+    Scheme.FLOAT16: {"CONV_2D": 1, "FULLY_CONNECTED": 1, "MAX_POOL_2D": 1, "RESHAPE": 1, "SOFTMAX": 1, "DEQUANTIZE": 3},
+    # One scale for the weights of a dense layer; with one per channel FULLY_CONNECTED would have version 12.
+    Scheme.DYNAMIC: {"CONV_2D": 5, "FULLY_CONNECTED": 9, "MAX_POOL_2D": 1, "RESHAPE": 1, "SOFTMAX": 1},
+    Scheme.INT8: {
+        "CONV_2D": 3,
+        "FULLY_CONNECTED": 4,
+        "MAX_POOL_2D": 2,
+        "RESHAPE": 1,
+        "SOFTMAX": 1,
+        "QUANTIZE": 1,
+        "DEQUANTIZE": 2,
+    },
+    Scheme.INT16X8: {
+        "CONV_2D": 3,
+        "FULLY_CONNECTED": 4,
+        "MAX_POOL_2D": 3,
+        "RESHAPE": 1,
+        "SOFTMAX": 3,
+        "QUANTIZE": 2,
+        "DEQUANTIZE": 3,
+    },
+}
+OLDEST = dict(zip(SCHEMES, ("1.5.0", "1.15.0", "2.4.0", "1.14.0", "2.4.0"), strict=True))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_operators_have_the_numbers_and_versions_of_the_standard(exported_run: RunFolder, scheme: Scheme) -> None:
+    content = exported_run.exported(scheme, ".tflite").read_bytes()
+    assert operator_versions(content) == VERSIONS[scheme]
+    assert oldest_runtime(content) == OLDEST[scheme]

@@ -144,7 +144,7 @@ def test_tflite_runtime_stands_in_for_litert(tmp_path: Path, monkeypatch: pytest
     expected = Classifier.open(path, trusted=True).predict_proba(PIXELS)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(MissingExtraError, match=r"edgecnn\[litert\].*pip install tflite-runtime"):
-        Classifier.open(path, trusted=True)
+        Classifier.open(path, engine="litert", trusted=True)
     stand_in = ModuleType("tflite_runtime")
     stand_in.interpreter = interpreter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tflite_runtime", stand_in)

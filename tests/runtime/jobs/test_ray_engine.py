@@ -152,7 +152,7 @@ def test_the_command_gives_the_answers_of_the_local_engine(model: Path, tmp_path
     (folder / "00000.png").rename(folder / os.fsdecode(b"caf\xe9.png"))
     output = tmp_path / "results"
     said = edgecnn(
-        *("predict", model, folder, "--engine", "ray", "--workers", "2", "--output", output),
+        *("predict", model, folder, "--on", "ray", "--workers", "2", "--output", output),
         *("--format", "csv", "--top-k", "2"),
         code=1,
     )
@@ -188,7 +188,7 @@ def test_what_is_said_about_a_strangers_model_reaches_every_process(tmp_path: Pa
     said = ("--labels", ",".join(LABELS), "--mean", "120,110,100", "--std", "60", "--colour", "bgr", "--resize", "pad")
     local, output = tmp_path / "local.csv", tmp_path / "results"
     edgecnn("predict", third_party, folder, *said, "--output", local)
-    edgecnn("predict", third_party, folder, *said, "--engine", "ray", "--format", "csv", "--output", output)
+    edgecnn("predict", third_party, folder, *said, "--on", "ray", "--format", "csv", "--output", output)
     assert (output / "part-00000.csv").read_bytes() == local.read_bytes()
 
 
@@ -206,7 +206,7 @@ def test_images_and_results_in_an_object_store(model: Path, tmp_path: Path, s3_s
         with place.system.open_output_stream(f"shots/line-1/{path.name}") as file:
             file.write(path.read_bytes())
     sources = (f"s3://shots/line-1{s3_server}", folder)
-    edgecnn("predict", model, *sources, "--engine", "ray", "--output", f"s3://shots/results{s3_server}", code=1)
+    edgecnn("predict", model, *sources, "--on", "ray", "--output", f"s3://shots/results{s3_server}", code=1)
     with place.system.open_input_file("shots/results/part-00000.parquet") as file:
         rows = parquet.read_table(file).to_pylist()
     local = list(Classifier.open(model).predict_many(sorted(folder.iterdir())))
@@ -239,7 +239,7 @@ def test_what_is_started_listens_on_the_loopback_address_only_and_leaves_nothing
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "--engine ray: expected an --output folder for the results"),
+        ((), "--on ray: expected an --output folder for the results"),
         (("--output", "used"), "expected a new or empty folder for the results"),
         (("--output", "new", "--json"), "expected neither --json nor --resume"),
         (("--output", "new", "--threads", "2"), "got --mode or --threads; leave them out"),
@@ -254,7 +254,7 @@ def test_wrong_use_is_told_before_ray_starts(
     photos(tmp_path / "shots", 1)
     if "--address" in arguments or "used" in arguments:
         needs.package("ray", "edgecnn[ray]")
-    assert message in edgecnn("predict", model, "shots", "--engine", "ray", *arguments, cwd=tmp_path, code=2)
+    assert message in edgecnn("predict", model, "shots", "--on", "ray", *arguments, cwd=tmp_path, code=2)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["shots", "used"]
 
 
@@ -263,11 +263,11 @@ def test_without_ray_its_pip_line_is_named(model: Path, tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "ray.py").write_text("raise ImportError('hidden')\n")
     path = os.pathsep.join([str(tmp_path / "hidden"), os.environ.get("PYTHONPATH", "")])
-    command = ("predict", model, tmp_path / "shots", "--engine", "ray", "--output", tmp_path / "new")
+    command = ("predict", model, tmp_path / "shots", "--on", "ray", "--output", tmp_path / "new")
     said = edgecnn(*command, env={"PYTHONPATH": path}, code=2)
     assert 'pip install "edgecnn[ray]"' in said
     assert not (tmp_path / "new").exists()
 
 
 def test_the_local_engine_names_the_one_that_reads_addresses(model: Path) -> None:
-    assert "got an address; add --engine ray" in edgecnn("predict", model, "s3://bucket/shots", code=2)
+    assert "got an address; add --on ray" in edgecnn("predict", model, "s3://bucket/shots", code=2)

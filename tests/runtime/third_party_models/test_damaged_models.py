@@ -78,7 +78,28 @@ def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypa
     ran: list[object] = []
     monkeypatch.setattr(first_run, "run_python", lambda *arguments, **_: ran.append(arguments))
     Classifier.open(path, labels="a,b,c")
+    Classifier.open(path, engine="onnxruntime")
     assert not ran
+
+
+def test_the_subprocess_runs_the_engine_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from edgecnn_runtime.system.own_process import Ended
+    from edgecnn_runtime.third_party_models import first_run
+    from edgecnn_runtime.third_party_models.opening import Opening
+
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    path = write_onnx(tmp_path / "other.onnx", ThirdParty())
+    asked: list[str | None] = []
+
+    def run(*arguments: str, **_: object) -> Ended:
+        asked.append(json.loads(arguments[3])["engine"])
+        return Ended(0, "", "")
+
+    monkeypatch.setattr(first_run, "run_python", run)
+    for engine in (None, "onnxruntime", "openvino", "openvino"):
+        first_run.check_first_run(path, Opening(engine=engine))
+    # What one engine has run, another may not.
+    assert asked == [None, "openvino"]
 
 
 @pytest.mark.parametrize(

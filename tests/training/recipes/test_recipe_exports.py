@@ -1,5 +1,6 @@
 """Every recipe's network, with random weights, through the exporter, the runtime and other people's software."""
 
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import needs
 import numpy as np
 import onnx
 import pytest
-from format_content import content_of
+from format_content import content_of, conversion_of
 from micro import A_LOGIT_STEP, MicroBackend
 from numpy.typing import NDArray
+from onnx_standard import opencv_for, require_standard
+from tflite_facts import oldest_runtime, operator_versions
 
 from edgecnn_export.formats import FORMATS
 from edgecnn_export.micro.bare_network import bare_network
@@ -42,13 +45,33 @@ TRANSPOSES = {
     "transfer": 1,
 }
 
+# What only the last layer has is of float32: one dense layer, but where others stand before it, and what makes
+# [1 - p, p] of a sigmoid's p.
+IN_THE_LAST_LAYER: dict[str, dict[str, int]] = {"casting": {}, "casting-binary": {"ADD": 1, "MUL": 1}, "mnist": {}}
+# Versions of operators by the rules of tensorflow/compiler/mlir/lite/tools/versioning/op_version.cc.
+VERSIONS = {
+    "float32": {
+        **dict.fromkeys(("ADD", "AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D"), 1),
+        **dict.fromkeys(("FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "RELU", "RESHAPE"), 1),
+        **dict.fromkeys(("SOFTMAX", "SUB"), 1),
+    },
+    # The last layer's are those of float32, but where it shares an operator with layers that compute in int8.
+    "int8": {
+        **dict.fromkeys(("ADD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN", "MUL", "PAD", "SUB"), 2),
+        **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), 3),
+        **dict.fromkeys(("CONCATENATION", "LOGISTIC", "QUANTIZE", "RESHAPE", "SOFTMAX"), 1),
+        "DEQUANTIZE": 2,
+        "FULLY_CONNECTED": 4,
+    },
+}
+
 # Micro-controllers and NPUs have none of them.
 FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
 
 
 @dataclass(frozen=True)
 class Exported:
-    """One recipe's network in four formats, and what Keras gives for some images."""
+    """One recipe's network in five formats, and what Keras gives for some images."""
 
     name: str
     folder: Path
@@ -66,6 +89,10 @@ class Exported:
     @property
     def onnx(self) -> Path:
         return self.folder / "float32.onnx"
+
+    @property
+    def float16_onnx(self) -> Path:
+        return self.folder / "float16.onnx"
 
     @property
     def int8_onnx(self) -> Path:
@@ -102,8 +129,9 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     with native_output_kept():
         made.float32.write_bytes(content_of(model, FORMATS["tflite-float32"]))
         made.int8.write_bytes(content_of(model, FORMATS["tflite-int8"], pixels))
-        made.onnx.write_bytes(content_of(model, FORMATS["onnx-float32"]))
-        made.int8_onnx.write_bytes(content_of(model, FORMATS["onnx-int8"], pixels))
+        conversion = conversion_of(model, ".onnx")
+        for path in (made.onnx, made.float16_onnx, made.int8_onnx):
+            path.write_bytes(content_of(model, FORMATS[f"onnx-{path.stem}"], pixels, conversion=conversion))
     return made
 
 
@@ -119,10 +147,35 @@ def test_every_recipe_can_be_deployed(exported: Exported) -> None:
         assert FORBIDDEN.isdisjoint(operator_names(unpack(path.read_bytes())))
 
 
-def test_onnx_files_have_the_stated_transposes(exported: Exported) -> None:
-    for path in (exported.onnx, exported.int8_onnx):
-        kinds = [node.op_type for node in onnx.load(path).graph.node]
+def test_tflite_files_have_the_operators_that_the_standard_asks_for(exported: Exported) -> None:
+    for path in (exported.float32, exported.int8):
+        versions = operator_versions(path.read_bytes())
+        expected = {name: VERSIONS[path.stem][name] for name in versions}
+        expected |= IN_THE_LAST_LAYER.get(exported.name, {"FULLY_CONNECTED": 1})
+        assert versions == expected
+    # TensorFlow 1.14 and later.
+    assert oldest_runtime(exported.int8.read_bytes()) == "1.14.0"
+
+
+def test_onnx_files_are_what_the_standard_says(exported: Exported) -> None:
+    for path in (exported.onnx, exported.float16_onnx, exported.int8_onnx):
+        model = onnx.load(path)
+        require_standard(model)
+        kinds = [node.op_type for node in model.graph.node]
         assert kinds.count("Transpose") == TRANSPOSES[exported.name]
+
+
+def test_the_pixels_of_an_int8_onnx_file_are_rounded_once(exported: Exported) -> None:
+    graph = onnx.load(exported.int8_onnx).graph
+    constants = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    operators = [node for node in graph.node if node.input[0] not in constants]
+    front = list(itertools.takewhile(lambda node: node.op_type != "QuantizeLinear", operators))
+    assert {node.op_type for node in front} <= {"Sub", "Reshape", "Transpose"}
+    assert operators[len(front) + 1].op_type == "DequantizeLinear"
+    assert operators[len(front) + 2].op_type in ("Conv", "Gemm")
+    one_grey = all(constants[node.input[1]].size == 1 for node in front if node.op_type == "Sub")
+    if one_grey:
+        assert constants[operators[len(front)].input[1]] == 1
 
 
 def test_tflite_micro_computes_the_same(exported: Exported) -> None:
@@ -146,9 +199,13 @@ def test_every_operator_can_be_registered_and_the_arena_measured(exported: Expor
 
 
 def test_opencv_gives_the_same_probabilities(exported: Exported) -> None:
-    cv2 = needs.package("cv2", "edgecnn[camera]")
-    network = cv2.dnn.readNetFromONNX(str(exported.onnx))
-    expected = open_backend(exported.onnx).infer(exported.pixels)
-    for batch in (slice(0, 1), slice(0, 3)):
-        network.setInput(exported.pixels[batch].astype(np.float32))
-        np.testing.assert_allclose(network.forward(), expected[batch], atol=1e-4)
+    # OpenCV computes float16 in float32, and rounds integers in other places.
+    for path, allowed in ((exported.onnx, 1e-4), (exported.float16_onnx, 5e-3), (exported.int8_onnx, 0.03)):
+        cv2 = opencv_for(path)
+        if cv2 is None:
+            continue
+        network = cv2.dnn.readNetFromONNX(str(path))
+        expected = open_backend(path).infer(exported.pixels)
+        for batch in (slice(0, 1), slice(0, 3)):
+            network.setInput(exported.pixels[batch].astype(np.float32))
+            np.testing.assert_allclose(network.forward(), expected[batch], atol=allowed)

@@ -55,7 +55,7 @@ def recommend(
     fit = TargetFit() if target is None else judge_files(run, result, target)
     limits = ShipLimits(max_drop / 100, max_latency_us, max_size_bytes, fit.unfit)
     found = recommend_within(result, limits)
-    cautions = [*found.cautions, *fit.cautions(found.ship)]
+    cautions = [*found.cautions, *fit.cautions(found.file)]
     console.document({**dataclasses.asdict(found), "cautions": cautions})
     if found.ship is None:
         _show_others(console, result, found)

@@ -3,14 +3,18 @@
 from collections.abc import Sequence
 
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, tflite_micro
+from edgecnn_export.inspection.targets import edge_tpu, ethos_u, litert, onnxruntime, openvino, tflite_micro
 from edgecnn_export.inspection.targets.boards import BOARDS, LINUX_INTERPRETERS, SHORT_NAMES, find_board
 from edgecnn_export.inspection.verdict import Fit, Verdict
+from edgecnn_runtime.backends.engines import ENGINES
 from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import InputError
 
 # Interpreters and the Edge TPU answer at once; Vela compiles for seconds.
-_QUICK = {target.name: target for target in (litert.TARGET, onnxruntime.TARGET, tflite_micro.TARGET, edge_tpu.TARGET)}
+_QUICK = {
+    target.name: target
+    for target in (litert.TARGET, onnxruntime.TARGET, openvino.TARGET, tflite_micro.TARGET, edge_tpu.TARGET)
+}
 
 # Asked where no target is named.
 USUAL_NPU = "ethos-u55-128"
@@ -35,7 +39,8 @@ def check_targets(names: Sequence[str]) -> None:
 def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
     """Judge a model for each target named, in that order.
 
-    With none named: for all that answer within a second or so, but for the interpreters of other containers.
+    With none named: for all that answer within a second or so, but for the interpreters of other containers
+    and OpenVINO where it is not installed.
 
     Raises:
         InputError: a name that is no target.
@@ -51,6 +56,8 @@ def judge(model: InspectedModel, names: Sequence[str] = ()) -> list[Verdict]:
 
     verdicts = []
     others = [target.name for target in LINUX_INTERPRETERS.values() if not target.takes(model)]
+    if not ENGINES[openvino.NAME].is_installed:
+        others.append(openvino.NAME)
     usual = [name for name in (*_QUICK, USUAL_NPU, *BOARDS) if name not in others]
     for name in dict.fromkeys(names) or usual:
         board = find_board(name)

@@ -8,6 +8,7 @@ sizes that are not published.
 
 from collections.abc import Callable
 
+from edgecnn_export.formats import Io
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, to_int8
 from edgecnn_export.model_graph import Graph, Operator
@@ -190,7 +191,7 @@ def _obstacles(model: InspectedModel, reasons: dict[int, str | None]) -> tuple[O
 
 def _remedy(model: InspectedModel, reason: str) -> str:
     if reason.startswith(_NOT_8_BIT):
-        return to_int8(model)
+        return to_int8(model, Io.EDGE_TPU)
     if reason == _OPEN_SIZE:
         return "convert it with fixed sizes, as 'edgecnn export' does"
     return "build the model without it, or as late as possible: what comes before still runs on the Edge TPU"
@@ -210,4 +211,4 @@ def _sizes(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape))
 
 
-TARGET = Target(NAME, TFLITE, judge, integers_only=True)
+TARGET = Target(NAME, TFLITE, judge, io=Io.EDGE_TPU)

@@ -12,6 +12,7 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from edgecnn_export.formats import Io
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.verdict import Fit, NpuEstimate, Obstacle, Target, Verdict, to_int8
 from edgecnn_export.model_graph import Operator
@@ -128,4 +129,4 @@ def _bytes(kibibytes: str) -> int:
     return round(1024 * float(kibibytes))
 
 
-TARGETS = {name: Target(name, TFLITE, partial(judge, name=name), integers_only=True) for name in ACCELERATORS}
+TARGETS = {name: Target(name, TFLITE, partial(judge, name=name), io=Io.INT8) for name in ACCELERATORS}

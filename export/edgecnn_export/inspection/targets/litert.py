@@ -8,15 +8,19 @@ import importlib.util
 import json
 from collections.abc import Sequence
 
+from edgecnn_export.formats import Io
 from edgecnn_export.inspection.model import InspectedModel
-from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict
-from edgecnn_export.model_graph import Graph
+from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, to_int8
+from edgecnn_export.model_graph import Graph, Operator
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.system.own_process import run_python
 
 NAME = "litert"
 
 _TIMEOUT = 60.0  # seconds
+_CONVERT_AGAIN = "update ai-edge-litert, or convert the model again"
+# The first release of LiteRT whose QUANTIZE turns int8 into int16; tried with 1.2, 1.4, 2.0.3, 2.1.0 to 2.1.3.
+_WIDENING = "2.1.3"
 
 
 def judge(model: InspectedModel) -> Verdict:
@@ -36,12 +40,49 @@ def judge(model: InspectedModel) -> Verdict:
     rest = [o for o in graph.operators if o.number not in taken and o.number not in graph.unpacking]
     total = len(graph.operators) - len(graph.unpacking)
     summary = f"LiteRT {answer['version']} opens it; XNNPACK takes {total - len(rest)} of {total} operators"
+    if oldest := oldest_interpreters(graph):
+        summary += f"; oldest interpreters by its operators: {oldest}"
     if not rest:
         return Verdict(NAME, Fit.YES, summary)
     slow = any(operator.macs for operator in rest)
-    remedy = "convert it anew, with a TensorFlow of today" if slow else "not needed: right as it is, and cheap"
+    remedy = _remedy(model, rest) if slow else "not needed: right as it is, and cheap"
     obstacle = Obstacle(tuple(rest), "runs in LiteRT's plain kernels, not in XNNPACK", remedy)
     return Verdict(NAME, Fit.PARTLY if slow else Fit.YES, summary, (obstacle,))
+
+
+def oldest_interpreters(graph: Graph) -> str | None:
+    """Name the oldest release of each interpreter that has all operators of a file; None where the file does not tell.
+
+    TensorFlow's own, tflite-runtime, which has its numbers and ended with 2.14, and LiteRT, which went on from 2.17.
+    """
+    if any(_to_sixteen(graph, operator) for operator in graph.operators):
+        return f"ai-edge-litert {_WIDENING}"
+    if graph.oldest_release is None:
+        return None
+    release = tuple(map(int, graph.oldest_release.split(".")[:2]))
+    names = [f"TensorFlow {graph.oldest_release}"]
+    names += [f"tflite-runtime {'.'.join(map(str, max(release, (2, 5))))}"] if release <= (2, 14) else []
+    names += ["ai-edge-litert 1.0"] if release <= (2, 17) else []
+    return ", ".join(names)
+
+
+def _to_sixteen(graph: Graph, operator: Operator) -> bool:
+    """Whether it turns integers of 8 bits into integers of 16 bits."""
+    if operator.kind != "QUANTIZE":
+        return False
+    dtypes = [tensor.dtype for tensor in graph.activations_of(operator)]
+    return dtypes in (["int8", "int16"], ["uint8", "int16"])
+
+
+def _remedy(model: InspectedModel, slow: Sequence[Operator]) -> str:
+    """Say how the products among some operators come to run in XNNPACK."""
+    graph = model.graph
+    sixteen = any(tensor.dtype == "int16" for operator in slow for tensor in graph.activations_of(operator))
+    if not sixteen:
+        return "build the network without it, or make sure that its sizes are fixed and its weights constant"
+    if model.manifest is None:
+        return "on a CPU, convert the model that it came from with activations of 8 bits"
+    return f"on a CPU, {to_int8(model, Io.UINT8)}; 16 bits are for NPUs, DSPs and microcontrollers"
 
 
 def _refused(model: InspectedModel, why: str) -> Verdict:
@@ -51,7 +92,7 @@ def _refused(model: InspectedModel, why: str) -> Verdict:
         NAME,
         Fit.NO,
         "LiteRT does not open it",
-        (Obstacle(custom, why, remedy if custom else "convert the model again with a TensorFlow of today"),),
+        (Obstacle(custom, why, remedy if custom else _CONVERT_AGAIN),),
     )
 
 

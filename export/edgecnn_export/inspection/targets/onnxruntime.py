@@ -43,6 +43,8 @@ def judge(model: InspectedModel) -> Verdict:
         except ModelError:
             fused = None
     summary = f"ONNX Runtime {onnxruntime.__version__} opens it"
+    if graph.oldest_release:
+        summary += f"; oldest by its opset and format: {graph.oldest_release}"
     if fused is None or not any(kind == "DequantizeLinear" for kind, _ in graph.counts):
         return Verdict(NAME, Fit.YES, summary)
     return _quantized(model, fused, summary)

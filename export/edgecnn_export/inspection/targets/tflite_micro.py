@@ -6,6 +6,7 @@ the checks in its kernels' Prepare functions (`tensorflow/lite/micro/kernels/{co
 fully_connected,quantize_common,dequantize_common}.cc`).
 """
 
+from edgecnn_export.formats import Io
 from edgecnn_export.inspection.model import InspectedModel
 from edgecnn_export.inspection.verdict import Fit, Obstacle, Target, Verdict, by_kind, to_int8
 from edgecnn_export.model_graph import FLOATS, Operator
@@ -89,4 +90,4 @@ def _is_hybrid(model: InspectedModel, operator: Operator) -> bool:
     return dtypes[0] in FLOATS and dtypes[1] not in FLOATS
 
 
-TARGET = Target(NAME, TFLITE, judge, integers_only=True)
+TARGET = Target(NAME, TFLITE, judge, io=Io.INT8)
