@@ -43,7 +43,7 @@ def test_the_shown_predictions_are_mostly_right(quickstart: tuple[Path, str]) ->
 def test_the_report_names_the_file_to_ship(quickstart: tuple[Path, str]) -> None:
     bench = json.loads((quickstart[0] / "runs/mnist-5000/bench/bench.json").read_text())
     report = (quickstart[0] / "runs/mnist-5000/bench/report.html").read_text()
-    assert len(bench["rows"]) == 4
+    assert len({row["file"] for row in bench["rows"]}) == 4
     assert "Ship" in report
     assert "mnist-5000_int8.tflite" in report
 

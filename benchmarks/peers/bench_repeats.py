@@ -25,6 +25,7 @@ from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_benchmarks.statistics.quantities import figure, span
 from edgecnn_runtime.model_formats import find_format
+from edgecnn_runtime.third_party_models.opening import Opening
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 REPEATS = 5
@@ -32,6 +33,8 @@ AA_RUNS = 20
 # Rounds and timed calls of all benchmarks, in place of the defaults; the tests make them quick.
 ROUNDS: int | None = BenchSettings.rounds
 RUNS = BenchSettings.runs
+# Where files are compared, in this engine alone.
+LITERT = Opening(third_party_only=True, engine="litert")
 _LOOPS = 40
 _CALLS = 20_000
 
@@ -105,7 +108,7 @@ def measure_repeats(float32: Path, int8: Path) -> Repeats:
     ratios, rounds = [], []
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as scratch:
         for number in range(REPEATS):
-            settings = BenchSettings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS)
+            settings = BenchSettings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS, opening=LITERT)
             row = bench([float32, int8], output=Path(scratch), settings=settings).row(int8.name)
             assert row.speedup is not None  # the reference is the other
             ratios.append(row.speedup)
@@ -121,7 +124,9 @@ def measure_sameness(model: Path) -> Sameness:
         for copy in copies:
             shutil.copyfile(model, copy)
         for number in range(AA_RUNS):
-            settings = BenchSettings(seed=number, starts=1, rounds=ROUNDS, runs=RUNS, reference=copies[0].name)
+            settings = BenchSettings(
+                seed=number, starts=1, rounds=ROUNDS, runs=RUNS, reference=copies[0].name, opening=LITERT
+            )
             row = bench(copies, output=Path(scratch) / "out", settings=settings).row(copies[1].name)
             assert row.speedup is not None  # the reference is the other
             ratios.append(row.speedup)
@@ -174,7 +179,8 @@ def measure_whole(run: Path) -> WholeBench:
         result = bench([copy.path], output=Path(scratch) / "out", settings=BenchSettings(rounds=ROUNDS, runs=RUNS))
         assert result.data is not None  # the run's own
     ratios = [row.speedup.half_width for row in result.rows if row.speedup is not None]
-    return WholeBench(len(result.rows), result.data.images, result.seconds, len(result.rows[0].rounds), max(ratios))
+    files = len({row.file for row in result.rows})
+    return WholeBench(files, result.data.images, result.seconds, len(result.rows[0].rounds), max(ratios))
 
 
 @contextlib.contextmanager

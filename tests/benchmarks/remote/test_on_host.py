@@ -22,11 +22,14 @@ from edgecnn_benchmarks.remote.destination import Destination
 from edgecnn_benchmarks.remote.on_host import HostOptions, bench_on_host
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import GateError, InputError
+from edgecnn_runtime.third_party_models.opening import Opening
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
-_QUICK = BenchSettings(runs=3, warmup=1, rounds=1, starts=1)
+# Other engines that may be installed are left out.
+_OPENING = Opening(third_party_only=True, engine="onnxruntime")
+_QUICK = BenchSettings(runs=3, warmup=1, rounds=1, starts=1, opening=_OPENING)
 # As long as it is let.
-_LONG = BenchSettings(runs=3, warmup=1, rounds=9999, max_secs=600, starts=1)
+_LONG = BenchSettings(runs=3, warmup=1, rounds=9999, max_secs=600, starts=1, opening=_OPENING)
 # With the packages of this Python, so that nothing is downloaded.
 _OPTIONS = HostOptions(python=sys.executable, see_packages=True)
 
@@ -193,7 +196,7 @@ def test_a_broken_connection_is_taken_up_again(client: Client, tmp_path: Path) -
 
 
 def test_the_next_call_attaches_again(client: Client, model: Path, tmp_path: Path) -> None:
-    settings = BenchSettings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1)
+    settings = BenchSettings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1, opening=_OPENING)
 
     def crash(text: str) -> None:
         if "round" in text:
