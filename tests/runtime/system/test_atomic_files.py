@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 import sys
@@ -24,6 +25,15 @@ def test_the_temporary_name_keeps_every_suffix(tmp_path: Path) -> None:
     with atomic_files.atomic_write(tmp_path / "best.weights.h5") as partial:
         assert partial.name.endswith(".weights.h5")
         partial.write_bytes(b"x")
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path: Path) -> None:
+    pipe = tmp_path / "results"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE) as reader:
+        atomic_files.write_bytes(pipe, b"ten")
+        assert reader.communicate(timeout=60)[0] == b"ten"
+    assert pipe.is_fifo()
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
