@@ -14,8 +14,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; give it its name when the block ends without an error.
 
     The temporary name ends in the whole final one, because Keras chooses its format by `.keras` and `.weights.h5`. An
-    error removes the file; what a killed process left behind goes when the same file is written next. A device or a pipe,
-    such as /dev/null, is written to: to put a file in its place would break it for every program.
+    error removes the file; what a killed process left behind goes when the same file is written next. A device or a
+    pipe, such as /dev/null, is written to: to put a file in its place would break it for every program.
 
     Raises:
         OSError: the folder cannot be written or the disk is full; `path` is then as it was before.
