@@ -9,14 +9,17 @@ import MNN
 import numpy as np
 from adapter import decode, encode, first_words, serve
 
+# Not by `MNN.tools.mnnconvert`: it installs packages, with whatever pip is on the path, and reports to its makers.
+_CONVERT = "import sys; import _tools; _tools.mnnconvert(sys.argv)"
+
 
 def open_model(path, shape):
     """Convert a file and open it on one thread."""
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         target = Path(folder) / "model.mnn"
         source = ["-f", "TFLITE" if path.endswith(".tflite") else "ONNX", "--modelFile", path]
-        command = [sys.executable, "-m", "MNN.tools.mnnconvert", *source, "--MNNModel", str(target)]
-        done = subprocess.run([*command, "--bizCode", "edgecnn"], capture_output=True, text=True, check=False)
+        command = [sys.executable, "-c", _CONVERT, *source, "--MNNModel", str(target), "--bizCode", "edgecnn"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if not target.exists() or not target.stat().st_size:
             said = [line for line in (done.stdout + done.stderr).splitlines() if "rror" in line]
             raise ValueError(first_words("\n".join([f"its converter ends with {done.returncode}:", *said[-1:]])))

@@ -18,11 +18,13 @@ from typing import Any
 import environments
 import table
 from ask import HERE, Request, ask
-from engines import ENGINES, Engine
+from engines import ENGINES, Engine, Release
 from environments import BUILD, MissingError
 from subjects import FORMS, TRAINING, File, Subject, with_metadata
 
-RESULTS = BUILD / "results.json"
+from edgecnn_runtime.system import atomic_files
+
+_RELEASES = [(engine, release) for engine in ENGINES for release in engine.releases]
 
 
 def main() -> None:
@@ -36,7 +38,6 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=table.PAGE)
     arguments = parser.parse_args()
     subjects = {name: Subject(name) for name in TRAINING}
-    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
     if not arguments.table:
         for name in arguments.recipes:
             print(f"{name} …", flush=True)
@@ -44,42 +45,52 @@ def main() -> None:
         for engine in ENGINES:
             if engine.name in arguments.engines:
                 chosen = [subjects[name] for name in arguments.recipes]
-                _run_engine(engine, chosen, results, fresh=arguments.fresh)
+                for release in engine.releases:
+                    _run_release(engine, release, chosen, fresh=arguments.fresh)
+    results = {(engine.name, release.version): _known(engine, release) for engine, release in _RELEASES}
     table.write(arguments.output, results, [subject for subject in subjects.values() if subject.images.exists()])
     print(f"written: {arguments.output}")
 
 
-def _run_engine(engine: Engine, subjects: Sequence[Subject], results: dict[str, Any], *, fresh: bool) -> None:
-    for release in engine.releases:
-        known = results.setdefault(f"{engine.name} {release.version}", {"files": {}})
-        known.pop("missing", None)
-        try:
-            environments.make(engine, release)
-        except MissingError as problem:
-            known["missing"] = str(problem)
-            print(f"  {engine.name} {release.version}: {problem}", flush=True)
-            continue
-        known["version"] = environments.version(engine, release)
-        files = [
-            (file, _request(engine, file, subject, known["version"]))
-            for subject in subjects
-            for file in subject.files()
-            if file.suffix in engine.suffixes and file.form in (engine.forms or FORMS[file.suffix]) and file.digest
-        ]
-        due = [
-            (file, request)
-            for file, request in files
-            if fresh or known["files"].get(file.name, {}).get("probabilities") != str(request.probabilities)
-        ]
-        print(f"  {engine.name} {known['version']}: {len(due)} files", flush=True)
-        answers = ask(engine, release, [request for _, request in due])
-        for (file, request), answer in zip(due, answers, strict=True):
-            about = {"digest": file.digest, "probabilities": str(request.probabilities)}
-            known["files"][file.name] = {**answer, **about}
-        RESULTS.write_text(json.dumps(results, indent=1))
+def _run_release(engine: Engine, release: Release, subjects: Sequence[Subject], *, fresh: bool) -> None:
+    """Open those files whose results are not known."""
+    results = _results(engine, release)
+    try:
+        environments.make(engine, release)
+    except MissingError as problem:
+        print(f"  {engine.name} {release.version}: {problem}", flush=True)
+        atomic_files.write_json(results, {"missing": str(problem), "files": {}})
+        return
+    version = environments.version(engine, release)
+    known = _known(engine, release)["files"]
+    files = [
+        (file, _request(engine, file, subject, version))
+        for subject in subjects
+        for file in subject.files()
+        if file.suffix in engine.suffixes and file.form in (engine.forms or FORMS[file.suffix]) and file.digest
+    ]
+    due = [
+        (file, request)
+        for file, request in files
+        if fresh or known.get(file.name, {}).get("probabilities") != str(request.probabilities)
+    ]
+    print(f"  {engine.name} {version}: {len(due)} files", flush=True)
+    answers = ask(engine, release, [request for _, request in due])
+    for (file, request), answer in zip(due, answers, strict=True):
+        known[file.name] = {**answer, "digest": file.digest, "probabilities": str(request.probabilities)}
+    atomic_files.write_json(results, {"version": version, "files": known})
 
 
-def _request(engine: Engine, file: File, subject: Subject, version: str) -> Request:
+def _results(engine: Engine, release: Release) -> Path:
+    return environments.folder(engine, release) / "results.json"
+
+
+def _known(engine: Engine, release: Release) -> dict[str, Any]:
+    path = _results(engine, release)
+    return dict(json.loads(path.read_text())) if path.exists() else {"files": {}}
+
+
+def _request(engine: Engine, file: File, subject: Subject, version: str | None) -> Request:
     """Return what the engine is given; its probabilities are named by all that they depend on."""
     path = with_metadata(file) if file.control and engine.wants_metadata else file.path
     digest = hashlib.sha256(f"{engine.name} {version} {engine.seconds}".encode())

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from edgecnn_export.formats import FORMATS, FULL_INTEGER_SIGNED, Format
 from edgecnn_export.int8.calibration import choose_calibration
+from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 ROOT = Path(__file__).parents[3]
@@ -33,7 +34,7 @@ TRAINING = {
     "mnist": ("mnist", "--epochs", "2"),
     "signs": ("signs", "--epochs", "20"),
     "casting-mobilenetv2": ("casting-mobilenetv2", "--epochs", "1"),
-    "small-cnn": ("small-cnn", "--data", "$EDGECNN_DATA/symbols/symbols", "--epochs", "6"),
+    "small-cnn": ("small-cnn", "--data", "$EDGECNN_DATA/casting", "--epochs", "6"),
 }
 
 
@@ -85,7 +86,7 @@ class Subject:
         control_code = _digest([script])
         if made.get("control") != control_code:
             subprocess.run([sys.executable, str(script), self.recipe], check=True)
-        self._made.write_text(json.dumps({"export": export_code, "control": control_code}))
+        atomic_files.write_json(self._made, {"export": export_code, "control": control_code})
 
     def files(self) -> list[File]:
         """Return ours and the controls, ours first."""

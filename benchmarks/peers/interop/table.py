@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 from engines import ENGINES, ONNX, REFERENCE, TFLITE, Engine
-from subjects import FORMS, File, Subject
+from subjects import FORMS, TRAINING, File, Subject
 
 from edgecnn_benchmarks.machine.description import describe_machine
 from edgecnn_runtime.system import atomic_files
 
 PAGE = Path(__file__).parents[2] / "INTEROP.md"
 _TITLES = {TFLITE: "TFLite", ONNX: "ONNX"}
+_DETAIL = re.compile("|".join([*(name.replace("-", ".") for name in TRAINING), r"\d+"]))
 _PATH = re.compile(r"(?<![\w.:])(?:/[\w.@+-]+)+/([\w.@+-]+)")
 
 
@@ -50,14 +51,14 @@ class Cell:
 
 @dataclass
 class Errors:
-    """The engines' words, numbered as they come; those that differ in numbers only are one."""
+    """The engines' words, numbered as they come; those that differ in numbers or recipes only are one."""
 
     texts: dict[str, str] = field(default_factory=dict)
 
     def number(self, error: str) -> int:
         """Return the number of an error."""
         text = _public(error)
-        key = re.sub(r"\d+", "0", text)
+        key = _DETAIL.sub("0", text)
         self.texts.setdefault(key, text)
         return list(self.texts).index(key) + 1
 
@@ -76,8 +77,8 @@ class Row:
         return f"{self.engine.name} {self.version}"
 
 
-def write(page: Path, results: Mapping[str, Any], subjects: Sequence[Subject]) -> None:
-    """Write the page from the results of `run`."""
+def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence[Subject]) -> None:
+    """Write the page from the results of `run`, by an engine's name and a release's version."""
     rows, missing = _rows(results)
     cells = {
         (row.title, file.name): cell
@@ -106,11 +107,11 @@ def _public(text: str) -> str:
     return _PATH.sub(r"\1", " ".join(text.split()))
 
 
-def _rows(results: Mapping[str, Any]) -> tuple[list[Row], dict[str, str]]:
+def _rows(results: Mapping[tuple[str, str], Any]) -> tuple[list[Row], dict[str, str]]:
     rows, missing = [], {}
     for engine in ENGINES:
         for release in engine.releases:
-            known = results.get(f"{engine.name} {release.version}", {})
+            known = results.get((engine.name, release.version), {})
             if "missing" in known:
                 missing[f"{engine.name} {release.version}"] = known["missing"]
             elif known.get("files"):

@@ -141,11 +141,11 @@ def test_the_page_counts_what_fails_where_the_control_opens(tmp_path: Path) -> N
         return {"version": version, "files": files}
 
     results = {
-        "ONNX Runtime current": record("9.9", opened),
-        "ONNX Runtime 1.15.1": record("1.15.1", refused),
-        "ONNX Runtime 1.17.3": {"missing": "no wheel", "files": {}},
+        ("ONNX Runtime", "current"): record("9.9", opened),
+        ("ONNX Runtime", "1.15.1"): record("1.15.1", refused),
+        ("ONNX Runtime", "1.17.3"): {"missing": "no wheel", "files": {}},
         # Of a file that is no longer there.
-        "OpenVINO 2024.6.0": {"version": "2024", "files": {names[0]: {**opened, "digest": "old"}}},
+        ("OpenVINO", "2024.6.0"): {"version": "2024", "files": {names[0]: {**opened, "digest": "old"}}},
     }
     table.write(tmp_path / "page.md", results, [subject])
     page = (tmp_path / "page.md").read_text()
