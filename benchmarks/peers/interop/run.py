@@ -48,8 +48,10 @@ def main() -> None:
                 for release in engine.releases:
                     _run_release(engine, release, chosen, fresh=arguments.fresh)
     results = {(engine.name, release.version): _known(engine, release) for engine, release in _RELEASES}
-    table.write(arguments.output, results, [subject for subject in subjects.values() if subject.images.exists()])
-    print(f"written: {arguments.output}")
+    summary = table.write(
+        arguments.output, results, [subject for subject in subjects.values() if subject.images.exists()]
+    )
+    print(f"written: {arguments.output}\n{summary}")
 
 
 def _run_release(engine: Engine, release: Release, subjects: Sequence[Subject], *, fresh: bool) -> None:

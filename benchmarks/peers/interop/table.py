@@ -77,8 +77,8 @@ class Row:
         return f"{self.engine.name} {self.version}"
 
 
-def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence[Subject]) -> None:
-    """Write the page from the results of `run`, by an engine's name and a release's version."""
+def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence[Subject]) -> str:
+    """Write the page from the results of `run`, by an engine's name and a release's version; return its summary."""
     rows, missing = _rows(results)
     cells = {
         (row.title, file.name): cell
@@ -93,6 +93,7 @@ def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence
     lines = [*_head(rows, subjects, cells), *_summary_lines(subjects, rows, cells), *tables]
     lines += _error_lines(errors, missing)
     atomic_files.write_text(page, "\n".join(lines) + "\n")
+    return summary(rows, subjects, cells)
 
 
 def verdict(ours: Cell, control: Cell | None) -> Verdict:
@@ -103,8 +104,8 @@ def verdict(ours: Cell, control: Cell | None) -> Verdict:
 
 
 def _public(text: str) -> str:
-    """Return an engine's words on one line, without the folders of this machine."""
-    return _PATH.sub(r"\1", " ".join(text.split()))
+    """Return an engine's first words on one line, without the folders of this machine."""
+    return _PATH.sub(r"\1", " ".join(text.split()))[:300]
 
 
 def _rows(results: Mapping[tuple[str, str], Any]) -> tuple[list[Row], dict[str, str]]:
@@ -134,6 +135,8 @@ def _cell(row: Row, file: File, subject: Subject, reference: Row | None) -> Cell
     if not works or not found["images"]:
         return cell
     rows = np.load(found["probabilities"])
+    if rows.shape[1] == 0 or not np.isfinite(rows).all():
+        return Cell(False, "its output is empty or no number", found["note"])
     count = len(rows)
     labels = rows.argmax(axis=1)
     keras = int((labels == np.load(subject.keras_labels)[:count]).sum())
