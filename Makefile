@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SUITE := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all test-slow test-mediapipe check check-static results scores notebooks peers training-results wheel clean
+.PHONY: quickstart test test-all test-slow test-mediapipe check check-static results scores notebooks peers interop interop-ci training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -49,6 +49,12 @@ notebooks: $(VENV)/.installed  ## train the notebooks' own loops beside our reci
 peers: build/mediapipe/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
 	test -e runs/casting-mobilenetv2/run.json || $(BIN)/edgecnn train casting-mobilenetv2
 	PYTHONPATH=build/mediapipe $(BIN)/python benchmarks/peers/compare.py
+
+interop: $(VENV)/.installed  ## open every file in other engines for benchmarks/INTEROP.md; an hour at first, needs EDGECNN_DATA
+	$(BIN)/python benchmarks/peers/interop/run.py
+
+interop-ci: $(VENV)/.installed  ## the few of these engines in which the tests open files
+	$(BIN)/python benchmarks/peers/interop/environments.py
 
 wheel: $(VENV)/.installed  ## dist/edgecnn-*.whl and the source distribution
 	$(BIN)/python -m build --no-isolation

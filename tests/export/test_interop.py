@@ -1,0 +1,81 @@
+"""Every exported file opens in the interpreters of others, older ones among them, and gives the same labels there."""
+
+from pathlib import Path
+from typing import Any
+
+import needs
+import numpy as np
+import pytest
+from format_content import content_of
+from needs import Need
+from numpy.typing import NDArray
+
+from edgecnn_export.formats import FORMATS, FULL_INTEGER_SIGNED
+from edgecnn_runtime.system.native_output import native_output_kept
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
+
+INTEROP = Path(__file__).parents[2] / "benchmarks" / "peers" / "interop"
+# Engines round in their own ways: the label is asked for where the winner leads by two steps of int8 at least.
+CLEAR = 2 / 256
+
+with pytest.MonkeyPatch.context() as patch:
+    patch.syspath_prepend(INTEROP)
+    import ask
+    import engines
+    import environments
+
+
+@pytest.fixture(scope="module")
+def images(exported_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Fifty test images."""
+    path = tmp_path_factory.mktemp("images") / "images.npy"
+    np.save(path, np.asarray(open_run_data(exported_run.read_record()).split("test").images[::20]))
+    return path
+
+
+@pytest.fixture(scope="module")
+def files(exported_run: RunFolder, images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A file of every format, by its name."""
+    import keras
+
+    signed = tmp_path_factory.mktemp("signed") / "digits_int8-signed.tflite"
+    with native_output_kept():
+        network = exported_run.load_model(keras)
+        signed.write_bytes(content_of(network, FULL_INTEGER_SIGNED, np.load(images)))
+    exported = {fmt.name: exported_run.exported(fmt.form, fmt.suffix) for fmt in FORMATS.values()}
+    return {**exported, FULL_INTEGER_SIGNED.name: signed}
+
+
+@pytest.fixture(scope="module")
+def expected(files: dict[str, Path], images: Path) -> dict[str, NDArray[np.float32]]:
+    """The probabilities of our own engines, of today."""
+    from edgecnn_runtime.backends import open_backend
+
+    return {name: open_backend(path).infer(np.load(images)) for name, path in files.items()}
+
+
+def _id(row: Any) -> str:
+    return str(row.name if isinstance(row, engines.Engine) else row.version)
+
+
+@pytest.mark.parametrize(("engine", "release"), engines.ci_releases(), ids=_id)
+def test_every_file_opens_with_the_same_labels(
+    engine: Any,
+    release: Any,
+    files: dict[str, Path],
+    images: Path,
+    expected: dict[str, NDArray[np.float32]],
+    tmp_path: Path,
+) -> None:
+    if environments.version(engine, release) is None:
+        needs.skip(Need.PACKAGE, "make interop-ci")
+    names = [name for name, path in files.items() if path.suffix in engine.suffixes]
+    requests = [ask.Request(files[name], images, tmp_path / f"{name}.npy") for name in names]
+    answers = dict(zip(names, ask.ask(engine, release, requests), strict=True))
+    assert {name: answer["error"] for name, answer in answers.items() if answer["error"]} == {}
+    for name, request in zip(names, requests, strict=True):
+        right, found = expected[name], np.load(request.probabilities)
+        second, first = np.sort(right, axis=1)[:, -2:].T
+        clear = first - second >= CLEAR
+        assert clear.mean() > 0.9
+        np.testing.assert_array_equal(found.argmax(axis=1)[clear], right.argmax(axis=1)[clear], err_msg=name)
