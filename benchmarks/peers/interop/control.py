@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from subjects import ALL_FORMATS, Subject
 
-from edgecnn_export.formats import Format
+from edgecnn_export.formats import Format, Io
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.system.native_output import native_output_kept
 
@@ -68,7 +68,8 @@ def _tflite(tf, saved: Path, fmt: Format, images: NDArray[np.uint8]) -> bytes:  
             converter.target_spec.supported_ops = [sets.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8]
         else:
             converter.target_spec.supported_ops = [sets.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = converter.inference_output_type = tf.int8 if fmt.signed else tf.uint8
+            dtype = tf.uint8 if fmt.io is Io.UINT8 else tf.int8
+            converter.inference_input_type = converter.inference_output_type = dtype
     return converter.convert()
 
 

@@ -133,7 +133,7 @@ ENGINES = (
         (TFLITE,),
         _plain("ethos-u-vela", "4.5.0", "current"),
         answers=False,
-        forms=("int8", "int8-signed", "int16x8"),
+        forms=("int8", "int8-signed", "int8-edgetpu", "int16x8"),
     ),
     Engine(
         "tract",

@@ -1,5 +1,6 @@
 """The files that are opened: four recipes in every form that is exported, and the plain converters' beside them."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -15,17 +16,18 @@ from engines import ONNX, TFLITE
 from environments import BUILD
 from numpy.typing import NDArray
 
-from edgecnn_export.formats import FORMATS, FULL_INTEGER_SIGNED, Format
+from edgecnn_export.formats import ALL_INTEGER, FORMATS, INT8_TFLITE, Format, Io
 from edgecnn_export.int8.calibration import choose_calibration
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 ROOT = Path(__file__).parents[3]
 IMAGES = 100
-ALL_FORMATS = (*FORMATS.values(), FULL_INTEGER_SIGNED)
+EDGE_TPU = dataclasses.replace(INT8_TFLITE, io=Io.EDGE_TPU)
+ALL_FORMATS = (*FORMATS.values(), ALL_INTEGER, EDGE_TPU)
 # In the order of the page's columns.
 FORMS = {
-    TFLITE: ("float32", "float16", "dynamic", "int8", "int8-signed", "int16x8"),
+    TFLITE: ("float32", "float16", "dynamic", "int8", "int8-signed", "int8-edgetpu", "int16x8"),
     ONNX: ("float32", "float16", "int8"),
 }
 
@@ -80,7 +82,8 @@ class Subject:
             # Whatever int8 loses: it is compared with other engines, not judged.
             export = ("export", self.run.path, "--max-drop", "100")
             _edgecnn(*export, "--all")
-            _edgecnn(*export, "--format", "tflite-int8", "--io", "int8")
+            for io in ("int8", "edgetpu"):
+                _edgecnn(*export, "--format", "tflite-int8", "--io", io)
             self._keep_images()
         script = Path(__file__).with_name("control.py")
         control_code = _digest([script])
