@@ -26,7 +26,7 @@ class Verdict(enum.Enum):
 
     SAME = "opens, the same labels"
     OTHER = "opens, other labels"
-    FAILS = "fails where the control opens"
+    FAILS = "fails where the control works"
     BOTH_FAIL = "fails as the control does"
 
 
@@ -99,7 +99,7 @@ def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence
 def verdict(ours: Cell, control: Cell | None) -> Verdict:
     """Judge our file beside the control."""
     if not ours.works:
-        return Verdict.FAILS if control is not None and control.works else Verdict.BOTH_FAIL
+        return Verdict.FAILS if control is not None and control.right else Verdict.BOTH_FAIL
     return Verdict.SAME if ours.right else Verdict.OTHER
 
 
