@@ -5,7 +5,8 @@
     python benchmarks/peers/interop/run.py --table                     # the page again, from what is known
 
 What was run once is kept in `build/interop/` and not run again before the file, the engine's version or its adapter is
-another; `--fresh` exports and runs anew. An engine's process that dies is a result like any other.
+another; `--fresh` exports and runs anew. "current" is what was the newest when it was installed; without its folder in
+`build/interop/engines/` it is installed again. An engine's process that dies is a result like any other.
 """
 
 import argparse

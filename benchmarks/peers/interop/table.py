@@ -26,7 +26,7 @@ class Verdict(enum.Enum):
 
     SAME = "opens, the same labels"
     OTHER = "opens, other labels"
-    FAILS = "fails where the control opens"
+    FAILS = "fails where the control works"
     BOTH_FAIL = "fails as the control does"
 
 
@@ -99,7 +99,7 @@ def write(page: Path, results: Mapping[tuple[str, str], Any], subjects: Sequence
 def verdict(ours: Cell, control: Cell | None) -> Verdict:
     """Judge our file beside the control."""
     if not ours.works:
-        return Verdict.FAILS if control is not None and control.works else Verdict.BOTH_FAIL
+        return Verdict.FAILS if control is not None and control.right else Verdict.BOTH_FAIL
     return Verdict.SAME if ours.right else Verdict.OTHER
 
 
@@ -232,22 +232,20 @@ def _overall(
     if not pairs:
         return ""
     verdicts = [verdict(*pair) for pair in pairs]
-    if fails := verdicts.count(Verdict.FAILS):
-        return "**fails**" if fails == len(verdicts) else f"**fails** {fails} of {len(verdicts)}"
-    if fails := verdicts.count(Verdict.BOTH_FAIL):
-        return "*fails*" if fails == len(verdicts) else f"*fails* {fails} of {len(verdicts)}"
-    if not row.engine.answers:
-        return "yes"
+    words = []
+    for one, mark in ((Verdict.FAILS, "**"), (Verdict.BOTH_FAIL, "*")):
+        if fails := verdicts.count(one):
+            words.append(f"{mark}fails{mark}" + ("" if fails == len(verdicts) else f" {fails} of {len(verdicts)}"))
     images = sum(ours.images for ours, _ in pairs)
-    same = sum(ours.same if ours.same is not None else ours.images for ours, _ in pairs)
-    if same == images:
-        return "yes"
-    ours_only = any(
-        one is Verdict.OTHER and control is not None and control.right
-        for one, (_, control) in zip(verdicts, pairs, strict=True)
-    )
-    share = f"{100 * same / images:.1f} %"
-    return f"**{share}**" if ours_only else f"*{share}*"
+    same = sum(ours.same if ours.same is not None else ours.images for ours, _ in pairs if ours.works)
+    if same != images:
+        ours_only = any(
+            one is Verdict.OTHER and control is not None and control.right
+            for one, (_, control) in zip(verdicts, pairs, strict=True)
+        )
+        mark = "**" if ours_only else "*"
+        words.append(f"{mark}{100 * same / images:.1f} %{mark}")
+    return ", ".join(words) or "yes"
 
 
 def _recipe_lines(
