@@ -37,8 +37,7 @@ def correct_biases(
         graph: to be quantized.
         statistics: of its activations on calibration images.
         in_float: operators that will keep their weights.
-        per_tensor: operators whose weights will have one scale and whose biases stay float32; those of the others have
-            one per channel.
+        per_tensor: operators whose weights will have one scale; those of the others have one per channel.
         steps: the largest weight of a channel in steps; 63 for weights of 7 bits.
         biases_learnt: the biases fit rounded weights already, as quantization-aware training has made them.
 
@@ -56,30 +55,34 @@ def correct_biases(
         depth = 1 if operator.depthwise else len(mean)
         if bias is None or kernel.shape[2] != depth:
             continue
-        if operator in per_tensor:
-            # Their one scale is that of a single channel with all of the weights.
-            errors = rounding_errors(kernel.reshape(1, -1, depth), steps).reshape(kernel.shape).sum(axis=1)
-            biases[operator] = (bias - errors @ mean).astype(np.float32)
-            continue
         low, high = statistics.ranges[operator.inputs[0]]
         least = _least_weight(np.abs(bias), (max(high, 0.0) - min(low, 0.0)) / 255, steps)
-        dead = np.abs(kernel).max(axis=(1, 2)) < least
+        axes = None if operator in per_tensor else (1, 2)
+        dead = np.abs(kernel).max(axis=axes) < least
         if dead.any():
             kernel = kernel.copy()
             kernel[dead, 0, 0] = least[dead]
             weights[operator] = kernel
         if biases_learnt:
             continue
-        errors = rounding_errors(kernel, steps).sum(axis=1)
+        errors = rounding_errors(kernel, steps, axes=axes).sum(axis=1)
         # Output channel k·m + j of a depthwise convolution comes of input channel k alone, m being its multiplier.
         shift = errors[:, 0] * np.repeat(mean, len(errors) // len(mean)) if operator.depthwise else errors @ mean
         biases[operator] = (bias - shift).astype(np.float32)
     return graph.changed(weights, biases)
 
 
-def rounding_errors(kernel: NDArray[np.float32], steps: int = _STEPS) -> NDArray[np.float32]:
-    """Return what rounding adds to weights `(output channels, positions, input channels)`."""
-    step = np.abs(kernel).max(axis=(1, 2), keepdims=True) / steps
+def rounding_errors(
+    kernel: NDArray[np.float32], steps: int = _STEPS, *, axes: tuple[int, ...] | None = (1, 2)
+) -> NDArray[np.float32]:
+    """Return what rounding adds to weights `(output channels, positions, input channels)`.
+
+    Args:
+        kernel: the weights.
+        steps: the largest weight in steps.
+        axes: over which weights share a scale; None: all of them.
+    """
+    step = np.abs(kernel).max(axis=axes, keepdims=True) / steps
     step[step == 0] = 1.0
     errors: NDArray[np.float32] = np.rint(kernel / step) * step - kernel
     return errors

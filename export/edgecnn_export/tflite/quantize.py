@@ -76,7 +76,9 @@ def quantize(
     in_float: Collection[FloatOperator] = (),
     biases_learnt: bool = False,
 ) -> bytes:
-    """Quantize weights per channel to int8 and activations per tensor to int8 or int16, with corrected biases.
+    """Quantize weights to int8 and activations per tensor to int8 or int16, with corrected biases.
+
+    Weights have one scale per channel, those of dense layers one in all.
 
     Args:
         graph: float32.
@@ -93,7 +95,9 @@ def quantize(
         GateError: another operator has no integer form.
         MissingExtraError: the quantizer is not installed.
     """
-    one_scale = _float_tail(graph) if bits == 8 and io is Io.UINT8 else ()
+    one_scale = [operator for operator in graph.operators if operator.kind == "FULLY_CONNECTED"]
+    if bits == 8 and io is Io.UINT8:
+        one_scale += _float_tail(graph)
     corrected = correct_biases(graph, statistics, in_float=in_float, per_tensor=one_scale, biases_learnt=biases_learnt)
     recipe = _recipe(corrected, in_float, bits=bits, io=io)
     return recipe.quantize(statistics, integers_only=io is not Io.UINT8)
@@ -134,8 +138,12 @@ class _Recipe:
         self._last: set[str] = set()
 
     def activations(self, pattern: str, *, bits: int) -> None:
-        every = self._types.TFLOperationName.ALL_SUPPORTED
-        self._quantizer.add_static_config(pattern, every, activation_num_bits=bits, weight_num_bits=8)
+        names, granularity = self._types.TFLOperationName, self._types.QuantGranularity
+        self._quantizer.add_static_config(pattern, names.ALL_SUPPORTED, activation_num_bits=bits, weight_num_bits=8)
+        # With one per channel, TensorFlow's interpreter 2.5 and tflite-runtime 2.7 answer wrongly without a word.
+        self._quantizer.add_static_config(
+            pattern, names.FULLY_CONNECTED, bits, weight_num_bits=8, weight_granularity=granularity.TENSORWISE
+        )
 
     def keep_float(self, operator: FloatOperator) -> None:
         every = self._types.TFLOperationName.ALL_SUPPORTED
