@@ -32,7 +32,7 @@ from pathlib import Path
 from edgecnn_runtime.workstation.image_set import open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.recipe import Recipe
-from edgecnn_training.settings import Optimizer, Settings
+from edgecnn_training.settings import Optimizer, TrainingSettings
 from edgecnn_training.train import train
 
 
@@ -61,7 +61,7 @@ def watch():
 
 
 image_set, folder = open_prepared(Path(sys.argv[1])), RunFolder(Path(sys.argv[2]))
-settings = Settings(epochs=1, batch_size=int(sys.argv[3]), optimizer=Optimizer.ADAM, learning_rate=0.001)
+settings = TrainingSettings(epochs=1, batch_size=int(sys.argv[3]), optimizer=Optimizer.ADAM, learning_rate=0.001)
 recipe = Recipe(
     name="tiny", summary="", data=None, input_shape=image_set.input.shape, settings=settings, build=build
 )
