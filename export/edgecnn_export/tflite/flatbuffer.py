@@ -71,8 +71,8 @@ def kernels(content: bytes) -> list[tuple[str, NDArray[Any]]]:
         if operator_name(model, operator) not in _KERNELS:
             continue
         index = operator.inputs[1]
-        # In a float16 file the weights pass through a DEQUANTIZE.
-        if graph.tensors[index].buffer and model.buffers[graph.tensors[index].buffer].data is None and index in writers:
+        # In a float16 file, and in the last layer of an int8 one, the weights pass through a DEQUANTIZE.
+        if index in writers:
             index = writers[index].inputs[0]
         tensor = graph.tensors[index]
         data = model.buffers[tensor.buffer].data

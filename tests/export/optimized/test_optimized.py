@@ -78,10 +78,13 @@ def kernels(file: ExportedFile) -> dict[tuple[int, ...], NDArray[Any]]:
         str(file.path), experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     )
     interpreter.allocate_tensors()
+    operators = interpreter._get_ops_details()
+    unpacked = {each["outputs"][0]: each["inputs"][0] for each in operators if each["op_name"] == "DEQUANTIZE"}
     found = {}
-    for operator in interpreter._get_ops_details():
+    for operator in operators:
         if operator["op_name"] in ("CONV_2D", "FULLY_CONNECTED"):
-            values = interpreter.get_tensor(operator["inputs"][1])
+            weights = operator["inputs"][1]
+            values = interpreter.get_tensor(unpacked.get(weights, weights))
             found[values.shape] = values
     return found
 
@@ -159,7 +162,7 @@ def check_counts(files: dict[str, ExportedFile]) -> None:
 
 
 def test_the_file_of_quantization_aware_training_keeps_the_contract(run: RunFolder, small_digits: ImageSet) -> None:
-    """uint8 in with scale 1 and zero point 0, float32 out of a 16-bit tail, a batch of 1; beside the plain file."""
+    """uint8 in with scale 1 and zero point 0, float32 from the last layer on, a batch of 1; beside the plain file."""
     plain = exported(run, small_digits, ("tflite-int8",))["tflite-int8"]
     learnt = exported(run, small_digits, ("tflite-int8",), quantization_aware=True)["tflite-int8"]
     interpreter = Interpreter(str(learnt.path))
@@ -169,7 +172,7 @@ def test_the_file_of_quantization_aware_training_keeps_the_contract(run: RunFold
     assert pixels["shape"].tolist() == [1, 28, 28, 1]
     assert (probabilities["name"], probabilities["dtype"]) == ("probabilities", np.float32)
     in_float = [tensor["name"] for tensor in interpreter.get_tensor_details() if tensor["dtype"] == np.float32]
-    assert in_float == ["probabilities"]
+    assert len(in_float) == 5  # the features, the weights, the biases, the logits, the probabilities
     names = {operator["op_name"] for operator in interpreter._get_ops_details()}
     assert names.isdisjoint({"SHAPE", "STRIDED_SLICE", "PACK"})
     assert learnt.quantization.calibration is not None
