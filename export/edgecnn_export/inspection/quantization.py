@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from edgecnn_export.int8.activation_statistics import measure_statistics
 from edgecnn_export.int8.bias_correction import correct_biases, rounding_errors
 from edgecnn_export.int8.calibration import CalibrationMethod, choose_calibration
-from edgecnn_export.int8.quantizable import FloatOperator, Statistics, tail
+from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.proof.inference import opened
 from edgecnn_export.proof.parity import KerasReference, Parity
 from edgecnn_export.source import open_source
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.graph import TFLiteGraph
-from edgecnn_export.tflite.quantize import quantize, without_integer_form
+from edgecnn_export.tflite.quantize import float_tail, quantize, with_one_scale, without_integer_form
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
@@ -39,13 +39,13 @@ class OperatorLoss:
     """What rounding does to the output of one operator, on the images looked at."""
 
     operator: FloatOperator
-    bits: int  # 8 or 16; 32: it has no integer form and stays float32
-    scale: float  # of the output: one step of its 8 bits, or 16; 0 where it has none
+    bits: int  # 8; 32: it computes in float32, since it has no integer form or belongs to the last layer
+    scale: float  # of the output: one step of its 8 bits; 0 where it has none
     low: float  # of the range that these steps cover
     high: float
     saturated: float  # the share of float32 values outside that range, 0…1
     signal_to_noise: float  # dB, of the output in the int8 file, with what the operators in front of it have added
-    regained: float | None  # points of expected loss that go away when it stays float32 as well; of 8 bits only
+    regained: float | None  # points of expected loss that go away when it stays float32 as well; None where it does
 
 
 @dataclass(frozen=True)
@@ -121,14 +121,14 @@ def find_quantization_loss(
     whole = loss(content)
     noise = _signal_to_noise(graph, content, images)
     outside = _saturation(graph, statistics, images)
-    last = set(tail(graph))
+    floats_in_all = {*floats, *float_tail(graph)}
     operators = []
     for number, operator in enumerate(graph.operators):
         report(number, operator.label)
         low, high = statistics.ranges[operator.output]
         low, high = min(low, 0.0), max(high, 0.0)
-        bits = 32 if operator in floats else 16 if operator in last else 8
-        scale = 0.0 if bits == 32 else (high - low) / (2**bits - 1)
+        bits = 32 if operator in floats_in_all else 8
+        scale = 0.0 if bits == 32 else (high - low) / 255
         regained = None
         if bits == 8:
             alone = loss(quantize(graph, statistics, in_float=(*floats, operator)))
@@ -151,10 +151,15 @@ def find_quantization_loss(
 
 def _rounded_weights(graph: TFLiteGraph, statistics: Statistics) -> TFLiteGraph:
     """Return the float32 graph with the weights that an int8 file can hold, and the biases that go with them."""
-    corrected = correct_biases(graph, statistics)
+    one_scale = with_one_scale(graph)
+    corrected = correct_biases(graph, statistics, per_tensor=one_scale)
     # Operators are known by their tensors, which are the same in both graphs.
     kernels = {operator: corrected.weights(operator) for operator in corrected.operators if operator.weighted}
-    return corrected.changed({operator: kernel + rounding_errors(kernel) for operator, kernel in kernels.items()}, {})
+    rounded = {
+        operator: kernel + rounding_errors(kernel, axes=None if operator in one_scale else (1, 2))
+        for operator, kernel in kernels.items()
+    }
+    return corrected.changed(rounded, {})
 
 
 def _signal_to_noise(graph: TFLiteGraph, content: bytes, images: NDArray[np.uint8]) -> dict[str, float]:

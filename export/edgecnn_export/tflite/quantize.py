@@ -51,7 +51,7 @@ def without_integer_form(graph: TFLiteGraph, statistics: Statistics, *, bits: in
         MissingExtraError: the quantizer is not installed.
     """
     floats = only_in_float(graph, statistics)
-    tail = {operator.output for operator in _float_tail(graph)} if bits == 8 else set()
+    tail = {operator.output for operator in float_tail(graph)} if bits == 8 else set()
     while True:
         model = _recipe(graph, floats, bits=bits).quantized(statistics)
         stayed = {name for _, name in _in_float32(model) if name not in tail}
@@ -95,10 +95,9 @@ def quantize(
         GateError: another operator has no integer form.
         MissingExtraError: the quantizer is not installed.
     """
-    one_scale = [operator for operator in graph.operators if operator.kind == "FULLY_CONNECTED"]
-    if bits == 8 and io is Io.UINT8:
-        one_scale += _float_tail(graph)
-    corrected = correct_biases(graph, statistics, in_float=in_float, per_tensor=one_scale, biases_learnt=biases_learnt)
+    corrected = correct_biases(
+        graph, statistics, in_float=in_float, per_tensor=with_one_scale(graph), biases_learnt=biases_learnt
+    )
     recipe = _recipe(corrected, in_float, bits=bits, io=io)
     return recipe.quantize(statistics, integers_only=io is not Io.UINT8)
 
@@ -107,7 +106,7 @@ def _recipe(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, bits: in
     recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=bits)
     if bits == 8 and io is Io.UINT8:
-        recipe.end_float(_float_tail(graph))
+        recipe.end_float(float_tail(graph))
     elif bits == 8 and io is Io.INT8:
         for operator in _tail_of_sixteen(graph):
             recipe.activations(_pattern(operator), bits=16)
@@ -204,7 +203,7 @@ def _scale_freely(model: Any) -> None:
             operator.builtinOptions.potScaleInt16 = False
 
 
-def _float_tail(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
+def float_tail(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
     """Return what computes in float32: the last operator with weights, where it gives one value a class, and the rest.
 
     A convolution in front of the average over the image is too much work for that, and its sums have no ties.
@@ -213,6 +212,12 @@ def _float_tail(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
     if not last[0].weighted:
         return ()
     return last if last[0].kind in _HEADS and graph.positions(last[0]) == 1 else last[1:]
+
+
+def with_one_scale(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:
+    """Return the operators whose weights have one scale, those of the float32 tail among them."""
+    tail = float_tail(graph)
+    return tuple(each for each in graph.operators if each.weighted and (each.kind == "FULLY_CONNECTED" or each in tail))
 
 
 def _tail_of_sixteen(graph: TFLiteGraph) -> tuple[FloatOperator, ...]:

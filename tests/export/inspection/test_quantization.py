@@ -19,7 +19,7 @@ def test_every_operator_is_told(exported_run: RunFolder) -> None:
     ]  # fmt: skip
     assert all(entry["signal_to_noise_db"] > 20 for entry in operators.values())
     assert all(0 <= entry["saturated"] < 0.01 for entry in operators.values())
-    # The last layer with weights and the softmax are computed in 16 bits.
+    # The last layer with weights and the softmax are computed in float32.
     assert [entry["regained_points"] is None for entry in operators.values()] == [False] * 5 + [True] * 2
     first = told["operators"][0]
     assert first["scale"] == pytest.approx((first["high"] - first["low"]) / 255)

@@ -53,9 +53,6 @@ def quantization(
     console.say(f"\nFigure: {figure}")
 
 
-_FORMS = {16: "16 bits", 32: "float32"}
-
-
 def _print(console: Console, loss: "QuantizationLoss") -> None:
     console.table(
         ("operator", "kind", "range", "step", "saturated %", "SNR dB", "regained"),
@@ -67,7 +64,7 @@ def _print(console: Console, loss: "QuantizationLoss") -> None:
                 f"{entry.scale:.2g}" if entry.scale else "",
                 f"{100 * entry.saturated:.2f}",
                 f"{entry.signal_to_noise:.1f}",
-                _FORMS[entry.bits] if entry.regained is None else f"{entry.regained:+.2f}",
+                "float32" if entry.regained is None else f"{entry.regained:+.2f}",
             )
             for entry in loss.operators
         ],
