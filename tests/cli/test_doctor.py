@@ -8,6 +8,8 @@ from pathlib import Path
 
 import needs
 
+from edgecnn_runtime.backends.engines import ENGINES
+
 
 def doctor(*options: str, **variables: str) -> subprocess.CompletedProcess[str]:
     environment = {key: value for key, value in os.environ.items() if key != "TF_USE_LEGACY_KERAS"}
@@ -46,7 +48,7 @@ def test_json_is_one_document(tmp_path):
     done = doctor("--json", EDGECNN_HOME=str(tmp_path))
     document = json.loads(done.stdout)
     assert document["places"]["home"] == str(tmp_path)
-    assert {backend["name"] for backend in document["backends"]} == {"litert", "onnxruntime"}
+    assert {backend["name"] for backend in document["backends"]} == {*ENGINES}
     assert all(problem["severity"] == "warning" for problem in document["problems"])
 
 
