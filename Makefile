@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SUITE := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all test-slow test-mediapipe check check-static results scores notebooks peers interop interop-ci training-results wheel clean
+.PHONY: quickstart test test-all test-slow test-mediapipe test-gpu check check-static results scores notebooks peers interop interop-ci training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -23,6 +23,12 @@ test-slow: $(VENV)/.installed  ## minutes of training and measuring; real data w
 
 test-mediapipe: build/mediapipe/.installed  ## MediaPipe Tasks, installed apart, opens our files
 	PYTHONPATH=build/mediapipe $(BIN)/python -m pytest tests/export/tflite/test_mediapipe.py
+
+# In an environment of its own, because onnxruntime-gpu takes the place of onnxruntime; 7 GB, only where there is a GPU.
+# GPU_PYTHON names another, with KERAS_BACKEND=jax one without TensorFlow.
+GPU_PYTHON ?= $(if $(shell command -v nvidia-smi),build/gpu/bin/python,$(BIN)/python)
+test-gpu: $(if $(filter $(BIN)/%,$(GPU_PYTHON)),$(VENV)/.installed) $(if $(filter build/%,$(GPU_PYTHON)),build/gpu/.installed)  ## what only an NVIDIA GPU can decide
+	$(GPU_PYTHON) -m pytest tests/gpu
 
 check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick tests
 	scripts/check
@@ -72,6 +78,11 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 
 $(VENV)/.installed-all: $(VENV)/.installed
 	$(PIP) -e ".[dev-all]"
+	touch $@
+
+build/gpu/.installed: pyproject.toml constraints.txt constraints-gpu.txt
+	$(PYTHON) -m venv build/gpu
+	build/gpu/bin/python -m pip install --quiet -c constraints.txt -c constraints-gpu.txt -e ".[all-gpu]" pytest
 	touch $@
 
 # Without its dependencies: its OpenCV would overwrite ours, and the rest of them we have.

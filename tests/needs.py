@@ -4,9 +4,11 @@ A test that lacks something is skipped with "missing KIND: WHAT". Where `EDGECNN
 fails when a test was skipped for want of any other kind than the ones it lists: `EDGECNN_ALLOW_SKIPS=gpu,data`.
 """
 
+import functools
 import os
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Iterable
 from enum import StrEnum
@@ -60,6 +62,20 @@ def data(*parts: str) -> Path:
 def mark(there: bool, need: Need, what: str) -> pytest.MarkDecorator:
     """Return a mark that skips tests where something is not there."""
     return pytest.mark.skipif(not there, reason=reason(need, what))
+
+
+def gpus(count: int) -> pytest.MarkDecorator:
+    """Return a mark that skips tests where the driver lists fewer NVIDIA GPUs."""
+    return mark(listed_gpus() >= count, Need.GPU, f"{count} from NVIDIA")
+
+
+@functools.cache
+def listed_gpus() -> int:
+    """Count the NVIDIA GPUs that the driver lists."""
+    if shutil.which("nvidia-smi") is None:
+        return 0
+    listed = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False, timeout=60)
+    return sum(line.startswith("GPU ") for line in listed.stdout.splitlines())
 
 
 linux = mark(sys.platform == "linux", Need.SYSTEM, "Linux")

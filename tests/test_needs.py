@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from needs import ALLOWED, Need, read_allowed, reason, unexpected
+from needs import ALLOWED, Need, gpus, listed_gpus, posix, read_allowed, reason, unexpected
 
 TESTS = Path(__file__).parent
 CONFTEST = "from needs import pytest_configure, pytest_sessionfinish, pytest_terminal_summary\n"
@@ -77,3 +77,28 @@ def test_every_skip_goes_through_the_vocabulary() -> None:
         if elsewhere.search(line)
     ]
     assert by_hand == []
+
+
+@posix
+@pytest.mark.parametrize(
+    ("listed", "skips"),
+    [
+        (None, [True, True]),
+        ("Failed to initialize NVML: Driver/library version mismatch", [True, True]),
+        ("GPU 0: NVIDIA H200 (UUID: GPU-1)", [False, True]),
+        ("GPU 0: NVIDIA A2 (UUID: GPU-1)\nGPU 1: NVIDIA A2 (UUID: GPU-2)", [False, False]),
+    ],
+)
+def test_gpus_are_those_that_the_driver_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str | None, skips: list[bool]
+) -> None:
+    if listed is not None:
+        program = tmp_path / "nvidia-smi"
+        program.write_text(f"#!{sys.executable}\nprint({listed!r})\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    listed_gpus.cache_clear()
+    try:
+        assert [gpus(count).args[0] for count in (1, 2)] == skips
+    finally:
+        listed_gpus.cache_clear()

@@ -65,8 +65,29 @@ def test_the_installed_wheel_runs_without_the_checkout(wheel: Path, tmp_path: Pa
     assert done.stdout.strip() == str([True] * len(PACKAGES))
 
 
-def test_constraints_are_plain_pins() -> None:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def pins(name: str) -> dict[str, str]:
+    """Read a file of constraints, the package in the spelling of its metadata."""
+    lines = [line for line in (ROOT / name).read_text().splitlines() if not line.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.+!]*", line) for line in lines)
-    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
-    assert {"numpy", "pillow", "typer", "tensorflow", "onnx", "onnxruntime", "ai-edge-litert"} <= pinned
+    return {
+        package.lower().replace("_", "-"): version for package, _, version in (line.partition("==") for line in lines)
+    }
+
+
+def test_constraints_are_plain_pins() -> None:
+    assert {"numpy", "pillow", "typer", "tensorflow", "onnx", "onnxruntime", "ai-edge-litert"} <= pins(
+        "constraints.txt"
+    ).keys()
+
+
+def test_the_gpu_constraints_are_what_tensorflow_brings_and_an_onnx_runtime_of_its_cuda() -> None:
+    gpu = pins("constraints-gpu.txt")
+    assert not gpu.keys() & pins("constraints.txt").keys()
+    assert int(gpu["onnxruntime-gpu"].split(".")[1]) < 27  # from 1.27 on it is built for CUDA 13
+    brought = {
+        re.split(r"[<>=!~ ;\[]", line)[0]
+        for line in metadata.requires("tensorflow") or []
+        if re.search(r"extra == ['\"]and-cuda", line)
+    }
+    assert gpu.keys() == {"onnxruntime-gpu", *brought}
+    assert all(name.endswith("-cu12") for name in brought)

@@ -61,6 +61,19 @@ def test_both_onnx_runtimes(tmp_path):
     assert "-> pip uninstall -y onnxruntime onnxruntime-gpu" in done.stdout
 
 
+def test_an_onnx_runtime_for_another_cuda(tmp_path):
+    install_fake(tmp_path, "onnxruntime-gpu")
+    built = tmp_path / "onnxruntime/capi/build_and_package_info.py"
+    built.parent.mkdir(parents=True)
+    built.write_text("cuda_version = '99.0'\n")
+    install_fake(tmp_path, "nvidia-cublas-cu12")
+    (tmp_path / "nvidia_cublas_cu12-9.9.dist-info/RECORD").write_text("nvidia/cublas/lib/libcublas.so.12,,\n")
+    done = doctor(PYTHONPATH=str(tmp_path))
+    assert done.returncode == 1
+    assert "; onnxruntime-gpu is built for CUDA 99" in done.stdout
+    assert "broken: --provider cuda: onnxruntime-gpu is built for CUDA 99, and CUDA 12" in done.stdout
+
+
 @needs.posix
 def test_a_library_that_crashes_does_not_take_the_doctor_along(tmp_path):
     install_fake(tmp_path, "onnxruntime")

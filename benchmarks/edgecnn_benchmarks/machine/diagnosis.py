@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgecnn_benchmarks.machine.cuda import ONNX_RUNTIME, TENSORFLOW, Cuda, find_cuda
 from edgecnn_benchmarks.machine.description import Machine, describe_machine
 from edgecnn_benchmarks.machine.extras import Extra, installed_extras
 from edgecnn_benchmarks.machine.probes import (
@@ -25,6 +26,9 @@ from edgecnn_runtime.backends.engines import ENGINES
 
 # The values that TensorFlow takes for yes (tensorflow/__init__.py).
 _YES = ("1", "true", "True")
+
+# The releases of onnxruntime-gpu by the CUDA for which they are built.
+_ONNX_RUNTIMES = {12: ">=1.21,<1.27", 13: ">=1.27"}
 
 # The instructions that multiply int8 directly, of those that `machine` looks for.
 DIRECT_INT8 = {
@@ -71,6 +75,7 @@ class Situation:
     extras: tuple[Extra, ...]
     backends: tuple[EngineProbe, ...]
     gpu: Gpu
+    cuda: Cuda
     places: Places
     home_writable: bool
     data_exists: bool
@@ -85,6 +90,7 @@ def look(places: Places, *, delegates: Sequence[str] = ()) -> Situation:
         extras=installed_extras(),
         backends=probe_engines(),
         gpu=probe_gpu(),
+        cuda=find_cuda(),
         places=places,
         home_writable=_is_writable(places.home),
         data_exists=places.data is not None and places.data.is_dir(),
@@ -101,6 +107,7 @@ def find_problems(situation: Situation) -> tuple[Diagnosis, ...]:
         *_delegate_problems(situation.delegates),
         *_environment_problems(situation),
         *_gpu_problems(situation.gpu),
+        *_cuda_problems(situation),
         *_cpu_problems(situation.machine),
     ]
     return tuple(sorted(problems, key=lambda problem: problem.severity is not Severity.BROKEN))
@@ -229,6 +236,26 @@ def _gpu_problems(gpu: Gpu) -> list[Diagnosis]:
             )
         ]
     return []
+
+
+def _cuda_problems(situation: Situation) -> list[Diagnosis]:
+    """Compare the CUDA that ONNX Runtime was built for with what is installed, also where there is no GPU."""
+    wanted, installed = situation.cuda.wanted, situation.cuda.installed
+    loads = any("CUDAExecutionProvider" in backend.providers for backend in situation.backends)
+    if ONNX_RUNTIME not in wanted or wanted[ONNX_RUNTIME] in installed or loads:
+        return []
+    if not installed and not situation.gpu.devices:
+        return []
+    there = f"CUDA {' and '.join(map(str, installed))}" if installed else "no CUDA"
+    # TensorFlow has no release for another CUDA, ONNX Runtime has.
+    releases = _ONNX_RUNTIMES.get(wanted.get(TENSORFLOW, wanted[ONNX_RUNTIME]), "")
+    return [
+        Diagnosis(
+            Severity.BROKEN,
+            f"--provider cuda: {ONNX_RUNTIME} is built for CUDA {wanted[ONNX_RUNTIME]}, and {there} is installed",
+            f'pip install "{ONNX_RUNTIME}[cuda,cudnn]{releases}"',
+        )
+    ]
 
 
 def _cpu_problems(machine: Machine) -> list[Diagnosis]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from edgecnn_benchmarks.machine.description import installed_versions
 from edgecnn_runtime.backends.engines import ENGINES, engine_packages
 
-# `tensorflow[and-cuda]>=2.19; extra == 'all-gpu'`, as the metadata spells it.
+# `tensorflow[and-cuda]<2.22,>=2.19; extra == 'all-gpu'`, as the metadata spells it.
 _REQUIREMENT = re.compile(
     r"""(?P<package>[\w.-]+) (\[[^\]]*\])? \s*
-        (>=\s*(?P<minimum>[\d.]+))? [^;]*
+        ([^;]*?>=\s*(?P<minimum>[\d.]+))? [^;]*
         (;.*extra\s*==\s*['"](?P<extra>[\w-]+)['"])?""",
     re.VERBOSE,
 )
@@ -83,7 +83,7 @@ def _rivals(needed: Iterable[Requirement], versions: Mapping[str, str]) -> tuple
 def parse_requirement(line: str) -> tuple[str, str | None, str]:
     """Take a requirement line apart: package, minimum version or None, extra or "".
 
-    >>> parse_requirement("tensorflow[and-cuda]>=2.19; extra == 'all-gpu'")
+    >>> parse_requirement("tensorflow[and-cuda]<2.22,>=2.19; extra == 'all-gpu'")
     ('tensorflow', '2.19', 'all-gpu')
     >>> parse_requirement("numpy>=1.26")
     ('numpy', '1.26', '')

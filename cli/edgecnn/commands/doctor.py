@@ -72,6 +72,10 @@ def _show(console: Console, situation: "Situation") -> None:
         console.say(f"  GPU {device}")
     if not situation.gpu.devices:
         console.say("  no NVIDIA GPU")
+    if situation.cuda.wanted or situation.cuda.installed:
+        there = " and ".join(map(str, situation.cuda.installed)) or "none"
+        wanted = [f"{package} is built for CUDA {major}" for package, major in situation.cuda.wanted.items()]
+        console.say(f"  {'; '.join([f'CUDA {there}', *wanted])}")
     if "tensorflow" in machine.packages:
         gpus = [f"gpu:{number}" for number in range(len(situation.gpu.tensorflow or ()))]
         console.say(f"  devices to train on: {', '.join([*gpus, 'cpu'])}")

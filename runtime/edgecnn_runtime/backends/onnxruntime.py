@@ -1,5 +1,7 @@
 """ONNX files, run by ONNX Runtime on the CPU or, with onnxruntime-gpu, by CUDA or TensorRT."""
 
+import contextlib
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,12 +21,12 @@ if TYPE_CHECKING:
 _BATCH = 32
 _ERROR_LEVEL, _FATAL_LEVEL = 3, 4  # of ONNX Runtime's logger: 0 verbose … 4 fatal
 
-_CPU = "CPUExecutionProvider"
+_CPU, _CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 # In the order in which ONNX Runtime offers them the operators; what one does not know goes to the next.
 _PROVIDERS = {
     Provider.CPU: (_CPU,),
-    Provider.CUDA: ("CUDAExecutionProvider", _CPU),
-    Provider.TENSORRT: ("TensorrtExecutionProvider", "CUDAExecutionProvider", _CPU),
+    Provider.CUDA: (_CUDA, _CPU),
+    Provider.TENSORRT: ("TensorrtExecutionProvider", _CUDA, _CPU),
 }
 # One Identity: a provider that was built in may still miss its libraries or its GPU, so each is given a graph.
 _IDENTITY = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0="
@@ -58,6 +60,8 @@ def probe() -> list[str]:
         return bool(session.get_providers()[0] == name)
 
     names = onnxruntime.get_available_providers()
+    if _CUDA in names:
+        _load_cuda(onnxruntime)
     return [name if loads(name) else f"{name} (built in, does not load)" for name in names]
 
 
@@ -85,8 +89,13 @@ class OnnxBackend:
         # A provider that is not there is an error of ours; ONNX Runtime would log it as well.
         options.log_severity_level = _ERROR_LEVEL if provider is Provider.CPU else _FATAL_LEVEL
         wanted = _available(onnxruntime, provider, allow_fallback=allow_fallback)
+        # What ONNX Runtime prints of a GPU that it cannot use would stand in the middle of a command's answer.
+        said = io.StringIO()
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
+            with contextlib.redirect_stdout(said) if _CUDA in wanted else contextlib.nullcontext():
+                if _CUDA in wanted:
+                    _load_cuda(onnxruntime)
+                session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
             raise ModelError(f"{path}: expected a whole ONNX file; ONNX Runtime says: {error}") from error
@@ -95,8 +104,11 @@ class OnnxBackend:
         if self.provider != _PROVIDERS[provider][0] and not allow_fallback:
             raise InputError(
                 f"--provider {provider}: expected {_PROVIDERS[provider][0]} to take the model, got {self.provider}; "
-                "its libraries or its GPU are missing; --allow-fallback takes the CPU instead"
+                f"its libraries or its GPU are missing{_reason(said.getvalue())}; 'edgecnn doctor' looks for them, "
+                "--allow-fallback takes the CPU instead"
             )
+        if not allow_fallback:
+            session.disable_fallback()  # to the CPU, when a GPU fails in a run
         self._path, self._session, self._batch = path, session, _BATCH
         self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
         self._decode: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
@@ -177,6 +189,20 @@ def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) ->
             "--allow-fallback"
         )
     return tuple(name for name in wanted if name in available)
+
+
+def _load_cuda(onnxruntime: Any) -> None:
+    """Load CUDA and cuDNN from NVIDIA's Python packages, where the system's loader does not look for them."""
+    if hasattr(onnxruntime, "preload_dlls"):  # since 1.21
+        onnxruntime.preload_dlls()
+
+
+def _reason(said: str) -> str:
+    """Find, in what ONNX Runtime printed, the first library that is missing, or what CUDA complains of."""
+    import re
+
+    found = re.search(r"Failed to load [^\n]*|CUDA failure [^;\n]*", said)
+    return f" ({found[0].strip()})" if found else ""
 
 
 def _facts(value: Any) -> TensorFacts:

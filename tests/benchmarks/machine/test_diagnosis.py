@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from edgecnn_benchmarks.machine.cuda import Cuda
 from edgecnn_benchmarks.machine.description import Machine
 from edgecnn_benchmarks.machine.diagnosis import Places, Severity, Situation, find_problems, int8_outlook
 from edgecnn_benchmarks.machine.extras import Extra, Requirement
@@ -34,6 +35,7 @@ HEALTHY = Situation(
     extras=(Extra("", (Requirement("numpy", "1.26", "2.0"),)),),
     backends=(LITERT, ONNX),
     gpu=Gpu((), None),
+    cuda=Cuda({}, ()),
     places=Places(home=Path("/home/ann/.cache/edgecnn"), prepared=(), data=None),
     home_writable=True,
     data_exists=False,
@@ -100,6 +102,48 @@ SITUATIONS = {
         [(WARNING, "TensorFlow does not see the GPU (NVIDIA H100", 'pip install "tensorflow[and-cuda]"')],
     ),
     "a GPU without TensorFlow": ({"gpu": Gpu((H100,), None)}, []),
+    "ONNX Runtime for TensorFlow's CUDA": ({"cuda": Cuda({"onnxruntime-gpu": 12, "tensorflow": 12}, (12,))}, []),
+    "ONNX Runtime for another CUDA than TensorFlow brings": (
+        {"cuda": Cuda({"onnxruntime-gpu": 13, "tensorflow": 12}, (12,))},
+        [
+            (
+                BROKEN,
+                "--provider cuda: onnxruntime-gpu is built for CUDA 13, and CUDA 12 is installed",
+                'pip install "onnxruntime-gpu[cuda,cudnn]>=1.21,<1.27"',
+            )
+        ],
+    ),
+    "ONNX Runtime for another CUDA than something else brings": (
+        {"cuda": Cuda({"onnxruntime-gpu": 12}, (11, 13))},
+        [
+            (
+                BROKEN,
+                "for CUDA 12, and CUDA 11 and 13 is installed",
+                'pip install "onnxruntime-gpu[cuda,cudnn]>=1.21,<1.27"',
+            )
+        ],
+    ),
+    "ONNX Runtime on the CUDA of neither": (
+        {"cuda": Cuda({"onnxruntime-gpu": 13}, (12,))},
+        [(BROKEN, "for CUDA 13, and CUDA 12 is installed", 'pip install "onnxruntime-gpu[cuda,cudnn]>=1.27"')],
+    ),
+    "ONNX Runtime for a CUDA of tomorrow": (
+        {"cuda": Cuda({"onnxruntime-gpu": 14}, (13,))},
+        [(BROKEN, "for CUDA 14", 'pip install "onnxruntime-gpu[cuda,cudnn]"')],
+    ),
+    "a GPU without CUDA": (
+        {"gpu": Gpu((H100,), None), "cuda": Cuda({"onnxruntime-gpu": 13}, ())},
+        [(BROKEN, "for CUDA 13, and no CUDA is installed", "[cuda,cudnn]>=1.27")],
+    ),
+    "neither GPU nor CUDA": ({"cuda": Cuda({"onnxruntime-gpu": 13, "tensorflow": 12}, ())}, []),
+    "both CUDAs": ({"cuda": Cuda({"onnxruntime-gpu": 13, "tensorflow": 12}, (12, 13))}, []),
+    "a CUDA that is found where nobody looks": (
+        {
+            "cuda": Cuda({"onnxruntime-gpu": 13, "tensorflow": 12}, (12,)),
+            "backends": (LITERT, dataclasses.replace(ONNX, providers=("CUDAExecutionProvider",))),
+        },
+        [],
+    ),
     "no VNNI": ({"machine": processor("avx2")}, [(WARNING, "no instruction multiplies int8", "edgecnn bench")]),
     "no dot product": ({"machine": processor()}, [(WARNING, "no instruction multiplies int8", "edgecnn bench")]),
     "broken things first": (

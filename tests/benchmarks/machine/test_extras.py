@@ -12,7 +12,9 @@ LINES = {
     "ai-edge-litert>=2.0; extra == 'litert'": ("ai-edge-litert", "2.0", "litert"),
     'ray[data]>=2.40 ; extra == "ray"': ("ray", "2.40", "ray"),
     "build; extra == 'dev'": ("build", None, "dev"),
-    "tensorflow (>=2.19,<3) ; python_version < '3.13' and extra == 'train'": ("tensorflow", None, "train"),
+    "tensorflow (>=2.19,<3) ; python_version < '3.13' and extra == 'train'": ("tensorflow", "2.19", "train"),
+    "tensorflow[and-cuda]<3,>=2.19; extra == 'all-gpu'": ("tensorflow", "2.19", "all-gpu"),
+    "numpy<3; python_version >= '3.13'": ("numpy", None, ""),
     "keras>=3.10,<4; python_version < '3.13' and extra == 'train'": ("keras", "3.10", "train"),
 }
 

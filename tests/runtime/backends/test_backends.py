@@ -1,5 +1,6 @@
 """Where a model runs: providers, delegates, tflite-runtime, threads."""
 
+import contextlib
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from small_onnx import small_onnx
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, InputError, MissingExtraError, Mode, classifier
+from edgecnn_runtime.backends import onnxruntime as backends_onnxruntime
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
@@ -47,6 +49,74 @@ def test_a_provider_that_is_built_in_and_does_not_load_is_no_cpu(
     with pytest.raises(InputError, match="expected CUDAExecutionProvider to take the model, got CPUExecutionProvider"):
         Classifier.open(path, provider="cuda")
     assert Classifier.open(path, provider="cuda", allow_fallback=True).labels == ("dark", "bright")
+
+
+GPU_BUILD = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+
+
+@pytest.mark.parametrize(
+    ("provider", "built_in", "loads_cuda"),
+    [
+        ("cpu", GPU_BUILD, False),
+        ("cuda", GPU_BUILD, True),
+        ("tensorrt", GPU_BUILD, True),
+        ("cuda", GPU_BUILD[2:], False),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_cuda_is_loaded_where_it_is_asked_for_and_nowhere_else(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    provider: str,
+    built_in: list[str],
+    loads_cuda: bool,
+) -> None:
+    import onnxruntime
+
+    asked = []
+
+    def preload_dlls() -> None:
+        asked.append("CUDA")
+        print("Failed to load libcublasLt.so.12: no such file\nPlease follow the guide.")
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_in)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload_dlls, raising=False)
+    path = small_onnx(tmp_path / "m.onnx")
+    assert Classifier.open(path, provider=provider, allow_fallback=True).labels == ("dark", "bright")
+    assert asked == ["CUDA"] * loads_cuda
+    if loads_cuda:
+        with pytest.raises(
+            InputError, match=r"\(Failed to load libcublasLt.so.12: no such file\); 'edgecnn doctor' lo"
+        ):
+            Classifier.open(path, provider=provider)
+    # Its words would stand in the middle of a command's answer.
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("built_in", [GPU_BUILD, GPU_BUILD[2:]])
+def test_the_doctor_tries_a_provider_as_a_model_does(monkeypatch: pytest.MonkeyPatch, built_in: list[str]) -> None:
+    import onnxruntime
+
+    asked: list[str] = []
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: built_in)
+    monkeypatch.setattr(onnxruntime, "preload_dlls", lambda: asked.append("CUDA"), raising=False)
+    with pytest.warns(UserWarning, match="Specified provider") if len(built_in) > 1 else contextlib.nullcontext():
+        names = backends_onnxruntime.probe()
+    assert names == [*(f"{name} (built in, does not load)" for name in built_in[:-1]), "CPUExecutionProvider"]
+    assert asked == ["CUDA"] * (len(built_in) > 1)
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider")
+def test_an_onnx_runtime_that_cannot_load_cuda_finds_it_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import onnxruntime
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: GPU_BUILD)
+    monkeypatch.delattr(onnxruntime, "preload_dlls", raising=False)  # as before 1.21
+    with pytest.raises(InputError, match=r"its libraries or its GPU are missing; 'edgecnn doctor' looks for them"):
+        Classifier.open(small_onnx(tmp_path / "m.onnx"), provider="cuda")
 
 
 def test_providers_and_delegates_belong_to_their_formats(tmp_path: Path) -> None:

@@ -39,6 +39,22 @@ def test_another_backend_reads_the_batches_themselves(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
+    ("listed", "name", "policy"),
+    [
+        (["cpu:0"], "cpu", "mixed_bfloat16"),
+        (["gpu:0", "gpu:1"], "gpu:0", "mixed_float16"),
+    ],
+)
+def test_jax_computes_on_its_first_gpu(
+    listed: list[str], name: str, policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    monkeypatch.setattr(keras.distribution, "list_devices", lambda: listed)
+    devices = prepare_devices(device=None, threads=None, deterministic=False)
+    assert (devices.names, devices.shares, devices.mixed_policy) == ((name,), 1, policy)
+
+
+@pytest.mark.parametrize(
     ("device", "there", "numbers"),
     [
         (None, 0, []),

@@ -133,7 +133,7 @@ def prepare_devices(*, device: str | None, threads: int | None, deterministic: b
     cluster = cluster_of_environment(os.environ)
     _refuse_other_backends(device is not None or threads is not None or deterministic or cluster.workers > 1)
     if keras.backend.backend() != "tensorflow":
-        return Devices((CPU,), available_cpus())
+        return Devices((_device_of_jax() if keras.backend.backend() == "jax" else CPU,), available_cpus())
     import tensorflow as tf
 
     there = tf.config.list_physical_devices("GPU")
@@ -168,6 +168,11 @@ def prepare_devices(*, device: str | None, threads: int | None, deterministic: b
 
 def _names(gpus: list[int]) -> list[str]:
     return [f"{GPU}:{number}" for number in gpus] or [CPU]
+
+
+def _device_of_jax() -> str:
+    """Name what JAX computes on: its first GPU where it has one, else the CPU."""
+    return f"{GPU}:0" if keras.distribution.list_devices()[0].startswith(GPU) else CPU
 
 
 def _refuse_other_backends(needed: bool) -> None:
