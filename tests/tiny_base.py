@@ -1,4 +1,4 @@
-"""Recipes on a small base, for the 28x28 digits."""
+"""Small recipes for the 28x28 digits, on a base and without one."""
 
 import dataclasses
 import functools
@@ -7,6 +7,7 @@ from typing import Any
 from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.recipe import Shape
 from edgecnn_training.recipes import get_recipe
+from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
 MNIST = get_recipe("mnist")
@@ -34,3 +35,24 @@ TINY = dataclasses.replace(
     build=functools.partial(on_a_small_base, dropout=0.0),
     settings=TrainingSettings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.01, seed=3),
 )
+
+
+def plain_convolutions(keras: Any, shape: Shape, classes: int) -> Any:
+    """A recipe without batch norms, as VGG: what comes in large goes on large."""
+    layers = keras.layers
+    scaled = keras.Input(shape)
+    x = layers.Conv2D(16, 3, activation="relu")(scaled)
+    x = layers.Conv2D(16, 3, strides=2, activation="relu")(x)
+    x = layers.Flatten()(layers.MaxPooling2D(2)(x))
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
+
+
+# Learns 180 digits, with nothing random in it either.
+PLAIN = dataclasses.replace(
+    MNIST,
+    name="plain",
+    build=plain_convolutions,
+    settings=TrainingSettings(epochs=8, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3),
+)
+# On the pixels of -124…151 that VGG and ResNet take.
+CAFFE = dataclasses.replace(PLAIN, name="caffe", scaling=Scaling.CAFFE, input_shape=(28, 28, 3))

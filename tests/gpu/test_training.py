@@ -10,27 +10,34 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tiny_base import TINY
-from tiny_trainings import EDGECNN, options, run, scores
+from tiny_base import CAFFE
+from tiny_trainings import EDGECNN, run, scores
 
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
-from edgecnn_training.scaling import Scaling
 
 pytestmark = needs.gpus(1)
 tensorflow = needs.mark(
     os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow", needs.Need.PACKAGE, "KERAS_BACKEND=tensorflow"
 )
 
-# Ampere and later multiply float32 matrices with 10 bits of the significand (TF32) unless they are told not to, and
-# each device adds up in an order of its own.
-TF32 = 0.02
+# Ampere and later multiply float32 matrices with 10 bits of the significand (TF32), as many as float16 has. On CPUs
+# mixed precision moves these losses by 0.006 and a probability by 0.025.
+ROUNDING = {"rtol": 0.02, "atol": 0.02}
+
+# With a network that learns the digits in seconds, and nothing random in it.
+PLAIN = (
+    EDGECNN
+    + """
+from tiny_base import PLAIN
+RECIPES[PLAIN.name] = PLAIN
+"""
+)
 
 MEMORY = """
 import json, subprocess
@@ -53,8 +60,9 @@ print(json.dumps({"names": names, "grows": grows, "share": (used()[0] - before) 
 
 
 def trained(folder: Path, small_set: ImageSet, *device: str) -> tuple[RunFolder, list[str]]:
-    """Train the small recipe by the command line; return the run and the digests of the weights of its stages."""
-    [(code, out, err)] = run(EDGECNN, *options(small_set, folder), *device)
+    """Train a small recipe by the command line; return the run and the digest of its weights."""
+    assert small_set.folder is not None
+    [(code, out, err)] = run(PLAIN, "train", "plain", "--data", small_set.folder, "--output", folder, *device)
     assert code == 0, err
     return RunFolder(folder), [line for line in out.splitlines() if line.startswith("weights ")]
 
@@ -79,8 +87,7 @@ def test_a_run_is_on_the_gpu_unless_it_is_told_otherwise(tmp_path: Path, small_s
     folder, _ = trained(tmp_path / "run", small_set)
     assert folder.read_record().versions["devices"].startswith("gpu:0")
     losses = scores(folder)[:, 0]
-    assert np.isfinite(losses).all()
-    assert losses[-1] < losses[0]
+    assert losses[-1] < losses[0] / 2
 
 
 @tensorflow
@@ -99,8 +106,8 @@ def test_other_devices_learn_what_one_gpu_learns(
 ) -> None:
     folder, _ = trained(tmp_path / "run", small_set, *device)
     # Losses and rates; an accuracy jumps by a whole image.
-    np.testing.assert_allclose(scores(folder)[:, [0, 2, 4]], scores(on_one_gpu)[:, [0, 2, 4]], rtol=TF32, atol=TF32)
-    np.testing.assert_allclose(np.load(folder.test_probabilities), np.load(on_one_gpu.test_probabilities), atol=0.05)
+    np.testing.assert_allclose(scores(folder)[:, [0, 2, 4]], scores(on_one_gpu)[:, [0, 2, 4]], **ROUNDING)
+    np.testing.assert_allclose(np.load(folder.test_probabilities), np.load(on_one_gpu.test_probabilities), atol=0.1)
 
 
 @tensorflow
@@ -110,24 +117,9 @@ def test_a_seed_gives_the_same_weights_to_the_bit(small_set: ImageSet, tmp_path:
         trained(tmp_path / name, small_set, "--device", "gpu:0", "--deterministic", *more)
         for name in ("first", "again")
     )
-    assert len(first[1]) == 2
+    assert len(first[1]) == 1
     assert first[1] == again[1]
     assert np.array_equal(np.load(first[0].test_probabilities), np.load(again[0].test_probabilities))
-
-
-def plain_convolutions(keras: Any, shape: tuple[int, int, int], classes: int) -> Any:
-    """Convolutions without batch norms, as in VGG: what comes in large goes on large."""
-    layers = keras.layers
-    scaled = keras.Input(shape)
-    x = layers.Conv2D(16, 3, activation="relu")(scaled)
-    x = layers.Conv2D(16, 3, strides=2, activation="relu")(x)
-    x = layers.Flatten()(layers.MaxPooling2D(2)(x))
-    return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
-
-
-CAFFE = dataclasses.replace(
-    TINY, name="caffe", base=None, scaling=Scaling.CAFFE, input_shape=(28, 28, 3), build=plain_convolutions
-)
 
 
 def test_scaled_losses_keep_pixels_of_130_within_16_bits(
@@ -143,7 +135,7 @@ def test_scaled_losses_keep_pixels_of_130_within_16_bits(
     devices = prepare_devices(device=None, threads=None, deterministic=False)
     assert devices.mixed_policy == "mixed_float16"
     images, labels = np.repeat(digits[0][:4960:2], 3, axis=-1), digits[1][:4960:2]
-    settings = dataclasses.replace(TINY.settings, learning_rate=0.0003)
+    settings = dataclasses.replace(CAFFE.settings, learning_rate=0.0003)
 
     @functools.cache
     def accuracy(*, mixed: bool) -> float:
