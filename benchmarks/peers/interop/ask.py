@@ -47,7 +47,7 @@ def ask(engine: Engine, release: Release, requests: Sequence[Request]) -> list[d
                 "files": [{name: str(path.resolve()) for name, path in vars(request).items()} for request in rest],
             }
             job.write_text(json.dumps(facts))
-            died = _run([*command, str(job)], seconds=(engine.seconds + OPENING_SECONDS) * len(rest))
+            died = _run([*command, str(job)], folder=folder, seconds=(engine.seconds + OPENING_SECONDS) * len(rest))
             lines = written.read_text().splitlines() if written.exists() else []
         answers += map(json.loads, lines)
         if len(lines) < len(rest):
@@ -55,12 +55,12 @@ def ask(engine: Engine, release: Release, requests: Sequence[Request]) -> list[d
     return answers
 
 
-def _run(command: Sequence[str], *, seconds: float) -> str:
-    """Run a command and say how it ended."""
+def _run(command: Sequence[str], *, folder: str, seconds: float) -> str:
+    """Run a command in a folder, where some engines leave files, and say how it ended."""
     quiet = {"OMP_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | quiet
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
         return "its process does not end"
     last = (done.stderr.decode(errors="replace").strip().splitlines() or [""])[-1]
