@@ -10,6 +10,7 @@ from tiny_models import tiny_onnx
 from edgecnn_export.proof import inference
 from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_runtime.backends import open_backend
+from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import MissingExtraError, ModelError
 from edgecnn_runtime.manifest import Scheme
 from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -43,9 +44,11 @@ def test_a_file_that_is_refused_says_why(tmp_path: Path) -> None:
 
 def test_an_interpreter_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = tiny_onnx(tmp_path / "m.onnx")
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('not installed')")
+    for engine in engines_of("onnx"):
+        for module in engine.packages.values():
+            (tmp_path / f"{module}.py").write_text("raise ImportError('not installed')")
+            monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "edgecnn\[onnx\]"'):
         infer_in_subprocess(model, np.zeros((1, 2, 2, 1), np.uint8))
 
