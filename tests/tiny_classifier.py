@@ -1,4 +1,4 @@
-"""A small full-integer TFLite classifier with everything an exported file carries; made by the converter in seconds."""
+"""A small int8 TFLite classifier with everything an exported file carries; made by the converter in seconds."""
 
 from collections.abc import Sequence
 from pathlib import Path

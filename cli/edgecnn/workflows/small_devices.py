@@ -16,7 +16,7 @@ _TITLES = {"tflite-micro": "TensorFlow Lite for Microcontrollers", "edgetpu": "G
 
 
 def estimate_small_devices(candidates: "Sequence[Candidate]") -> "tuple[FileEstimate, ...]":
-    """Estimate the full-integer TFLite files; the others are not for such devices.
+    """Estimate the int8 TFLite files; the others are not for such devices.
 
     A file that cannot be read is skipped: the benchmark says why.
     """

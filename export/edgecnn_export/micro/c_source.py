@@ -1,4 +1,4 @@
-"""C++ source of a all-integer TFLite file, for firmware that runs it with TFLite-Micro.
+"""C++ source of an all-integer TFLite file, for firmware that runs it with TFLite-Micro.
 
 A pair `<name>_model_data.h` and `.cc`: the network as an aligned array, what goes in and what comes out, the operators
 to register, the arena to reserve, the labels, and the golden check. The header needs nothing but the compiler's own

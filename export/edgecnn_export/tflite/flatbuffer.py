@@ -37,9 +37,11 @@ def unpack(content: bytes) -> Any:
 def pack(model: Any) -> bytes:
     """Return the flatbuffer of a `ModelT`, its weights aligned to 16 bytes.
 
-    Each operator stands in both fields for it: LiteRT's quantizer fills in the newer one, OpenVINO reads the older one.
+    Each operator stands in both fields for it: LiteRT's quantizer fills in the newer one, OpenVINO reads the older one,
+    and files of 2020 have only the older one.
     """
     for code in model.operatorCodes:
+        code.builtinCode = _operator_number(code)
         code.deprecatedBuiltinCode = min(code.builtinCode, _LAST_IN_OLD_FIELD)
     builder = _Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
@@ -51,9 +53,13 @@ def operator_name(model: Any, operator: Any) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
     if code.customCode:
         return str(code.customCode.decode())
-    # Numbers above 126 stand only in the newer of the two fields; the older one then holds 127.
-    name: str = _NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    name: str = _NAMES[_operator_number(code)]
     return name
+
+
+def _operator_number(code: Any) -> int:
+    """Return the number of an operator; above 126 it stands only in the newer field, and the older one holds 127."""
+    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
 
 
 def operator_names(model: Any) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The C++ source of a full-integer file: compiled, run on this machine, and compared with the file it was made of."""
+"""The C++ source of an all-integer file: compiled, run on this machine, and compared with the file it was made of."""
 
 import ctypes
 import dataclasses
