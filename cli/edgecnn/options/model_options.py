@@ -77,32 +77,23 @@ class ModelOptions:
         Raises:
             InputError: an option is not what it must be.
         """
-        from edgecnn_runtime.backends import Provider
-        from edgecnn_runtime.backends.delegate import Delegate
-        from edgecnn_runtime.backends.engines import check_engine
-        from edgecnn_runtime.choices import choose
-        from edgecnn_runtime.third_party_models.given import Given
         from edgecnn_runtime.third_party_models.opening import Opening
 
-        if self.engine is not None:
-            check_engine(self.engine)
-        return Opening(
-            given=Given.of(
-                labels=self.labels,
-                scale=self.scale,
-                mean=self.mean,
-                std=self.std,
-                preprocess=self.preprocess,
-                layout=self.layout,
-                colour=self.colour,
-                resize=self.resize,
-                imgsz=_size(self.imgsz),
-                output_is=self.output_is,
-            ),
+        return Opening.of(
+            labels=self.labels,
+            scale=self.scale,
+            mean=self.mean,
+            std=self.std,
+            preprocess=self.preprocess,
+            layout=self.layout,
+            colour=self.colour,
+            resize=self.resize,
+            imgsz=_size(self.imgsz),
+            output_is=self.output_is,
             engine=self.engine,
-            provider=choose(Provider, "--provider", self.provider),
+            provider=self.provider,
             allow_fallback=self.allow_fallback,
-            delegates=tuple(Delegate.read(text) for text in self.delegate),
+            delegates=self.delegate,
             third_party_only=third_party_only,
         )
 

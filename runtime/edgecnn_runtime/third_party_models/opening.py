@@ -6,8 +6,8 @@ from typing import Any
 
 from edgecnn_runtime.backends import Provider
 from edgecnn_runtime.backends.delegate import Delegate
-from edgecnn_runtime.choices import not_among
-from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.backends.engines import check_engine
+from edgecnn_runtime.choices import choose
 from edgecnn_runtime.third_party_models.given import Given
 
 
@@ -34,23 +34,24 @@ class Opening:
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: Sequence[Delegate | str] = (),
+        third_party_only: bool = False,
         trusted: bool = False,
         **given: Any,
     ) -> "Opening":
-        """Read what a program gives; `given` is for `Given.of`.
+        """Read what a program or the command line gives; `given` is for `Given.of`.
 
         Raises:
             InputError: something is not what it must be.
         """
-        said = Given.of(**given)
-        if provider not in list(Provider):
-            raise InputError(not_among("--provider", provider, Provider))
+        if engine is not None:
+            check_engine(engine)
         return cls(
-            given=said,
+            given=Given.of(**given),
             engine=engine,
-            provider=Provider(provider),
+            provider=choose(Provider, "--provider", provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
+            third_party_only=third_party_only,
             trusted=trusted,
         )
 
