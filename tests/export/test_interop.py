@@ -12,6 +12,7 @@ from needs import Need
 from numpy.typing import NDArray
 
 from edgecnn_export.formats import FORMATS, INT8_TFLITE, Io
+from edgecnn_export.tflite import quantize
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
@@ -38,15 +39,18 @@ def images(exported_run: RunFolder, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def files(exported_run: RunFolder, images: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A file of every format, by its name."""
+    """A file of every format, by its name, and int8 with the last layer of a network of many classes."""
     import keras
 
-    integers = tmp_path_factory.mktemp("integers") / "digits_int8-edgetpu.tflite"
-    with native_output_kept():
+    folder = tmp_path_factory.mktemp("more")
+    integers, wide = folder / "digits_int8-edgetpu.tflite", folder / "digits_int8-wide.tflite"
+    with native_output_kept(), pytest.MonkeyPatch.context() as patch:
         network = exported_run.load_model(keras)
         integers.write_bytes(content_of(network, EIGHT_BITS, np.load(images)))
+        patch.setattr(quantize, "_MANY_WEIGHTS", 0)
+        wide.write_bytes(content_of(network, INT8_TFLITE, np.load(images)))
     exported = {fmt.name: exported_run.exported(fmt.form, fmt.suffix) for fmt in FORMATS.values()}
-    return {**exported, EIGHT_BITS.name: integers}
+    return {**exported, EIGHT_BITS.name: integers, "tflite-int8-wide": wide}
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,11 @@ for each attempt. LiteRT's quantizer takes the converted float32 file and the ra
 and needs a fraction of a second; where both do the same, the files gave the same probabilities to the last digit.
 
 The last layer computes in float32, from weights of 8 bits. In 8 bits the logits of two classes are often the same
-step, and the softmax then names two winners: on 1,500 Chinese numerals 62 times, and not once in float32. Its weights
-have one scale, and a DEQUANTIZE that the interpreter runs once, when it opens the file: of all forms without ties this
-one opens in every interpreter that was tried, back to tflite-runtime's, and none was smaller or clearly faster
-(benchmarks/INTEROP.md). Files for processors that know integers only end otherwise: see `Io`.
+step, and the softmax then names two winners. Its weights have one scale, and a DEQUANTIZE that the interpreter runs
+once, when it opens the file; where they are many, the layer rounds its input to 8 bits for each image instead, which is
+quicker and needs no copy of the weights in float32. Of the forms without ties these two open in every interpreter that
+was tried, back to tflite-runtime's (benchmarks/INTEROP.md). Files for processors that know integers only end otherwise:
+see `Io`.
 """
 
 import re
@@ -31,6 +32,9 @@ from edgecnn_runtime.errors import GateError, MissingExtraError
 
 # Operators whose weights can be stored in 8 bits beside float32 activations.
 _HEADS = {"FULLY_CONNECTED", "CONV_2D"}
+# From how many weights on a dense head computes with the 8-bit weights as they are. TFLite-Micro refuses that form, so
+# that what fits a microcontroller does not have it: as float32 these weights are 256 kB.
+_MANY_WEIGHTS = 64_000
 # What the tail may consist of to be computed in 16 bits; the last four make [1 - p, p] of a sigmoid's p.
 _SIXTEEN_BITS = {"FULLY_CONNECTED", "SOFTMAX", "RESHAPE", "LOGISTIC", "MUL", "ADD", "CONCATENATION"}
 
@@ -106,7 +110,7 @@ def _recipe(graph: TFLiteGraph, in_float: Collection[FloatOperator], *, bits: in
     recipe = _Recipe(graph.content)
     recipe.activations(".*", bits=bits)
     if bits == 8 and io is Io.UINT8:
-        recipe.end_float(float_tail(graph))
+        recipe.end_float(graph)
     elif bits == 8 and io is Io.INT8:
         for operator in _tail_of_sixteen(graph):
             recipe.activations(_pattern(operator), bits=16)
@@ -149,13 +153,17 @@ class _Recipe:
         self._quantizer.update_quantization_recipe(_pattern(operator), every, algorithm_key=self._none)
         self._float.add(operator.output)
 
-    def end_float(self, tail: Collection[FloatOperator]) -> None:
-        """Let the last operators compute in float32, from weights of 8 bits with one scale."""
+    def end_float(self, graph: TFLiteGraph) -> None:
+        """Let the last operators take and give float32, with weights of 8 bits and one scale."""
         every, one_scale = self._types.TFLOperationName.ALL_SUPPORTED, self._types.QuantGranularity.TENSORWISE
-        for operator in tail:
+        for operator in float_tail(graph):
             self.keep_float(operator)
             self._last.add(operator.output)
-            if operator.weighted:
+            if not operator.weighted:
+                continue
+            if operator.kind == "FULLY_CONNECTED" and graph.weights(operator).size > _MANY_WEIGHTS:
+                self._quantizer.add_dynamic_config(_pattern(operator), every, 8, one_scale)
+            else:
                 self._quantizer.add_weight_only_config(_pattern(operator), every, 8, one_scale)
 
     def take_bytes(self) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 from format_content import content_of
+from tflite_facts import operator_versions
 
 from edgecnn_export.formats import INT8_TFLITE
 from edgecnn_export.proof.inference import opened
@@ -29,22 +31,29 @@ def _dense(layers: Any, x: Any) -> Any:
     return layers.Dense(3, activation="softmax")(layers.Flatten()(x))
 
 
+def _wide_dense(layers: Any, x: Any) -> Any:
+    """As in a network of a thousand classes: 66,000 weights."""
+    return layers.Dense(220, activation="softmax")(layers.Flatten()(x))
+
+
 def _without_weights(layers: Any, x: Any) -> Any:
     """The features are the logits."""
     return layers.Softmax()(layers.GlobalAveragePooling2D()(layers.ReLU()(x)))
 
 
 @pytest.mark.parametrize(
-    ("head", "expected", "last_in_float"),
+    ("head", "expected", "unpacked"),
     [
         (_dense, "FULLY_CONNECTED", True),
+        # These stay as they are; the layer rounds what it takes to 8 bits itself.
+        (_wide_dense, "FULLY_CONNECTED", False),
         (_one_by_one, "CONV_2D", True),
         # Too much work for float32, and sums over many positions do not tie.
         (_pooled, "CONV_2D", False),
         (_without_weights, "CONV_2D", False),
     ],
 )
-def test_the_last_layer(head: Callable[[Any, Any], Any], expected: str, last_in_float: bool) -> None:
+def test_the_last_layer(head: Callable[[Any, Any], Any], expected: str, unpacked: bool) -> None:
     import keras
 
     keras.utils.set_random_seed(3)
@@ -58,7 +67,12 @@ def test_the_last_layer(head: Callable[[Any, Any], Any], expected: str, last_in_
     weighted = [each for each in graph.operators if operator_name(model, each) in ("CONV_2D", "FULLY_CONNECTED")]
     assert operator_name(model, weighted[-1]) == expected
     made = {number for each in graph.operators if operator_name(model, each) == "DEQUANTIZE" for number in each.outputs}
-    assert (weighted[-1].inputs[1] in made) == last_in_float
+    assert (weighted[-1].inputs[1] in made) == unpacked
+    weights = graph.tensors[weighted[-1].inputs[1]].quantization
+    if expected == "FULLY_CONNECTED" and not unpacked:
+        assert len(weights.scale) == 1
+        assert operator_versions(content)["FULLY_CONNECTED"] == 3
+        assert graph.tensors[weighted[-1].inputs[0]].type == schema.TensorType.FLOAT32
     assert {values.dtype for _, values in kernels(content)} == {np.dtype(np.int8)}
     with opened(content, ".tflite") as backend:
         probabilities = backend.infer(IMAGES)
