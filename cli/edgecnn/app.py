@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.console import Console, escape_what_cannot_be_shown
 from edgecnn_runtime.errors import EdgecnnError
 from edgecnn_runtime.version import __version__
 
@@ -71,6 +72,7 @@ def options(
 
 def main() -> None:
     """Run the command line: exit 0 done, 1 the work or a gate failed, 2 wrong usage or unusable input."""
+    escape_what_cannot_be_shown()
     words = [word for word in sys.argv[1:] if word != "--debug"]
     try:
         # Only the command that is asked for, where that is plain; the help and the answer to a slip show all.
@@ -78,7 +80,7 @@ def main() -> None:
     except (EdgecnnError, OSError) as error:
         if os.environ.get("EDGECNN_DEBUG"):
             raise
-        print(f"error: {error}{_hint(error)}", file=sys.stderr)
+        Console().fail(f"{error}{_hint(error)}")
         sys.exit(error.exit_code if isinstance(error, EdgecnnError) else 1)
 
 

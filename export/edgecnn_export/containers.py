@@ -14,6 +14,7 @@ from edgecnn_export.formats import Format
 from edgecnn_export.int8.quantizable import Quantizer
 from edgecnn_export.model_graph import ModelContents
 from edgecnn_export.onnx.container import ONNX
+from edgecnn_export.signing import SigningKey
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_runtime.manifest import Manifest, Scheme
 from edgecnn_runtime.model_formats import ModelFormat
@@ -56,6 +57,9 @@ class Container(Protocol):
 
     def embed(self, content: bytes, manifest: Manifest) -> bytes:
         """Return a file with its manifest and labels."""
+
+    def sign(self, content: bytes, key: SigningKey) -> bytes:
+        """Return a file of `embed` with a signature at its end."""
 
     def read(self, path: Path) -> ModelContents:
         """Read a file, ours or anybody's.

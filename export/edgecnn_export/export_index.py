@@ -13,7 +13,7 @@ from edgecnn_export.optimized.plan import Outcome
 from edgecnn_export.optimized.stored_weights import Packed
 from edgecnn_export.proof.parity import Parity
 from edgecnn_runtime.accuracy import Accuracy
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.system import atomic_files
 
 INDEX_FILE = "export.json"
@@ -146,7 +146,7 @@ def _unlink(folder: Path, names: Iterable[str]) -> None:
 def _read(folder: Path) -> dict[str, Any]:
     """Read the index; an unreadable one counts as none, since it can be made again."""
     try:
-        document = parse_object((folder / INDEX_FILE).read_bytes(), name=INDEX_FILE)
+        document = read_object(folder / INDEX_FILE, name=INDEX_FILE)
         read_dataclass(_Index, document, name=INDEX_FILE)
         match document.get("schema_version"):
             case 1:

@@ -14,6 +14,7 @@ from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.int8.converted_file import ConvertedFile, SearchCandidate
 from edgecnn_export.optimized.optimize import ReportEpoch, ignored
 from edgecnn_export.optimized.plan import Plan
+from edgecnn_export.signing import SigningKey
 from edgecnn_export.source import ExportSource, open_source
 from edgecnn_runtime.errors import GateError, InputError, ModelError
 from edgecnn_runtime.system import atomic_files
@@ -35,6 +36,7 @@ class ExportSettings:
     opset: int = USUAL_OPSET
     calibration: CalibrationMethod = CalibrationMethod.MINMAX
     reduce_range: bool = False  # int8 ONNX for x86 CPUs without VNNI
+    signing_key: SigningKey | None = None
     plan: Plan | None = None  # to prune, cluster or train quantization-aware first
 
     def __post_init__(self) -> None:
@@ -113,7 +115,9 @@ def _export_file(
     started = time.perf_counter()
     try:
         converted = _convert(source, conversion, fmt, settings, searching)
-        return finish_file(source, fmt, converted, max_drop=settings.max_drop, started=started)
+        return finish_file(
+            source, fmt, converted, max_drop=settings.max_drop, signing_key=settings.signing_key, started=started
+        )
     except (GateError, ModelError) as error:
         # An operator that the converter or the interpreter does not have.
         for mixed in (False, True):

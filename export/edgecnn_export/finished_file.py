@@ -15,6 +15,7 @@ from edgecnn_export.int8.converted_file import ConvertedFile
 from edgecnn_export.optimized.stored_weights import packed
 from edgecnn_export.proof.inference import infer_in_subprocess, infer_on_all_cores
 from edgecnn_export.proof.parity import Parity, golden_tolerance
+from edgecnn_export.signing import SigningKey
 from edgecnn_export.source import ExportSource
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.classifier import Classifier
@@ -36,15 +37,22 @@ _VERSIONED = (
 
 
 def finish_file(
-    source: ExportSource, fmt: Format, converted: ConvertedFile, *, max_drop: float, started: float
+    source: ExportSource,
+    fmt: Format,
+    converted: ConvertedFile,
+    *,
+    max_drop: float,
+    signing_key: SigningKey | None = None,
+    started: float,
 ) -> ExportedFile:
-    """Measure, embed and verify the content of one file, and give it its name.
+    """Measure, embed, sign and verify the content of one file, and give it its name.
 
     Args:
         source: the model, the test images and what Keras makes of them.
         fmt: of the file.
         converted: its content.
         max_drop: points of accuracy that it may lose on the test images.
+        signing_key: signs it; None: it is not signed.
         started: when its making began, by `time.perf_counter`.
 
     Returns:
@@ -87,6 +95,8 @@ def finish_file(
             versions=tool_versions(),
         )
         content = container.embed(converted.content, manifest)
+        if signing_key is not None:
+            content = container.sign(content, signing_key)
         draft.write_bytes(content)
         golden_result = Classifier.open(draft).verify()
     failure = None

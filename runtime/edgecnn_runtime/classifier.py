@@ -14,7 +14,7 @@ from edgecnn_runtime.backends import Backend, Provider, open_backend
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import is_model_file, read_manifest
+from edgecnn_runtime.model_formats import check_signature, is_model_file, read_manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
@@ -76,6 +76,7 @@ class Classifier:
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: "Sequence[Delegate | str]" = (),
+        key: str | os.PathLike[str] | None = None,
         labels: str | os.PathLike[str] | Sequence[str] | None = None,
         scale: "Numbers | None" = None,
         mean: "Numbers | None" = None,
@@ -104,6 +105,8 @@ class Classifier:
             provider: where ONNX Runtime computes: "cpu", "cuda" or "tensorrt".
             allow_fallback: whether the CPU will do where `provider` is not there.
             delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
+            key: a PEM file with an Ed25519 public key: a file that its holder has not signed (`edgecnn export --sign`),
+                or that was changed since, is refused.
             labels: the classes in the order of the outputs: a file with one per line, "a,b,c", or a sequence.
             scale: what pixels 0…255 are multiplied by, a number or "1/255".
             mean: what is subtracted then: one number or three, red, green, blue.
@@ -118,10 +121,10 @@ class Classifier:
                 damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
-            ModelError: missing, damaged, or not an image classifier.
-            InputError: an argument does not fit the model, or is needed for it; an engine, a provider or a delegate is
-                not there.
-            MissingExtraError: the engine, or any for this format, is not installed.
+            ModelError: missing, damaged, not an image classifier, or not signed with `key`.
+            InputError: an argument does not fit the model, or is needed for it; an engine, a provider, a delegate or a
+                key is not there.
+            MissingExtraError: the engine, or any for this format, is not installed; or cryptography for `key`.
         """
         said: dict[str, Any] = {
             "labels": labels,
@@ -138,6 +141,7 @@ class Classifier:
             "provider": None if provider == Provider.CPU else provider,
             "allow_fallback": allow_fallback or None,
             "delegates": delegates or None,
+            "key": key,
             "trusted": trusted or None,
         }
         said = {name: value for name, value in said.items() if value is not None}
@@ -151,6 +155,8 @@ class Classifier:
     @classmethod
     def open_as(cls, path: Path, opening: "Opening | None" = None, *, threads: int = 1) -> "Classifier":
         """Do the work of `open`, which tells what is promised; without `opening` nothing is said of the file."""
+        if opening is not None and opening.key is not None:
+            check_signature(path, Path(opening.key))
         adapter = _adapter_for(path, opening)
         where: dict[str, Any] = {} if opening is None else opening.where
         backend = open_backend(path, threads=threads, adapt=adapter, **where)

@@ -15,6 +15,15 @@ from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 
 SCHEMA_VERSION = 1
 
+# What a file may say about itself, since it may come from anywhere: bytes of a manifest, and of each other file or
+# entry beside a graph, enough for 200,000 classes.
+MOST_BYTES = 16 << 20
+_MOST_CHARACTERS = 1000  # of a label and of the name
+_LONGEST_SIDE = 1 << 14  # of the input, in pixels
+# Of a probability. A difference beyond this is no rounding any more: pixels scaled to -1…1 instead of 0…1 change
+# MobileNetV2's probabilities by 0.2, and smaller networks' by 0.5.
+MOST_TOLERANCE = 0.15
+
 # Where the manifest is: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
 TFLITE_FILE = "edgecnn_manifest.json"
 ONNX_KEY = "edgecnn_manifest"
@@ -74,6 +83,10 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"input size: expected at least 1x1, got {self.height}x{self.width}")
+        if max(self.height, self.width) > _LONGEST_SIDE:
+            raise ValueError(
+                f"input size: expected at most {_LONGEST_SIDE:,} pixels a side, got {self.height}x{self.width}"
+            )
         if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise ValueError(f"background: expected three values 0…255, got {self.background}")
 
@@ -107,6 +120,12 @@ class GoldenCheck:
 
     probabilities: tuple[tuple[float, ...], ...]
     tolerance: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance <= MOST_TOLERANCE:
+            raise ValueError(f"tolerance: expected 0…{MOST_TOLERANCE} of a probability, got {self.tolerance:g}")
+        if len(set(map(len, self.probabilities))) != 1:
+            raise ValueError("probabilities: expected rows of one length, got none or others")
 
 
 @dataclass(frozen=True)
@@ -170,6 +189,13 @@ class Manifest:
             raise ValueError(f"labels: expected at least 2, got {len(self.labels)}")
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: expected all different, got a label twice")
+        longest = max(map(len, (self.name, *self.labels)))
+        if longest > _MOST_CHARACTERS:
+            raise ValueError(f"name and labels: expected at most {_MOST_CHARACTERS:,} characters, got {longest:,}")
+        try:
+            "".join((self.name, *self.labels)).encode()
+        except UnicodeEncodeError:
+            raise ValueError("name and labels: expected Unicode text, got half a character") from None
 
     def to_json(self) -> str:
         """Write the manifest as a JSON document."""
@@ -180,8 +206,13 @@ class Manifest:
         """Read a manifest, which may come from an untrusted file.
 
         Raises:
-            ModelError: not JSON, of a later schema version, or with fields missing or of the wrong type.
+            ModelError: not JSON, of more than `MOST_BYTES`, of a later schema version, or with fields missing or of the
+                wrong type.
         """
+        if len(text) > MOST_BYTES:
+            raise ModelError(
+                f"manifest: expected at most {MOST_BYTES >> 20} MiB, got {len(text) >> 20}; export the model again"
+            )
         try:
             document = parse_object(text, name="manifest")
             version = document.get("schema_version")

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 class FormatReader(Protocol):
     """What the module of a format reads from its files without an engine."""
 
+    # What comes before the signature with which a file may end, see `model_files/signature.py`.
+    SIGNATURE_FRAME: bytes
+
     def read_manifest(self, path: Path, content: Content, /) -> tuple[bytes | None, int]:
         """Return edgecnn's manifest, None where there is none, and the CRC-32 of the rest of the file."""
 
@@ -110,6 +113,28 @@ def model_parts(path: Path) -> tuple[Path, ...]:
 def model_bytes(path: Path) -> int:
     """Return the size of a model, all of its files together."""
     return sum(part.stat().st_size for part in model_parts(path))
+
+
+def check_signature(path: Path, key: Path) -> None:
+    """Check that a model file was signed by the holder of a key, and is as it was then.
+
+    Args:
+        path: of a model that is one file.
+        key: a PEM file with the Ed25519 public key.
+
+    Raises:
+        ModelError: the file is not signed, was signed by another key, was changed since, or is not all of the model.
+        InputError: the key is not there, or is none of this kind.
+        MissingExtraError: the package cryptography is not installed.
+    """
+    from edgecnn_runtime.model_files import signature
+
+    reader = format_of(path).reader()
+    if not path.is_file():
+        raise ModelError(f"{path}: not found; expected a model file")
+    signature.check_signature(path, reader.SIGNATURE_FRAME, key)
+    if beside := reader.companion_files(path):
+        raise ModelError(f"{path}: expected a model that is one file with --key, got weights in {beside[0].name}")
 
 
 def read_manifest(path: Path) -> bytes | None:

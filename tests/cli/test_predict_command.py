@@ -42,6 +42,54 @@ def test_odd_names_take_one_line_each_on_the_screen(model: Path, shots: Path) ->
     assert lines[7] == "error: 1 of 5 images could not be read"
 
 
+# A terminal's command, a bell, a line break, and what turns the direction of writing.
+HOSTILE = "evil\x1b[2J\x07\nbright\u202egnp"
+
+
+@pytest.mark.parametrize("words", [[], ["--top-k", "2"], ["--json"]])
+def test_a_label_cannot_move_the_cursor(shots: Path, tmp_path: Path, words: list[str]) -> None:
+    evil = tiny_onnx(tmp_path / "evil.onnx", labels=("dark", HOSTILE))
+    shown = edgecnn("predict", evil, shots / "plain.png", *words)
+    assert shown.replace("\n", "").isprintable()
+    if words == ["--json"]:
+        assert json.loads(shown)["label"] == HOSTILE
+    else:
+        assert "evil\\x1b[2J\\x07\\nbright\\u202egnp" in shown.splitlines()[2]
+
+
+def test_a_name_or_label_that_is_refused_cannot_move_the_cursor(model: Path, shots: Path) -> None:
+    odd = shots / HOSTILE
+    for words in (["predict", odd, shots], ["predict", model, odd], ["verify", odd], ["inspect", odd]):
+        shown = edgecnn(*words, code=2)
+        assert shown.startswith("error: ")
+        assert len(shown.splitlines()) == 1
+        assert shown.rstrip("\n").isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "iso-8859-1", "utf-8"])
+def test_what_a_screen_or_pipe_cannot_show_is_escaped(shots: Path, tmp_path: Path, encoding: str) -> None:
+    label = "größe 一 🙂"
+    path = tiny_onnx(tmp_path / "größe.onnx", labels=("dark", label))
+    environment = {"PYTHONIOENCODING": encoding}
+    shown = edgecnn_bytes("predict", path, shots, environment=environment, code=1).decode(encoding)
+    assert shown.count(label.encode(encoding, "backslashreplace").decode(encoding)) == 4
+    shown = edgecnn_bytes("predict", path, shots, "--json", environment=environment, code=1).decode(encoding)
+    lines = [json.loads(line) for line in shown.splitlines()]
+    assert [line["label"] for line in lines if "label" in line] == [label] * 4
+    document = edgecnn_bytes("inspect", path, "--json", environment=environment).decode(encoding)
+    assert json.loads(document)["manifest"]["labels"][1] == label
+    assert edgecnn_bytes("export", "--help", environment=environment)
+    assert edgecnn_bytes("predict", path, tmp_path / label, environment=environment, code=2) == b""
+
+
+def edgecnn_bytes(*words: object, environment: dict[str, str], code: int = 0) -> bytes:
+    """Run the command line in an environment; return the bytes of stdout."""
+    command = [sys.executable, "-m", "edgecnn", *map(str, words)]
+    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False)
+    assert (ended.returncode, b"Traceback" in ended.stderr) == (code, False), ended.stderr.decode("latin-1")
+    return ended.stdout
+
+
 def test_odd_names_come_back_from_json(model: Path, shots: Path) -> None:
     shown = edgecnn("predict", model, shots, "--json", "--recursive", code=1)
     lines = [json.loads(line) for line in shown.splitlines() if line.startswith("{")]
@@ -74,6 +122,39 @@ def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in output.parent.iterdir()) == ["shots.csv", "shots.csv.run.json"]
     again = edgecnn("predict", model, shots, "--recursive", "--output", output, "--resume", code=1)
     assert f"{output}: 7 of 7 images were done before" in again
+
+
+def test_a_table_for_excel_has_no_formulas_and_names_its_encoding(tmp_path: Path) -> None:
+    model = tiny_onnx(tmp_path / "formula.onnx", labels=("dark", "=cmd|' /C calc'!A0"))
+    folder, output = tmp_path / "shots", tmp_path / "results.csv"
+    folder.mkdir()
+    for name in ('=HYPERLINK("x").png', "+1.png", "-1.png", "@x.png", "größe.png"):
+        Image.new("L", (8, 8), 230).save(folder / name)
+    names = sorted(path.name for path in folder.iterdir())
+    command = ["predict", model, "*.png", "--output", output, "--excel"]
+    edgecnn(*command, cwd=folder)
+    content = output.read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfimage,label,probability,error\n")
+    rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
+    assert [row["image"] for row in rows] == [name if name[0] == "g" else f"'{name}" for name in names]
+    assert {row["label"] for row in rows} == {"'=cmd|' /C calc'!A0"}
+    assert "5 of 5 images were done before" in edgecnn(*command, "--resume", cwd=folder)
+    assert "begun with --excel; do the same" in edgecnn(*command[:-1], "--resume", cwd=folder, code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--excel"], "--excel: expected an --output file ending in .csv, got none"),
+        (
+            ["--excel", "--output", "r.jsonl"],
+            "r.jsonl: expected a results file ending in .csv with --excel, got .jsonl",
+        ),
+        (["--excel", "--on", "ray", "--output", "r"], "--excel: expected --format csv, got parquet"),
+    ],
+)
+def test_only_a_table_is_for_excel(model: Path, words: list[str], message: str) -> None:
+    assert message in edgecnn_here("predict", model, "no.png", *words, code=2)
 
 
 @pytest.fixture

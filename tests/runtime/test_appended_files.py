@@ -5,10 +5,15 @@ import random
 import struct
 import zipfile
 import zlib
+from pathlib import Path
 
 import pytest
 
+from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.manifest import MOST_BYTES, TFLITE_FILE
 from edgecnn_runtime.model_files.appended_files import appended_files
+from edgecnn_runtime.model_files.tflite_file import read_associated_file
+from edgecnn_runtime.model_formats import read_manifest
 
 MODEL = bytes(range(256)) * 20
 CONTENTS = {"labels.txt": b"cat\ndog\n" * 50, "manifest.json": b'{"name": "m"}', "empty": b""}
@@ -62,3 +67,22 @@ def test_of_a_damaged_file_comes_what_was_appended_or_an_error(method: int) -> N
         except (ValueError, struct.error, zlib.error):
             refused += 1
     assert refused
+
+
+@pytest.mark.parametrize(("size", "read"), [(MOST_BYTES, True), (MOST_BYTES + 1, False), (64 * MOST_BYTES, False)])
+def test_what_unpacks_to_more_than_a_model_says_about_itself_is_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, read: bool
+) -> None:
+    path = tmp_path / "bomb.tflite"
+    path.write_bytes(MODEL)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(TFLITE_FILE, bytes(min(size, MOST_BYTES + 1)))
+    # Whatever the list says counts, since nothing is unpacked.
+    content = path.read_bytes()
+    path.write_bytes(content.replace(struct.pack("<L", min(size, MOST_BYTES + 1)), struct.pack("<L", size)))
+    if read:
+        assert read_associated_file(path, TFLITE_FILE) == bytes(size)
+        return
+    monkeypatch.setattr("edgecnn_runtime.model_files.appended_files.zlib.decompressobj", None)
+    with pytest.raises(ModelError, match=rf"{TFLITE_FILE} of at most 16 MiB in it, got one of {size >> 20:,} MiB"):
+        read_manifest(path)

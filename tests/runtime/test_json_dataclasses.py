@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass, read_object
 
 
 class Shade(enum.StrEnum):
@@ -158,3 +158,30 @@ def test_a_missing_key_is_named(key: str) -> None:
 def test_what_is_no_object_is_refused(text: str | bytes, message: str) -> None:
     with pytest.raises(ValueError, match=rf"^run\.json: .*{message}"):
         parse_object(text, name="run.json")
+
+
+def test_a_file_is_read_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"height": 28}')
+    assert read_object(path) == {"height": 28}
+    monkeypatch.setattr("edgecnn_runtime.json_dataclasses._MOST_BYTES", len('{"height": 28}') - 1)
+    with pytest.raises(ValueError, match=r"run\.json: expected a JSON document of at most 0 MiB, got a larger file"):
+        read_object(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": [[]] * 100_001}, "d: rows: expected a list of at most 100,000, got a list of 100001"),
+        ({"later": [{"height": 1}] * 100_001}, "d: later: expected a list of at most 100,000, got a list of 100001"),
+        (
+            {"versions": dict.fromkeys(map(str, range(100_001)), "1")},
+            "d: versions: expected an object of at most 100,000 keys, got one of 100,001",
+        ),
+    ],
+)
+def test_what_takes_long_to_check_is_refused_by_its_number(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        read_dataclass(Everything, DOCUMENT | changes, name="d")
+    many = {"labels": ["a"] * 200_000, "rows": [[0.5] * 200_000, [1] * 200_000]}
+    assert len(read_dataclass(Everything, DOCUMENT | many, name="d").rows[1]) == 200_000

@@ -92,6 +92,25 @@ def _changed(**changes: Any) -> str:
         (_changed(accuracy={"correct": 9, "total": 3}), "correct <= total"),
         (_changed(optimization={"sparsity": "half"}), "optimization: sparsity: expected a number, got 'half'"),
         (b"\xff\xfe\x00", "expected a JSON document"),
+        *(
+            (_changed(golden={"probabilities": [[0.5, 0.5, 0]], "tolerance": tolerance}), message)
+            for tolerance, message in [
+                (float("inf"), "tolerance: expected a number, got inf"),
+                (float("nan"), "tolerance: expected a number, got nan"),
+                (1e300, r"golden: tolerance: expected 0…0\.15 of a probability, got 1e\+300"),
+                (0.16, "tolerance: expected 0…0.15"),
+                (-0.01, "tolerance: expected 0…0.15"),
+            ]
+        ),
+        (_changed(golden={"probabilities": [[1, 0, 0], [1]], "tolerance": 0}), "expected rows of one length"),
+        (_changed(golden={"probabilities": [], "tolerance": 0}), "expected rows of one length"),
+        (_changed(golden={"probabilities": [[1]] * 100_001, "tolerance": 0}), "probabilities: expected a list of at"),
+        (_changed(versions={str(key): "1" for key in range(100_001)}), "expected an object of at most 100,000 keys"),
+        (_changed(labels=["a", "b" * 1001]), "expected at most 1,000 characters, got 1,001"),
+        (_changed(name="n" * 1001), "expected at most 1,000 characters, got 1,001"),
+        (_changed(labels=["a", "\ud800"]), "expected Unicode text"),
+        (_changed(input={**json.loads(FULL.to_json())["input"], "width": 10**6}), "expected at most 16,384 pixels"),
+        (_changed(licence="x" * (16 << 20)), "manifest: expected at most 16 MiB, got 16"),
     ],
 )
 def test_a_damaged_manifest_is_a_model_error(text: str | bytes, message: str) -> None:

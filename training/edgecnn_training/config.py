@@ -62,6 +62,8 @@ def _of_run(path: Path) -> Config:
 def _of_toml(path: Path) -> Config:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise InputError(f"{path}: expected TOML of a few levels, got one that is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: expected TOML; {error}") from error
     own = {"recipe": str, "data": str, "imgsz": int}

@@ -21,7 +21,7 @@ PROGRAM = """\
 import sys
 from edgecnn_runtime import Classifier
 classifier = Classifier.open(sys.argv[1], threads=int(sys.argv[2]), engine=sys.argv[4] or None)
-print(classifier.predict(sys.argv[3]).label, flush=True)
+print(ascii(classifier.predict(sys.argv[3]).label), flush=True)
 """
 
 # The same through Keras: the file, the threads, the picture.
@@ -48,7 +48,7 @@ from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.third_party_models.opening import Opening
 opening = read_dataclass(Opening, json.loads(sys.argv[4]), name="opening")
 classifier = Classifier.open_as(pathlib.Path(sys.argv[1]), opening, threads=int(sys.argv[2]))
-print(classifier.predict(sys.argv[3]).label, flush=True)
+print(ascii(classifier.predict(sys.argv[3]).label), flush=True)
 """
 
 

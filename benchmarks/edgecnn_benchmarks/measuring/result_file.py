@@ -6,7 +6,7 @@ from typing import Any
 
 from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 
 FILE = "bench.json"
 # The oldest version that is still read.
@@ -36,7 +36,7 @@ def read_result(path: Path) -> BenchResult:
         InputError: missing, damaged, or of another version of the format.
     """
     try:
-        document = parse_object(path.read_bytes(), name=FILE)
+        document = read_object(path, name=FILE)
     except OSError as error:
         raise InputError(
             f"{path}: expected a bench.json, got {error.strerror}; make one with 'edgecnn bench'"

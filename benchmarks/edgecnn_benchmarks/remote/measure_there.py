@@ -13,7 +13,7 @@ from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.measuring.device_estimates import FileEstimate
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import EdgecnnError
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RemoteJob:
 
 def measure(folder: Path) -> None:
     """Run the benchmark that `job.json` describes; its files go to the folder `out`, its progress to a file."""
-    job = read_dataclass(RemoteJob, parse_object((folder / "job.json").read_bytes(), name="job.json"), name="job.json")
+    job = read_dataclass(RemoteJob, read_object(folder / "job.json", name="job.json"), name="job.json")
     with (folder / "progress.jsonl").open("a", encoding="utf-8") as file:
 
         def progress(percent: int, text: str) -> None:

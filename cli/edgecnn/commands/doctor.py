@@ -79,22 +79,22 @@ def _show(console: Console, situation: "Situation") -> None:
     if "tensorflow" in machine.packages:
         gpus = [f"gpu:{number}" for number in range(len(situation.gpu.tensorflow or ()))]
         console.say(f"  devices to train on: {', '.join([*gpus, 'cpu'])}")
-    console.say("\nPackages")
+    console.say("", "Packages")
     for name, version in machine.packages.items():
         console.say(f"  {name} {version}")
-    console.say("\nBackends")
+    console.say("", "Backends")
     for backend in situation.backends:
         console.say(f"  {backend.name} (*{', *'.join(backend.suffixes)}): {_state(backend)}")
     for tried in situation.delegates:
         console.say(f"  delegate {tried.text}: {'loads' if tried.error is None else f'does not load: {tried.error}'}")
     if not situation.delegates:
         console.say("  no delegate of TFLite found; --delegate LIBRARY tries one")
-    console.say("\nExtras")
+    console.say("", "Extras")
     for extra in situation.extras:
         if extra.name:
             missing = f"missing {', '.join(extra.missing)}; {extra.pip_line}"
             console.say(f"  {extra.name}: {missing if extra.missing else 'complete'}")
-    console.say("\nImage sets")
+    console.say("", "Image sets")
     console.say(f"  EDGECNN_HOME {places.home}: {', '.join(places.prepared) or 'none prepared'}")
     console.say(f"  EDGECNN_DATA {places.data or 'not set'}")
 
@@ -115,7 +115,7 @@ def _convolution_speeds() -> "list[ConvolutionSpeed]":
 def _show_speeds(console: Console, speeds: "list[ConvolutionSpeed]") -> None:
     if not speeds:
         return
-    console.say("\nConvolution: ten times 32 filters of 7x7x3 over 100 images of 100x100x3, float32")
+    console.say("", "Convolution: ten times 32 filters of 7x7x3 over 100 images of 100x100x3, float32")
     cpu = speeds[0]
     for speed in speeds:
         compared = "" if speed is cpu else f", {cpu.seconds / speed.seconds:.1f} times as fast as the CPU"
@@ -133,7 +133,7 @@ def _state(backend: "EngineProbe") -> str:
 
 
 def _show_problems(console: Console, problems: "tuple[Diagnosis, ...]") -> None:
-    console.say("\nProblems" if problems else "\nNo problems found.")
+    console.say("", "Problems" if problems else "No problems found.")
     for problem in problems:
         console.say(f"  {problem.severity}: {problem.what}")
         console.say(f"    -> {problem.fix}")

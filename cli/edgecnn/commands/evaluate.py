@@ -60,8 +60,9 @@ def evaluate(
     ]
     console.table(("class", "precision", "recall", "F1", "support"), rows)
     console.say(
-        f"\nWeighted F1 {evaluation.weighted_f1:.4f}, macro F1 {evaluation.macro_f1:.4f}\n"
-        f"Accuracy {accuracy_shown(result.document)}, split {labelled.split} of {labelled.data}"
+        "",
+        f"Weighted F1 {evaluation.weighted_f1:.4f}, macro F1 {evaluation.macro_f1:.4f}",
+        f"Accuracy {accuracy_shown(result.document)}, split {labelled.split} of {labelled.data}",
     )
     if (without_copies := without_copies_shown(result.document)) is not None:
         console.say(without_copies)

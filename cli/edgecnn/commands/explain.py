@@ -95,11 +95,12 @@ def _draw_prediction(console: Console, target: Path, image: Path, layer: str | N
     occlusion, label = explanation.occlusion, explanation.prediction.label
     side = occlusion.patch
     console.say(
-        f"\nCovering a {side}x{side} patch nowhere makes the model less sure of {label}; a float model shows finer "
+        "",
+        f"Covering a {side}x{side} patch nowhere makes the model less sure of {label}; a float model shows finer "
         "differences."
         if not occlusion.moved
-        else f"\nCovering the {side}x{side} pixels from row {occlusion.top}, column {occlusion.left} leaves {label} "
-        f"{occlusion.left_over:.2%}; no other place matters more."
+        else f"Covering the {side}x{side} pixels from row {occlusion.top}, column {occlusion.left} leaves {label} "
+        f"{occlusion.left_over:.2%}; no other place matters more.",
     )
     if explanation.layers:
         console.say(f"Drawn: {explanation.layer or 'no layer'}. Others for --layer: {', '.join(explanation.layers)}")

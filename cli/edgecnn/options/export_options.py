@@ -1,6 +1,7 @@
 """The options of `edgecnn export`: formats, quantization and optimization."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -52,6 +53,10 @@ class ExportOptions:
     reduce_range: Annotated[
         bool, typer.Option("--reduce-range", help="Use 7-bit weights in int8 ONNX, for x86 CPUs without VNNI.")
     ] = False
+    sign: Annotated[
+        Path | None,
+        option("KEY", "Ed25519 private key, PEM, to sign every file with; --key of the other commands checks it."),
+    ] = None
     opset: Annotated[int, typer.Option(help="Opset of the ONNX files.")] = 17
     qat: Annotated[
         bool, typer.Option("--qat", help="Train further with the rounding of int8 first; implies --int8.")
@@ -73,6 +78,7 @@ class ExportOptions:
         from edgecnn_export.export_run import ExportSettings
         from edgecnn_export.formats import choose_formats
         from edgecnn_export.int8.calibration import calibration_method
+        from edgecnn_export.signing import SigningKey
 
         formats = choose_formats(
             tuple(self.format or ()),
@@ -89,6 +95,7 @@ class ExportOptions:
             calibration=calibration_method(self.calibration),
             reduce_range=self.reduce_range,
             opset=self.opset,
+            signing_key=None if self.sign is None else SigningKey.read(self.sign),
         )
 
     def plan(self, *, batch_size: int) -> "Plan | None":

@@ -66,6 +66,10 @@ class ModelOptions:
     allow_fallback: Annotated[
         bool, typer.Option("--allow-fallback", help="Compute on the CPU where --provider is missing.")
     ] = False
+    key: Annotated[
+        Path | None,
+        option("PUB", "Public key, PEM: a model file that its holder did not sign, or that was changed, is refused."),
+    ] = None
     delegate: Annotated[
         list[str],
         option("LIBRARY[,key=value…]", "TFLite delegate such as libedgetpu.so.1; may be repeated."),
@@ -94,6 +98,7 @@ class ModelOptions:
             provider=self.provider,
             allow_fallback=self.allow_fallback,
             delegates=self.delegate,
+            key=self.key,
             third_party_only=third_party_only,
         )
 

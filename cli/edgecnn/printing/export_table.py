@@ -20,7 +20,7 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
         if len(file.quantization.candidates) > 1 or file.quantization.skipped:
             _print_search(console, file)
         elif file.quantization.in_float:
-            console.say(f"{file.path.name}: {_in_float32(file)}, which has no integer form or only a slow one.\n")
+            console.say(f"{file.path.name}: {_in_float32(file)}, which has no integer form or only a slow one.", "")
     document: dict[str, object] = {"files": [file.to_document() for file in files]}
     if c_source:
         document["c_source"] = c_source.to_document()
@@ -45,8 +45,9 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
         arena = c_source.arena_bytes
         ram = "RAM not measured (pip install tflite-micro)" if arena is None else f"{arena:,} bytes of RAM"
         console.say(
-            f"\nC++ source of {c_source.model.name}: {c_source.header.name}, {c_source.source.name}\n"
-            f"  {c_source.flash_bytes:,} bytes of flash, {ram}, operators {', '.join(c_source.operators)}"
+            "",
+            f"C++ source of {c_source.model.name}: {c_source.header.name}, {c_source.source.name}",
+            f"  {c_source.flash_bytes:,} bytes of flash, {ram}, operators {', '.join(c_source.operators)}",
         )
 
 
@@ -70,7 +71,8 @@ def print_optimization(console: Console, files: "list[ExportedFile]") -> None:
     if outcome.accuracy is not None and parity is not None:
         console.say(
             f"Test accuracy of the Keras model: {100 * outcome.accuracy.value:.2f} % with the new weights, "
-            f"{100 * parity.accuracy_keras.value:.2f} % as trained; the files are compared with the latter.\n"
+            f"{100 * parity.accuracy_keras.value:.2f} % as trained; the files are compared with the latter.",
+            "",
         )
 
 

@@ -104,7 +104,7 @@ def show_layers(console: Console, graph: "Graph", *, every: bool) -> None:
         largest = sorted(layers, key=lambda operator: -graph.weights_of(operator)[1])[:_LAYERS]
         title += f": the {_LAYERS} largest of {len(layers)}, the others with --all"
         layers = sorted(largest, key=lambda operator: operator.number)
-    console.say(f"\n{title}")
+    console.say("", f"{title}")
     total = sum(graph.weights_of(operator)[1] for operator in graph.operators) or 1
     rows = []
     for operator in layers:
@@ -138,7 +138,7 @@ def _weights(graph: "Graph", operator: "Operator") -> str:
 
 def show_tensors(console: Console, graph: "Graph") -> None:
     """Print every tensor with its quantization."""
-    console.say("\nTensors (with a scale per channel: the smallest and the largest)")
+    console.say("", "Tensors (with a scale per channel: the smallest and the largest)")
     rows = []
     for number, tensor in enumerate(graph.tensors):
         quantization = tensor.quantization
@@ -176,11 +176,11 @@ def show_verdicts(console: Console, verdicts: "list[Verdict]") -> None:
             what = f"{obstacle.what}: {obstacle.why}" if obstacle.operators else obstacle.why
             found.setdefault((what, obstacle.remedy), []).append(verdict.target)
     if found:
-        console.say("\nIn the way")
+        console.say("", "In the way")
     for (what, remedy), targets in found.items():
         named = ", ".join(targets[:2]) + (f" and {len(targets) - 2} more" if len(targets) > 2 else "")
-        console.say(textwrap.fill(f"{named}: {what}", _WIDTH, initial_indent="  ", subsequent_indent="    "))
-        console.say(textwrap.fill(f"-> {remedy}", _WIDTH, initial_indent="    ", subsequent_indent="       "))
+        console.say(*textwrap.wrap(f"{named}: {what}", _WIDTH, initial_indent="  ", subsequent_indent="    "))
+        console.say(*textwrap.wrap(f"-> {remedy}", _WIDTH, initial_indent="    ", subsequent_indent="       "))
 
 
 def _estimated(estimate: "NpuEstimate") -> list[str]:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -30,6 +29,7 @@ def predict_on_ray(
     output: str,
     form: "ResultsFormat",
     top_k: int,
+    excel: bool,
     recursive: bool,
     workers: int | None,
     address: str | None,
@@ -49,21 +49,21 @@ def predict_on_ray(
     with contextlib.ExitStack() as stack:
         # Errors in the model or the folder are reported before Ray takes its seconds to start.
         classifier = model_options.open(console, model, threads=1)
-        results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels))))
+        results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels)), excel=excel))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
         with native_output_kept():
             processes = stack.enter_context(ray_started(workers=workers, address=address))
         console.say(f"{len(images):,} images on {processes} process{'es' * (processes > 1)}")
         advance = stack.enter_context(console.progress("classifying", len(images)))
-        # A third-party file was tried here, in a process of its own, and need not be in each.
-        opener = partial(Classifier.open_as, opening=replace(model_options.opening(), trusted=True))
+        # A third-party file was tried here, in a process of its own, and need not be in each; nor a signature checked.
+        opener = partial(Classifier.open_as, opening=replace(model_options.opening(), trusted=True, key=None))
         items = classify_on_ray(model, classifier.labels, images, workers=processes, opener=opener)
         for item in _stepping(items, advance):
             failed += item.error is not None
             results.add(item)
     console.say(f"{output}: {len(images):,} images")
     if failed:
-        print(f"error: {failed} of {len(images)} images could not be read", file=sys.stderr)
+        console.fail(f"{failed} of {len(images)} images could not be read")
         raise typer.Exit(1)
 
 

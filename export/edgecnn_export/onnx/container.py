@@ -14,7 +14,9 @@ from edgecnn_export.int8.activation_statistics import only_in_float
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.keras_on_tensorflow import converting
 from edgecnn_export.model_graph import ModelContents
+from edgecnn_export.signing import SigningKey
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest, Scheme
+from edgecnn_runtime.model_files.onnx_file import SIGNATURE_FRAME
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
 
 if TYPE_CHECKING:
@@ -116,6 +118,10 @@ class OnnxContainer:
         from edgecnn_export.onnx.manifest import embed_in_onnx
 
         return embed_in_onnx(content, manifest)
+
+    def sign(self, content: bytes, key: SigningKey) -> bytes:
+        """Return the file with a signature as the last of its `metadata_props`."""
+        return key.sign(content, SIGNATURE_FRAME)
 
     def read(self, path: Path) -> ModelContents:
         """Read any ONNX file."""

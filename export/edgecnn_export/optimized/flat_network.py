@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 
 # The name of the input, which no layer has.
 PIXELS = "pixels"
@@ -73,7 +73,7 @@ class FlatNetwork:
     @classmethod
     def read(cls, folder: Path) -> "FlatNetwork":
         """Read what `write` wrote."""
-        document = parse_object((folder / "network.json").read_bytes(), name="network.json")
+        document = read_object(folder / "network.json", name="network.json")
         network = read_dataclass(cls, document, name="network.json")
         return network.with_weights(read_weights(folder / "weights.npz"))
 

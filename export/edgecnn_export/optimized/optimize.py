@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from edgecnn_export.optimized.flat_network import PIXELS, FlatLayer, FlatNetwork, Weights, read_weights
 from edgecnn_export.optimized.plan import Outcome, Plan
 from edgecnn_runtime.errors import DataError, EdgecnnError, GateError, InputError, MissingExtraError
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.system.own_process import run_python
 from edgecnn_runtime.workstation.division import Portion
 
@@ -81,7 +81,7 @@ def optimize(
             np.save(folder / f"{role}.positions.npy", portion.positions)
         (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
         _run(folder, plan, report)
-        outcome = parse_object((folder / "outcome.json").read_bytes(), name="outcome.json")
+        outcome = read_object(folder / "outcome.json", name="outcome.json")
         return Optimized(
             model=take_back(model, read_weights(folder / "optimized.npz")),
             outcome=read_dataclass(Outcome, outcome, name="outcome.json"),

@@ -7,15 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.accuracy import Accuracy, mcnemar
+from edgecnn_runtime.manifest import MOST_TOLERANCE
 
 # The usual level of a test.
 _SIGNIFICANT = 0.05
 _Z_95_ONE_SIDED = 1.6449
 # Times the difference between two sets of kernels: that of a third from either may be larger.
 _MARGIN = 2.0
-# A difference beyond this is no rounding any more: pixels scaled to -1…1 instead of 0…1 change MobileNetV2's
-# probabilities by 0.2, and smaller networks' by 0.5.
-_MOST_TOLERANCE = 0.15
 
 
 @dataclass(frozen=True)
@@ -121,4 +119,4 @@ def golden_tolerance(
     if others is None:
         return least
     difference = float(np.abs(others - probabilities).max())
-    return round(min(max(least, _MARGIN * difference), _MOST_TOLERANCE), 4)
+    return round(min(max(least, _MARGIN * difference), MOST_TOLERANCE), 4)

@@ -1,5 +1,6 @@
 """TFLite, as export and inspection see it: a `containers.Container`. What does the work is loaded when it is used."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,9 +16,12 @@ from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.keras_on_tensorflow import converting
 from edgecnn_export.model_graph import ModelContents
 from edgecnn_export.proof.inference import infer_in_subprocess
+from edgecnn_export.signing import SigningKey
 from edgecnn_export.tflite.arena import measure_arena
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
+from edgecnn_runtime.model_files.signature import SIGNATURE_CHARACTERS
+from edgecnn_runtime.model_files.tflite_file import SIGNATURE_FRAME
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
 
 if TYPE_CHECKING:
@@ -113,6 +117,11 @@ class TFLiteContainer:
         from edgecnn_export.tflite.manifest import embed_in_tflite
 
         return embed_in_tflite(content, manifest)
+
+    def sign(self, content: bytes, key: SigningKey) -> bytes:
+        """Return the file with a signature as the comment of its zip, the length of which is in the bytes before."""
+        length = len(SIGNATURE_FRAME) + SIGNATURE_CHARACTERS
+        return key.sign(content[:-2] + struct.pack("<H", length), SIGNATURE_FRAME)
 
     def read(self, path: Path) -> ModelContents:
         """Read any TFLite file."""

@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
-from edgecnn_runtime.jobs.result_formats import FORMATS, ResultFormat
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.jobs.result_formats import CsvRows, JsonLines, ResultFormat
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system import atomic_files
 
@@ -36,9 +36,12 @@ class ResultsOf:
     images: int
     images_sha256: str
     top_k: int
+    excel: bool = False  # whether a CSV file is written for spreadsheets
 
     @classmethod
-    def these(cls, model: Path, classifier: Classifier, images: Sequence[str], *, top_k: int) -> "ResultsOf":
+    def these(
+        cls, model: Path, classifier: Classifier, images: Sequence[str], *, top_k: int, excel: bool = False
+    ) -> "ResultsOf":
         """Describe a run of a model file, opened as `classifier`, over images in this order.
 
         Raises:
@@ -51,20 +54,22 @@ class ResultsOf:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         facts = [*classifier.labels, *(fact.value for fact in classifier.contract.facts.values())]
         contract = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-        return cls(model.name, content, contract, len(images), names.hexdigest(), top_k)
+        return cls(model.name, content, contract, len(images), names.hexdigest(), top_k, excel)
 
 
-def result_format(path: Path, *, top_k: int) -> ResultFormat:
+def result_format(path: Path, *, top_k: int, excel: bool = False) -> ResultFormat:
     """Return the format of a results file by its suffix.
 
     Raises:
-        InputError: neither `.csv` nor `.jsonl`.
+        InputError: neither `.csv` nor `.jsonl`; or `excel`, and not `.csv`.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise InputError(
-            f"{path}: expected a results file ending in {' or '.join(FORMATS)}, got {path.suffix or 'no suffix'}"
-        )
-    return FORMATS[path.suffix.lower()](top_k)
+    match path.suffix.lower():
+        case ".csv":
+            return CsvRows(top_k, excel=excel)
+        case ".jsonl" if not excel:
+            return JsonLines(top_k)
+    expected = ".csv with --excel" if excel else ".csv or .jsonl"
+    raise InputError(f"{path}: expected a results file ending in {expected}, got {path.suffix or 'no suffix'}")
 
 
 class ResultsFile:
@@ -84,7 +89,7 @@ class ResultsFile:
                 somebody else; or another process writes it.
         """
         self.path = path
-        self._format = result_format(path, top_k=of.top_k)
+        self._format = result_format(path, top_k=of.top_k, excel=of.excel)
         self._partial = path.with_name(f"{path.name}.partial")
         self._header = path.with_name(f"{path.name}.run.json")
         self._images = images
@@ -150,7 +155,7 @@ class ResultsFile:
 
     def _check_same(self, of: ResultsOf, existing: Path) -> None:
         try:
-            header = parse_object(self._header.read_bytes(), name=str(self._header))
+            header = read_object(self._header)
             before = read_dataclass(ResultsOf, header, name=str(self._header))
         except (OSError, ValueError):
             raise InputError(
@@ -168,6 +173,8 @@ class ResultsFile:
             )
         if before.top_k != of.top_k:
             raise InputError(f"{existing}: begun with --top-k {before.top_k}, got {of.top_k}; {anew}")
+        if before.excel != of.excel:
+            raise InputError(f"{existing}: begun with{'' if before.excel else 'out'} --excel; do the same, or {anew}")
 
     def _repair(self) -> None:
         """Cut off what a kill left half-written, and go to the end."""

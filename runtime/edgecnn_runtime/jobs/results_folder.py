@@ -12,7 +12,8 @@ import contextlib
 import enum
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from edgecnn_runtime.jobs.object_store import StoredPlace, is_address, open_plac
 from edgecnn_runtime.jobs.result_formats import CsvRows, error_text
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system.atomic_files import is_running, sync_folder
-from edgecnn_runtime.system.file_names import utf8_name
+from edgecnn_runtime.system.screen_text import utf8_text
 
 # Images of one file: some megabytes of Parquet, and as much as is held in memory.
 _ROWS_PER_FILE = 100_000
@@ -37,8 +38,13 @@ class ResultsFormat(enum.StrEnum):
 class Results:
     """Writes rows into files of a folder; `new_results` makes one."""
 
-    def __init__(self, place: StoredPlace, form: ResultsFormat, top_k: int) -> None:
-        self._place, self._form, self._top_k = place, form, top_k
+    def __init__(self, place: StoredPlace, form: ResultsFormat, top_k: int, *, excel: bool) -> None:
+        self._place, self._form = place, form
+        self._write_rows: Callable[[list[Item], Any], None] = (
+            partial(_write_parquet, top_k)
+            if form is ResultsFormat.PARQUET
+            else partial(_write_csv, CsvRows(top_k, excel=excel))
+        )
         self._rows: list[Item] = []
         self._files = 0
 
@@ -56,19 +62,20 @@ class Results:
     def _write(self) -> None:
         name = f"{self._place.path}/part-{self._files:05}.{self._form}"
         with self._place.system.open_output_stream(name) as file:
-            _WRITERS[self._form](self._rows, self._top_k, file)
+            self._write_rows(self._rows, file)
         self._files += 1
         self._rows = []
 
 
 @contextlib.contextmanager
-def new_results(output: str, form: ResultsFormat, *, top_k: int = 1) -> Iterator[Results]:
+def new_results(output: str, form: ResultsFormat, *, top_k: int = 1, excel: bool = False) -> Iterator[Results]:
     """Yield what takes the answers; the folder is there when the block has ended, and not at all after an error.
 
     Args:
         output: a folder that does not exist or is empty, or an address such as `s3://bucket/results`.
         form: the files' format.
         top_k: how many labels each row names, at most as many as the model has.
+        excel: whether CSV files are written for spreadsheets, see `CsvRows`.
 
     Raises:
         InputError: the folder holds something already.
@@ -81,7 +88,7 @@ def new_results(output: str, form: ResultsFormat, *, top_k: int = 1) -> Iterator
     else:
         folder = _new_local(Path(output if place is None else place.path))
     with folder as place:
-        results = Results(place, form, top_k)
+        results = Results(place, form, top_k, excel=excel)
         yield results
         results.close()
 
@@ -130,27 +137,23 @@ def _new_stored(place: StoredPlace) -> Iterator[StoredPlace]:
         raise
 
 
-def _write_csv(items: list[Item], top_k: int, file: Any) -> None:
-    rows = CsvRows(top_k)
+def _write_csv(rows: CsvRows, items: list[Item], file: Any) -> None:
     file.write(rows.head())
     for item in items:
         file.write(rows.record(item))
 
 
-def _write_parquet(items: list[Item], top_k: int, file: Any) -> None:
+def _write_parquet(top_k: int, items: list[Item], file: Any) -> None:
     import pyarrow as pa
     from pyarrow import parquet
 
     tops = [item.prediction.top(top_k) if item.prediction else [(None, None)] * top_k for item in items]
-    columns: dict[str, Any] = {"image": pa.array([utf8_name(item.source) for item in items], pa.string())}
+    columns: dict[str, Any] = {"image": pa.array([utf8_text(item.source) for item in items], pa.string())}
     for rank in range(top_k):
         suffix = f"_{rank + 1}" if rank else ""
         columns[f"label{suffix}"] = pa.array([top[rank][0] for top in tops], pa.string())
         columns[f"probability{suffix}"] = pa.array([top[rank][1] for top in tops], pa.float32())
         if not rank:
-            errors = [None if item.error is None else utf8_name(error_text(item)) for item in items]
+            errors = [None if item.error is None else utf8_text(error_text(item)) for item in items]
             columns["error"] = pa.array(errors, pa.string())
     parquet.write_table(pa.table(columns), file)
-
-
-_WRITERS = {ResultsFormat.CSV: _write_csv, ResultsFormat.PARQUET: _write_parquet}

@@ -3,6 +3,7 @@
 parts           the files that a model consists of
 mapped          the bytes of a file
 whole           the manifest in a file, and its checksum
+signature       the signature at the end of a file, and keys
 appended_files  the zip at the end of a TFLite file
 tflite_file     manifest and appended files of a TFLite file      onnx_file   manifest and weight files of an ONNX file
 tflite_graph    how its graph begins and ends                     onnx_graph  how its graph begins and ends

@@ -23,11 +23,11 @@ class AppendedFile:
 
     def __init__(self, entry: tuple[int, ...], shift: int) -> None:
         """Take the fields of an entry, and how far behind the start of the model its offset counts from."""
-        _, _, _, self._flags, self._method, _, _, self._crc, self._packed, self._size = entry[:10]
+        _, _, _, self._flags, self._method, _, _, self._crc, self._packed, self.size = entry[:10]
         self.start = entry[16] + shift  # of what belongs to it, in the model file
 
     def read(self, file: BinaryIO) -> bytes:
-        """Return the content.
+        """Return the content, of `size` bytes.
 
         Raises:
             ValueError, struct.error, zlib.error: damaged, encrypted, or packed in another way.
@@ -39,8 +39,8 @@ class AppendedFile:
         file.seek(name + extra, 1)
         content = file.read(self._packed)
         if self._method == _DEFLATED:
-            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, self._size + 1)
-        if len(content) != self._size or zlib.crc32(content) != self._crc:
+            content = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content, self.size + 1)
+        if len(content) != self.size or zlib.crc32(content) != self._crc:
             raise ValueError("a damaged file")
         return content
 

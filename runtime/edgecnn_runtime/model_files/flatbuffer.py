@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.model_files.mapped import Content
 
+# Beyond these, a file is no model: the lists of a large one hold some thousand tables, and many may share one text.
+_LONGEST_TEXT, _MOST_TABLES = 1 << 16, 1_000_000
+
 
 class Table:
     """One table of a flatbuffer.
@@ -70,12 +73,16 @@ class Table:
     def tables(self, field: int) -> "Iterator[Table]":
         """Yield the tables of a vector."""
         start, count = self.vector(field, 4)
+        if count > _MOST_TABLES:
+            raise ValueError(f"a list of {count:,} tables")
         for number in range(count):
             yield Table(self.content, self._follow(start + 4 * number))
 
     def text(self, field: int) -> str:
         """Return a string, empty where it is left out."""
         start, count = self.vector(field, 1)
+        if count > _LONGEST_TEXT:
+            raise ValueError(f"a name of {count:,} bytes")
         return bytes(self.content[start : start + count]).decode("utf-8", "replace")
 
     def _follow(self, position: int) -> int:

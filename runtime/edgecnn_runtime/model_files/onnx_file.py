@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from edgecnn_runtime.manifest import ONNX_KEY
 from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.protobuf import fields
+from edgecnn_runtime.model_files.signature import SIGNATURE_CHARACTERS
 
 if TYPE_CHECKING:
     from edgecnn_runtime.model_files.graph_facts import GraphFacts
@@ -19,6 +20,18 @@ if TYPE_CHECKING:
 _METADATA = 14  # of a model
 # Of a model, a graph, a tensor, and an entry of what a tensor says of another file.
 _GRAPH, _INITIALIZER, _EXTERNAL, _KEY, _VALUE = 7, 5, 13, 1, 2
+
+# An entry of `metadata_props` as protobuf writes it, up to its value. Its key begins with that of the manifest, since
+# entries with that in them are not covered by the checksum, in runtimes of before there were signatures, too.
+_SIGNATURE_KEY = f"{ONNX_KEY}_signature".encode()
+SIGNATURE_FRAME = bytes(
+    [
+        _METADATA << 3 | 2,
+        4 + len(_SIGNATURE_KEY) + SIGNATURE_CHARACTERS,
+        *(_KEY << 3 | 2, len(_SIGNATURE_KEY), *_SIGNATURE_KEY),
+        *(_VALUE << 3 | 2, SIGNATURE_CHARACTERS),
+    ]
+)
 
 
 def read_manifest(_: Path, content: Content) -> tuple[bytes | None, int]:

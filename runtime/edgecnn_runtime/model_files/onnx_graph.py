@@ -21,6 +21,8 @@ _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
 _EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
+# Characters of a Python literal, each of which may take half a kilobyte to read; ImageNet-21k's names take 400,000.
+_LONGEST_NAMES = 1 << 19
 _BYTES = 255  # steps of a QuantizeLinear; what needs half as many grey levels or more is no pixel of 0…1
 # TensorProto's data types of scales, zero points and what pixels are scaled by.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
@@ -164,6 +166,8 @@ def _scalar(content: bytes, start: int, end: int) -> float | None:
 
 def _labels(props: dict[str, str]) -> tuple[str, ...] | None:
     """Read the labels that Ultralytics writes ("names", a Python dictionary) or edgecnn ("labels", with commas)."""
+    if len(props.get("names", "")) > _LONGEST_NAMES:
+        return None
     if "names" in props:
         try:
             names = ast.literal_eval(props["names"])

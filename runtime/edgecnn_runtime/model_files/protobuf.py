@@ -10,6 +10,8 @@ from edgecnn_runtime.model_files.mapped import Content
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
+# Of one message: two bytes may be one, and each takes a microsecond.
+_MOST_FIELDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +29,18 @@ def fields(content: Content, start: int = 0, end: int | None = None) -> Iterator
     """Yield the fields of the message in `content[start:end]`; those of nested messages are not entered.
 
     Raises:
-        ValueError: no protobuf message.
+        ValueError: no protobuf message, or one of more than a million fields.
 
     >>> [(field.number, field.value) for field in fields(bytes([8, 150, 1]))]
     [(1, 150)]
     """
     position = start
     end = len(content) if end is None else end
+    count = 0
     while position < end:
+        count += 1
+        if count > _MOST_FIELDS:
+            raise ValueError(f"more than {_MOST_FIELDS:,} fields")
         begin = position
         tag, position = varint(content, position, end)
         number, kind = tag >> 3, tag & 7

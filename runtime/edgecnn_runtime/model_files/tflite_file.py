@@ -5,12 +5,16 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_runtime.manifest import TFLITE_FILE
+from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.manifest import MOST_BYTES, TFLITE_FILE
 from edgecnn_runtime.model_files.appended_files import appended_files
 from edgecnn_runtime.model_files.mapped import Content
 
 if TYPE_CHECKING:
     from edgecnn_runtime.model_files.graph_facts import GraphFacts
+
+# The comment of the zip begins with it; its length is in the last two bytes before.
+SIGNATURE_FRAME = b"edgecnn_signature="
 
 
 def read_manifest(path: Path, content: Content) -> tuple[bytes | None, int]:
@@ -36,9 +40,20 @@ def companion_files(_: Path) -> tuple[Path, ...]:
 
 
 def read_associated_file(path: Path, name: str) -> bytes | None:
-    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
+    """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged.
+
+    Raises:
+        ModelError: it says that it is larger than what describes a model; it is not unpacked.
+    """
     try:
         with path.open("rb") as file:
-            return appended_files(file)[name].read(file)
+            appended = appended_files(file)[name]
+            content = appended.read(file) if appended.size <= MOST_BYTES else None
     except (KeyError, ValueError, OSError, OverflowError, struct.error, zlib.error):
         return None
+    if content is None:
+        raise ModelError(
+            f"{path}: expected a file {name} of at most {MOST_BYTES >> 20} MiB in it, got one of "
+            f"{appended.size >> 20:,} MiB; no tool writes so much about a model"
+        )
+    return content

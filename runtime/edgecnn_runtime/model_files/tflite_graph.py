@@ -6,8 +6,10 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
+from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.mapped import mapped
@@ -27,13 +29,21 @@ _SCALING = frozenset({"ADD", "MUL", "SUB", "DIV"})
 _FLOAT32 = 0  # of TensorType
 # Operators looked back on from an output.
 _STEPS = 20
+# Inputs, and outputs, of a graph that are looked at.
+_MOST_PORTS = 1000
+# Files of labels, one for each language.
+_MOST_FILES = 100
 _METADATA_NAME = "TFLITE_METADATA"
 _TENSOR_AXIS_LABELS = 2
 _IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
 
 
 def read_tflite_facts(path: Path) -> GraphFacts:
-    """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
+    """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway.
+
+    Raises:
+        ModelError: its labels are larger than any.
+    """
     with mapped(path) as content:
         try:
             model = Table.root(content)
@@ -48,8 +58,12 @@ def _facts(model: Table, graph: Table) -> GraphFacts:
     kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
     tensors = list(graph.tables(_TENSORS))
     operators = list(graph.tables(_OPERATORS))
-    reads = [[int(index) for index in operator.numbers(1, "i4")] for operator in operators]
-    makers = {int(index): number for number, op in enumerate(operators) for index in op.numbers(2, "i4")}
+    inputs_of, outputs_of = ([operator.numbers(field, "i4") for operator in operators] for field in (1, 2))
+    # Each list has its own place in an honest file; in another, a million operators may share a long one.
+    if sum(map(len, (*inputs_of, *outputs_of))) > len(model.content):
+        raise ValueError("lists of tensors that overlap")
+    reads = [list(map(int, indices)) for indices in inputs_of]
+    makers = {int(index): number for number, indices in enumerate(outputs_of) for index in indices}
 
     def last_operator(tensor: int) -> str:
         for _ in range(_STEPS):
@@ -78,8 +92,9 @@ def _facts(model: Table, graph: Table) -> GraphFacts:
         if _KINDS.get(kind) in _SCALING and others:
             first = FirstScaling(_KINDS[kind], _first_number(tensors[others[0]], buffers))
         break
-    ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in graph.numbers(_OUTPUTS, "i4")}
-    ports = [tensors[int(index)] for field in (_INPUTS, _OUTPUTS) for index in graph.numbers(field, "i4")]
+    outputs = graph.numbers(_OUTPUTS, "i4")[:_MOST_PORTS]
+    ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in outputs}
+    ports = [tensors[int(index)] for index in (*graph.numbers(_INPUTS, "i4")[:_MOST_PORTS], *outputs)]
     quantization = {tensor.text(3): found for tensor in ports if (found := _quantization(tensor)) is not None}
     return GraphFacts(ends, first, quantization)
 
@@ -119,6 +134,8 @@ def _metadata(path: Path, model: Table) -> FileMetadata:
         image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
         scaling, grey = (None, None) if image is None else _image(image)
         labels = None if answer is None else _labels(path, answer)
+    except ModelError:
+        raise
     except (ValueError, IndexError, struct.error, OverflowError):
         return FileMetadata()
     return FileMetadata(labels, scaling, grey, source="TFLite Metadata")
@@ -145,7 +162,7 @@ def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
 
 
 def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
-    for file in tensor.tables(6):
+    for file in islice(tensor.tables(6), _MOST_FILES):
         if file.number(2, "b") == _TENSOR_AXIS_LABELS:
             text = read_associated_file(path, file.text(0))
             if text is not None:

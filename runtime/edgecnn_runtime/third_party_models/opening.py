@@ -1,5 +1,6 @@
 """How a model file is opened: what the caller says about a third-party one, and where it runs."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,8 @@ class Opening:
     provider: Provider = Provider.CPU
     allow_fallback: bool = False
     delegates: tuple[Delegate, ...] = ()
+    # The public key whose holder must have signed the file; None: anybody's will do.
+    key: str | None = None
     # Whether `given` beside a file with a manifest is passed over instead of refused: for several files at a time.
     third_party_only: bool = False
     # Whether a third-party file is trusted not to crash its interpreter, so that `first_run.py` need not check it.
@@ -34,6 +37,7 @@ class Opening:
         provider: Provider | str = Provider.CPU,
         allow_fallback: bool = False,
         delegates: Sequence[Delegate | str] = (),
+        key: str | os.PathLike[str] | None = None,
         third_party_only: bool = False,
         trusted: bool = False,
         **given: Any,
@@ -51,6 +55,7 @@ class Opening:
             provider=choose(Provider, "--provider", provider),
             allow_fallback=allow_fallback,
             delegates=tuple(Delegate.read(entry) if isinstance(entry, str) else entry for entry in delegates),
+            key=None if key is None else os.fspath(key),
             third_party_only=third_party_only,
             trusted=trusted,
         )

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, ImageError
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.sources import image_files
@@ -94,7 +94,7 @@ def open_prepared(folder: Path) -> ImageSet:
     """
     path = folder / DATASET_FILE
     try:
-        document = parse_object(path.read_bytes(), name=DATASET_FILE)
+        document = read_object(path, name=DATASET_FILE)
         description = read_dataclass(ImageSet, {**document, "splits": {}}, name=DATASET_FILE)
         if not isinstance(document.get("splits"), dict):
             raise ValueError(f"{DATASET_FILE}: splits: expected an object, got none")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import DataError, InputError
-from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
+from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.native_output import native_output_kept
@@ -163,7 +163,7 @@ class RunFolder:
                 + (resume if self.checkpoints.is_dir() else "; make one with 'edgecnn train'")
             )
         try:
-            document = parse_object(self.record.read_bytes(), name=str(self.record))
+            document = read_object(self.record)
             return read_dataclass(RunRecord, document, name=str(self.record))
         except (OSError, ValueError) as error:
             raise InputError(f"{error}; train again") from error

@@ -1,9 +1,9 @@
 """Where edgecnn keeps prepared sets, and where it looks for their sources."""
 
-import json
 import os
 from pathlib import Path
 
+from edgecnn_runtime.json_dataclasses import read_object
 from edgecnn_runtime.system.cache_folder import home_folder as home_folder
 from edgecnn_runtime.workstation.image_set import DATASET_FILE
 
@@ -29,11 +29,11 @@ def read_before(name: str) -> Path | None:
     """Return the path that a prepared set of that name, of whatever input, was read from."""
     for folder in prepared_sets().values():
         try:
-            document = json.loads((folder / DATASET_FILE).read_text(encoding="utf-8"))
+            document = read_object(folder / DATASET_FILE)
             found = document["name"] == name and document.get("read_from")
         except (OSError, ValueError, KeyError, TypeError):
             continue  # damaged: told where it is opened
-        if found and Path(found).exists():
+        if isinstance(found, str) and Path(found).exists():
             return Path(found)
     return None
 

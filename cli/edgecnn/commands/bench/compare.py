@@ -1,6 +1,5 @@
 """`edgecnn bench compare A B`: two benchmarks side by side, and limits for continuous integration."""
 
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,10 +56,9 @@ def compare(
     console.document({**comparison.to_document(), "failed": list(found.failed), "undecided": list(found.undecided)})
     _show(console, comparison, before, after)
     for sentence in found.undecided:
-        console.say(_wrapped(f"Not failed, since chance may explain it: {sentence}"))
+        console.paragraph(f"Not failed, since chance may explain it: {sentence}")
     if found.failed:
-        worse = "".join(f"\n  {sentence}" for sentence in found.failed)
-        raise GateError(f"worse than allowed, and not by chance:{worse}")
+        raise GateError(f"worse than allowed, and not by chance: {'; '.join(found.failed)}")
     if gates != Gates():
         console.say("Within the limits.")
 
@@ -77,9 +75,9 @@ def _show(console: Console, comparison: "Comparison", before: Path, after: Path)
     console.say()
     for letter, names in (("A", comparison.only_first), ("B", comparison.only_second)):
         if names:
-            console.say(_wrapped(f"Only in {letter}: {', '.join(names)}"))
+            console.paragraph(f"Only in {letter}: {', '.join(names)}")
     for note in comparison.notes:
-        console.say(_wrapped(note))
+        console.paragraph(note)
 
 
 def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
@@ -98,7 +96,3 @@ def _check_comparable(comparison: "Comparison", gates: "Gates") -> None:
         raise InputError("--fail-if-slower: expected at least 5 rounds in each benchmark; measure with --rounds 12")
     if gates.less_accurate is not None and all(change.accuracy is None for change in comparison.changes):
         raise InputError("--fail-if-less-accurate: expected accuracies in both benchmarks; measure both with --data")
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, width=110)

@@ -2,7 +2,6 @@
 
 import shlex
 import sys
-import textwrap
 from pathlib import Path
 from typing import Annotated
 
@@ -129,10 +128,10 @@ def measure(
         console.say()
         console.table(*table)
         console.say()
-        console.say(textwrap.fill(below, width=110))
+        console.paragraph(below)
     console.say()
     for sentence in result.sentences:
-        console.say(textwrap.fill(sentence, width=110))
+        console.paragraph(sentence)
     console.say(f"The report: {result.folder / 'report.html'}")
     if result.partial is not None:
         raise typer.Exit(_INTERRUPTED)

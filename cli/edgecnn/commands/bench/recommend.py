@@ -60,14 +60,14 @@ def recommend(
     if found.ship is None:
         _show_others(console, result, found)
         raise GateError(found.sentence)
-    console.say(_wrapped(found.sentence))
+    console.paragraph(found.sentence)
     if found.runner_up is not None:
         reason = next(other.reason for other in found.others if other.name == found.runner_up)
-        console.say(_wrapped(f"Runner-up: {found.runner_up} ({reason.rpartition(': ')[2]})."))
+        console.paragraph(f"Runner-up: {found.runner_up} ({reason.rpartition(': ')[2]}).")
     console.say()
     _show_others(console, result, found)
     for caution in cautions:
-        console.say(_wrapped(caution))
+        console.paragraph(caution)
 
 
 def _show_others(console: Console, result: "BenchResult", found: "Recommendation") -> None:
@@ -86,7 +86,3 @@ def _show_others(console: Console, result: "BenchResult", found: "Recommendation
         rows.append([shorten(row.label, 22), *figures, first])
         rows += [["", "", "", "", "", line] for line in more]
     console.table(["file", "p50", "correct", "size", "Pareto", "why"], rows)
-
-
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, width=110)

@@ -38,7 +38,7 @@ def check(
     )
     with shown_images(console, f"checking {opened.name}") as report:
         result = check_source(opened.source, report=report)
-    console.say(f"{opened.name}: {opened.origin}\n")
+    console.say(f"{opened.name}: {opened.origin}", "")
     splits = list(result.classes)
     console.table(
         ("class", *splits),
@@ -47,7 +47,7 @@ def check(
             for number, label in enumerate(result.labels)
         ],
     )
-    console.say(f"\nsizes: {_shares(result.sizes)}\nmodes: {_shares(result.modes)}\n")
+    console.say("", f"sizes: {_shares(result.sizes)}", f"modes: {_shares(result.modes)}", "")
     for finding in result.findings:
         count = f": {len(finding.cases):,}" if finding.cases else ""
         console.say(f"{finding.kind}: {finding.text}{count}")

@@ -31,7 +31,7 @@ def list_sets(json: JsonOption = False, quiet: QuietOption = False) -> None:
         ],
     )
     for known in KNOWN_SETS.values():
-        console.say(f"\n{known.name}: {known.summary}")
+        console.say("", f"{known.name}: {known.summary}")
         console.say(f"  from: {known.origin}")
         console.say(f"  licence: {known.licence}")
         console.say(f"  read from: {known.layout}")
@@ -43,7 +43,7 @@ def list_sets(json: JsonOption = False, quiet: QuietOption = False) -> None:
             console.say(f"  prepared in: {prepared[known.name]}")
     others = {name: folder for name, folder in prepared.items() if name not in KNOWN_SETS}
     if others:
-        console.say("\nAlso prepared; name one with --data:")
+        console.say("", "Also prepared; name one with --data:")
     for name in others:
         console.say(f"  {name}")
     console.document(

@@ -50,7 +50,7 @@ def quantization(
     draw_quantization(loss, figure, title=f"{folder.name}, int8 against float32 on {loss.images} validation images")
     console.document(_document(loss, figure))
     _print(console, loss)
-    console.say(f"\nFigure: {figure}")
+    console.say("", f"Figure: {figure}")
 
 
 def _print(console: Console, loss: "QuantizationLoss") -> None:
@@ -70,8 +70,10 @@ def _print(console: Console, loss: "QuantizationLoss") -> None:
         ],
     )
     console.say(
-        "\nSNR: of the operator's output, with the noise of all operators before it. Regained: points of expected\n"
-        "loss that go away when this operator alone stays float32; a loss that several share shows in none.\n"
+        "",
+        "SNR: of the operator's output, with the noise of all operators before it. Regained: points of expected",
+        "loss that go away when this operator alone stays float32; a loss that several share shows in none.",
+        "",
     )
     rows = [("int8", loss.int8), ("rounded weights alone", loss.weights)]
     rows += [(f"float32, {name}", parity) for name, parity in loss.mistakes]
