@@ -137,6 +137,14 @@ def check_signature(path: Path, key: Path) -> None:
         raise ModelError(f"{path}: expected a model that is one file with --key, got weights in {beside[0].name}")
 
 
+def is_signed(path: Path) -> bool:
+    """Tell whether a model file ends with a signature, whosever it is."""
+    from edgecnn_runtime.model_files.signature import signature_in
+
+    with mapped(path) as content:
+        return signature_in(content, format_of(path).reader().SIGNATURE_FRAME) is not None
+
+
 def read_manifest(path: Path) -> bytes | None:
     """Return edgecnn's manifest in a model file, None where there is none.
 

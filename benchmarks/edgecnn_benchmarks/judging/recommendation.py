@@ -4,11 +4,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from edgecnn_benchmarks.judging.verdict import choose
+from edgecnn_benchmarks.judging.verdict import choose, difference
 from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
 from edgecnn_benchmarks.measuring.timing import speedup, speedups
 from edgecnn_benchmarks.statistics.intervals import interval_name, tells_apart
 from edgecnn_benchmarks.statistics.quantities import microseconds, microseconds_span, percent, size, times
+from edgecnn_runtime.accuracy import Accuracy
 
 # A rounding error of a difference such as 0.99 - 0.98.
 _ROUNDING = 1e-6
@@ -112,23 +113,25 @@ def _costs(row: BenchRow) -> tuple[float, float, float]:
     return row.latency_us.p50.value, row.size_bytes, -row.accuracy.value if row.accuracy is not None else math.inf
 
 
-def _best_accuracy(result: BenchResult, rows: Sequence[BenchRow]) -> float | None:
-    known = [row.accuracy.value for row in rows if row.accuracy is not None]
+def _best_accuracy(result: BenchResult, rows: Sequence[BenchRow]) -> Accuracy | None:
+    known = [row.accuracy for row in rows if row.accuracy is not None]
     if not known:
         return None
-    return max(known if result.keras_accuracy is None else [*known, result.keras_accuracy.value])
+    compared = known if result.keras_accuracy is None else [*known, result.keras_accuracy]
+    return max(compared, key=lambda accuracy: accuracy.value)
 
 
-def _excesses(row: BenchRow, limits: ShipLimits, best: float | None) -> list[_Excess]:
+def _excesses(row: BenchRow, limits: ShipLimits, best: Accuracy | None) -> list[_Excess]:
     found = []
     if row.file in limits.unfit:
         found.append(_Excess(limits.unfit[row.file], 10.0))
     if best is not None:
         if row.accuracy is None:
             found.append(_Excess("its accuracy is not known", 1.0))
-        elif best - row.accuracy.value > limits.max_drop + _ROUNDING:
-            drop = best - row.accuracy.value
-            reason = f"{drop * 100:.2f} points less accurate than the best, {limits.max_drop * 100:g} allowed"
+        elif best.value - row.accuracy.value > limits.max_drop + _ROUNDING:
+            drop = best.value - row.accuracy.value
+            apart = difference(row.accuracy, best)
+            reason = f"{apart} less accurate than the best, {limits.max_drop * 100:g} allowed"
             # A point too many weighs as much as being 10 % too slow.
             found.append(_Excess(reason, (drop - limits.max_drop) * 10))
     for value, most, write in (
@@ -144,15 +147,18 @@ def _why_not(row: BenchRow, ship: BenchRow) -> str:
     """Say what a file that fits lacks, beside the one to ship."""
     parts = [_speed(row, ship), _bulk(row, ship)]
     if row.accuracy is not None and ship.accuracy is not None:
-        points = (row.accuracy.value - ship.accuracy.value) * 100
-        parts.append("as accurate" if abs(points) < 1e-6 else f"{points:+.2f} points of accuracy")
+        gain = row.accuracy.value - ship.accuracy.value
+        more = "more" if gain > 0 else "less"
+        parts.append(
+            "as accurate" if abs(gain) < _ROUNDING else f"{difference(row.accuracy, ship.accuracy)} {more} accurate"
+        )
     begin = "fits, and is better in nothing: " if _beats(ship, row) else "fits: "
     return begin + ", ".join(parts)
 
 
 def _speed(row: BenchRow, ship: BenchRow) -> str:
     if not tells_apart(speedups(row.rounds, ship.rounds)):
-        return "as fast"
+        return f"cannot be told apart in speed ({microseconds(row.latency_us.p50.value)})"
     ratio = speedup(row.rounds, ship.rounds)
     return f"{times(ratio.value)} as fast" if ratio.value > 1 else f"{times(1 / ratio.value)} the latency"
 
@@ -164,20 +170,23 @@ def _bulk(row: BenchRow, ship: BenchRow) -> str:
     return f"{times(ratio)} as large" if ratio > 1 else f"{times(1 / ratio)} smaller"
 
 
-def _sentence(ship: BenchRow, runner_up: BenchRow | None, best: float | None, limits: ShipLimits) -> str:
+def _sentence(ship: BenchRow, runner_up: BenchRow | None, best: Accuracy | None, limits: ShipLimits) -> str:
     latency = ship.latency_us.p50
     interval = f"{interval_name(len(ship.rounds))}: {microseconds_span(latency)}"
-    reasons = [f"{microseconds(latency.value)} per image ({interval})", size(ship.size_bytes)]
+    reasons = [f"{microseconds(latency.value)} per image ({interval})"]
+    if runner_up is not None and not tells_apart(speedups(runner_up.rounds, ship.rounds)):
+        reasons.append(f"it cannot be told apart in speed from {runner_up.name}")
+    reasons.append(size(ship.size_bytes))
     if ship.accuracy is not None and best is not None:
-        behind = (best - ship.accuracy.value) * 100
-        below = "as good as any" if behind < 1e-4 else f"{behind:.2f} points below the best"
+        behind = best.value - ship.accuracy.value
+        below = "as good as any" if behind < _ROUNDING else f"{difference(ship.accuracy, best)} below the best"
         reasons.append(f"{percent(ship.accuracy.value)} accurate, {below}")
     rival = "the only file" if runner_up is None else "the fastest file"
     limited = best is not None or limits.max_latency_us or limits.max_size_bytes or limits.unfit
     return f"Ship {ship.shipped}, {rival}{' within the limits' if limited else ''}: {'; '.join(reasons)}."
 
 
-def _cautions(result: BenchResult, ship: BenchRow, limits: ShipLimits, best: float | None) -> list[str]:
+def _cautions(result: BenchResult, ship: BenchRow, limits: ShipLimits, best: Accuracy | None) -> list[str]:
     found = []
     latency = ship.latency_us
     if limits.max_latency_us is not None:

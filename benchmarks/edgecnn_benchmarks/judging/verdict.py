@@ -8,10 +8,16 @@ from edgecnn_benchmarks.measuring.result import BenchRow
 from edgecnn_benchmarks.measuring.timing import speedups
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import MIN_ROUNDS_FOR_95, tells_apart
-from edgecnn_benchmarks.statistics.quantities import microseconds, percent, size, times
+from edgecnn_benchmarks.statistics.quantities import images, microseconds, percent, size, times
+from edgecnn_runtime.accuracy import Accuracy
 
 # Accuracy that may be given for speed, as a share: one point.
 MAX_DROP = 0.01
+# Of a difference such as 0.99 - 0.98.
+_ROUNDING = 1e-6
+# Files that cannot be told apart, and whose medians are this near, are called equally fast. Beyond it, too few or too
+# noisy rounds are the reason, and none to choose the slower.
+_EQUALLY_FAST = 1.1
 # Load per processor from which on a machine is called busy.
 _BUSY = 0.75
 
@@ -26,9 +32,14 @@ def recommend(rows: Sequence[BenchRow]) -> BenchRow:
 
 
 def choose(rows: Sequence[BenchRow]) -> BenchRow:
-    """Choose the fastest of these rows, and the smallest of those that cannot be told from it."""
+    """Choose the fastest of these rows, and the smallest of those that are as fast by all that was measured."""
     fastest = min(rows, key=lambda row: row.latency_us.p50.value)
-    as_fast = [row for row in rows if not tells_apart(speedups(row.rounds, fastest.rounds))]
+    as_fast = [
+        row
+        for row in rows
+        if row.latency_us.p50.value <= _EQUALLY_FAST * fastest.latency_us.p50.value
+        and not tells_apart(speedups(row.rounds, fastest.rounds))
+    ]
     return min(as_fast, key=lambda row: row.size_bytes)
 
 
@@ -37,8 +48,7 @@ def _accurate_enough(rows: Sequence[BenchRow]) -> list[BenchRow]:
     if not known:
         return list(rows)
     best = max(accuracy for _, accuracy in known)
-    # A millionth for the rounding of a difference such as 0.99 - 0.98.
-    return [row for row, accuracy in known if best - accuracy <= MAX_DROP + 1e-6]
+    return [row for row, accuracy in known if best - accuracy <= MAX_DROP + _ROUNDING]
 
 
 def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow) -> str:
@@ -48,8 +58,12 @@ def verdict(rows: Sequence[BenchRow], recommended: BenchRow, reference: BenchRow
         reasons = [f"{latency} per image", size(recommended.size_bytes)]
     else:
         against = f"{reference.name} ({latency} against {microseconds(reference.latency_us.p50.value)} per image)"
-        speed = "as fast as" if recommended.told_apart is False else f"{times(recommended.speedup.value)} as fast as"
-        reasons = [f"{speed} {against}", _size_reason(recommended, reference)]
+        speed = (
+            f"cannot be told apart in speed from {against}"
+            if recommended.told_apart is False
+            else f"{times(recommended.speedup.value)} as fast as {against}"
+        )
+        reasons = [speed, _size_reason(recommended, reference)]
     reasons.append(_accuracy_reason(rows, recommended))
     return f"Ship {recommended.shipped}: {', '.join(reasons[:-1])} and {reasons[-1]}."
 
@@ -63,10 +77,23 @@ def _size_reason(row: BenchRow, reference: BenchRow) -> str:
 def _accuracy_reason(rows: Sequence[BenchRow], row: BenchRow) -> str:
     if row.accuracy is None:
         return "of unknown accuracy, for want of labelled images"
-    best = max(other.accuracy.value for other in rows if other.accuracy is not None)
-    behind = (best - row.accuracy.value) * 100
+    best = max((other.accuracy for other in rows if other.accuracy is not None), key=lambda accuracy: accuracy.value)
     accurate = f"{percent(row.accuracy.value)} accurate"
-    return f"{accurate}, {behind:.2f} points below the best" if behind > 1e-6 else f"{accurate}, as good as any"
+    if best.value - row.accuracy.value < _ROUNDING:
+        return f"{accurate}, as good as any"
+    return f"{accurate}, {difference(row.accuracy, best)} below the best"
+
+
+def difference(one: Accuracy, other: Accuracy) -> str:
+    """Say how far two accuracies are apart, and on how many images where both are of as many.
+
+    >>> difference(Accuracy(298, 300), Accuracy(299, 300)), difference(Accuracy(9, 10), Accuracy(8, 20))
+    ('0.33 points (1 image of 300)', '50.00 points')
+    """
+    points = f"{abs(one.value - other.value) * 100:.2f} points"
+    if one.total != other.total:
+        return points
+    return f"{points} ({images(abs(one.correct - other.correct))} of {one.total:,})"
 
 
 def notes(

@@ -20,7 +20,7 @@ def verify(
     """Run the golden check inside model files.
 
     Each file holds a few generated images and the probabilities that the workstation computed for them. The check
-    compares those of this machine.
+    compares those of this machine. With --key it is first made sure who made the file.
     """
     from edgecnn_runtime.errors import GateError
 

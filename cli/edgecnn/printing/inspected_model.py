@@ -39,6 +39,8 @@ def show_model(console: Console, model: "InspectedModel") -> None:
     if graph.other_graphs:
         rows.append(("not shown", f"{graph.other_graphs} further graphs: the bodies of loops and branches"))
     rows += _about(model)
+    if model.signed:
+        rows.append(("signature", "of a key; 'edgecnn verify MODEL --key PUB' tells whether it is that of PUB"))
     for name, text in rows:
         for line in textwrap.wrap(text, _WIDTH - 15, break_long_words=False, break_on_hyphens=False) or [""]:
             console.say(f"  {name:<12} {line}".rstrip())

@@ -27,6 +27,7 @@ def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any
         "operators": [_operator(graph, operator) for operator in graph.operators],
         "tensors": [_tensor(number, tensor) for number, tensor in enumerate(graph.tensors)],
         "other_graphs": graph.other_graphs,
+        "signed": model.signed,
         "manifest": dataclasses.asdict(model.manifest) if model.manifest else None,
         "manifest_problem": model.manifest_problem,
         "tflite_metadata": dataclasses.asdict(model.metadata) if model.metadata else None,

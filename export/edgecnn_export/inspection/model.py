@@ -9,7 +9,7 @@ from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import format_of, model_bytes
+from edgecnn_runtime.model_formats import format_of, is_signed, model_bytes
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class InspectedModel:
     manifest: Manifest | None = None
     metadata: FileMetadata | None = None
     manifest_problem: str | None = None  # why a manifest in the file cannot be read
+    signed: bool = False  # by whom, only a key tells
 
     @cached_property
     def peak(self) -> Peak | None:
@@ -67,7 +68,16 @@ def inspect_model(path: Path) -> InspectedModel:
             manifest = Manifest.from_json(contents.manifest)
         except ModelError as error:
             problem = str(error)
-    return InspectedModel(path, container, model_bytes(path), contents.graph, manifest, contents.metadata, problem)
+    return InspectedModel(
+        path,
+        container,
+        model_bytes(path),
+        contents.graph,
+        manifest,
+        contents.metadata,
+        problem,
+        is_signed(path),
+    )
 
 
 def _example(folder: Path) -> str:

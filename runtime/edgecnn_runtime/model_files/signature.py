@@ -67,7 +67,7 @@ def check_signature(path: Path, frame: bytes, key: Path) -> None:
         if signature is None:
             raise ModelError(
                 f"{path}: expected a file signed by the holder of {key}, got one without a signature; "
-                "export it with --sign, or get it from where it was"
+                "export it with --sign, or get the one that was signed"
             )
         with memoryview(content)[: -(len(frame) + SIGNATURE_CHARACTERS)] as signed:
             message = message_of(signed)

@@ -5,7 +5,10 @@ import pytest
 from made_bench import made_result
 
 from edgecnn_benchmarks.judging.recommendation import ShipLimits, recommend_within, undominated
-from edgecnn_benchmarks.measuring.result import BenchResult
+from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
+from edgecnn_benchmarks.measuring.timing import Round
+from edgecnn_benchmarks.statistics.intervals import median_estimate
+from edgecnn_runtime.accuracy import Accuracy
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +44,42 @@ def test_what_rules_a_file_out_is_told(result: BenchResult) -> None:
     limits = ShipLimits(max_latency_us=600, max_size_bytes=2e6, unfit={"mnist_int8.onnx": "takes TFLite"})
     found = recommend_within(result, limits)
     reasons = {result.row(other.name).label: other for other in found.others}
-    assert reasons["qat_int8.tflite"].reason == "4.40 points less accurate than the best, 1 allowed"
+    assert (
+        reasons["qat_int8.tflite"].reason == "4.40 points (88 images of 2,000) less accurate than the best, 1 allowed"
+    )
     assert reasons["float32.tflite"].reason == "884 µs, 600 µs allowed; 4.80 MB, 2.00 MB allowed"
     assert reasons["int8.onnx"].reason == "takes TFLite"
-    assert reasons["dynamic.tflite"].reason.startswith("fits: 1.13× the latency, as large, +0.10 points")
+    assert reasons["dynamic.tflite"].reason.startswith(
+        "fits: 1.13× the latency, as large, 0.10 points (2 images of 2,000) more"
+    )
     assert [label for label, other in reasons.items() if other.fits] == ["dynamic.tflite"]
+
+
+def noisy(us: tuple[float, ...]) -> tuple[Round, ...]:
+    return tuple(Round(value, value, value, value, 1e6 / value, runs=100) for value in us)
+
+
+def test_what_few_noisy_rounds_cannot_tell_apart_is_not_called_as_fast(result: BenchResult) -> None:
+    # 377 µs against 211: three rounds of a busy machine. The slower of them is smaller.
+    fast, slow = result.row("mnist_float32.tflite"), result.row("mnist_int8.tflite")
+    images = Accuracy(299, 300)
+    rows = [
+        with_latency(fast, noisy((205, 211, 390)), accuracy=images),
+        with_latency(slow, noisy((377, 200, 600)), accuracy=Accuracy(298, 300)),
+    ]
+    found = recommend_within(dataclasses.replace(result, rows=tuple(rows), keras_accuracy=None), ShipLimits())
+    assert found.ship == fast.name
+    assert f"it cannot be told apart in speed from {slow.name}" in found.sentence
+    (other,) = found.others
+    assert other.reason == (
+        "fits: cannot be told apart in speed (377 µs), 3.97× smaller, 0.33 points (1 image of 300) less accurate"
+    )
+
+
+def with_latency(row: BenchRow, rounds: tuple[Round, ...], *, accuracy: Accuracy) -> BenchRow:
+    p50 = median_estimate([measured.p50_us for measured in rounds])
+    latency = dataclasses.replace(row.latency_us, p50=p50)
+    return dataclasses.replace(row, rounds=rounds, latency_us=latency, accuracy=accuracy)
 
 
 def test_nearest_is_named_where_nothing_fits(result: BenchResult) -> None:

@@ -74,6 +74,8 @@ def measure(
 
     console = Console(json=json, quiet=quiet)
     elsewhere = host_choice.read()
+    if elsewhere is not None and model_options.key is not None:
+        raise InputError("--key: expected no --host, got both; check the files with 'edgecnn verify --key' first")
     settings = BenchSettings(
         threads=read_counts("threads", threads),
         batch=read_counts("batch", batch),
