@@ -255,7 +255,7 @@ class Classifier:
 def _adapter_for(path: Path, opening: "Opening | None") -> "Adapter | None":
     """Return what adapts a third-party file, after its first run in a subprocess; None for a file of edgecnn.
 
-    Only third-party files load what they need: on a device that is 20 ms of a cold start.
+    Only third-party files load what they need: a device pays for it at every start.
     """
     # What is no model file at all, `open_backend` says.
     if not is_model_file(path) or read_manifest(path) is not None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 # Files a worker takes at a time. It decodes them all and then classifies them all: decoder and network each find
-# their tables and weights still in the cache, which is worth 5 to 10 % on small models. The first chunks are smaller,
-# so that a short list is spread over all workers and the first answer comes after one file.
+# their tables and weights still in the cache. The first chunks are smaller, so that a short list is spread over all
+# workers and the first answer comes after one file.
 _CHUNK = 32
 # Chunks under way for each worker: one in work, the others waiting for their turn to be handed on.
 _CHUNKS_PER_WORKER = 3

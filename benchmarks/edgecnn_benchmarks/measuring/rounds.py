@@ -5,10 +5,8 @@ and their ratio within a round hardly feels it. The process is fresh each time b
 loader happens to put code and weights moves a latency by up to 1 %, for as long as the process lives: two
 processes of the same file differ by that, however long they are measured, and it averages out over many starts.
 
-That is also why a round is short. On a machine with a load of 10 on 2 processors, 24 rounds of each kind in turns, the
-ratio of float32 to int8 MNIST scattered by 0.52 % from round to round where a turn warmed up for 0.5 s and measured for
-1 s, and by 0.46 % with 0.05 s and 0.2 s; but such a turn took 1.05 s instead of 2.38 s, so that the same time gave an
-interval 0.6 times as wide. All lengths gave the same ratio, 3.10 (`benchmarks/peers/round_length.py`).
+That is also why a round is short: a longer one scatters hardly less, and fewer of them fit into the same time, so that
+the interval is wider (`benchmarks/peers/round_length.py` measures it).
 """
 
 import random

@@ -1,9 +1,8 @@
 """From plain int8 to what it takes: the cheapest candidate that keeps the accuracy.
 
 Each candidate is measured on the validation images, which were neither trained nor calibrated on, and where these are
-few on training images as well: one of 84 images is 1.2 points, and a file that lost 3.8 points on test had gained one
-there. The first candidate that loses no more than the budget on these images is taken. The test images are shown only
-to the file that comes out.
+few on training images as well: one of 84 images is 1.2 points. The first candidate that loses no more than the budget
+on these images is taken. The test images are shown only to the file that comes out.
 """
 
 import time

@@ -1,7 +1,8 @@
 """Is an exported file still the one that was exported? Its manifest carries a checksum of all of it.
 
 A CRC-32, because it is damage that is looked for (a bad card, a broken transfer): it finds every changed bit of such a
-file, takes 0.5 ms for a MB, and who changes a file on purpose could change the checksum as well.
+file and costs next to nothing at a start. Who changes a file on purpose can change the checksum as well: against that
+there are signatures (`signature.py`).
 """
 
 import re

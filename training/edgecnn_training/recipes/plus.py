@@ -43,8 +43,7 @@ def _plus(
     )
 
 
-# Written characters lean, and are white on black. Zoom, shift and shear beside the rotation made no difference on
-# validation images of MNIST within the 12 epochs (0.9933 against 0.9940).
+# Written characters lean, and are white on black.
 _WRITTEN = Augmentation(rotation=0.04, border=Border.BLACK)
 
 MNIST_PLUS = _plus(

@@ -4,10 +4,10 @@ What the notebook does and this recipe does not:
 
 - It validates on the test images. Here a tenth of the training images is kept for validation.
 - It never shuffles. That goes unnoticed with a file in mixed order; with one sorted by class each batch holds one
-  or two classes, and the same network ends at 0.59 instead of 0.775. Here each epoch has its own order.
-- Its printed run continues trained weights: epoch 1 prints 0.408, and fresh weights give 0.15 to 0.18.
-- It takes for the answer the first class above 0.5, which fails where there is none (15 of 120 test images). Here
-  it is the most probable class.
+  or two classes. Here each epoch has its own order.
+- Its printed run continues trained weights: epoch 1 prints 0.408, far above the sixth of chance.
+- It takes for the answer the first class above 0.5, which fails where there is none. Here it is the most probable
+  class.
 - The text speaks of binary cross-entropy; the code uses the categorical one, and so does this recipe.
 """
 

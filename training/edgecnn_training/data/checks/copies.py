@@ -13,7 +13,7 @@ from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.readers.split_names import TRAIN
 
 # Sets of more images are searched for identical ones only while they are prepared: that costs nothing, but the other
-# search grows with the square of their number, and is what `edgecnn data check` is for. 2,000 take 2 s.
+# search grows with the square of their number, and is what `edgecnn data check` is for.
 _COMPARED = 2_000
 
 
