@@ -47,7 +47,7 @@ scores: $(VENV)/.installed  ## train every recipe with five seeds and write benc
 	$(BIN)/python benchmarks/peers/training_scores.py
 
 # scikit-image as the notebooks use it; installed apart, since nothing else needs it.
-notebooks: $(VENV)/.installed  ## train the notebooks' own loops beside our recipes for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
+notebooks: $(VENV)/.installed  ## train the notebooks' own loops for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
 	$(PIP) --target build/skimage "scikit-image>=0.25"
 	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/notebook_loops.py --rounds 9
 

@@ -44,8 +44,8 @@ def test_the_base_install_is_light() -> None:
 def test_the_extras_are_those_of_the_design() -> None:
     provided = set(metadata.metadata("edgecnn").get_all("Provides-Extra") or ())
     assert provided == {
-        "litert", "onnx", "onnx-gpu", "openvino", "camera", "serve", "train", "export", "ethos-u", "ray", "all",
-        "all-gpu", "dev", "dev-all",
+        "litert", "onnx", "onnx-gpu", "openvino", "camera", "serve", "train", "export", "sign", "ethos-u", "ray",
+        "all", "all-gpu", "dev", "dev-all",
     }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from goals import judged
 
 from edgecnn_benchmarks.bench import bench
 from edgecnn_benchmarks.process.worker import Worker
@@ -214,6 +215,18 @@ def quality_table(quality: BenchQuality) -> list[str]:
         "",
         f"A whole benchmark, {whole.files} files with accuracy on {whole.images:,} images: {whole.seconds:.0f} s, "
         f"{whole.rounds} rounds, every ratio within ± {100 * whole.widest:.1f} %; goal: at most 180 s.",
+        *judged(
+            {
+                "± 5 % alone": quality.alone.spread <= 0.05,
+                "± 10 % beside a loaded core": quality.loaded.spread <= 0.10,
+                "4 of 5 intervals": all(
+                    repeats.covering >= 0.8 * len(repeats.ratios) for repeats in (quality.alone, quality.loaded)
+                ),
+                "no difference in 19 of 20": same.no_difference >= 0.95 * same.runs,
+                "1 µs": quality.loop_us.value <= 1,
+                "180 s": whole.seconds <= 180,
+            }
+        ),
     ]
 
 

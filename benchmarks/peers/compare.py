@@ -26,6 +26,7 @@ import numpy as np
 from casting_photos import casting_photos
 from channels_first import write_channels_first
 from folder_limit import alone, limit
+from goals import judged
 from interleaved import interleave, ratio
 from numpy.typing import NDArray
 from peer_process import PeerMissingError, PeerProcess
@@ -252,6 +253,16 @@ def _folder_lines(table: Table, arguments: argparse.Namespace) -> list[str]:
         "|---|---|---|---|---|",
         *rows,
         *_missing_rows(table.missing, columns=5),
+        *judged(
+            {
+                "0.9 of the limit": ratio(ours, limits).value >= 0.9,
+                **{
+                    f"ahead of {name}": ratio(ours, table.rounds[name]).value > 1
+                    for name in table.agreement
+                    if not name.startswith(_OURS)
+                },
+            }
+        ),
     ]
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from casting_photos import CastingPhotos, casting_photos
+from goals import judged
 from interleaved import interleave
 
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
@@ -63,6 +64,7 @@ def first_step_lines(first: FirstStep) -> list[str]:
         "| recipe | seconds |",
         "|---|---|",
         *(f"| {recipe} | {figure(seconds)} |" for recipe, seconds in first.seconds.items()),
+        *judged({f"6 s for {recipe}": seconds.value < 6 for recipe, seconds in first.seconds.items()}),
     ]
 
 

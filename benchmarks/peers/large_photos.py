@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from goals import judged
 from interleaved import interleave, ratio
 from PIL import Image
 
@@ -97,6 +98,12 @@ def large_photos_table(measured: Mapping[str, LargePhotos]) -> list[str]:
         "| file | photos | MB each | full | scaled | times as fast | same label | probabilities differ by at most |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
+        *judged(
+            {
+                "3 times as fast": all(item.speedup.value >= 3 for item in measured.values()),
+                "the same label": all(item.same_label == item.photos for item in measured.values()),
+            }
+        ),
     ]
 
 

@@ -5,15 +5,14 @@
     python benchmarks/peers/notebook_loops.py --seeds 0        # trains nothing, writes the page of what is kept
 
 Needs scikit-image and scikit-learn (pip install scikit-image scikit-learn) and the images in $EDGECNN_DATA. Each run is
-a process of its own; what it reached is kept in `benchmarks/notebook_runs.jsonl`. edgecnn's own runs are those of
-`make scores`, in `runs/scores`, trained where they are missing.
+a process of its own; what it reached is kept in `benchmarks/notebook_runs.jsonl`. What edgecnn reaches is that of
+`benchmarks/SCORES.md`. So the page is made anew from what the repository holds.
 """
 
 import argparse
 import os
-import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -22,10 +21,8 @@ from pathlib import Path
 
 from notebook_epochs import EPOCHS, EpochsMeasured, epoch_lines, keep_epochs, measure_epochs, read_epochs
 from notebook_runs import KEPT, LoopRun, keep, read_runs, spread
-from training_scores import ENTRIES, Score, finished_scores, train_entry
+from training_scores import ENTRIES, SCORES, Row, read_rows
 
-from edgecnn_benchmarks.machine.description import describe_machine
-from edgecnn_benchmarks.statistics.quantities import three_digits
 from edgecnn_runtime.errors import DataError, EdgecnnError
 from edgecnn_runtime.system import atomic_files
 from edgecnn_training.data.known_sets import KNOWN_SETS
@@ -94,8 +91,7 @@ def main() -> None:
     parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--rounds", type=int, default=0, help="measure the seconds an epoch anew, in so many rounds")
     parser.add_argument("--kept", type=Path, default=KEPT, help="what the loops reached (default: %(default)s)")
-    parser.add_argument("--runs", type=Path, default=Path("runs/scores"), help="edgecnn's own runs")
-    parser.add_argument("--skip-edgecnn", action="store_true", help="train the notebooks' loops only")
+    parser.add_argument("--scores", type=Path, default=SCORES, help="what edgecnn reaches (default: %(default)s)")
     parser.add_argument("--output", type=Path, default=PAGE)
     arguments = parser.parse_args()
     if unknown := set(arguments.loops) - set(names):
@@ -106,14 +102,9 @@ def main() -> None:
     try:
         for loop in chosen:
             _train_missing(loop, seeds, arguments.kept)
-        if not arguments.skip_edgecnn:
-            for entry in ENTRIES:
-                if entry.name in {name for loop in chosen for name in (loop.entry, loop.better)}:
-                    for seed in seeds:
-                        train_entry(entry, seed, arguments.runs)
         if arguments.rounds:
             keep_epochs(measure_epochs(_source("casting"), rounds=arguments.rounds), EPOCHS)
-        write_page(arguments.output, read_runs(arguments.kept), arguments.runs, read_epochs(EPOCHS))
+        write_page(arguments.output, read_runs(arguments.kept), read_rows(arguments.scores), read_epochs(EPOCHS))
     except EdgecnnError as problem:
         sys.exit(str(problem))
     print(f"written: {arguments.output}")
@@ -160,14 +151,13 @@ def _source(name: str) -> Path:
     return found
 
 
-def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: EpochsMeasured | None) -> None:
+def write_page(output: Path, runs: Sequence[LoopRun], scores: Mapping[str, Row], epochs: EpochsMeasured | None) -> None:
     """Write the page: the closing table with what the loops and edgecnn reached, then the seconds an epoch."""
-    by_name = {entry.name: finished_scores(scores, entry) for entry in ENTRIES}
+    by_name = {entry.name: scores.get(entry.title) for entry in ENTRIES}
     rows = [
         _row(loop, [run for run in runs if run.loop == loop.name], by_name[loop.entry], by_name[loop.better])
         for loop in LOOPS
     ]
-    machine = describe_machine()
     imported = sorted({run.whence for run in runs if run.whence})
     page = [
         "# The notebooks' own loops beside edgecnn",
@@ -175,15 +165,13 @@ def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: Epoc
         "Written by `make notebooks` (`benchmarks/peers/notebook_loops.py`); do not edit by hand. Each loop is the",
         "notebook's, with Keras 3, its own loader and its own way to choose the epoch; all are scored on the same test",
         "images (casting: weighted F1 of 678; chinese-mnist: accuracy of 3,000; mnist: accuracy of 10,000). The",
-        "median, in brackets the lowest and the highest of N seeds. Seconds are of a whole training, whatever else the",
-        "machine did.",
+        "median, in brackets the lowest and the highest of N seeds. What edgecnn reaches is that of SCORES.md. Times",
+        "are compared where they were measured in turns: below, and in TRAINING.md.",
         *(f"\nNot run by this script: {_marked(runs, whence)}; {whence}." for whence in imported),
         "",
-        f"Machine: {machine.cpu}, {machine.available_cpus} processors.",
-        "",
-        "| the notebook's loop | it prints, on its GPU | here | N | epochs | s an epoch | s in all | "
-        "edgecnn, same network | N | edgecnn, its own network | N |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
+        "| the notebook's loop | it prints, on its GPU | here | N | epochs | edgecnn, same network | N | "
+        "edgecnn, its own network | N |",
+        "|---|---|---|---|---|---|---|---|---|",
         *rows,
         "",
         *_own_f1(runs),
@@ -192,16 +180,14 @@ def write_page(output: Path, runs: Sequence[LoopRun], scores: Path, epochs: Epoc
     atomic_files.write_text(output, "\n".join(page).rstrip("\n") + "\n")
 
 
-def _row(loop: Loop, runs: list[LoopRun], same: list[Score], better: list[Score]) -> str:
+def _row(loop: Loop, runs: list[LoopRun], same: Row | None, better: Row | None) -> str:
     weighted = loop.data == "casting"
-    here = ("not trained yet", "0", "", "", "")
+    here = ("not trained yet", "0", "")
     if runs:
         here = (
             spread([run.weighted_f1 if weighted else run.accuracy for run in runs]),
             str(len(runs)),
             _range([run.epochs for run in runs]),
-            three_digits(statistics.median(run.seconds_an_epoch for run in runs)),
-            _range([round(run.seconds) for run in runs]),
         )
     cells = (
         f"{loop.data}: {loop.described}",
@@ -213,12 +199,10 @@ def _row(loop: Loop, runs: list[LoopRun], same: list[Score], better: list[Score]
     return f"| {' | '.join(cells)} |"
 
 
-def _of_edgecnn(name: str, scores: list[Score], *, weighted: bool) -> tuple[str, str]:
-    if not scores:
+def _of_edgecnn(name: str, row: Row | None, *, weighted: bool) -> tuple[str, str]:
+    if row is None:
         return "", "0"
-    values = [score.weighted_f1 if weighted else score.accuracy for score in scores]
-    seconds = statistics.median(score.epochs for score in scores)
-    return f"`{name}` {spread(values)} in {seconds:.0f} s", str(len(scores))
+    return f"`{name}` {row.weighted_f1 if weighted else row.accuracy}", row.runs
 
 
 def _range(values: Sequence[int]) -> str:

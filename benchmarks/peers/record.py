@@ -25,6 +25,7 @@ from camera_age import SPEED, measure_age_of_peer, measure_camera_age
 from cold_start import measure_cold_start
 from export_cost import measure_export
 from folder_limit import FILES, SIZE, measure_folder, write_jpegs
+from goals import judged
 from int8_speed import measure_int8_speed
 from large_photos import MODELS, enlarge, large_photos_table, measure_large_photos
 from numpy.typing import NDArray
@@ -143,6 +144,7 @@ def _training(subject: Subject) -> list[str]:
         "",
         "One run. Test is read once, after the best epoch was chosen on a tenth of the training images; the notebook",
         "validated on the test images and printed 0.9860 (SGD) and 0.9915.",
+        *judged({"0.990 of the test images": accuracy.value >= 0.990}),
     ]
 
 
@@ -170,6 +172,13 @@ def _int8(subject: Subject) -> list[str]:
         f"{speed.float32_size / speed.int8_size:.2f} times smaller | ≥ 3.9 |",
         f"| accuracy | {percent(f32.value)} | {percent(i8.value)} | "
         f"{100 * (f32.value - i8.value):.2f} points less accurate | ≤ 0.1 |",
+        *judged(
+            {
+                "3 times as fast": speed.faster.value >= 3,
+                "3.9 times smaller": speed.float32_size / speed.int8_size >= 3.9,
+                "0.1 points": 100 * (f32.value - i8.value) <= 0.1,
+            }
+        ),
     ]
 
 
@@ -188,6 +197,12 @@ def _overhead(subject: Subject) -> list[str]:
         "| file | bare loop, µs | predict_proba, µs | ratio | added, µs |",
         "|---|---|---|---|---|",
         *rows,
+        *judged(
+            {
+                "1.10 times for float32": overheads[0].ratio.value <= 1.10,
+                "8 µs more for int8": overheads[1].added.value <= 8,
+            }
+        ),
     ]
 
 
@@ -211,6 +226,7 @@ def _folder(subject: Subject) -> list[str]:
         "| file | threads | decoding | inference | plain loop | predict_many | of the limit | of the plain loop |",
         "|---|---|---|---|---|---|---|---|",
         *rows,
+        *judged({f"0.9 of the limit with {item.file}": item.of_the_limit.value >= 0.9 for item in rates}),
     ]
 
 
@@ -247,6 +263,15 @@ def _cold_start(subject: Subject) -> list[str]:
         f"LiteRT takes {figure(cold.litert_to_bare_seconds)} times as long as a bare script for it. "
         f"Keras takes {figure(cold.keras_to_litert_seconds)} times as long as LiteRT and "
         f"{figure(cold.keras_to_litert_memory)} times the memory.",
+        *judged(
+            {
+                "0.2 s": cold.seconds["LiteRT"].value <= 0.2,
+                "90 MB": cold.megabytes["LiteRT"].value <= 90,
+                "1.2 times a bare script": cold.litert_to_bare_seconds.value <= 1.2,
+                "10 times faster than through Keras": cold.keras_to_litert_seconds.value >= 10,
+                "8 times less memory than through Keras": cold.keras_to_litert_memory.value >= 8,
+            }
+        ),
     ]
 
 
@@ -274,6 +299,7 @@ def _camera(subject: Subject) -> list[str]:
         "|---|---|---|---|---|---|---|",
         f"| {age.answers:,} | {age.median_times:.2f} | {age.first_tenth_times:.2f} | {age.last_tenth_times:.2f} | "
         f"{age.times_of_1000:.2f} | {age.late} | {1000 * age.longest:.0f} |",
+        *judged({"below 2": not age.late}),
     ]
 
 
@@ -298,6 +324,12 @@ def _server(subject: Subject) -> list[str]:
         "",
         f"{over.clients} clients against the default limit of {over.limit} requests under way: {over.answered:,} "
         f"answered, {over.told_to_wait:,} told to wait (429), {over.other} other answers.",
+        *judged(
+            {
+                "no error below the limit": not any(item.errors for item in load.loads),
+                "429 above it": bool(over.told_to_wait) and not over.other,
+            }
+        ),
     ]
 
 
@@ -319,6 +351,7 @@ def _memory(subject: Subject) -> list[str]:
         "| file | work | begin | growth | highest sample |",
         "|---|---|---|---|---|",
         *rows,
+        *judged({f"2 MB with {item.file}, {item.work}": item.growth < 2 for item in figures}),
     ]
 
 

@@ -88,7 +88,7 @@ def test_the_page_shows_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     measured = notebook_epochs.EpochsMeasured("2026-11-21", "a machine", 1.0, 756, seconds)
     notebook_epochs.keep_epochs(measured, tmp_path / "epochs.json")
     monkeypatch.setattr(notebook_loops, "EPOCHS", tmp_path / "epochs.json")
-    words = ["--seeds", "0", "--kept", str(kept), "--runs", str(tmp_path), "--output", str(page)]
+    words = ["--seeds", "0", "--kept", str(kept), "--output", str(page)]
     monkeypatch.setattr(sys, "argv", ["notebook_loops.py", *words])
     notebook_loops.main()
 
@@ -96,6 +96,7 @@ def test_the_page_shows_what_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyP
     cells = {row.split(" | ")[0]: row.split(" | ")[2:5] for row in text.splitlines() if row.startswith("| casting: ")}
     assert cells["| casting: ImageDataGenerator, CNN"] == ["0.9200 (0.9100 … 0.9300)", "2", "13"]
     assert cells["| casting: image_dataset_from_directory, CNN"] == ["not trained yet", "0", ""]
+    assert "| `casting` 0.9225 (0.9077 … 0.9342) | 5 |" in text
     assert cells["| casting: scikit-image, CNN"][:2] == ["0.8000", "1"]
     assert "Not run by this script: casting-keras (seeds 1); run elsewhere." in text
     assert re.search(r"first training batch .* reach 1\.0000 ", text)
@@ -116,7 +117,7 @@ def test_images_that_are_missing_are_named(tmp_path: Path, monkeypatch: pytest.M
     import notebook_loops
 
     monkeypatch.setenv("EDGECNN_DATA", str(tmp_path))
-    words = ["casting-keras", "--skip-edgecnn", "--kept", str(tmp_path / "runs.jsonl"), "--runs", str(tmp_path)]
+    words = ["casting-keras", "--kept", str(tmp_path / "runs.jsonl")]
     monkeypatch.setattr(sys, "argv", ["notebook_loops.py", *words, "--output", str(tmp_path / "page.md")])
     with pytest.raises(SystemExit, match=r"casting: expected images in \$EDGECNN_DATA, got none"):
         notebook_loops.main()
@@ -167,3 +168,12 @@ def test_every_casting_loader_feeds_the_notebooks_network(tmp_path: Path) -> Non
         assert build(way, 0).predict(feed.test, verbose=0).shape == (8, 2)
     # The notebook prints both counts.
     assert build(Way.TF, 0).count_params() == 4_394_786
+
+
+def test_the_page_is_what_the_repository_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import notebook_loops
+
+    page = tmp_path / "NOTEBOOKS.md"
+    monkeypatch.setattr(sys, "argv", ["notebook_loops.py", "--seeds", "0", "--output", str(page)])
+    notebook_loops.main()
+    assert page.read_text() == notebook_loops.PAGE.read_text()
