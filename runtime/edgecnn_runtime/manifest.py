@@ -27,6 +27,8 @@ MOST_TOLERANCE = 0.15
 # Where the manifest is: an associated file of the TFLite Metadata, a key of ONNX's `metadata_props`.
 TFLITE_FILE = "edgecnn_manifest.json"
 ONNX_KEY = "edgecnn_manifest"
+# Of the signature behind it (`model_files/signature.py`), 64 bytes as text in base64.
+SIGNATURE_CHARACTERS = 88
 
 
 class Colour(enum.StrEnum):

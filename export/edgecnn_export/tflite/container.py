@@ -19,8 +19,7 @@ from edgecnn_export.proof.inference import infer_in_subprocess
 from edgecnn_export.signing import SigningKey
 from edgecnn_export.tflite.arena import measure_arena
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.manifest import TFLITE_FILE, Manifest, Scheme
-from edgecnn_runtime.model_files.signature import SIGNATURE_CHARACTERS
+from edgecnn_runtime.manifest import SIGNATURE_CHARACTERS, TFLITE_FILE, Manifest, Scheme
 from edgecnn_runtime.model_files.tflite_file import SIGNATURE_FRAME
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat
 

@@ -9,10 +9,9 @@ import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_runtime.manifest import ONNX_KEY
+from edgecnn_runtime.manifest import ONNX_KEY, SIGNATURE_CHARACTERS
 from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.protobuf import fields
-from edgecnn_runtime.model_files.signature import SIGNATURE_CHARACTERS
 
 if TYPE_CHECKING:
     from edgecnn_runtime.model_files.graph_facts import GraphFacts

@@ -12,13 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
+from edgecnn_runtime.manifest import SIGNATURE_CHARACTERS
 from edgecnn_runtime.model_files.mapped import Content, mapped
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-# Of the signature, as text in base64.
-SIGNATURE_CHARACTERS = 88
 # What is signed says what it is, so that a signature of something else by the same key is none of a model.
 _MESSAGE = b"edgecnn model file, version 1: "
 # Bytes of a file with one key; one of RSA may have several thousand.
