@@ -166,7 +166,11 @@ class Classifier:
                     f"{path}: expected no {', '.join(opening.given.options)}, which the manifest of the file gives; "
                     "leave out what is for third-party models"
                 )
-            classifier = cls(backend, Manifest.from_json(backend.manifest_json))
+            try:
+                manifest = Manifest.from_json(backend.manifest_json)
+            except ModelError as error:
+                raise ModelError(f"{path}: {error}") from error
+            classifier = cls(backend, manifest)
         else:
             assert adapter is not None  # the file has no manifest
             assert adapter.manifest is not None  # the backend has asked it

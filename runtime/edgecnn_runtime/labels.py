@@ -1,6 +1,7 @@
 """The names of the classes, in the order of a network's outputs."""
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def check_labels(labels: Sequence[str], *, source: str) -> None:
     Raises:
         InputError: fewer than two, one twice, or one that cannot be printed.
     """
-    twice = sorted({label for label in labels if labels.count(label) > 1})
+    twice = sorted(label for label, count in Counter(labels).items() if count > 1)
     odd = [label for label in labels if not label or not label.isprintable()]
     if len(labels) < 2 or twice or odd:
         found = f"twice {', '.join(twice[:3])}" if twice else f"{odd[0]!r}" if odd else f"{len(labels)}"

@@ -16,10 +16,9 @@ from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 SCHEMA_VERSION = 1
 
 # What a file may say about itself, since it may come from anywhere: bytes of a manifest, and of each other file or
-# entry beside a graph, enough for 200,000 classes.
-MOST_BYTES = 16 << 20
-_MOST_CHARACTERS = 1000  # of a label and of the name
-_LONGEST_SIDE = 1 << 14  # of the input, in pixels
+# entry beside a graph, enough for 50,000 classes.
+MOST_BYTES = 4 << 20
+MOST_CHARACTERS = 1000  # of a label and of the name
 # Of a probability. A difference beyond this is no rounding any more: pixels scaled to -1…1 instead of 0…1 change
 # MobileNetV2's probabilities by 0.2, and smaller networks' by 0.5.
 MOST_TOLERANCE = 0.15
@@ -85,10 +84,6 @@ class InputSpec:
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"input size: expected at least 1x1, got {self.height}x{self.width}")
-        if max(self.height, self.width) > _LONGEST_SIDE:
-            raise ValueError(
-                f"input size: expected at most {_LONGEST_SIDE:,} pixels a side, got {self.height}x{self.width}"
-            )
         if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise ValueError(f"background: expected three values 0…255, got {self.background}")
 
@@ -192,8 +187,8 @@ class Manifest:
         if len(set(self.labels)) != len(self.labels):
             raise ValueError("labels: expected all different, got a label twice")
         longest = max(map(len, (self.name, *self.labels)))
-        if longest > _MOST_CHARACTERS:
-            raise ValueError(f"name and labels: expected at most {_MOST_CHARACTERS:,} characters, got {longest:,}")
+        if longest > MOST_CHARACTERS:
+            raise ValueError(f"name and labels: expected at most {MOST_CHARACTERS:,} characters, got {longest:,}")
         try:
             "".join((self.name, *self.labels)).encode()
         except UnicodeEncodeError:
@@ -213,7 +208,8 @@ class Manifest:
         """
         if len(text) > MOST_BYTES:
             raise ModelError(
-                f"manifest: expected at most {MOST_BYTES >> 20} MiB, got {len(text) >> 20}; export the model again"
+                f"manifest: expected at most {MOST_BYTES >> 20} MiB, got {len(text) / (1 << 20):.1f}; "
+                "export the model again"
             )
         try:
             document = parse_object(text, name="manifest")

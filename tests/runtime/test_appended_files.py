@@ -84,5 +84,5 @@ def test_what_unpacks_to_more_than_a_model_says_about_itself_is_not_unpacked(
         assert read_associated_file(path, TFLITE_FILE) == bytes(size)
         return
     monkeypatch.setattr("edgecnn_runtime.model_files.appended_files.zlib.decompressobj", None)
-    with pytest.raises(ModelError, match=rf"{TFLITE_FILE} of at most 16 MiB in it, got one of {size >> 20:,} MiB"):
+    with pytest.raises(ModelError, match=rf"{TFLITE_FILE} of at most 4 MiB in it, got one of {size >> 20:,} MiB"):
         read_manifest(path)

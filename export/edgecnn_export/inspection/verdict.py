@@ -31,10 +31,12 @@ class Obstacle:
 
     @property
     def what(self) -> str:
-        """Name the operators: their kind, and up to three of their numbers."""
+        """Name the operators: their kind, and up to four of their numbers."""
         kinds = ", ".join(dict.fromkeys(operator.kind for operator in self.operators))
         numbers = [str(operator.number) for operator in self.operators]
-        shown = ", ".join(numbers[:3]) + (f" … {numbers[-1]}, {len(numbers)} in all" if len(numbers) > 3 else "")
+        shown = ", ".join(numbers[: 3 if len(numbers) > 4 else 4]) + (
+            f" … {numbers[-1]}, {len(numbers)} in all" if len(numbers) > 4 else ""
+        )
         return f"{kinds} (operator {shown})"
 
 

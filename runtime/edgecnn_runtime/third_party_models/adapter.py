@@ -1,5 +1,6 @@
 """Decide how a third-party model is used, and keep what was decided."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.backends.adaptation import Adaptation, Interface, Probe
 from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
+from edgecnn_runtime.manifest import MOST_CHARACTERS, Colour, InputSpec, Manifest, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
@@ -184,15 +185,17 @@ def _labels(given: Given, facts: GraphFacts, classes: int) -> tuple[tuple[str, .
         return names, Fact(f"{names[0]} … {names[-1]}", Origin.ASSUMED, why)
     if len(labels) != classes:
         raise InputError(f"labels: expected {classes}, one for each output, got {len(labels)}")
-    odd = [label for label in labels if not label or not label.isprintable()]
+    odd = [label for label in labels if not 0 < len(label) <= MOST_CHARACTERS or not label.isprintable()]
     if odd:
-        raise InputError(f"labels: expected names that can be printed, got {odd[0]!r}")
+        raise InputError(
+            f"labels: expected names of at most {MOST_CHARACTERS:,} characters that can be printed, got {odd[0]!r:.60}"
+        )
     return _distinct(labels, fact)
 
 
 def _distinct(labels: tuple[str, ...], fact: Fact) -> tuple[tuple[str, ...], Fact]:
     """Add its number to a label that occurs twice, as "crane" and "maillot" do among those of ImageNet."""
-    twice = {label for label in labels if labels.count(label) > 1} if len(set(labels)) < len(labels) else set()
+    twice = {label for label, count in Counter(labels).items() if count > 1}
     if not twice:
         return labels, fact
     told = tuple(f"{label} ({number})" if label in twice else label for number, label in enumerate(labels))
