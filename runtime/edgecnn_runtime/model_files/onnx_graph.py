@@ -13,6 +13,7 @@ import numpy as np
 
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.protobuf import Field, fields, varint
+from edgecnn_runtime.model_files.ultralytics import ultralytics_metadata
 
 _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
@@ -21,6 +22,7 @@ _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
 _EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
+_SOURCE = "metadata_props"
 _BYTES = 255  # steps of a QuantizeLinear; what needs half as many grey levels or more is no pixel of 0…1
 # TensorProto's data types of scales, zero points and what pixels are scaled by.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
@@ -40,7 +42,8 @@ def read_onnx_facts(path: Path) -> GraphFacts:
                 props[entry.get(1, "")] = entry.get(2, "")
         if graph is None:
             return GraphFacts()
-        return _facts(content, graph.start, graph.end, FileMetadata(_labels(props), source="metadata_props"))
+        metadata = ultralytics_metadata(props, source=_SOURCE) or FileMetadata(_labels(props), source=_SOURCE)
+        return _facts(content, graph.start, graph.end, metadata)
     except (ValueError, IndexError, struct.error, RecursionError):
         return GraphFacts()
 
