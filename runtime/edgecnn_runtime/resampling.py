@@ -51,7 +51,7 @@ def resample(
     rows = _taps(interpolation, image.height, down, corner[1], height)
     left, right = int(columns.places.min()), int(columns.places.max()) + 1
     result = np.empty((height, width, 3) if image.mode == "RGB" else (height, width), np.uint8)
-    step = max(1, min(_STRIP_PIXELS * down // (image.width * image.height), _STRIP_PIXELS // width))
+    step = max(1, min(_STRIP_PIXELS * down // (image.width * image.height), _STRIP_PIXELS // max(width, right - left)))
     for start in range(0, height, step):
         places, weights = rows.places[start : start + step], rows.weights[start : start + step]
         top = int(places.min())
