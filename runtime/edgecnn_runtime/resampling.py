@@ -56,8 +56,9 @@ def resample(
         places, weights = rows.places[start : start + step], rows.weights[start : start + step]
         top = int(places.min())
         strip = np.asarray(image.crop((left, top, right, int(places.max()) + 1)))
-        # 32 bits hold 255 times the longest side of an image.
-        mixed = _mixed(strip, _Taps(places - top, weights, rows.total), np.int32)
+        # 32 bits, which are faster, hold 255 times the sum of the weights, but for a part of a very long strip.
+        narrow = np.int32 if rows.total < 1 << 23 else np.int64
+        mixed = _mixed(strip, _Taps(places - top, weights, rows.total), narrow)
         mixed = _mixed(mixed.swapaxes(0, 1), _Taps(columns.places - left, columns.weights, columns.total), np.int64)
         # Exact: the sums are below 2**53.
         result[start : start + step] = np.rint(mixed.swapaxes(0, 1) / (rows.total * columns.total))

@@ -47,6 +47,10 @@ def test_what_is_in_the_way_stands_with_what_removes_it(tmp_path: Path) -> None:
     assert "tflite-micro: it takes TFLite files -> use parts_int8-signed.tflite" in shown
     assert "edgecnn export RUN --int8 --io int8" in shown
     assert "opens it" in shown
+
+
+def test_what_a_third_party_file_leaves_open_is_said(tmp_path: Path) -> None:
+    shown = " ".join(edgecnn_here("inspect", convolution(tmp_path / "parts.tflite")).split())
     assert "what transparent pixels show, is assumed wherever the file is run (white, as a rule)" in shown
 
 
