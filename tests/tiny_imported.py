@@ -21,6 +21,10 @@ BY_HAND: dict[str, tuple[dict[str, str], Callable[[NDArray[Any]], NDArray[Any]]]
     "tf": ({"preprocess": "tf"}, lambda x: x / 127.5 - 1),
     "torch": ({"preprocess": "torch"}, lambda x: (x / 255 - _MEAN) / _STD),
     "caffe": ({"preprocess": "caffe"}, lambda x: x[..., ::-1] - [103.939, 116.779, 123.68]),
+    "per-image": (
+        {"preprocess": "per-image"},
+        lambda x: np.stack([(image - image.mean()) / image.std() for image in x.astype(np.float64)]),
+    ),
     "none": ({"preprocess": "none"}, lambda x: x),
 }
 

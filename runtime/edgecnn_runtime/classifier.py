@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgecnn_runtime.backends.delegate import Delegate
     from edgecnn_runtime.contract import Contract
     from edgecnn_runtime.golden import GoldenResult
+    from edgecnn_runtime.image_fit import RgbColour
     from edgecnn_runtime.pipeline import Item
     from edgecnn_runtime.pixel_scaling import Numbers
     from edgecnn_runtime.third_party_models.adapter import Adapter
@@ -85,6 +86,9 @@ class Classifier:
         layout: str | None = None,
         colour: str | None = None,
         resize: str | None = None,
+        resize_size: int | None = None,
+        interpolation: str | None = None,
+        background: "RgbColour | None" = None,
         imgsz: int | tuple[int, int] | None = None,
         output_is: str | None = None,
         trusted: bool = False,
@@ -115,6 +119,10 @@ class Classifier:
             layout: "nhwc" or "nchw", where the shape of the input fits both.
             colour: "rgb", "bgr" or "grey".
             resize: how images get the size of the input: "squash", "crop" or "pad".
+            resize_size: for "crop", to how many pixels the shorter side is resized first, as 256 for a crop of 224.
+            interpolation: the filter of the resizing: "bilinear" (antialiased), "bilinear-no-antialias" (as Keras'
+                loaders and TFLite), "nearest", "area" or "bicubic" (antialiased).
+            background: what transparent pixels show: "white", "#727272", "114,114,114" or three numbers 0…255.
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
             trusted: open a third-party file at once. Otherwise it first runs in a subprocess, since a
@@ -135,6 +143,9 @@ class Classifier:
             "layout": layout,
             "colour": colour,
             "resize": resize,
+            "resize_size": resize_size,
+            "interpolation": interpolation,
+            "background": background,
             "imgsz": imgsz,
             "output_is": output_is,
             "engine": engine,

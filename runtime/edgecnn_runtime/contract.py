@@ -3,7 +3,8 @@
 import enum
 from dataclasses import dataclass, fields
 
-from edgecnn_runtime.manifest import Manifest
+from edgecnn_runtime.image_fit import ImageFit, shown_colour, shown_resize
+from edgecnn_runtime.manifest import InputSpec, Manifest
 
 
 class Origin(enum.StrEnum):
@@ -41,6 +42,8 @@ class Contract:
     colour: Fact
     pixels: Fact  # what becomes of 0…255
     resize: Fact
+    interpolation: Fact  # the filter of the resizing
+    background: Fact  # what shows through transparent pixels and around padded images
     output: Fact  # logits or probabilities
 
     @classmethod
@@ -57,9 +60,17 @@ class Contract:
             layout=told("NHWC, channels last"),
             colour=told(spec.colour.value),
             pixels=told("0…255; scaled inside the model"),
-            resize=told(spec.resize.value),
+            resize=told(shown_resize(spec)),
+            interpolation=told(spec.interpolation.value),
+            background=told(shown_colour(spec.background)),
             output=told("probabilities"),
         )
+
+    def said_fit(self, spec: InputSpec) -> ImageFit:
+        """Return what of the input's policy is not assumed: of a third-party file, what the caller or it says."""
+        names = ("resize", "interpolation", "background")
+        said = {name: getattr(spec, name) for name in names if self.facts[name].origin is not Origin.ASSUMED}
+        return ImageFit(**said, resize_size=spec.resize_size)
 
     @property
     def assumed(self) -> tuple[str, ...]:

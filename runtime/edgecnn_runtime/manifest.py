@@ -13,7 +13,13 @@ from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.json_dataclasses import parse_object, read_dataclass
 
-SCHEMA_VERSION = 1
+# A file says the lowest version that reads it right: a device with an earlier one refuses what it would not honour.
+#   1  the first
+#   2  an input with an `interpolation` or a `resize_size`
+SCHEMA_VERSION = 2
+
+# Pixels: more than a side of any classifier's input has.
+LARGEST_SIDE = 8192
 
 # What a file may say about itself, since it may come from anywhere: bytes of a manifest, and of each other file or
 # entry beside a graph, enough for 50,000 classes.
@@ -43,6 +49,23 @@ class Resize(enum.StrEnum):
     SQUASH = "squash"  # to height × width, whatever that does to the proportions
     CROP = "crop"  # the shorter side fits, the centre is kept
     PAD = "pad"  # the longer side fits, the rest is the background
+
+
+class Interpolation(enum.StrEnum):
+    """The filter of the resizing: what a pixel between the pixels, or in place of many, is made of."""
+
+    BILINEAR = "bilinear"  # Pillow's, as in torchvision and timm: antialiased, all pixels count when an image shrinks
+    # `tf.image.resize`, and so Keras' loaders and its layer Resizing, and TFLite with half-pixel centres: of the four
+    # pixels around the middle of an output, however much the image shrinks.
+    BILINEAR_NO_ANTIALIAS = "bilinear-no-antialias"
+    NEAREST = "nearest"  # the pixel in which the middle of the output lies, as `tf.image.resize` and Pillow have it
+    AREA = "area"  # the mean of what an output covers, as `tf.image.resize` and OpenCV (shrinking) have it
+    BICUBIC = "bicubic"  # Pillow's, as in torchvision and timm: antialiased
+
+    @property
+    def antialiased(self) -> bool:
+        """Whether all pixels of an image count when it shrinks."""
+        return self not in (Interpolation.BILINEAR_NO_ANTIALIAS, Interpolation.NEAREST)
 
 
 class Decode(enum.StrEnum):
@@ -80,10 +103,27 @@ class InputSpec:
     background: tuple[int, int, int] = (255, 255, 255)
     # Full in files and sets from before there was a choice.
     decode: Decode = Decode.FULL
+    interpolation: Interpolation = Interpolation.BILINEAR
+    # For `Resize.CROP`: the shorter side is first resized to so many pixels, as in "resize to 256, then crop 224". None
+    # crops what has the input's proportions, and resizes that.
+    resize_size: int | None = None
 
     def __post_init__(self) -> None:
         if self.height < 1 or self.width < 1:
             raise ValueError(f"input size: expected at least 1x1, got {self.height}x{self.width}")
+        if self.decode is Decode.SCALED and not self.interpolation.antialiased:
+            raise ValueError(
+                f"decode: expected full beside the interpolation {self.interpolation}, which takes single pixels of "
+                f"the whole image, got {self.decode}"
+            )
+        if self.resize_size is not None:
+            if self.resize is not Resize.CROP:
+                raise ValueError(f"resize_size: expected the resize policy crop beside it, got {self.resize}")
+            if not max(self.height, self.width) <= self.resize_size <= LARGEST_SIDE:
+                raise ValueError(
+                    f"resize_size: expected {max(self.height, self.width)} or more, the longer side of the crop "
+                    f"{self.height}x{self.width}, at most {LARGEST_SIDE}, got {self.resize_size}"
+                )
         if len(self.background) != 3 or not all(0 <= value <= 255 for value in self.background):
             raise ValueError(f"background: expected three values 0…255, got {self.background}")
 
@@ -196,7 +236,9 @@ class Manifest:
 
     def to_json(self) -> str:
         """Write the manifest as a JSON document."""
-        return json.dumps({"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}, ensure_ascii=False)
+        spec = self.input
+        version = 1 if spec.interpolation is Interpolation.BILINEAR and spec.resize_size is None else SCHEMA_VERSION
+        return json.dumps({"schema_version": version, **dataclasses.asdict(self)}, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str | bytes) -> "Manifest":
@@ -214,11 +256,11 @@ class Manifest:
         try:
             document = parse_object(text, name="manifest")
             version = document.get("schema_version")
-            if version == SCHEMA_VERSION:
+            if type(version) is int and 1 <= version <= SCHEMA_VERSION:
                 return read_dataclass(cls, document, name="manifest")
         except ValueError as error:
             raise ModelError(f"{error}; export the model again") from error
         raise ModelError(
-            f"manifest: expected schema version {SCHEMA_VERSION}, got {version!r:.40}; "
+            f"manifest: expected schema version 1 to {SCHEMA_VERSION}, got {version!r:.40}; "
             "use the edgecnn version that wrote the file, or a later one"
         )

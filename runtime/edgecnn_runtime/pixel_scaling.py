@@ -12,25 +12,30 @@ Numbers = float | str | Sequence[float]
 
 
 class Preprocess(enum.StrEnum):
-    """The pre-processing that `keras.applications` has names for."""
+    """The pre-processing that `keras.applications` has names for, and that of `tf.image.per_image_standardization`."""
 
     CAFFE = "caffe"  # BGR, the mean of ImageNet taken off
     TF = "tf"  # -1…1
     TORCH = "torch"  # 0…1, then mean and standard deviation of ImageNet
+    PER_IMAGE = "per-image"  # each image to mean 0 and standard deviation 1
     NONE = "none"  # 0…255
 
 
 @dataclass(frozen=True)
 class PixelScaling:
-    """`pixels * scale + offset`, one value or one per channel, RGB; then, perhaps, the channels the other way round."""
+    """`pixels * scale + offset`, one value or one per channel, RGB; then, perhaps, the channels the other way round.
+
+    Or what no such numbers do: the pixels of each image less their mean, divided by their standard deviation.
+    """
 
     scale: tuple[float, ...] = (1.0,)
     offset: tuple[float, ...] = (0.0,)
     bgr: bool = False
+    per_image: bool = False  # with scale 1 and offset 0
 
     @property
     def range(self) -> tuple[float, float]:
-        """The smallest and the largest value that it makes of a pixel."""
+        """The smallest and the largest value that it makes of a pixel, before it standardizes an image."""
         count = max(len(self.scale), len(self.offset))
         scales, offsets = (values * (count // len(values)) for values in (self.scale, self.offset))
         ends = [end for scale, offset in zip(scales, offsets, strict=True) for end in (offset, 255 * scale + offset)]
@@ -83,7 +88,7 @@ def scaling_of_options(
 
 
 def named_scaling(name: str) -> PixelScaling:
-    """Return what `keras.applications.imagenet_utils.preprocess_input` does in a mode.
+    """Return what `keras.applications.imagenet_utils.preprocess_input` does in a mode, or what another name says.
 
     Raises:
         InputError: no such mode.
@@ -105,6 +110,7 @@ _NAMED = {
         scale=tuple(1 / 255 / std for std in _TORCH_STD),
         offset=tuple(-mean / std for mean, std in zip(_TORCH_MEAN, _TORCH_STD, strict=True)),
     ),
+    Preprocess.PER_IMAGE: PixelScaling(per_image=True),
     Preprocess.NONE: PixelScaling(),
 }
 

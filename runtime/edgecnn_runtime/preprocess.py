@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.image_files import MAX_PIXELS, check_size, opened_image
-from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +28,9 @@ _REDUCING_GAP = 2
 
 # Pixels that are laid on the background at a time.
 _STRIP_PIXELS = 1 << 20
+
+# Pixels of a resized image from which a crop is taken.
+_WHOLE_PIXELS = 1 << 24
 
 
 def read_image(source: ImageSource, spec: InputSpec, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -60,7 +63,7 @@ def read_image(source: ImageSource, spec: InputSpec, *, max_pixels: int = MAX_PI
     with opened_image(source, max_pixels=max_pixels) as image:
         if spec.decode is Decode.SCALED:
             # For both sides, since EXIF may turn the image. Only JPEG can do it; for others this does nothing.
-            side = _REDUCING_GAP * max(spec.height, spec.width)
+            side = _REDUCING_GAP * max(spec.height, spec.width, spec.resize_size or 0)
             image.draft(None, (side, side))
         image.load()
         return _fit(image, spec)
@@ -127,14 +130,73 @@ def _eight_bit(image: "Image") -> "Image":
 
 
 def _resize(image: "Image", spec: InputSpec) -> "Image":
-    """Resize with Pillow's antialiased bilinear filter, following the policy."""
-    from PIL import Image, ImageOps
-
+    """Bring an image to the input's size by the policy."""
     size = spec.width, spec.height
-    bilinear = Image.Resampling.BILINEAR
+    if spec.resize_size is not None:
+        return _crop_of_resized(image, size, spec.resize_size, spec.interpolation)
     if spec.resize is Resize.CROP:
-        return ImageOps.fit(image, size, bilinear)
+        if spec.interpolation in _PILLOW_FILTERS:
+            from PIL import ImageOps
+
+            return ImageOps.fit(image, size, _PILLOW_FILTERS[spec.interpolation])
+        image = image.crop(_centre_box(image.size, size))
     if spec.resize is Resize.PAD:
-        background = Image.new("RGB", (1, 1), spec.background).convert(image.mode).getpixel((0, 0))
-        return ImageOps.pad(image, size, bilinear, color=background)  # type: ignore[arg-type]
-    return image.resize(size, bilinear)
+        from PIL import Image
+
+        small = _resized(image, _size_within(image.size, size), spec.interpolation)
+        # Of the image's mode: a grey border around a grey image.
+        border: Any = Image.new("RGB", (1, 1), spec.background).convert(image.mode).getpixel((0, 0))
+        padded = Image.new(image.mode, size, border)
+        padded.paste(small, (round((size[0] - small.width) / 2), round((size[1] - small.height) / 2)))
+        return padded
+    return _resized(image, size, spec.interpolation)
+
+
+# Of Pillow's `Image.Resampling`; the others are in `resampling.py`.
+_PILLOW_FILTERS = {Interpolation.BILINEAR: 2, Interpolation.BICUBIC: 3}
+
+
+def _resized(image: "Image", size: tuple[int, int], interpolation: Interpolation) -> "Image":
+    if interpolation in _PILLOW_FILTERS:
+        return image.resize(size, _PILLOW_FILTERS[interpolation])
+    from PIL import Image
+
+    from edgecnn_runtime.resampling import resample
+
+    return Image.fromarray(resample(image, size, interpolation))
+
+
+def _crop_of_resized(image: "Image", size: tuple[int, int], shorter: int, interpolation: Interpolation) -> "Image":
+    """Do what torchvision's `Resize(shorter)` and `CenterCrop(size)` do one after the other."""
+    scale = min(image.size)
+    whole = (shorter * image.width // scale, shorter * image.height // scale)
+    left, top = (round((has - wants) / 2) for has, wants in zip(whole, size, strict=True))
+    box = (left, top, left + size[0], top + size[1])
+    if interpolation not in _PILLOW_FILTERS:
+        from PIL import Image
+
+        from edgecnn_runtime.resampling import resample
+
+        return Image.fromarray(resample(image, size, interpolation, corner=(left, top), whole=whole))
+    if whole[0] * whole[1] <= _WHOLE_PIXELS:
+        return image.resize(whole, _PILLOW_FILTERS[interpolation]).crop(box)
+    # Of a strip a thousand times as long as it is wide, no more than what the crop shows. It is not the same to the
+    # byte: Pillow rounds such a box to float32, and may begin with the other axis.
+    across, down = image.width / whole[0], image.height / whole[1]
+    part = (box[0] * across, box[1] * down, box[2] * across, box[3] * down)
+    return image.resize(size, _PILLOW_FILTERS[interpolation], box=part)
+
+
+def _centre_box(has: tuple[int, int], wants: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return the whole pixels in the middle that have the proportions wanted, as Keras' `crop_to_aspect_ratio` does."""
+    width, height = min(has[0], has[1] * wants[0] // wants[1]), min(has[1], has[0] * wants[1] // wants[0])
+    width, height = max(1, width), max(1, height)
+    left, top = (has[0] - width) // 2, (has[1] - height) // 2
+    return left, top, left + width, top + height
+
+
+def _size_within(has: tuple[int, int], wants: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest size of an image's proportions within another, as Pillow's `ImageOps.contain` does."""
+    if has[0] * wants[1] >= wants[0] * has[1]:
+        return wants[0], max(1, round(has[1] / has[0] * wants[0]))
+    return max(1, round(has[0] / has[1] * wants[1])), wants[1]

@@ -30,6 +30,7 @@ def test_the_model_view_is_the_usual_one_and_fits_100_columns(model: Path) -> No
         "3,024 multiply-accumulates",
         "parts, int8",
         "3: crack, dent, whole",
+        "8x8 grey by squash, filter bilinear; transparent pixels and padding show white",
         "int8, 4 scales",
         "0.1…0.4",
         "all 3 operators are in its list",
@@ -46,6 +47,11 @@ def test_what_is_in_the_way_stands_with_what_removes_it(tmp_path: Path) -> None:
     assert "tflite-micro: it takes TFLite files -> use parts_int8-signed.tflite" in shown
     assert "edgecnn export RUN --int8 --io int8" in shown
     assert "opens it" in shown
+
+
+def test_what_a_third_party_file_leaves_open_is_said(tmp_path: Path) -> None:
+    shown = " ".join(edgecnn_here("inspect", convolution(tmp_path / "parts.tflite")).split())
+    assert "what transparent pixels show, is assumed wherever the file is run (white, as a rule)" in shown
 
 
 def test_json_is_one_document_with_everything(model: Path) -> None:

@@ -42,8 +42,9 @@ OF_THE_FORMAT = {
 }
 # What an adaptation to a third-party model needs besides.
 THIRD_PARTY = {
-    "backends.adaptation", "backends.delegate", "contract", "labels", "model_files.flatbuffer",
-    "model_files.graph_facts", "model_files.onnx_graph", "model_files.tflite_graph", "pixel_scaling",
+    "backends.adaptation", "backends.delegate", "contract", "image_fit", "labels", "model_files.flatbuffer",
+    "model_files.graph_facts", "model_files.onnx_graph", "model_files.tflite_graph", "model_files.ultralytics",
+    "pixel_scaling",
     "third_party_models", "third_party_models.adapter", "third_party_models.given", "third_party_models.image_layout",
     "third_party_models.opening", "third_party_models.output_form", "third_party_models.pixel_encoding",
 }  # fmt: skip

@@ -7,7 +7,18 @@ import pytest
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.manifest import Calibration, Colour, GoldenCheck, InputSpec, Manifest, Optimization, Resize, Scheme
+from edgecnn_runtime.manifest import (
+    Calibration,
+    Colour,
+    Decode,
+    GoldenCheck,
+    InputSpec,
+    Interpolation,
+    Manifest,
+    Optimization,
+    Resize,
+    Scheme,
+)
 
 FULL = Manifest(
     name="chinese-mnist",
@@ -62,7 +73,7 @@ def test_keys_of_a_later_version_are_ignored() -> None:
 
 def test_the_bytes_in_a_file_stay_the_same() -> None:
     text = FULL.to_json().encode()
-    assert hashlib.sha256(text).hexdigest() == "330f26baad693b1228a86a1c755d5d3c19e71b1627c44c2b7b1b7cbf93b3e836"
+    assert hashlib.sha256(text).hexdigest() == "ff20c25f345658b5ca5d151c979b6427deb867bab06f3a740b33695d7684ca23"
     assert Manifest.from_json(text).to_json().encode() == text
 
 
@@ -76,9 +87,9 @@ def _changed(**changes: Any) -> str:
         ("", "expected a JSON document"),
         ("[]", "expected a JSON object, got a list of 0"),
         ("null", "expected a JSON object, got null"),
-        ("{}", "expected schema version 1, got None"),
+        ("{}", "expected schema version 1 to 2, got None"),
         ("[" * 100_000, "nested too deeply"),
-        (_changed(schema_version=99), "expected schema version 1, got 99"),
+        (_changed(schema_version=99), "expected schema version 1 to 2, got 99"),
         (_changed(labels=["a"]), "expected at least 2, got 1"),
         (_changed(labels=["a", "a"]), "a label twice"),
         (_changed(input=None), "input: expected an object, got null"),
@@ -115,6 +126,40 @@ def _changed(**changes: Any) -> str:
 def test_a_damaged_manifest_is_a_model_error(text: str | bytes, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Manifest.from_json(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "version"),
+    [
+        ({}, 1),
+        ({"background": (0, 0, 0), "decode": Decode.SCALED}, 1),
+        ({"interpolation": Interpolation.NEAREST}, 2),
+        ({"resize_size": 72}, 2),
+    ],
+)
+def test_a_file_is_refused_by_versions_that_would_resize_it_otherwise(changes: Any, version: int) -> None:
+    """Version 1 ignores the keys that it does not know."""
+    spec = dataclasses.replace(InputSpec(64, 48, Colour.RGB, Resize.CROP), **changes)
+    manifest = dataclasses.replace(FULL, input=spec)
+    assert json.loads(manifest.to_json())["schema_version"] == version
+    assert Manifest.from_json(manifest.to_json()) == manifest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"resize_size": 72}, "resize_size: expected the resize policy crop beside it, got squash"),
+        (
+            {"resize": Resize.CROP, "resize_size": 63},
+            "expected 64 or more, the longer side of the crop 64x48, .* got 63",
+        ),
+        ({"resize": Resize.CROP, "resize_size": 10_000}, "at most 8192, got 10000"),
+        ({"interpolation": Interpolation.NEAREST, "decode": Decode.SCALED}, "decode: expected full beside .* nearest"),
+    ],
+)
+def test_a_policy_that_nobody_can_follow_is_refused(changes: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(InputSpec(64, 48, Colour.RGB), **changes)
 
 
 @pytest.mark.parametrize("background", [(0, 0), (0, 0, 256), (-1, 0, 0)])

@@ -5,18 +5,21 @@ import struct
 import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
+import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgecnn_runtime import preprocess
+from edgecnn_runtime import preprocess, resampling
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.json_dataclasses import read_dataclass
-from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.resampling import resample
 
 # 3 rows, 2 columns, every pixel another.
 PICTURE = np.arange(10, 28, dtype=np.uint8).reshape(3, 2, 3) * 9
@@ -125,6 +128,112 @@ def test_the_policies_do_what_they_say(policy: Resize, edge: int, middle: int) -
     assert pixels[0, 0, 0] == edge
 
 
+# By the function of TensorFlow, the filter that does the same.
+OF_TENSORFLOW = {
+    "bilinear": Interpolation.BILINEAR_NO_ANTIALIAS,
+    "nearest": Interpolation.NEAREST,
+    "area": Interpolation.AREA,
+}
+
+
+@pytest.mark.parametrize("method", OF_TENSORFLOW)
+def test_the_filters_without_antialiasing_are_those_of_tensorflow(method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tf.image.resize`, which Keras' loaders and its layer Resizing call, for sizes up, down and to one pixel."""
+    tensorflow = needs.package("tensorflow")
+    generator = np.random.default_rng(0)
+    for size in ((61, 97), (5, 7), (300, 20), (1, 1), (24, 24)):
+        picture = generator.integers(0, 256, (*size, 3), np.uint8)
+        for height, width in ((24, 24), (7, 33), (1, 1), (150, 61)):
+            spec = InputSpec(height, width, Colour.RGB, interpolation=OF_TENSORFLOW[method])
+            expected = tensorflow.image.resize(picture, (height, width), method=method).numpy().astype(np.float64)
+            found = read_image(picture, spec)
+            # Rounded; TensorFlow computes in float32, of which the areas lose most.
+            assert np.abs(found - expected).max() < 0.505
+            with monkeypatch.context() as patch:
+                patch.setattr(resampling, "_STRIP_PIXELS", 500)
+                assert np.array_equal(read_image(picture, spec), found)
+
+
+@pytest.mark.parametrize(
+    ("interpolation", "pixels", "expected"),
+    # By hand. Middles of 2 outputs of 5 pixels: 0.75 and 3.25; of 4 of 2: -0.25, 0.25, 0.75, 1.25.
+    [
+        (Interpolation.NEAREST, [10, 20, 30, 40, 60], [20, 40]),
+        (Interpolation.BILINEAR_NO_ANTIALIAS, [10, 20, 30, 40, 60], [18, 45]),  # 17.5 and 45, a half to the even one
+        (Interpolation.AREA, [10, 20, 30, 40, 60], [18, 46]),  # (10 + 20 + 30 / 2) / 2.5, (30 / 2 + 40 + 60) / 2.5
+        (Interpolation.NEAREST, [0, 100], [0, 0, 100, 100]),
+        (Interpolation.BILINEAR_NO_ANTIALIAS, [0, 100], [0, 25, 75, 100]),
+        (Interpolation.AREA, [0, 100], [0, 0, 100, 100]),
+    ],
+)
+def test_the_filters_do_what_their_names_say(
+    interpolation: Interpolation, pixels: list[int], expected: list[int]
+) -> None:
+    row = np.array([pixels], np.uint8)
+    spec = InputSpec(1, len(expected), Colour.GREY, interpolation=interpolation)
+    assert read_image(row, spec).ravel().tolist() == expected
+    turned = read_image(np.ascontiguousarray(row.T), replace(spec, height=len(expected), width=1))
+    assert turned.ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("interpolation", [Interpolation.BILINEAR, Interpolation.BICUBIC])
+@pytest.mark.parametrize("size", [(61, 97), (120, 40), (33, 33), (500, 20)])
+def test_a_resize_before_the_crop_is_that_of_torchvision(
+    interpolation: Interpolation, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`Resize(40)`, `CenterCrop((32, 24))`: the longer side is rounded down, where the crop begins to the even one."""
+    height, width = size
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8))
+    method = Image.Resampling.BICUBIC if interpolation is Interpolation.BICUBIC else Image.Resampling.BILINEAR
+    wide, high = (int(40 * width / height), 40) if height <= width else (40, int(40 * height / width))
+    left, top = round((wide - 24) / 2.0), round((high - 32) / 2.0)
+    expected = np.asarray(image.resize((wide, high), method).crop((left, top, left + 24, top + 32)))
+    spec = InputSpec(32, 24, Colour.RGB, Resize.CROP, interpolation=interpolation, resize_size=40)
+    assert np.array_equal(read_image(image, spec), expected)
+    monkeypatch.setattr(preprocess, "_WHOLE_PIXELS", 1)
+    # Nearly: Pillow rounds where the crop begins, and may begin with the other axis.
+    assert np.abs(read_image(image, spec).astype(int) - expected).mean() < 0.5
+
+
+@pytest.mark.parametrize("interpolation", OF_TENSORFLOW.values())
+def test_a_part_of_a_resized_image_is_that_part(interpolation: Interpolation) -> None:
+    image = Image.fromarray(np.random.default_rng(1).integers(0, 256, (61, 97, 3), np.uint8))
+    whole = resample(image, (63, 40), interpolation)
+    spec = InputSpec(32, 24, Colour.RGB, Resize.CROP, interpolation=interpolation, resize_size=40)
+    assert np.array_equal(read_image(image, spec), whole[4:36, 20:44])
+
+
+@pytest.mark.parametrize("shape", [(2, 10_000), (10_000, 2)])
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+def test_a_strip_costs_no_more_memory_than_its_crop(
+    interpolation: Interpolation, shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its shorter side resized to 256, it would have 1,280,000 pixels on the longer."""
+    made: list[int] = []
+    resize = Image.Image.resize
+    monkeypatch.setattr(
+        Image.Image,
+        "resize",
+        lambda image, size, *a, **k: made.append(size[0] * size[1]) or resize(image, size, *a, **k),
+    )
+    spec = InputSpec(224, 224, Colour.GREY, Resize.CROP, interpolation=interpolation, resize_size=256)
+    assert np.array_equal(read_image(np.full(shape, 90, np.uint8), spec), np.full((224, 224, 1), 90))
+    assert max(made, default=0) < 1 << 24
+
+
+@pytest.mark.parametrize("interpolation", list(Interpolation))
+def test_crop_and_pad_keep_the_proportions_with_every_filter(interpolation: Interpolation) -> None:
+    picture = np.zeros((20, 60), np.uint8)
+    picture[:, 20:40] = 255
+    spec = InputSpec(30, 30, Colour.GREY, Resize.CROP, (7, 7, 7), interpolation=interpolation)
+    # Pillow lets its filters look beyond the crop.
+    assert np.array_equal(read_image(picture, spec)[:, 2:-2], np.full((30, 26, 1), 255))
+    padded = read_image(picture, replace(spec, resize=Resize.PAD))
+    assert np.unique(padded[[*range(10), *range(20, 30)]]).tolist() == [7]
+    assert np.array_equal(padded[10:20, 12:18], np.full((10, 6, 1), 255))
+    assert padded[10:20, :8].max() == 0
+
+
 def _bomb() -> bytes:
     """A PNG that claims 60,000 x 60,000 pixels in 70 bytes."""
 
@@ -215,6 +324,25 @@ def test_a_large_photo_decoded_at_a_fraction_gives_nearly_the_same_pixels(
     assert decoded == [(1600, 1200), (400, 300)]
     assert np.abs(found - expected).mean() < 1
     assert np.abs(found - expected).max() < 16
+
+
+@pytest.mark.parametrize(
+    ("changes", "size"),
+    [
+        ({"interpolation": Interpolation.AREA}, (400, 300)),
+        ({"interpolation": Interpolation.BICUBIC}, (400, 300)),
+        # Twice the shorter side that the crop is taken of.
+        ({"resize": Resize.CROP, "resize_size": 250}, (800, 600)),
+    ],
+)
+def test_a_large_photo_is_decoded_as_the_policy_permits(
+    changes: dict[str, Any], size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded: list[tuple[int, int]] = []
+    fit = preprocess._fit
+    monkeypatch.setattr(preprocess, "_fit", lambda image, spec: decoded.append(image.size) or fit(image, spec))
+    read_image(_photo(1600, 1200), replace(InputSpec(96, 128, Colour.RGB, decode=Decode.SCALED), **changes))
+    assert decoded == [size]
 
 
 @pytest.mark.parametrize(

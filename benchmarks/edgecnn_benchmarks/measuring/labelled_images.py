@@ -136,15 +136,18 @@ class PreparedImages:
         del scratch
         for what, expected, got in (
             ("labels", self.prepared.labels, facts.labels),
-            # A third-party model does not say how its images were resized.
-            ("input", self.prepared.input.shape, facts.input.shape)
-            if facts.third_party
-            else ("input", self.prepared.input, facts.input),
+            ("input", self.prepared.input, self._input_of(facts)),
         ):
             if expected != got:
                 raise DataError(f"{what}: expected {expected}, as in the set {self.prepared.name}, got {got}")
         split = self.prepared.split(SPLIT)
         return BenchImages(self.folder / f"{SPLIT}.images.npy", split.labels, split.files)
+
+    def _input_of(self, facts: ModelFacts) -> InputSpec:
+        """Return the input of a model; what a third-party one leaves open is that of the set."""
+        if not facts.third_party or facts.input.shape != self.prepared.input.shape:
+            return facts.input
+        return facts.fit.applied_to(self.prepared.input)
 
     def test_data(self, images: int) -> TestData:
         """Name the set and its fingerprint."""

@@ -70,6 +70,7 @@ class ModelFile:
             "backend": backend.name,
             "provider": backend.provider,
             "third_party": self._classifier.is_third_party,
+            "fit": dataclasses.asdict(self._classifier.contract.said_fit(manifest.input)),
             "assumed": self._classifier.contract.assumed,
         }
 

@@ -8,10 +8,11 @@ import sys
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, Self
 
+from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system.own_process import describe_end
@@ -43,6 +44,7 @@ class ModelFacts:
     load_s: float = 0.0
     # Whether others made the file, and what nobody said about it.
     third_party: bool = False
+    fit: ImageFit = field(default_factory=ImageFit)  # what of its resizing is said and not assumed
     assumed: tuple[str, ...] = ()
 
 

@@ -127,6 +127,9 @@ def _run_folder(
         raise InputError(f"{target}: {expected}, got a {target.suffix or 'plain'} file")
     # The model within a run is that run.
     folder = RunFolder(target.parent if target.is_file() else target)
-    folder.read_record()
+    record = folder.read_record()
     options.refuse_beside_run(target)
+    # Of an imported model, as when it was imported.
+    for sentence in record.recipe.get("assumed", ()):
+        console.note(f"assumed: {sentence}")
     return folder

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from edgecnn.options.fit_options import BackgroundOption, InterpolationOption, ResizeOption, ResizeSizeOption
 from edgecnn.options.model_options import MeanOption, OutputIsOption, PreprocessOption, ScaleOption, StdOption
 from edgecnn.options.option_group import option
 from edgecnn_runtime.errors import InputError
@@ -35,7 +36,10 @@ class ImportOptions:
     mean: MeanOption = None
     std: StdOption = None
     preprocess: PreprocessOption = None
-    resize: Annotated[str | None, option("squash|crop|pad", "Way to fit images to the input; default: squash.")] = None
+    resize: ResizeOption = None
+    resize_size: ResizeSizeOption = None
+    interpolation: InterpolationOption = None
+    background: BackgroundOption = None
     imgsz: Annotated[int | None, option("N", "Height and width, where the model takes images of any size.")] = None
     output_is: OutputIsOption = None
     output: Annotated[Path | None, option("DIR", "Run folder to make; default: runs/NAME.", "--output", "-o")] = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console
+from edgecnn.options.fit_options import BackgroundOption, InterpolationOption, ResizeOption, ResizeSizeOption
 from edgecnn.options.option_group import option
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ StdOption = Annotated[
 ]
 PreprocessOption = Annotated[
     str | None,
-    option("caffe|tf|torch|none", "Mode of keras.applications in place of numbers; none: 0…255 as they are."),
+    option(
+        "caffe|tf|torch|per-image|none",
+        "Mode of keras.applications in place of numbers; per-image: each image to mean 0 and standard deviation 1, as "
+        "tf.image.per_image_standardization; none: 0…255 as they are.",
+    ),
 ]
 OutputIsOption = Annotated[
     str | None,
@@ -49,9 +54,10 @@ class ModelOptions:
         str | None,
         option("rgb|bgr|grey", "Channels of a third-party model's input; default: rgb.", "--colour", "--color"),
     ] = None
-    resize: Annotated[
-        str | None, option("squash|crop|pad", "Way to fit images to a third-party model's input; default: squash.")
-    ] = None
+    resize: ResizeOption = None
+    resize_size: ResizeSizeOption = None
+    interpolation: InterpolationOption = None
+    background: BackgroundOption = None
     imgsz: Annotated[
         str | None, option("N|HxW", "Height and width, where a third-party model takes images of any size.")
     ] = None
@@ -92,6 +98,9 @@ class ModelOptions:
             layout=self.layout,
             colour=self.colour,
             resize=self.resize,
+            resize_size=self.resize_size,
+            interpolation=self.interpolation,
+            background=self.background,
             imgsz=_size(self.imgsz),
             output_is=self.output_is,
             engine=self.engine,

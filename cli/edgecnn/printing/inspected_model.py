@@ -4,12 +4,14 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from edgecnn.console import Console
+from edgecnn_runtime.image_fit import shown_colour, shown_resize
 from edgecnn_runtime.model_formats import model_parts
 
 if TYPE_CHECKING:
     from edgecnn_export.inspection.model import InspectedModel
     from edgecnn_export.inspection.verdict import NpuEstimate, Verdict
     from edgecnn_export.model_graph import Graph, Operator, Tensor
+    from edgecnn_runtime.manifest import InputSpec
 
 _WIDTH = 100
 _KIB = 1024
@@ -58,6 +60,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
                 f"{manifest.name}, {manifest.scheme}" + (f", recipe {manifest.recipe}" if manifest.recipe else ""),
             ),
             ("labels", _labels(manifest.labels)),
+            ("images", _fitted(manifest.input)),
         ]
         if manifest.accuracy is not None:
             accuracy = f"{100 * manifest.accuracy.value:.2f} % of {manifest.accuracy.total:,} test images"
@@ -91,9 +94,28 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
             rows.append(("files in it", ", ".join(metadata.files)))
         if metadata.licence:
             rows.append(("licence", metadata.licence))
-        return rows
+        return [*rows, _OPEN]
     standard = model.container.format.metadata
-    return [("manifest", "none: not exported by edgecnn" + (f", no {standard}" if standard else ""))]
+    return [
+        ("manifest", "none: not exported by edgecnn" + (f", no {standard}" if standard else "")),
+        _OPEN,
+    ]
+
+
+# What no third-party file says.
+_OPEN = (
+    "images",
+    "how they are resized, and what transparent pixels show, is assumed wherever the file is run (white, as a rule); "
+    "--resize, --resize-size, --interpolation and --background say otherwise",
+)
+
+
+def _fitted(spec: "InputSpec") -> str:
+    """Say how an image is brought to the input."""
+    return (
+        f"{spec.height}x{spec.width} {spec.colour} by {shown_resize(spec)}, filter {spec.interpolation}; transparent "
+        f"pixels and padding show {shown_colour(spec.background)}"
+    )
 
 
 def show_layers(console: Console, graph: "Graph", *, every: bool) -> None:

@@ -1,5 +1,6 @@
 """From a model that was trained elsewhere to a run folder, for `edgecnn export`."""
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from edgecnn_runtime.errors import InputError
 
 if TYPE_CHECKING:
     from edgecnn_export.imported.original_model import OriginalModel
+    from edgecnn_runtime.image_fit import ImageFit
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
 # Images on which logits are distinguished from probabilities.
@@ -37,6 +39,7 @@ def import_run(
     from edgecnn_export.keras_on_tensorflow import import_keras
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.data.calibration_images import find_calibration_images, generated_images
+    from edgecnn_training.data.fit_trial import better_fit
 
     if options.calibration_data is None and calibrates:
         raise InputError(
@@ -65,6 +68,10 @@ def import_run(
     imported = import_model(original, images.sample(original.input, _LOOKED_AT), output_is=options.output_is)
     for sentence in imported.assumed:
         console.note(f"assumed: {sentence}")
+    better = better_fit(images, original.input, imported.predict, said=_fit(options))
+    if better is not None:
+        console.warn(better)
+        imported = dataclasses.replace(imported, assumed=(*imported.assumed, better))
     if not images.calibrates:
         console.warn(
             f"no --calibration-data: the files are compared with the float model on {len(images.source)} generated "
@@ -96,9 +103,7 @@ def _opened(target: Path | None, options: ImportOptions) -> "OriginalModel":
         raise InputError(f"--weights: expected --application, got the model {target}; leave --weights out")
     scaling = scaling_of_options(scale=options.scale, mean=options.mean, std=options.std, preprocess=options.preprocess)
     network = open_model(target, imgsz=options.imgsz)
-    return original_model(
-        network, path=target, labels=labels, scaling=scaling, imgsz=options.imgsz, resize=options.resize
-    )
+    return original_model(network, path=target, labels=labels, scaling=scaling, imgsz=options.imgsz, fit=_fit(options))
 
 
 def _application(target: Path | None, options: ImportOptions, labels: tuple[str, ...] | None) -> "OriginalModel":
@@ -116,4 +121,15 @@ def _application(target: Path | None, options: ImportOptions, labels: tuple[str,
             )
     network = build_application(name, labels=labels, imgsz=options.imgsz)
     source = load_application_weights(network, name, options.weights or IMAGENET, include_top=True)
-    return application_model(network, name, labels=labels, weights=source, resize=options.resize)
+    return application_model(network, name, labels=labels, weights=source, fit=_fit(options))
+
+
+def _fit(options: ImportOptions) -> "ImageFit":
+    from edgecnn_runtime.image_fit import ImageFit
+
+    return ImageFit.of(
+        resize=options.resize,
+        resize_size=options.resize_size,
+        interpolation=options.interpolation,
+        background=options.background,
+    )

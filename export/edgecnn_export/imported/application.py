@@ -5,11 +5,18 @@ import sys
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from edgecnn_export.imported.original_model import OriginalModel, check_count, count_classes, image_input
+from edgecnn_export.imported.original_model import (
+    OriginalModel,
+    assumed_fit,
+    check_count,
+    count_classes,
+    image_input,
+)
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.image_fit import ImageFit
 
 if TYPE_CHECKING:
     import keras
@@ -79,7 +86,7 @@ _DEFAULT_SIDE = 224
 
 
 def application_model(
-    network: "keras.Model", name: str, *, labels: tuple[str, ...] | None, weights: str, resize: str | None
+    network: "keras.Model", name: str, *, labels: tuple[str, ...] | None, weights: str, fit: ImageFit
 ) -> OriginalModel:
     """Join a built network with its labels and with the scaling that its `preprocess_input` does.
 
@@ -88,22 +95,24 @@ def application_model(
         name: as Keras spells it.
         labels: None: those of ImageNet.
         weights: where the weights came from, in words.
-        resize: squash, crop or pad; None: squash.
+        fit: how images are brought to its size, as far as the user says it.
 
     Raises:
-        InputError: the labels are too many or too few, or no such resize policy.
+        InputError: the labels are too many or too few, or `fit` does not fit the network.
     """
     names = labels or imagenet_labels()
     check_count(names, count_classes(network, origin=name), origin="--labels")
+    spec = image_input(network, origin=name, imgsz=None, fit=fit)
     return OriginalModel(
         network=network,
         name=name.lower(),
         origin=f"keras.applications.{name}, weights: {weights}",
         sha256=None,
         labels=names,
-        input=image_input(network, origin=name, imgsz=None, resize=resize),
+        input=spec,
         scaling=scaling_of_function(_preprocess_input(name)),
         licence=None if weights == "none" else _LICENCE,
+        assumed=assumed_fit(fit, spec),
     )
 
 

@@ -135,6 +135,7 @@ def write_run(
             "scale": list(original.scaling.scale),
             "offset": list(original.scaling.offset),
             "bgr": original.scaling.bgr,
+            "per_image": original.scaling.per_image,
             "output": str(imported.answers),
             "assumed": list(imported.assumed),
         },

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.manifest import Colour, InputSpec, Resize
+from edgecnn_runtime.image_fit import ImageFit, shown_colour, shown_resize
+from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def original_model(
     labels: tuple[str, ...],
     scaling: PixelScaling | None,
     imgsz: int | None,
-    resize: str | None,
+    fit: ImageFit,
 ) -> OriginalModel:
     """Join an opened model with what the user says about it.
 
@@ -47,23 +47,24 @@ def original_model(
         labels: one for each class.
         scaling: None where the user said nothing, which will do for a network that begins with its own scaling.
         imgsz: height and width of the images, where the network takes any.
-        resize: squash, crop or pad; None: squash.
+        fit: how images are brought to that size, as far as the user says it.
 
     Raises:
         ModelError: it is no classifier of images.
         InputError: labels, scaling or size do not fit it.
     """
-    spec = image_input(network, origin=str(path), imgsz=imgsz, resize=resize)
+    spec = image_input(network, origin=str(path), imgsz=imgsz, fit=fit)
     classes = count_classes(network, origin=str(path))
     check_count(labels, classes, origin="--labels")
-    assumed: tuple[str, ...] = ()
+    assumed = assumed_fit(fit, spec)
     if scaling is None:
         if not scales_itself(network):
             raise InputError(
                 f"{path}: expected how its pixels are scaled, got nothing; give what it was trained with: --scale "
                 "1/255, --mean 127.5 --std 127.5, --preprocess caffe, tf or torch, or none where it takes 0…255"
             )
-        scaling, assumed = PixelScaling(), ("it takes pixels 0…255, since it begins with its own scaling",)
+        scaling = PixelScaling()
+        assumed = ("it takes pixels 0…255, since it begins with its own scaling", *assumed)
     return OriginalModel(
         network=network,
         name=path.resolve().stem,
@@ -76,15 +77,24 @@ def original_model(
     )
 
 
-def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, resize: str | None) -> InputSpec:
+def assumed_fit(fit: ImageFit, spec: InputSpec) -> tuple[str, ...]:
+    """Say in sentences how images are brought to the input, where the user did not."""
+    sentences = {
+        "resize": f"images are fitted by {shown_resize(spec)} (--resize crop or pad says otherwise)",
+        "interpolation": f"they are resized with the filter {spec.interpolation}, antialiased (--interpolation says "
+        "otherwise; Keras' loaders and layers have bilinear-no-antialias)",
+        "background": f"transparent pixels show {shown_colour(spec.background)} (--background says otherwise)",
+    }
+    return tuple(sentence for name, sentence in sentences.items() if getattr(fit, name) is None)
+
+
+def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, fit: ImageFit) -> InputSpec:
     """Return the images a network takes.
 
     Raises:
         ModelError: it takes none, several, or such of 2 or 4 channels.
-        InputError: its size is not known, or is not `imgsz`; no such resize policy.
+        InputError: its size is not known, or is not `imgsz`; `fit` does not fit it.
     """
-    if resize is not None and resize not in list(Resize):
-        raise InputError(not_among("--resize", resize, Resize))
     shapes = [tuple(tensor.shape) for tensor in network.inputs]
     if len(shapes) != 1 or len(shapes[0]) != 4:
         raise ModelError(
@@ -104,12 +114,8 @@ def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, resiz
         )
     if imgsz is not None and {size or imgsz for size in (height, width)} != {imgsz}:
         raise InputError(f"--imgsz: expected {height}x{width}, the input of {origin}, got {imgsz}; leave it out")
-    return InputSpec(
-        int(height or imgsz or 0),
-        int(width or imgsz or 0),
-        Colour.GREY if channels == 1 else Colour.RGB,
-        Resize(resize) if resize else Resize.SQUASH,
-    )
+    colour = Colour.GREY if channels == 1 else Colour.RGB
+    return fit.applied_to(InputSpec(int(height or imgsz or 0), int(width or imgsz or 0), colour))
 
 
 def count_classes(network: "keras.Model", *, origin: str) -> int:

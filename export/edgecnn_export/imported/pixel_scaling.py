@@ -1,6 +1,7 @@
 """How a network wants its pixels: what stands in front of it, so that nobody who uses it has to know."""
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,13 @@ def scaled(pixels: Any, scaling: PixelScaling, *, channels: int) -> Any:
     """
     import keras
 
+    if scaling.per_image:
+        # `tf.image.per_image_standardization` divides by max(deviation, N ** -0.5), this by sqrt(variance + 1 / N): the
+        # same to one part in a million for what is a picture, and an image of one colour becomes 0 by either.
+        epsilon = 1 / math.prod(pixels.shape[1:])
+        return keras.layers.LayerNormalization(
+            axis=[1, 2, 3], epsilon=epsilon, center=False, scale=False, name="scaling", dtype="float32"
+        )(pixels)
     for values in (scaling.scale, scaling.offset):
         if len(values) not in (1, channels):
             raise InputError(

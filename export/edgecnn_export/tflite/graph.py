@@ -128,13 +128,19 @@ class TFLiteGraph:
         return np.frombuffer(bytes(self._model.buffers[tensor.buffer].data), np.float32).reshape(tensor.shape)
 
 
+# Of `tf.nn.moments`, inside a layer that normalizes; no name of a layer.
+_MOMENTS = "moments"
+
+
 def _label(output: str) -> str:
     """Name an operator after the layer of Keras that the converter made it of, and that it has given a number.
 
     >>> _label("mnist_1/core_1/conv2d_4_1/Relu;mnist_1/core_1/conv2d_4_1/BiasAdd"), _label("net_1/p_re_lu_1_2/add")
     ('conv2d_4', 'p_re_lu_1')
+    >>> _label("net_1/layer_normalization_1/moments/SquaredDifference")
+    'layer_normalization'
     """
-    parts = [re.sub(r"_\d+$", "", part) for part in output.split(";")[0].split("/")]
+    parts = [re.sub(r"_\d+$", "", part) for part in output.split(";")[0].split("/") if part != _MOMENTS]
     return parts[-2] if len(parts) > 1 else parts[0]
 
 

@@ -1,9 +1,18 @@
 """What a classifier needs to know of a third-party model's graph beyond the shapes of its tensors."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.pixel_scaling import PixelScaling
+
+# The task of a classifier, as Ultralytics calls it.
+CLASSIFY = "classify"
+
+
+def _nothing_said(height: int, width: int) -> ImageFit:
+    del height, width
+    return ImageFit()
 
 
 @dataclass(frozen=True)
@@ -14,6 +23,10 @@ class FileMetadata:
     scaling: PixelScaling | None = None
     grey: bool | None = None
     source: str = ""  # such as "TFLite Metadata"
+    task: str | None = None  # what the model is for: `CLASSIFY`, or something else
+    imgsz: tuple[int, int] | None = None  # (height, width)
+    # From height and width of the input, how images are fitted to it.
+    fit: Callable[[int, int], ImageFit] = _nothing_said
 
 
 @dataclass(frozen=True)

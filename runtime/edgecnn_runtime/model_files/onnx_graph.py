@@ -3,7 +3,6 @@
 Field numbers are those of `onnx.proto3`.
 """
 
-import ast
 import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import numpy as np
 
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.protobuf import Field, fields, varint
+from edgecnn_runtime.model_files.ultralytics import parsed, ultralytics_metadata
 
 _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
@@ -21,8 +21,7 @@ _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
 _EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
-# Characters of a Python literal, each of which may take half a kilobyte to read; ImageNet-21k's names take 400,000.
-_LONGEST_NAMES = 1 << 19
+_SOURCE = "metadata_props"
 _BYTES = 255  # steps of a QuantizeLinear; what needs half as many grey levels or more is no pixel of 0…1
 # TensorProto's data types of scales, zero points and what pixels are scaled by.
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
@@ -42,7 +41,8 @@ def read_onnx_facts(path: Path) -> GraphFacts:
                 props[entry.get(1, "")] = entry.get(2, "")
         if graph is None:
             return GraphFacts()
-        return _facts(content, graph.start, graph.end, FileMetadata(_labels(props), source="metadata_props"))
+        metadata = ultralytics_metadata(props, source=_SOURCE) or FileMetadata(_labels(props), source=_SOURCE)
+        return _facts(content, graph.start, graph.end, metadata)
     except (ValueError, IndexError, struct.error, RecursionError):
         return GraphFacts()
 
@@ -166,13 +166,8 @@ def _scalar(content: bytes, start: int, end: int) -> float | None:
 
 def _labels(props: dict[str, str]) -> tuple[str, ...] | None:
     """Read the labels that Ultralytics writes ("names", a Python dictionary) or edgecnn ("labels", with commas)."""
-    if len(props.get("names", "")) > _LONGEST_NAMES:
-        return None
     if "names" in props:
-        try:
-            names = ast.literal_eval(props["names"])
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            names = None
+        names = parsed(props["names"])
         if isinstance(names, dict) and sorted(names) == list(range(len(names))):
             return tuple(str(names[number]) for number in range(len(names)))
         if isinstance(names, list):

@@ -3,17 +3,20 @@
 Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.fbs` (TensorFlow Lite Support).
 """
 
+import json
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.mapped import mapped
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
+from edgecnn_runtime.model_files.ultralytics import parsed, ultralytics_metadata
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
@@ -35,6 +38,7 @@ _MOST_PORTS = 1000
 _MOST_FILES = 100
 _METADATA_NAME = "TFLITE_METADATA"
 _TENSOR_AXIS_LABELS = 2
+_ULTRALYTICS_FILE = "metadata.json"
 _IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
 
 
@@ -51,7 +55,9 @@ def read_tflite_facts(path: Path) -> GraphFacts:
             facts = _facts(model, graph)
         except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
             return GraphFacts()
-        return replace(facts, metadata=_metadata(path, model))
+        # Without the package tflite-support, Ultralytics appends a file and no TFLite Metadata that would name it.
+        own = ultralytics_metadata(_entries(read_associated_file(path, _ULTRALYTICS_FILE)), source=_ULTRALYTICS_FILE)
+        return replace(facts, metadata=own or _metadata(path, model))
 
 
 def _facts(model: Table, graph: Table) -> GraphFacts:
@@ -133,12 +139,13 @@ def _metadata(path: Path, model: Table) -> FileMetadata:
             return FileMetadata()
         image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
         scaling, grey = (None, None) if image is None else _image(image)
-        labels = None if answer is None else _labels(path, answer)
+        text = None if answer is None else _labels_file(path, answer)
     except ModelError:
         raise
     except (ValueError, IndexError, struct.error, OverflowError):
         return FileMetadata()
-    return FileMetadata(labels, scaling, grey, source="TFLite Metadata")
+    own = ultralytics_metadata(_entries(text), source="TFLite Metadata")
+    return own or FileMetadata(_lines(text), scaling, grey, source="TFLite Metadata")
 
 
 def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
@@ -161,10 +168,28 @@ def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
     return None, grey
 
 
-def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
+def _labels_file(path: Path, tensor: Table) -> bytes | None:
+    """Read the file that has the labels of an output."""
     for file in islice(tensor.tables(6), _MOST_FILES):
         if file.number(2, "b") == _TENSOR_AXIS_LABELS:
             text = read_associated_file(path, file.text(0))
             if text is not None:
-                return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+                return text
     return None
+
+
+def _lines(text: bytes | None) -> tuple[str, ...] | None:
+    if text is None:
+        return None
+    return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+
+
+def _entries(text: bytes | None) -> Mapping[str, Any]:
+    """Read a dictionary, in JSON or as Python writes it; empty where it is something else."""
+    if text is None or not text.lstrip().startswith(b"{"):
+        return {}
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        entries = parsed(text.decode("utf-8", "replace"))
+    return entries if isinstance(entries, dict) else {}

@@ -237,7 +237,17 @@ _SCHEMAS: dict[str, Any] = {
         {
             "name": _TEXT,
             "labels": {"type": "array", "items": _TEXT, "minItems": 2},
-            "input": _object({"height": _INTEGER, "width": _INTEGER, "colour": _TEXT, "resize": _TEXT}),
+            "input": _object(
+                {
+                    "height": _INTEGER,
+                    "width": _INTEGER,
+                    "colour": _TEXT,
+                    "resize": _TEXT,
+                    "resize_size": {"type": ["integer", "null"]},
+                    "interpolation": _TEXT,
+                    "background": {"type": "array", "items": _INTEGER, "minItems": 3, "maxItems": 3},
+                }
+            ),
             "scheme": _TEXT,
             "backend": _TEXT,
             "recipe": {"type": ["string", "null"]},

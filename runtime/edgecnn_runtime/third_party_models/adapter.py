@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from edgecnn_runtime.backends.adaptation import Adaptation, Interface, Probe
 from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.manifest import MOST_CHARACTERS, Colour, InputSpec, Manifest, Resize, Scheme
-from edgecnn_runtime.model_files.graph_facts import GraphFacts
+from edgecnn_runtime.image_fit import ImageFit, shown_colour, shown_resize
+from edgecnn_runtime.manifest import MOST_CHARACTERS, Colour, InputSpec, Manifest, Scheme
+from edgecnn_runtime.model_files.graph_facts import CLASSIFY, GraphFacts
 from edgecnn_runtime.model_formats import format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
 from edgecnn_runtime.third_party_models.given import Given
@@ -45,13 +46,21 @@ class Adapter:
             raise type(error)(f"{self._path}: {error}") from error
 
     def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
+        model_format = format_of(self._path)
+        facts = model_format.reader().read_facts(self._path)
+        task = facts.metadata.task
+        if task is not None and task != CLASSIFY:
+            raise ModelError(
+                f"expected a classifier, got a model for the task {task!r}, as its {facts.metadata.source} says; run "
+                "it with the software that made it"
+            )
         if len(interface.inputs) != 1:
             names = ", ".join(tensor.name for tensor in interface.inputs)
             raise ModelError(f"expected one input, an image, got {len(interface.inputs)} ({names})")
-        model_format = format_of(self._path)
-        facts = model_format.reader().read_facts(self._path)
         tensor, given = interface.inputs[0], self._given
-        layout = find_layout(tensor, given, channels_first_by_default=model_format.channels_first)
+        layout = find_layout(
+            tensor, given, channels_first_by_default=model_format.channels_first, stated=facts.metadata.imgsz
+        )
         encoding = find_encoding(tensor, layout, given, facts)
         shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
         probed, images = _probe(probe, encoding, shape, layout)
@@ -64,11 +73,12 @@ class Adapter:
             if not _hardly_differ(found, bright):
                 encoding, probed, decoding = replace(plain, pixels_fact=_BRIGHT), bright, found
         labels, labels_fact = _labels(given, facts, decoding.classes)
-        resize = given.resize or Resize.SQUASH
+        stated = facts.metadata.fit(layout.height, layout.width)
+        spec = given.fit.or_else(stated).applied_to(InputSpec(layout.height, layout.width, encoding.colour))
         self.manifest = Manifest(
             name=self._path.stem,
             labels=labels,
-            input=InputSpec(layout.height, layout.width, encoding.colour, resize),
+            input=spec,
             scheme=Scheme.INT8 if tensor.dtype in ("uint8", "int8") and tensor.scale is not None else Scheme.FLOAT32,
         )
         self.contract = Contract(
@@ -77,9 +87,7 @@ class Adapter:
             layout=layout.layout_fact,
             colour=encoding.colour_fact,
             pixels=encoding.pixels_fact,
-            resize=Fact("squash", Origin.ASSUMED, "--resize crop or pad says otherwise")
-            if given.resize is None
-            else Fact(resize.value, Origin.CALLER),
+            **_fit_facts(spec, given.fit, stated, facts.metadata.source),
             output=decoding.fact,
         )
         return Adaptation(
@@ -91,6 +99,27 @@ class Adapter:
             encode=encoding.encode,
             decode=decoding.decode,
         )
+
+
+def _fit_facts(spec: InputSpec, said: ImageFit, stated: ImageFit, source: str) -> dict[str, Fact]:
+    """Say how images are fitted to the input, and who says so: the caller, the file's metadata, or nobody."""
+    shown = {
+        "resize": (shown_resize(spec), "--resize crop or pad says otherwise"),
+        "interpolation": (
+            spec.interpolation.value,
+            "antialiased; --interpolation says otherwise, as bilinear-no-antialias for what Keras' loaders resized",
+        ),
+        "background": (shown_colour(spec.background), "under transparent pixels; --background says otherwise"),
+    }
+    facts = {}
+    for name, (value, why) in shown.items():
+        if getattr(said, name) is not None:
+            facts[name] = Fact(value, Origin.CALLER)
+        elif getattr(stated, name) is not None:
+            facts[name] = Fact(value, Origin.METADATA, source)
+        else:
+            facts[name] = Fact(value, Origin.ASSUMED, why)
+    return facts
 
 
 _BRIGHT = Fact(

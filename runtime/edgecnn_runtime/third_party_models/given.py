@@ -3,13 +3,14 @@
 import enum
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TypeVar
 
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.image_fit import ImageFit, RgbColour
 from edgecnn_runtime.labels import label_lines
-from edgecnn_runtime.manifest import Resize
+from edgecnn_runtime.manifest import Interpolation, Resize
 from edgecnn_runtime.pixel_scaling import Numbers, PixelScaling, scaling_of_options
 
 
@@ -47,6 +48,9 @@ class Given:
     layout: Layout | None = None
     colour: ColourOrder | None = None
     resize: Resize | None = None
+    resize_size: int | None = None
+    interpolation: Interpolation | None = None
+    background: tuple[int, int, int] | None = None
     imgsz: tuple[int, int] | None = None  # (height, width)
     output_is: OutputForm | None = None
 
@@ -62,6 +66,9 @@ class Given:
         layout: str | None = None,
         colour: str | None = None,
         resize: str | None = None,
+        resize_size: int | None = None,
+        interpolation: str | None = None,
+        background: RgbColour | None = None,
         imgsz: int | tuple[int, int] | None = None,
         output_is: str | None = None,
     ) -> "Given":
@@ -79,7 +86,9 @@ class Given:
             scaling=scaling,
             layout=_choice(Layout, "--layout", layout),
             colour=ColourOrder.BGR if scaling is not None and scaling.bgr else order,
-            resize=_choice(Resize, "--resize", resize),
+            **vars(
+                ImageFit.of(resize=resize, resize_size=resize_size, interpolation=interpolation, background=background)
+            ),
             imgsz=_size(imgsz),
             output_is=_choice(OutputForm, "--output-is", output_is),
         )
@@ -87,9 +96,19 @@ class Given:
     @property
     def options(self) -> tuple[str, ...]:
         """The options that were given, by their names on the command line."""
-        names = {"scaling": "--scale, --mean, --std or --preprocess", "output_is": "--output-is"}
+        names = {"scaling": "--scale, --mean, --std or --preprocess"}
         return tuple(
-            names.get(field.name, f"--{field.name}") for field in fields(self) if getattr(self, field.name) is not None
+            names.get(name, f"--{name.replace('_', '-')}") for name, value in vars(self).items() if value is not None
+        )
+
+    @property
+    def fit(self) -> ImageFit:
+        """What was said of how images are brought to the input."""
+        return ImageFit(
+            resize=self.resize,
+            resize_size=self.resize_size,
+            interpolation=self.interpolation,
+            background=self.background,
         )
 
 

@@ -28,13 +28,16 @@ class ImageLayout:
     one_image: bool = False  # without an axis for the batch
 
 
-def find_layout(tensor: TensorFacts, given: Given, *, channels_first_by_default: bool) -> ImageLayout:
+def find_layout(
+    tensor: TensorFacts, given: Given, *, channels_first_by_default: bool, stated: tuple[int, int] | None = None
+) -> ImageLayout:
     """Find the axes of an input of images.
 
     Args:
         tensor: the input.
         given: what the caller said: a layout, a size, a colour.
         channels_first_by_default: where the shape fits both; ONNX files mostly are, TFLite files are not.
+        stated: (height, width) by the file's metadata, for an input of any size.
 
     Raises:
         ModelError: no images of 1 or 3 channels.
@@ -49,12 +52,12 @@ def find_layout(tensor: TensorFacts, given: Given, *, channels_first_by_default:
     if len(shape) == 2:
         return _flat(tensor.name, shape, given)
     if len(shape) == 3:
-        return _three_axes(tensor.name, shape, given)
+        return _three_axes(tensor.name, shape, given, stated)
     first, why, origin = _channels_first(tensor.name, shape, given, channels_first_by_default)
     _, one, two, three = shape
     channels, height, width = (one, two, three) if first else (three, one, two)
     channels = _channels(channels, given)
-    height, width, fact = _size(tensor.name, height, width, given)
+    height, width, fact = _size(tensor.name, height, width, given, stated)
     batch = _batch(shape[0])
     inner = (channels, height, width) if first else (height, width, channels)
     name = "NCHW, channels first" if first else "NHWC, channels last"
@@ -78,18 +81,18 @@ def _channels_first(
     raise ModelError(f"input {name}: expected 1 channel (grey) or 3, as last or second axis, got {_shown(shape)}")
 
 
-def _three_axes(name: str, shape: tuple[int | None, ...], given: Given) -> ImageLayout:
+def _three_axes(name: str, shape: tuple[int | None, ...], given: Given, stated: tuple[int, int] | None) -> ImageLayout:
     """Find the axes of one image without a batch, or of a batch of grey images."""
     first, one, last = shape
     if last in (1, 3) and first not in (1, None) and given.layout is not Layout.NCHW:
-        height, width, fact = _size(name, first, one, given)
+        height, width, fact = _size(name, first, one, given, stated)
         channels = int(last or 0)
         inner, text, channels_first, batch = (height, width, channels), "HWC, one image", False, 1
     elif first == 3 and given.layout is not Layout.NHWC:
-        height, width, fact = _size(name, one, last, given)
+        height, width, fact = _size(name, one, last, given, stated)
         inner, text, channels_first, channels, batch = (3, height, width), "CHW, one image", True, 3, 1
     else:
-        height, width, fact = _size(name, one, last, given)
+        height, width, fact = _size(name, one, last, given, stated)
         count = _batch(first)
         return ImageLayout(
             height, width, 1, False, (count or 1, height, width), count, fact, Fact("NHW, grey images", Origin.MODEL)
@@ -133,7 +136,9 @@ def _channels(found: int | None, given: Given) -> int:
     return 1 if given.colour is ColourOrder.GREY else 3
 
 
-def _size(name: str, height: int | None, width: int | None, given: Given) -> tuple[int, int, Fact]:
+def _size(
+    name: str, height: int | None, width: int | None, given: Given, stated: tuple[int, int] | None
+) -> tuple[int, int, Fact]:
     wanted = given.imgsz
     for axis, (found, asked) in enumerate(zip((height, width), wanted or (None, None), strict=True)):
         if found is not None and asked is not None and found != asked:
@@ -145,6 +150,8 @@ def _size(name: str, height: int | None, width: int | None, given: Given) -> tup
         raise ModelError(f"input {name}: expected images, got {height}x{width}")
     if height is not None and width is not None:
         return height, width, Fact(f"{height}x{width}", Origin.MODEL)
+    if wanted is None and stated is not None and height in (None, stated[0]) and width in (None, stated[1]):
+        return *stated, Fact(f"{stated[0]}x{stated[1]}", Origin.METADATA)
     if wanted is None:
         raise InputError(
             "expected the size of its images, as it takes any; add --imgsz (imgsz=…) with the one it was trained on"

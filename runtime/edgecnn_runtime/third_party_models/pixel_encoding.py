@@ -137,6 +137,8 @@ def _shown(scaling: PixelScaling) -> str:
     def numbers(values: tuple[float, ...]) -> str:
         return ", ".join(f"{value:.4g}" for value in values)
 
+    if scaling.per_image:
+        return "each image to mean 0 and standard deviation 1"
     if scaling.scale == (1.0,) and scaling.offset == (0.0,):
         return "0…255"
     offset = "" if set(scaling.offset) == {0.0} else f" + ({numbers(scaling.offset)})"
@@ -152,6 +154,8 @@ def _values(
         return lambda pixels: pixels
     if byte_offset == -128 and dtype == np.int8:
         return lambda pixels: (pixels ^ np.uint8(128)).view(np.int8)
+    if scaling.per_image:
+        return _standardized(tensor)
     if dtype.name in _FLOATS:
         factors, offsets = (np.array(values, np.float32) for values in (scaling.scale, scaling.offset))
         return lambda pixels: (pixels * factors + offsets).astype(dtype, copy=False)
@@ -171,6 +175,26 @@ def _values(
         return lambda pixels: single[pixels]
     numbers = np.arange(table.shape[1])
     return lambda pixels: table[pixels, numbers]
+
+
+def _standardized(tensor: TensorFacts) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
+    """Return what `tf.image.per_image_standardization` does, and the quantization behind it."""
+    dtype = np.dtype(tensor.dtype)
+    if tensor.scale is None and dtype.name not in _FLOATS:
+        raise InputError(f"--preprocess per-image: expected floats, or integers with a scale, got {dtype}")
+
+    def standardized(pixels: NDArray[np.uint8]) -> NDArray[Any]:
+        axes = (1, 2, 3)
+        mean = pixels.mean(axes, np.float64, keepdims=True)
+        # Of an image of one colour, no division by 0.
+        deviation = np.maximum(pixels.std(axes, np.float64, keepdims=True), pixels[0].size ** -0.5)
+        values: NDArray[np.float64] = (pixels - mean) / deviation
+        if tensor.scale is None or dtype.name in _FLOATS:
+            return values.astype(dtype)
+        limits = np.iinfo(dtype)
+        return np.clip(np.round(values / tensor.scale + tensor.zero_point), limits.min, limits.max).astype(dtype)
+
+    return standardized
 
 
 def _encoder(to_values: Callable[[NDArray[np.uint8]], NDArray[Any]], layout: ImageLayout, *, bgr: bool) -> Encode:

@@ -9,6 +9,8 @@ from conftest import edgecnn, edgecnn_here
 from typer.testing import CliRunner
 
 from edgecnn.app import command_line
+from edgecnn_runtime.manifest import Colour, InputSpec, Interpolation, Resize
+from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.workstation.image_set import open_prepared
 
 
@@ -63,6 +65,27 @@ def test_quiet_prints_nothing_on_stdout(home, tmp_path):
     assert edgecnn_here("data", "prepare", "mnist", "--from", npz, "--quiet") == ""
 
 
+def test_a_set_is_prepared_by_the_whole_policy(home, tmp_path):
+    npz = write_npz(tmp_path / "mnist.npz")
+    words = ("--interpolation", "bilinear-no-antialias", "--resize-size", "26", "--background", "white")
+    said = edgecnn_here("data", "prepare", "mnist", "--from", npz, "--imgsz", "24", *words)
+    name = "mnist-24x24-grey-crop-26-bilinear-no-antialias"
+    assert name in said
+    prepared = open_prepared(home / "sets" / name)
+    # Scaled decoding, the default, would smooth what the filter does not.
+    spec = InputSpec(
+        24,
+        24,
+        Colour.GREY,
+        Resize.CROP,
+        interpolation=Interpolation.BILINEAR_NO_ANTIALIAS,
+        resize_size=26,
+    )
+    assert prepared.input == spec
+    with np.load(npz) as source:
+        assert np.array_equal(prepared.split("test").images[3], read_image(source["x_test"][3], spec))
+
+
 MISTAKES = {
     "unknown name": (["prepare", "cifar"], "mnist, mnist-5000"),
     "no name": (["prepare"], "SET"),
@@ -81,6 +104,18 @@ MISTAKES = {
     "no such colour": (
         ["prepare", "mnist-5000", "--colour", "green"],
         "--colour: expected one of grey, rgb, got 'green'",
+    ),
+    "no such filter": (
+        ["prepare", "mnist-5000", "--interpolation", "linear"],
+        "--interpolation: expected one of bilinear, bilinear-no-antialias, nearest, area, bicubic, got 'linear'",
+    ),
+    "a crop that is no part": (
+        ["prepare", "mnist-5000", "--resize-size", "20"],
+        "--resize-size: expected 28 or more, the longer side of the crop 28x28",
+    ),
+    "a filter of single pixels behind one of many": (
+        ["prepare", "mnist-5000", "--interpolation", "nearest", "--decode", "scaled"],
+        "--decode: expected full beside the interpolation nearest",
     ),
     "no such size": (["prepare", "mnist-5000", "--imgsz", "0"], "--imgsz: expected 1 or more, got 0"),
     "an impossible share": (["prepare", ".", "--imgsz", "8", "--test-fraction", "1"], "between 0 and 1"),

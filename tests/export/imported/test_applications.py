@@ -19,6 +19,7 @@ from edgecnn_export.imported.application import (
 from edgecnn_export.imported.import_model import import_model
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
 SIDE = 32
@@ -71,7 +72,7 @@ def test_pixels_are_prepared_as_keras_prepares_them(name: str) -> None:
     labels = ("a", "b", "c")
     network = build_application(name, labels=labels, imgsz=SIDE)
     expected = np.asarray(network(FAMILIES[name](PIXELS.astype(np.float32)), training=False))
-    original = application_model(network, name, labels=labels, weights="none", resize=None)
+    original = application_model(network, name, labels=labels, weights="none", fit=ImageFit())
     assert original.input.shape == (SIDE, SIDE, 3)
     np.testing.assert_allclose(import_model(original, PIXELS).predict(PIXELS), expected, atol=1e-5)
 

@@ -17,8 +17,9 @@ from edgecnn_export.imported.original_model import original_model
 from edgecnn_export.imported.pixel_scaling import scaling_of_function
 from edgecnn_export.tflite.convert import export_tflite
 from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.labels import read_labels
-from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.manifest import Resize, Scheme
 from edgecnn_runtime.pixel_scaling import PixelScaling, named_scaling, scaling_of_options
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -36,7 +37,7 @@ def save(network: Any, folder: Path, container: str) -> Path:
 
 def imported(path: Path, *, labels: tuple[str, ...], output_is: str | None = None, **options: str) -> ImportedModel:
     original = original_model(
-        open_model(path), path=path, labels=labels, scaling=scaling_of_options(**options), imgsz=None, resize=None
+        open_model(path), path=path, labels=labels, scaling=scaling_of_options(**options), imgsz=None, fit=ImageFit()
     )
     return import_model(original, PIXELS, output_is=output_is)
 
@@ -119,7 +120,7 @@ def test_a_network_for_any_size_takes_the_size_it_is_given(container: str, tmp_p
         labels=("a", "b", "c"),
         scaling=PixelScaling(),
         imgsz=SIDE,
-        resize="crop",
+        fit=ImageFit(resize=Resize.CROP),
     )
     assert original.input.shape == (SIDE, SIDE, 3)
     assert import_model(original, PIXELS).network.output_shape == (None, 3)
@@ -341,13 +342,13 @@ def test_what_comes_out_decides_where_the_last_layer_does_not() -> None:
     for outcome, found in ((positive / total, "probabilities"), (positive - 100, "logits")):
         network = keras.Model(image, outcome)
         original = original_model(
-            network, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, resize=None
+            network, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, fit=ImageFit()
         )
         assert import_model(original, PIXELS).answers == found
     # In 0…1 without summing up to 1: may be either.
     unclear = keras.Model(image, positive / (total + 1e6))
     original = original_model(
-        unclear, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, resize=None
+        unclear, path=Path(__file__), labels=("a", "b", "c"), scaling=PixelScaling(), imgsz=None, fit=ImageFit()
     )
     with pytest.raises(InputError, match="say --output-is logits or --output-is probabilities"):
         import_model(original, PIXELS)
@@ -380,7 +381,7 @@ def test_the_scaling_has_to_be_said_unless_the_network_brings_it(tmp_path: Path)
         ({"scale": "1/0"}, "--scale: expected one number or three"),
         ({"mean": "1,2"}, "--mean: expected one number or three"),
         ({"std": "0"}, "--std: expected numbers above 0"),
-        ({"preprocess": "pytorch"}, "--preprocess: expected one of caffe, tf, torch, none"),
+        ({"preprocess": "pytorch"}, "--preprocess: expected one of caffe, tf, torch, per-image, none"),
         ({"preprocess": "tf", "scale": "1/255"}, "--preprocess: expected alone, got --scale beside it"),
     ],
 )

@@ -55,7 +55,7 @@ def test_a_manifest_that_cannot_be_read_is_told_and_the_rest_is_shown(
     model = inspect_model(_with_manifest(tmp_path))
     assert model.manifest is None
     assert model.manifest_problem is not None
-    assert "expected schema version 1, got 7" in model.manifest_problem
+    assert "expected schema version 1 to 2, got 7" in model.manifest_problem
     assert model.graph.macs == 3024
 
 

@@ -96,7 +96,15 @@ def test_a_broken_model_that_gives_no_number(monkeypatch: pytest.MonkeyPatch) ->
 def test_what_the_model_says_about_itself(plain: Address) -> None:
     document = plain.ask("/v1/model").document
     assert document["labels"] == list(LABELS)
-    assert document["input"] == {"height": 8, "width": 8, "colour": "grey", "resize": "squash"}
+    assert document["input"] == {
+        "height": 8,
+        "width": 8,
+        "colour": "grey",
+        "resize": "squash",
+        "resize_size": None,
+        "interpolation": "bilinear",
+        "background": [255, 255, 255],
+    }
     assert document["camera"] is None
     assert document["limits"] == {"body_bytes": 4000, "pixels": 10_000, "images": 3, "concurrency": 2}
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import needs
 import numpy as np
@@ -17,7 +18,8 @@ from PIL import Image
 from third_party_models import HEIGHT, LABELS, WIDTH, ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin
-from edgecnn_runtime.manifest import Scheme
+from edgecnn_runtime.image_fit import ImageFit
+from edgecnn_runtime.manifest import Interpolation, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import FirstScaling
 from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts
 from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts
@@ -40,6 +42,10 @@ SAID = {
     "tf": ({"preprocess": "tf"}, lambda x: x / 127.5 - 1),
     "torch": ({"preprocess": "torch"}, lambda x: (x / 255 - TORCH_MEAN) / TORCH_STD),
     "caffe": ({"preprocess": "caffe"}, lambda x: x[..., ::-1] - [103.939, 116.779, 123.68]),
+    "per-image": (
+        {"preprocess": "per-image"},
+        lambda x: np.stack([(image - image.mean()) / image.std() for image in x]),
+    ),
 }
 
 # Of a quantized input nothing need be said: dtype, scale, zero point, and what a pixel stands for.
@@ -299,12 +305,65 @@ def test_everything_assumed_is_told(tmp_path: Path) -> None:
         "colour",
         "pixels",
         "resize",
+        "interpolation",
+        "background",
     ]
     said = Classifier.open(
-        tmp_path / "m.tflite", labels=LABELS, preprocess="tf", colour="rgb", resize="crop", layout="nhwc"
+        tmp_path / "m.tflite",
+        labels=LABELS,
+        preprocess="tf",
+        colour="rgb",
+        resize="crop",
+        resize_size=6,
+        interpolation="bilinear-no-antialias",
+        background="0,128,255",
+        layout="nhwc",
     )
     assert said.contract.assumed == ()
-    assert said.manifest.input.resize == "crop"
+    spec = InputSpec(
+        HEIGHT,
+        WIDTH,
+        Colour.RGB,
+        Resize.CROP,
+        (0, 128, 255),
+        interpolation=Interpolation.BILINEAR_NO_ANTIALIAS,
+        resize_size=6,
+    )
+    assert said.manifest.input == spec
+    assert said.contract.resize.value == "crop, after the shorter side is resized to 6"
+    assert (said.contract.interpolation.value, said.contract.background.value) == ("bilinear-no-antialias", "0,128,255")
+    # What a transparent pixel shows.
+    clear = Image.new("RGBA", (WIDTH, HEIGHT), (9, 9, 9, 0))
+    shown = said.predict_proba(np.full((HEIGHT, WIDTH, 3), (0, 128, 255), np.uint8))
+    assert np.array_equal(said.predict(clear).probabilities, shown)
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"interpolation": "lanczos"}, "--interpolation: expected one of bilinear, .* got 'lanczos'"),
+        ({"interpolation": "bilinear-no-antialiasing"}, "did you mean bilinear-no-antialias"),
+        (
+            {"resize": "pad", "resize_size": 6},
+            "--resize-size: expected --resize crop beside it, or none, got --resize pad",
+        ),
+        ({"resize_size": 3}, "--resize-size: expected 5 or more, the longer side of the crop 5x4, .*got 3"),
+        ({"background": "no colour"}, "--background: expected a colour, as white, .* got 'no colour'"),
+        ({"background": (1, 2)}, "--background: expected a colour"),
+        ({"background": "1,2,256"}, "--background: expected a colour"),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(tmp_path: Path, said: dict[str, Any], message: str) -> None:
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
+    with pytest.raises(InputError, match=message):
+        Classifier.open(path, **said)
+
+
+@pytest.mark.parametrize(
+    ("given", "colour"), [("white", (255, 255, 255)), ("#102030", (16, 32, 48)), ([1, 2, 3], (1, 2, 3))]
+)
+def test_a_colour_is_given_as_the_field_writes_it(given: Any, colour: tuple[int, int, int]) -> None:
+    assert ImageFit.of(background=given).background == colour
 
 
 REFUSED = [
@@ -316,7 +375,7 @@ REFUSED = [
     ({"mean": "nan"}, {}, "--mean: expected one number or three"),
     ({"scale": 1e38}, {}, "--scale: expected one number or three"),
     ({"preprocess": "tf", "mean": 1}, {}, "--preprocess: expected alone"),
-    ({"preprocess": "x"}, {}, "--preprocess: expected one of caffe, tf, torch, none"),
+    ({"preprocess": "x"}, {}, "--preprocess: expected one of caffe, tf, torch, per-image, none"),
     ({"preprocess": "caffe", "colour": "rgb"}, {}, "--colour bgr beside it"),
     ({"colour": "blue"}, {}, "--colour: expected one of rgb, bgr, grey"),
     ({"layout": "hwcn"}, {}, "--layout: expected one of nhwc, nchw"),
@@ -388,7 +447,7 @@ def test_the_official_metadata_is_read(tmp_path: Path, dtype: str) -> None:
     assert classifier.labels == LABELS
     told = classifier.contract
     assert (told.labels.origin, told.colour.origin, told.pixels.origin) == (Origin.METADATA,) * 3
-    assert told.assumed == ("resize: squash (--resize crop or pad says otherwise)",)
+    assert [sentence.split(":")[0] for sentence in told.assumed] == ["resize", "interpolation", "background"]
     # The exporter writes a mean of 0 and a deviation of 1.
     real = {"float32": PIXELS.astype(float), "int8": np.full(PIXELS.shape, 1.0), "uint8": PIXELS / 255}[dtype]
     if dtype == "int8":
@@ -411,12 +470,17 @@ def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
     environment = {**os.environ, "EDGECNN_HOME": str(tmp_path)}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     lines = [line for line in done.stderr.splitlines() if line.startswith("assumed: ")]
-    assert [line.split(":")[1].strip() for line in lines] == ["labels", "colour", "pixels", "resize"]
+    assert [line.split(":")[1].strip() for line in lines] == [
+        "labels", "colour", "pixels", "resize", "interpolation", "background",
+    ]  # fmt: skip
     assert json.loads(done.stdout)["label"].startswith("class ")
     said = [*command, "--labels", "a,b,c", "--preprocess", "tf", "--color", "bgr", "--resize", "pad"]
+    said += ["--interpolation", "nearest", "--background", "black"]
     done = subprocess.run(said, capture_output=True, text=True, check=True, env=environment)
     assert "assumed" not in done.stderr
-    expected = Classifier.open(path, labels="a,b,c", preprocess="tf", colour="bgr", resize="pad").predict(PIXELS[0])
+    expected = Classifier.open(
+        path, labels="a,b,c", preprocess="tf", colour="bgr", resize="pad", interpolation="nearest", background="black"
+    ).predict(PIXELS[0])
     assert json.loads(done.stdout)["label"] == expected.label
 
 

@@ -9,17 +9,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import edgecnn, edgecnn_here
+from numpy.typing import NDArray
 from PIL import Image
 from tiny_models import tiny_onnx
 from tiny_runs import tiny_run
 
+from edgecnn_benchmarks.measuring.labelled_images import PreparedImages
+from edgecnn_benchmarks.process.worker_process import ModelFacts
 from edgecnn_runtime.errors import DataError, InputError
+from edgecnn_runtime.image_fit import ImageFit
+from edgecnn_runtime.manifest import Interpolation, Resize
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.data.prepared_as import own_input
 from edgecnn_training.evaluation.labelled_images import LabelledImages, open_labelled_images
 from edgecnn_training.evaluation.model_evaluation import evaluate_model
-from edgecnn_training.evaluation.opened_model import open_model
+from edgecnn_training.evaluation.opened_model import OpenedModel, open_model
 
 # Class folders of images that the tiny ONNX model tells apart, but for one.
 GREYS = {"dark": (0, 20, 40), "bright": (255, 200, 10)}
@@ -37,6 +42,38 @@ def class_folders(tmp_path: Path) -> Path:
         for grey in greys:
             Image.new("L", (10, 10), grey).save(tmp_path / "set" / label / f"{grey}.png")
     return tmp_path / "set"
+
+
+@pytest.mark.parametrize(
+    ("said", "fits"),
+    [
+        (ImageFit(), True),  # nothing is known of how its images were resized
+        (ImageFit(resize=Resize.SQUASH, interpolation=Interpolation.BILINEAR), True),
+        (ImageFit(interpolation=Interpolation.NEAREST), False),
+        (ImageFit(resize=Resize.CROP), False),
+        (ImageFit(background=(0, 0, 0)), False),
+    ],
+)
+def test_a_prepared_set_is_not_taken_for_what_the_caller_said(
+    small_set: ImageSet, tmp_path: Path, said: ImageFit, fits: bool
+) -> None:
+    spec = said.applied_to(small_set.input)
+    labels = small_set.labels
+
+    def never(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        raise AssertionError(pixels.shape)
+
+    model = OpenedModel(Path("m.onnx"), labels, spec, never, None, None, None, third_party=True, fit=said)
+    facts = ModelFacts(labels, spec, "float32", "onnxruntime", third_party=True, fit=said)
+    prepared = PreparedImages(small_set)
+    if fits:
+        assert len(open_labelled_images(model, data=str(small_set.folder), split=None, say=pytest.fail).images) == 50
+        assert len(prepared.for_model(facts, scratch=tmp_path).classes) == 50
+        return
+    with pytest.raises(DataError, match=r"expected images prepared as m\.onnx takes them"):
+        open_labelled_images(model, data=str(small_set.folder), split=None, say=pytest.fail)
+    with pytest.raises(DataError, match=r"input: expected .*, as in the set small, got"):
+        prepared.for_model(facts, scratch=tmp_path)
 
 
 def opened(model: Path, data: Path | str | None = None, split: str | None = None) -> LabelledImages:

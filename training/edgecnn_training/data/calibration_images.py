@@ -50,13 +50,23 @@ class UserCalibrationImages:
         Raises:
             DataError: not one of them can be read.
         """
+        return self.labelled_sample(spec, count)[0]
+
+    def labelled_sample(self, spec: InputSpec, count: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+        """Read what `sample` does, and the images' class numbers `(N,)`, which mean something where there are labels.
+
+        Raises:
+            DataError: not one of them can be read.
+        """
         split = next(iter(self.source.splits.values()))
         chosen = np.zeros(len(split), bool)
         chosen[np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64)] = True
-        read = [pixels for pixels in map_images(_reader(spec), split.chosen(chosen).images) if pixels is not None]
-        if not read:
-            raise DataError(f"{self.provenance}: expected images that Pillow reads, got none among {int(chosen.sum())}")
-        return np.stack(read)
+        part = split.chosen(chosen)
+        read = list(map_images(_reader(spec), part.images))
+        whole = [position for position, pixels in enumerate(read) if pixels is not None]
+        if not whole:
+            raise DataError(f"{self.provenance}: expected images that Pillow reads, got none among {len(part)}")
+        return np.stack([pixels for pixels in read if pixels is not None]), part.labels[whole]
 
     def write(
         self, folder: Path, *, spec: InputSpec, predict: Predict, seed: int = 0, report: ReportImage | None = None

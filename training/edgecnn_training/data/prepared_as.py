@@ -5,7 +5,7 @@ from pathlib import Path
 
 from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import DataError
-from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Resize
+from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 from edgecnn_runtime.workstation.image_set import DATASET_FILE
 from edgecnn_training.data.home import prepared_sets, set_folder
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
@@ -54,15 +54,11 @@ def unknown_set(data: str) -> DataError:
     )
 
 
-def known_input(
-    known: KnownSet, shape: tuple[int, int, int] | None = None, *, resize: Resize | None = None
-) -> InputSpec:
-    """Return what a known set is prepared as: as documented for it, but for the shape or policy that is asked for."""
+def known_input(known: KnownSet, shape: tuple[int, int, int] | None = None) -> InputSpec:
+    """Return what a known set is prepared as: as documented for it, but for the shape that is asked for."""
     height, width, channels = shape or known.input.shape
     colour = Colour.GREY if channels == 1 else Colour.RGB
-    return dataclasses.replace(
-        known.input, height=height, width=width, colour=colour, resize=resize or known.input.resize
-    )
+    return dataclasses.replace(known.input, height=height, width=width, colour=colour)
 
 
 def own_input(shape: tuple[int, int, int]) -> InputSpec:
@@ -101,7 +97,9 @@ def _input_name(spec: InputSpec) -> str:
     """Name an input, "96x96-rgb-crop", so that sets of different inputs have different folders."""
     parts = [f"{spec.height}x{spec.width}", spec.colour.value]
     if spec.resize is not Resize.SQUASH:
-        parts.append(spec.resize.value)
+        parts.append(spec.resize.value + ("" if spec.resize_size is None else f"-{spec.resize_size}"))
+    if spec.interpolation is not Interpolation.BILINEAR:
+        parts.append(spec.interpolation.value)
     if spec.background != (255, 255, 255):
         parts.append(bytes(spec.background).hex())
     if spec.decode is not Decode.FULL:

@@ -56,8 +56,8 @@ def open_labelled_images(
     elif isinstance(found := find_images(data), OwnImages):
         opened = _of_own(model, found, split)
     elif isinstance(found, KnownSet):
-        # A third-party model does not say how its images were decoded.
-        third_party = known_input(found, model.input.shape, resize=model.input.resize)
+        # What a third-party model leaves open is as documented for the set.
+        third_party = model.fit.applied_to(known_input(found, model.input.shape))
         spec = third_party if model.third_party else model.input
         opened = _of_set(model, open_known(found, spec, say=say), split or TEST)
     else:
@@ -78,7 +78,11 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
             f"{image_set.name}: expected the labels of {model.path} ({_listed(model.labels)}), "
             f"got {_listed(image_set.labels)}; the order counts too: give the class folders themselves, or another set"
         )
-    fits = image_set.input.shape == model.input.shape if model.third_party else image_set.input == model.input
+    fits = image_set.input == model.input
+    if model.third_party:
+        # As far as it is known how its images were prepared.
+        same = image_set.input.shape == model.input.shape
+        fits = same and model.fit.applied_to(image_set.input) == image_set.input
     if not fits:
         raise DataError(
             f"{image_set.name}: expected images prepared as {model.path} takes them ({model.input}), "

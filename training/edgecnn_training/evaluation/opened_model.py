@@ -1,7 +1,7 @@
 """A classifier to evaluate or explain: the Keras model of a run, or a model file through the runtime."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.system.cpu import available_cpus
 from edgecnn_runtime.system.native_output import native_output_kept
@@ -28,7 +29,8 @@ class OpenedModel:
     network: Any | None  # the Keras model, if it is one
     run: RunFolder | None  # that it comes from
     record: RunRecord | None  # of that run
-    third_party: bool = False  # a file that others made, which does not say how its images were resized
+    third_party: bool = False  # a file that others made, which does not say how its images were decoded
+    fit: ImageFit = field(default_factory=ImageFit)  # what of its resizing is said and not assumed
 
 
 def _open_file(path: Path) -> Classifier:
@@ -75,6 +77,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
         run=folder if exported else None,
         record=folder.read_record() if exported else None,
         third_party=classifier.is_third_party,
+        fit=classifier.contract.said_fit(classifier.manifest.input),
     )
 
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.fit_options import BackgroundOption, InterpolationOption, ResizeOption, ResizeSizeOption
 from edgecnn.options.option_group import option, takes_options
 from edgecnn.options.set_options import SetArgument, SetOptions
 from edgecnn.printing.image_progress import shown_preparing
 
 if TYPE_CHECKING:
+    from edgecnn_runtime.image_fit import ImageFit
     from edgecnn_runtime.manifest import InputSpec
     from edgecnn_training.data.holdout import Holdout
 
@@ -26,13 +28,16 @@ def prepare(
     colour: Annotated[
         str | None, option("rgb|grey", "Channels of the prepared images; default: those of the known set, or rgb.")
     ] = None,
-    resize: Annotated[str | None, option("squash|crop|pad", "Way to fit images to the size; default: squash.")] = None,
+    resize: ResizeOption = None,
+    resize_size: ResizeSizeOption = None,
+    interpolation: InterpolationOption = None,
+    background: BackgroundOption = None,
     decode: Annotated[
         str | None,
         option(
             "full|scaled",
             "Way to decode large JPEGs, here and on the device: full, or scaled to a fraction of their size, which is "
-            "faster; default: scaled.",
+            "faster; default: scaled, where --interpolation is antialiased.",
         ),
     ] = None,
     name: Annotated[
@@ -57,6 +62,7 @@ def prepare(
 ) -> None:
     """Decode a set into the arrays that everything else reads."""
     from edgecnn_runtime.errors import DataError
+    from edgecnn_runtime.image_fit import ImageFit
     from edgecnn_runtime.workstation.image_set import describe
     from edgecnn_training.data.holdout import DEFAULT_HOLDOUT
     from edgecnn_training.data.known_sets import KNOWN_SETS
@@ -82,7 +88,8 @@ def prepare(
     elif set_options != SetOptions(origin=set_options.origin):
         raise DataError(f"--labels: expected your own images, got the known set {known.name}; leave --labels out")
     own = own_input((1, 1, 3))  # of the size that --imgsz gives
-    spec = _input_spec(known.input if known else own, imgsz=imgsz, colour=colour, resize=resize, decode=decode)
+    fit = ImageFit.of(resize=resize, resize_size=resize_size, interpolation=interpolation, background=background)
+    spec = _input_spec(known.input if known else own, imgsz=imgsz, colour=colour, fit=fit, decode=decode)
     holdout = _holdout(known.holdout if known else DEFAULT_HOLDOUT, test_fraction, seed, group_near_duplicates)
     with shown_preparing(console, name_or_folder) as report:
         if known is not None:
@@ -110,7 +117,7 @@ def _holdout(default: "Holdout", fraction: float | None, seed: int | None, group
 
 
 def _input_spec(
-    default: "InputSpec", *, imgsz: int | None, colour: str | None, resize: str | None, decode: str | None
+    default: "InputSpec", *, imgsz: int | None, colour: str | None, fit: "ImageFit", decode: str | None
 ) -> "InputSpec":
     """Change a default input by the options that were given.
 
@@ -119,15 +126,23 @@ def _input_spec(
     """
     from edgecnn_runtime.choices import choose
     from edgecnn_runtime.errors import InputError
-    from edgecnn_runtime.manifest import Colour, Decode, Resize
+    from edgecnn_runtime.manifest import Colour, Decode
 
     if imgsz is not None and imgsz < 1:
         raise InputError(f"--imgsz: expected 1 or more, got {imgsz}")
-    return dataclasses.replace(
-        default,
-        height=imgsz or default.height,
-        width=imgsz or default.width,
-        colour=default.colour if colour is None else choose(Colour, "--colour", colour),
-        resize=default.resize if resize is None else choose(Resize, "--resize", resize),
-        decode=default.decode if decode is None else choose(Decode, "--decode", decode),
+    spec = fit.applied_to(
+        dataclasses.replace(
+            default,
+            height=imgsz or default.height,
+            width=imgsz or default.width,
+            colour=default.colour if colour is None else choose(Colour, "--colour", colour),
+        )
     )
+    if decode is None:
+        return spec
+    try:
+        return dataclasses.replace(spec, decode=choose(Decode, "--decode", decode))
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"--{error}") from error
