@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.system.forks import in_forked_child
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -30,6 +31,14 @@ _MAX_SCANS = 32
 # Images of more pixels are decoded one at a time, or a folder of them would take all memory on a machine of many cores.
 _MANY_PIXELS = 50_000_000
 _one_at_a_time = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()
+
+
+in_forked_child(_renew_lock)
 
 # What browsers and cameras send, and the modules of Pillow that read it; JPEG's reads MPO too. Pillow's other readers
 # stay closed: that for EPS starts Ghostscript, those for icons and Photoshop tell another size than they decode.

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.errors import ImageError, InputError
 from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
@@ -98,8 +98,14 @@ def _run_in_threads(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
     under_way: deque[Future[list[Item]]] = deque()
     sizes = _chunk_sizes(workers)
+    process = os.getpid()
     try:
         while True:
+            if os.getpid() != process:
+                raise InputError(
+                    "predict_many: expected its results to be taken by the process that called it, got one forked from "
+                    "it, which has no workers; call it in that process"
+                )
             while len(under_way) < workers * _CHUNKS_PER_WORKER:
                 chunk = tuple(itertools.islice(paths, next(sizes)))
                 if not chunk:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from edgecnn_runtime.backends.adaptation import Adapt
     from edgecnn_runtime.backends.delegate import Delegate
+    from edgecnn_runtime.model_formats import ModelFile
 
 
 class Backend(Protocol):
@@ -33,7 +34,16 @@ class Backend(Protocol):
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
 
     def another(self) -> "Backend":
-        """Return a backend of the same model for another thread."""
+        """Return a backend of the same model for another thread; the file is not opened again."""
+
+    def after_fork(self) -> "Backend":
+        """Return a backend of the same model for a process that was forked from that which opened this one.
+
+        This one may have been at work in a thread that the new process does not have, so that it is not touched.
+
+        Raises:
+            ModelError: the engine does not survive a fork, or needs the file again and that has changed.
+        """
 
 
 class Provider(enum.StrEnum):
@@ -73,7 +83,7 @@ class EngineFile(Protocol):
 
     __name__: str
 
-    def open_model(self, path: Path, options: BackendOptions, /) -> Backend:
+    def open_model(self, model: "ModelFile", options: BackendOptions, /) -> Backend:
         """Open a model file.
 
         Raises:

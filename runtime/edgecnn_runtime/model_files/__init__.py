@@ -1,7 +1,5 @@
 """What a model file holds, read without its engine; it may come from anywhere, so every number is checked.
 
-parts           the files that a model consists of
-mapped          the bytes of a file
 whole           the manifest in a file, and its checksum
 appended_files  the zip at the end of a TFLite file
 tflite_file     manifest and appended files of a TFLite file      onnx_file   manifest and weight files of an ONNX file

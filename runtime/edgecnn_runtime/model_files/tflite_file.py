@@ -2,32 +2,31 @@
 
 import struct
 import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.manifest import TFLITE_FILE
 from edgecnn_runtime.model_files.appended_files import appended_files
-from edgecnn_runtime.model_files.mapped import Content
 
 if TYPE_CHECKING:
     from edgecnn_runtime.model_files.graph_facts import GraphFacts
 
 
-def read_manifest(path: Path, content: Content) -> tuple[bytes | None, int]:
+def read_manifest(content: bytes) -> tuple[bytes | None, int]:
     """Return the manifest, and the CRC-32 of what comes before the appended files."""
-    manifest = read_associated_file(path, TFLITE_FILE)
+    manifest = read_associated_file(content, TFLITE_FILE)
     if manifest is None:
         return None, 0
-    with path.open("rb") as file:
-        end = min(appended.start for appended in appended_files(file).values())
+    end = min(appended.start for appended in appended_files(BytesIO(content)).values())
     return manifest, zlib.crc32(memoryview(content)[:end])
 
 
-def read_facts(path: Path) -> "GraphFacts":
+def read_facts(content: bytes) -> "GraphFacts":
     """Return how the graph begins and ends, and what the TFLite Metadata says."""
     from edgecnn_runtime.model_files.tflite_graph import read_tflite_facts
 
-    return read_tflite_facts(path)
+    return read_tflite_facts(content)
 
 
 def companion_files(_: Path) -> tuple[Path, ...]:
@@ -35,10 +34,10 @@ def companion_files(_: Path) -> tuple[Path, ...]:
     return ()
 
 
-def read_associated_file(path: Path, name: str) -> bytes | None:
+def read_associated_file(content: bytes, name: str) -> bytes | None:
     """Read one of the files that TFLite Metadata appends to a model as a zip; None if it is absent or damaged."""
     try:
-        with path.open("rb") as file:
-            return appended_files(file)[name].read(file)
-    except (KeyError, ValueError, OSError, OverflowError, struct.error, zlib.error):
+        file = BytesIO(content)
+        return appended_files(file)[name].read(file)
+    except (KeyError, ValueError, OverflowError, struct.error, zlib.error):
         return None

@@ -6,11 +6,9 @@ Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.f
 import struct
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
-from edgecnn_runtime.model_files.mapped import mapped
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
@@ -32,16 +30,15 @@ _TENSOR_AXIS_LABELS = 2
 _IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
 
 
-def read_tflite_facts(path: Path) -> GraphFacts:
+def read_tflite_facts(content: bytes) -> GraphFacts:
     """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
-    with mapped(path) as content:
-        try:
-            model = Table.root(content)
-            graph = next(model.tables(_SUBGRAPHS))
-            facts = _facts(model, graph)
-        except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
-            return GraphFacts()
-        return replace(facts, metadata=_metadata(path, model))
+    try:
+        model = Table.root(content)
+        graph = next(model.tables(_SUBGRAPHS))
+        facts = _facts(model, graph)
+    except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
+        return GraphFacts()
+    return replace(facts, metadata=_metadata(content, model))
 
 
 def _facts(model: Table, graph: Table) -> GraphFacts:
@@ -106,7 +103,7 @@ def _kind(code: Table) -> int:
     return max(code.number(0, "b"), code.number(3, "i"))
 
 
-def _metadata(path: Path, model: Table) -> FileMetadata:
+def _metadata(content: bytes, model: Table) -> FileMetadata:
     """Read what the TFLite Metadata says of the first input and the first output."""
     try:
         entry = next((entry for entry in model.tables(_METADATA) if entry.text(0) == _METADATA_NAME), None)
@@ -118,7 +115,7 @@ def _metadata(path: Path, model: Table) -> FileMetadata:
             return FileMetadata()
         image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
         scaling, grey = (None, None) if image is None else _image(image)
-        labels = None if answer is None else _labels(path, answer)
+        labels = None if answer is None else _labels(content, answer)
     except (ValueError, IndexError, struct.error, OverflowError):
         return FileMetadata()
     return FileMetadata(labels, scaling, grey, source="TFLite Metadata")
@@ -144,10 +141,10 @@ def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
     return None, grey
 
 
-def _labels(path: Path, tensor: Table) -> tuple[str, ...] | None:
+def _labels(content: bytes, tensor: Table) -> tuple[str, ...] | None:
     for file in tensor.tables(6):
         if file.number(2, "b") == _TENSOR_AXIS_LABELS:
-            text = read_associated_file(path, file.text(0))
+            text = read_associated_file(content, file.text(0))
             if text is not None:
                 return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
     return None

@@ -1,7 +1,6 @@
 """Decide how a third-party model is used, and keep what was decided."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
-from edgecnn_runtime.model_formats import format_of
+from edgecnn_runtime.model_formats import ModelFile, format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
 from edgecnn_runtime.third_party_models.given import Given
 from edgecnn_runtime.third_party_models.image_layout import ImageLayout, find_layout
@@ -26,8 +25,8 @@ class Adapter:
     What it raises names the file.
     """
 
-    def __init__(self, path: Path, given: Given) -> None:
-        self._path, self._given = path, given
+    def __init__(self, model: ModelFile, given: Given) -> None:
+        self._model, self._path, self._given = model, model.path, given
         self.manifest: Manifest | None = None
         self.contract: Contract | None = None
 
@@ -48,7 +47,7 @@ class Adapter:
             names = ", ".join(tensor.name for tensor in interface.inputs)
             raise ModelError(f"expected one input, an image, got {len(interface.inputs)} ({names})")
         model_format = format_of(self._path)
-        facts = model_format.reader().read_facts(self._path)
+        facts = self._model.facts()
         tensor, given = interface.inputs[0], self._given
         layout = find_layout(tensor, given, channels_first_by_default=model_format.channels_first)
         encoding = find_encoding(tensor, layout, given, facts)
