@@ -88,8 +88,11 @@ def opened_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MA
             yield image
     except ImageError as error:
         raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
+    # One large image of many is an error of its own, whatever memory is left for the others.
     except MemoryError:
-        raise
+        raise ImageError(
+            f"{name}: expected an image that fits into the memory this process may use; scale it down or allow more"
+        ) from None
     except FileNotFoundError:
         raise ImageError(f"{name}: not found; expected an image file") from None
     except IsADirectoryError:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
-from video_files import MjpegServer, write_video
+from video_files import MjpegServer, damage_frames, write_video
 
 needs.package("cv2", "edgecnn[camera]")
 
@@ -45,6 +45,25 @@ def test_a_line_a_change_and_a_summary(model: Path, video: Path) -> None:
     assert summary.startswith("20 frames classified, 0 dropped, ")
     assert "latency p50" in summary
     assert "age of the answer p50" in summary
+
+
+@pytest.mark.parametrize(
+    ("damaged", "changes", "code", "last"),
+    [
+        ([8], [("3", "dark"), ("12", "bright")], 0, "19 frames classified, 0 dropped, 1 damaged, "),
+        (range(13, 21), [("3", "dark")], 1, "error: {video}: expected 20 frames, got 12, and after frame 12 no more; "),
+    ],
+)
+def test_a_damaged_video_is_read_on_and_what_is_missing_is_said(
+    model: Path, video: Path, tmp_path: Path, damaged: list[int], changes: list[tuple[str, str]], code: int, last: str
+) -> None:
+    copy = tmp_path / "copy.avi"
+    copy.write_bytes(video.read_bytes())
+    done = run(model, damage_frames(copy, damaged))
+    assert [(line.split()[3], line.split()[4]) for line in done.stdout.splitlines()] == changes
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith(last.format(video=copy))
+    assert ("frame 8 cannot be decoded" in done.stderr) == (code == 0)
 
 
 def test_without_smoothing_the_odd_frame_shows(model: Path, video: Path) -> None:

@@ -1,6 +1,7 @@
 """What every engine's file implements."""
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,12 @@ class Backend(Protocol):
     manifest_json: bytes | None
 
     def infer(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
-        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`.
+
+        Raises:
+            ModelError: the engine cannot run the model.
+            MemoryError: there is not enough memory at the moment.
+        """
 
     def another(self) -> "Backend":
         """Return a backend of the same model for another thread; the file is not opened again."""
@@ -97,6 +103,15 @@ class EngineFile(Protocol):
 
         `edgecnn doctor` calls it in a subprocess.
         """
+
+
+# What engines say, in errors of any kind, when the system gives them no memory.
+_NO_MEMORY = re.compile("bad[ _]alloc|failed to (re)?allocate|cannot allocate|out of memory", re.IGNORECASE)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Tell whether an engine failed for want of memory, which is no fault of the model."""
+    return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
 
 
 def image_shape(path: Path, shape: tuple[object, ...]) -> tuple[int, int, int]:

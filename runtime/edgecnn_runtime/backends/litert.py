@@ -8,7 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_formats import ModelFile
@@ -63,6 +70,8 @@ class LiteRTBackend:
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             # Our own errors are ValueErrors, too.
+            if out_of_memory(error):
+                raise MemoryError(f"{path}: LiteRT says: {error}") from error
             raise error if isinstance(error, InputError) else _not_whole(path, error) from error
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -123,6 +132,8 @@ class LiteRTBackend:
             interpreter.invoke()
             output = interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{self._path}: LiteRT says: {error}") from error
             raise ModelError(f"{self._path}: expected a model that runs; LiteRT says: {error}") from error
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities

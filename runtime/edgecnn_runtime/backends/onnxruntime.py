@@ -11,7 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
 from edgecnn_runtime.model_files.onnx_file import weight_files
@@ -108,6 +115,8 @@ class OnnxBackend:
                 session = onnxruntime.InferenceSession(source, options, providers=list(wanted))
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{path}: ONNX Runtime says: {error}") from error
             raise ModelError(f"{path}: expected a whole ONNX file; ONNX Runtime says: {error}") from error
         del weights
         if not falls_back:
@@ -181,6 +190,8 @@ class OnnxBackend:
         try:
             output = self._session.run(self._outputs, {self._input: values})[0]
         except Exception as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{self._path}: ONNX Runtime says: {error}") from error
             raise ModelError(f"{self._path}: expected a model that runs; ONNX Runtime says: {error}") from error
         # A fixed batch gives more rows than there are images.
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)[: len(pixels)]

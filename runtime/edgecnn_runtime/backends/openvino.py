@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
@@ -143,9 +150,11 @@ class OpenVinoBackend:
         except Exception as error:
             raise self._refused("a model that runs", error) from error
 
-    def _refused(self, expected: str, error: Exception) -> ModelError:
+    def _refused(self, expected: str, error: Exception) -> Exception:
         """Say what OpenVINO says, whose last line is the reason and whose others are places in its source."""
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        if out_of_memory(error):
+            return MemoryError(f"{self._path}: OpenVINO says: {reason}")
         return ModelError(f"{self._path}: expected {expected}; OpenVINO says: {reason}")
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -267,9 +267,9 @@ class _Worker:
             try:
                 rows.append(self._probabilities(os.fsdecode(path), place))
                 errors.append(None)
-            except ImageError as error:
+            except (ImageError, MemoryError) as error:
                 rows.append(None)
-                errors.append(str(error))
+                errors.append(str(error) or "expected memory for an inference, got none")
         return pa.table(
             {
                 "number": chunk["number"],

@@ -90,7 +90,7 @@ class ClassifyRoute:
         except ImageError as error:
             return error
         except MemoryError:
-            return ImageError("image: expected one that fits into the memory of this device; scale it down first")
+            return ImageError("image: expected memory for an inference, got none; send it again later")
 
     def _count(self, outcome: "PooledAnswer | ImageError") -> None:
         if isinstance(outcome, ImageError):
