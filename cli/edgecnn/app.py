@@ -1,9 +1,11 @@
 """The command `edgecnn`: its sub-commands, and what becomes of an error."""
 
+import contextlib
 import errno
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated
 
@@ -36,6 +38,10 @@ COMMANDS = (
 
 # Those that run until they are told to end.
 _SERVICES = frozenset({"stream", "serve"})
+# Those whose start need not be quick, and that write temporary files or let others do so.
+_ON_WORKSTATIONS = frozenset(
+    {"quickstart", "data", "train", "evaluate", "explain", "export", "inspect", "bench", "doctor"}
+)
 
 
 def command_line(*names: str) -> "typer.Typer":
@@ -80,9 +86,11 @@ def main() -> None:
     """Run the command line: exit 0 done, 1 the work or a gate failed, 2 wrong usage or unusable input."""
     words = [word for word in sys.argv[1:] if word != "--debug"]
     _hear_sigterm(words[:1])
+    gathered = _temporary_files_gathered() if _ON_WORKSTATIONS.intersection(words[:1]) else contextlib.nullcontext()
     try:
-        # Only the command that is asked for, where that is plain; the help and the answer to a slip show all.
-        command_line(*words[:1] if words and words[0] in COMMANDS else ())()
+        with gathered:
+            # Only the command that is asked for, where that is plain; the help and the answer to a slip show all.
+            command_line(*words[:1] if words and words[0] in COMMANDS else ())()
     except (EdgecnnError, OSError) as error:
         if os.environ.get("EDGECNN_DEBUG"):
             raise
@@ -97,6 +105,31 @@ def main() -> None:
 
 def _said(error: MemoryError) -> str:
     return f" ({error})" if str(error) else ""
+
+
+@contextlib.contextmanager
+def _temporary_files_gathered() -> Iterator[None]:
+    """Let all temporary files of this process, and of those it starts, go into one folder while the block runs.
+
+    TensorFlow alone writes dozens, and where it is killed it leaves them.
+    """
+    import tempfile
+
+    from edgecnn_runtime.system.scratch import scratch_folder
+
+    before, variable = tempfile.tempdir, os.environ.get("TMPDIR")
+    with contextlib.ExitStack() as stack:
+        # Where no folder can be written to, what needs one says so.
+        with contextlib.suppress(OSError):
+            tempfile.tempdir = os.environ["TMPDIR"] = str(stack.enter_context(scratch_folder()))
+        try:
+            yield
+        finally:
+            tempfile.tempdir = before
+            if variable is not None:
+                os.environ["TMPDIR"] = variable
+            else:
+                os.environ.pop("TMPDIR", None)
 
 
 def _hear_sigterm(command: list[str]) -> None:

@@ -1,9 +1,11 @@
 """`edgecnn stream` as a user runs it: videos, a network camera, signals, and wrong arguments."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -109,6 +111,47 @@ def test_a_signal_ends_it_cleanly(model: Path, camera: MjpegServer, ending: sign
     opening, summary = errors.splitlines()
     assert opening == f"reading {camera.address}; Ctrl-C ends it"
     assert "frames classified" in summary
+
+
+@needs.linux
+@pytest.mark.parametrize("command", ["stream", "serve"])
+def test_a_service_that_only_starts_is_ended(model: Path, video: Path, command: str) -> None:
+    """As the first process of a container it gets no signal that it has no handler for."""
+    words = [
+        sys.executable,
+        "-m",
+        "edgecnn",
+        command,
+        str(model),
+        *([str(video), "--json"] if command == "stream" else []),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=60)
+    assert process.returncode == 0
+    # The handler is there before the model is opened.
+    assert printed == ("", "")
+
+
+@needs.linux
+@pytest.mark.parametrize("command", ["stream", "serve"])
+def test_a_service_is_ended_as_the_first_process_of_a_container(model: Path, camera: MjpegServer, command: str) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    needs.program("unshare")
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        needs.skip(needs.Need.SYSTEM, "processes in a name space of their own")
+    rest = [camera.address, "--json"] if command == "stream" else ["--port", "0"]
+    words = [*alone, sys.executable, "-m", "edgecnn", command, str(model), *rest]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_a_reader_that_has_seen_enough_ends_it(model: Path, camera: MjpegServer) -> None:

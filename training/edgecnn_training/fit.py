@@ -131,7 +131,7 @@ def fit(
 def _weights_bytes(network: Any) -> int:
     """Return at least the size of the file: each variable takes up to some KB beside its numbers, of float32."""
     variables = [*network.variables, *(network.optimizer.variables if network.optimizer else ())]
-    return sum(4 * math.prod(variable.shape) + 4096 for variable in variables) + 65536
+    return 65536 + sum(4 * math.prod(map(int, variable.shape)) + 4096 for variable in variables)
 
 
 class _Keeper:

@@ -34,6 +34,7 @@ from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.sources import expand_sources
 from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.scratch import scratch_folder
 from edgecnn_runtime.version import __version__
 
 if TYPE_CHECKING:
@@ -116,9 +117,9 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
     with contextlib.ExitStack() as stack:
         if address is None:
             # Not in /tmp/ray, which every user may read and nothing empties; a short name, because sockets lie in it.
-            folder = tempfile.TemporaryDirectory(prefix="edgecnn-ray-", dir=_short_folder(), ignore_cleanup_errors=True)
+            folder = scratch_folder(purpose="ray-", base=_short_folder())
             count = workers or available_cpus()
-            start = partial(ray.init, num_cpus=count, _temp_dir=stack.enter_context(folder), **quiet)
+            start = partial(ray.init, num_cpus=count, _temp_dir=str(stack.enter_context(folder)), **quiet)
         else:
             _check_answers(address)
             start = partial(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR)

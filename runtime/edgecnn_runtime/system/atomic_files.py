@@ -86,7 +86,9 @@ def _remove_orphans(path: Path) -> None:
     for orphan in path.parent.glob(f".partial.*.{glob.escape(path.name)}"):
         pid = orphan.name.split(".")[2]
         if pid.isdigit() and not is_running(int(pid)):
-            orphan.unlink(missing_ok=True)
+            # Another user's stays where a folder is shared.
+            with contextlib.suppress(OSError):
+                orphan.unlink()
 
 
 def is_running(pid: int) -> bool:
