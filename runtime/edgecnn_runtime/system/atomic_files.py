@@ -37,9 +37,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
         partial.replace(path)
         sync_folder(path.parent)
     except OSError as error:
-        if error.errno not in FULL or error.filename is not None:
+        if error.errno not in FULL or error.filename not in (None, str(partial)):
             raise
-        # Of a write the system does not say of which file.
+        # Of a write the system does not say of which file; the temporary name says nothing to anybody.
         raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     finally:
         partial.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.backends.interface import out_of_memory
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
+from edgecnn_runtime.model_formats import ModelFile
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (2, 5, 4, 3), np.uint8)
 
@@ -250,7 +251,7 @@ def test_the_modes_share_out_the_processors(
     backend = _Company(expected=workers)
     opened: list[int] = []
 
-    def open_fake(path: Path, *, threads: int, **_: object) -> FakeBackend:
+    def open_fake(model: ModelFile, *, threads: int, **_: object) -> FakeBackend:
         opened.append(threads)
         return backend
 
@@ -258,7 +259,7 @@ def test_the_modes_share_out_the_processors(
     backend.manifest_json = manifest.to_json().encode()
     monkeypatch.setattr(classifier, "open_backend", open_fake)
     Image.new("L", (4, 4), 255).save(tmp_path / "image.png")
-    ready = Classifier.open(tmp_path / "m.onnx", mode=mode)
+    ready = Classifier.open(small_onnx(tmp_path / "m.onnx"), mode=mode)
     items = list(ready.predict_many([tmp_path / "image.png"] * 6))
     assert [item.prediction.label for item in items if item.prediction] == ["bright"] * 6
     assert (opened, backend.opened) == ([threads], workers)
