@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import BytesIO
 from pathlib import Path
@@ -30,6 +30,22 @@ def write_video(path: Path, pictures: Sequence[NDArray[np.uint8]], *, rate: floa
     for pixels in pictures:
         writer.write(np.ascontiguousarray(pixels[:, :, ::-1]))
     writer.release()
+    return path
+
+
+def damage_frames(path: Path, numbers: Iterable[int]) -> Path:
+    """Zero the bytes of these frames, 1 for the first, of a video that `write_video` wrote."""
+    content = bytearray(path.read_bytes())
+    position = content.index(b"movi") + 4
+    starts = []
+    while content[position : position + 4] == b"00dc":
+        size = int.from_bytes(content[position + 4 : position + 8], "little")
+        starts.append((position + 8, size))
+        position += 8 + size + size % 2
+    for number in numbers:
+        start, size = starts[number - 1]
+        content[start : start + size] = bytes(size)
+    path.write_bytes(content)
     return path
 
 

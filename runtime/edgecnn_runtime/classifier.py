@@ -14,10 +14,11 @@ from edgecnn_runtime.backends import Backend, Provider, open_backend
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import ImageError, InputError, ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import check_signature, is_model_file, read_manifest
+from edgecnn_runtime.model_formats import ModelFile
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.forks import in_forked_child
 
 # What an exported file does not need to be opened and to name a label is imported where it is used: a device pays for
 # each module at every start. `tests/runtime/test_imports.py` lists what is left.
@@ -42,7 +43,9 @@ class Mode(enum.StrEnum):
 class Classifier:
     """A model file that is ready to classify images.
 
-    Safe to share between threads: they take turns. For all cores, use `predict_many`.
+    Safe to share between threads: they take turns. For all cores, use `predict_many`. Its answers are those of the file
+    as it was when it was opened, whatever becomes of it. A process that is forked later may use it too, unless OpenVINO
+    runs it.
     """
 
     def __init__(self, backend: Backend, manifest: Manifest, contract: "Contract | None" = None) -> None:
@@ -64,6 +67,7 @@ class Classifier:
         self._contract = contract
         self._shape = backend.input_shape
         self._lock = threading.Lock()
+        self._forks = _forks
         self._threads = 1
 
     @classmethod
@@ -164,18 +168,19 @@ class Classifier:
         return cls.open_as(Path(path), opening, threads=threads_of(mode) if threads is None else threads)
 
     @classmethod
-    def open_as(cls, path: Path, opening: "Opening | None" = None, *, threads: int = 1) -> "Classifier":
+    def open_as(cls, path: Path | ModelFile, opening: "Opening | None" = None, *, threads: int = 1) -> "Classifier":
         """Do the work of `open`, which tells what is promised; without `opening` nothing is said of the file."""
+        model = ModelFile.of(path)
         if opening is not None and opening.key is not None:
-            check_signature(path, Path(opening.key))
-        adapter = _adapter_for(path, opening)
+            model.check_signature(Path(opening.key))
+        adapter = _adapter_for(model, opening)
         where: dict[str, Any] = {} if opening is None else opening.where
-        backend = open_backend(path, threads=threads, adapt=adapter, **where)
+        backend = open_backend(model, threads=threads, adapt=adapter, **where)
         if backend.manifest_json is not None:
             if opening is not None and opening.given.options and not opening.third_party_only:
                 raise InputError(
-                    f"{path}: expected no {', '.join(opening.given.options)}, which the manifest of the file gives; "
-                    "leave out what is for third-party models"
+                    f"{model.path}: expected no {', '.join(opening.given.options)}, which the manifest of the file "
+                    "gives; leave out what is for third-party models"
                 )
             try:
                 manifest = Manifest.from_json(backend.manifest_json)
@@ -223,6 +228,8 @@ class Classifier:
         """
         if pixels.dtype != np.uint8 or pixels.shape[-3:] != self._shape or not 3 <= pixels.ndim <= 4:
             raise ImageError(_shape_message(self._shape, pixels))
+        if self._forks != _forks:
+            self._renew()
         with self._lock:
             if pixels.ndim == 3:
                 row: NDArray[np.float32] = self.backend.infer(pixels[np.newaxis])[0]
@@ -246,6 +253,8 @@ class Classifier:
         """
         from edgecnn_runtime.pipeline import classify_files
 
+        if self._forks != _forks:
+            self._renew()
         if workers is None:
             workers = max(1, available_cpus() // self._threads)
         return classify_files(self.backend, self.manifest, paths, workers=workers)
@@ -266,14 +275,43 @@ class Classifier:
             )
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
 
+    def _renew(self) -> None:
+        """Take a backend for this process, which was forked from the one that opened the model.
 
-def _adapter_for(path: Path, opening: "Opening | None") -> "Adapter | None":
+        A thread of that one may have been in the midst of an inference, and this process has a copy of what it left.
+
+        Raises:
+            ModelError: see `Backend.after_fork`.
+        """
+        with _renewing:
+            if self._forks != _forks:
+                backend = self.backend.after_fork()
+                # Kept, because taking it down may wait for threads that are not here.
+                _LEFT_BY_PARENT.append(self.backend)
+                self.backend, self._lock, self._forks = backend, threading.Lock(), _forks
+
+
+# How often this process and those before it were forked.
+_forks = 0
+_renewing = threading.Lock()
+_LEFT_BY_PARENT: list[Backend] = []
+
+
+def _count_fork() -> None:
+    global _forks, _renewing
+    _forks += 1
+    _renewing = threading.Lock()
+
+
+in_forked_child(_count_fork)
+
+
+def _adapter_for(model: ModelFile, opening: "Opening | None") -> "Adapter | None":
     """Return what adapts a third-party file, after its first run in a subprocess; None for a file of edgecnn.
 
     Only third-party files load what they need: a device pays for it at every start.
     """
-    # What is no model file at all, `open_backend` says.
-    if not is_model_file(path) or read_manifest(path) is not None:
+    if model.manifest is not None:
         return None
     from edgecnn_runtime.third_party_models.adapter import Adapter
     from edgecnn_runtime.third_party_models.opening import Opening
@@ -282,8 +320,8 @@ def _adapter_for(path: Path, opening: "Opening | None") -> "Adapter | None":
     if not opening.trusted:
         from edgecnn_runtime.third_party_models.first_run import check_first_run
 
-        check_first_run(path, opening)
-    return Adapter(path, opening.given)
+        check_first_run(model, opening)
+    return Adapter(model, opening.given)
 
 
 def threads_of(mode: Mode | str) -> int:

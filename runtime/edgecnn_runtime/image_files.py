@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.system.forks import in_forked_child
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
@@ -30,6 +31,14 @@ _MAX_SCANS = 32
 # Images of more pixels are decoded one at a time, or a folder of them would take all memory on a machine of many cores.
 _MANY_PIXELS = 50_000_000
 _one_at_a_time = threading.Lock()
+
+
+def _renew_lock() -> None:
+    global _one_at_a_time
+    _one_at_a_time = threading.Lock()
+
+
+in_forked_child(_renew_lock)
 
 # What browsers and cameras send, and the modules of Pillow that read it; JPEG's reads MPO too. Pillow's other readers
 # stay closed: that for EPS starts Ghostscript, those for icons and Photoshop tell another size than they decode.
@@ -79,8 +88,11 @@ def opened_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MA
             yield image
     except ImageError as error:
         raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
+    # One large image of many is an error of its own, whatever memory is left for the others.
     except MemoryError:
-        raise
+        raise ImageError(
+            f"{name}: expected an image that fits into the memory this process may use; scale it down or allow more"
+        ) from None
     except FileNotFoundError:
         raise ImageError(f"{name}: not found; expected an image file") from None
     except IsADirectoryError:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends import Backend
-from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.errors import ImageError, InputError
 from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.preprocess import read_image
@@ -84,12 +84,26 @@ def _run_in_threads(
     # What a delegate does when it is loaded need not bear company.
     opening = threading.Lock()
 
+    opened = 0
+
+    def more() -> Backend:
+        """Return one more interpreter; where there is no memory for it, one that another worker gives back."""
+        nonlocal opened
+        try:
+            with opening:
+                own = backend.another()
+                opened += 1
+                return own
+        except MemoryError:
+            if not opened:
+                raise
+        return idle.get()
+
     def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
         try:
             own = idle.get_nowait()
         except queue.Empty:
-            with opening:
-                own = backend.another()
+            own = more()
         try:
             return _classify_chunk(own, manifest, chunk)
         finally:
@@ -98,8 +112,14 @@ def _run_in_threads(
     pool = ThreadPoolExecutor(workers, thread_name_prefix="edgecnn")
     under_way: deque[Future[list[Item]]] = deque()
     sizes = _chunk_sizes(workers)
+    process = os.getpid()
     try:
         while True:
+            if os.getpid() != process:
+                raise InputError(
+                    "predict_many: expected its results to be taken by the process that called it, got one forked from "
+                    "it, which has no workers; call it in that process"
+                )
             while len(under_way) < workers * _CHUNKS_PER_WORKER:
                 chunk = tuple(itertools.islice(paths, next(sizes)))
                 if not chunk:
@@ -122,12 +142,20 @@ def _chunk_sizes(workers: int) -> Iterator[int]:
 
 def _classify_chunk(backend: Backend, manifest: Manifest, paths: Sequence[str | os.PathLike[str]]) -> list[Item]:
     decoded = [_decode(path, manifest.input) for path in paths]
-    return [
-        Item(os.fspath(path), error=pixels)
-        if isinstance(pixels, ImageError)
-        else Item(os.fspath(path), Prediction.of(backend.infer(pixels[np.newaxis])[0], manifest.labels))
-        for path, pixels in zip(paths, decoded, strict=True)
-    ]
+    return [_classify(backend, manifest, path, pixels) for path, pixels in zip(paths, decoded, strict=True)]
+
+
+def _classify(
+    backend: Backend, manifest: Manifest, path: str | os.PathLike[str], pixels: NDArray[np.uint8] | ImageError
+) -> Item:
+    """Classify the pixels of a file, unless reading it gave an error."""
+    name = os.fspath(path)
+    if isinstance(pixels, ImageError):
+        return Item(name, error=pixels)
+    try:
+        return Item(name, Prediction.of(backend.infer(pixels[np.newaxis])[0], manifest.labels))
+    except MemoryError as error:
+        return Item(name, error=ImageError(f"{name}: expected memory for an inference, got none; {error}".rstrip("; ")))
 
 
 def _decode(path: str | os.PathLike[str], spec: InputSpec) -> NDArray[np.uint8] | ImageError:

@@ -1,9 +1,12 @@
 """The start of the command line: what it loads, and which commands it knows then."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
+import needs
 import pytest
 
 from edgecnn.app import COMMANDS
@@ -50,3 +53,50 @@ def test_a_slip_is_answered_with_what_may_be_meant() -> None:
     printed, _ = start("recipse")
     assert "No such command 'recipse'" in printed
     assert "recipes" in printed.partition("No such command 'recipse'")[2]
+
+
+WORKING = """\
+import os, sys, tempfile
+from edgecnn import app
+def work():
+    with tempfile.NamedTemporaryFile(delete=False) as file:  # as TensorFlow does
+        print(file.name, flush=True)
+    sys.stdin.read()
+app.command_line = lambda *_: work
+app.main()
+"""
+
+
+@needs.linux
+def test_temporary_files_of_a_killed_command_go_with_the_next(tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", WORKING, "export"]
+
+    def working() -> "subprocess.Popen[str]":
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+
+    with working() as killed:
+        assert killed.stdout is not None
+        left = Path(killed.stdout.readline().strip())
+        killed.kill()
+    assert left.exists()
+    assert left.parent.parent == tmp_path
+    with working() as other:
+        assert other.stdout is not None
+        assert Path(other.stdout.readline().strip()).exists()
+        assert not left.parent.exists()
+        other.communicate("")
+        assert other.returncode == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lack_of_memory_is_told_in_a_sentence() -> None:
+    program = (
+        "from edgecnn import app\n"
+        "def fail(): raise MemoryError('m.onnx: bad_alloc')\n"
+        "app.command_line = lambda *_: fail\n"
+        "app.main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, "predict"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == ("error: out of memory; give the process more, or less to do at once (m.onnx: bad_alloc)\n")

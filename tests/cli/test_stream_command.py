@@ -1,9 +1,11 @@
 """`edgecnn stream` as a user runs it: videos, a network camera, signals, and wrong arguments."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
-from video_files import MjpegServer, write_video
+from video_files import MjpegServer, damage_frames, write_video
 
 needs.package("cv2", "edgecnn[camera]")
 
@@ -45,6 +47,25 @@ def test_a_line_a_change_and_a_summary(model: Path, video: Path) -> None:
     assert summary.startswith("20 frames classified, 0 dropped, ")
     assert "latency p50" in summary
     assert "age of the answer p50" in summary
+
+
+@pytest.mark.parametrize(
+    ("damaged", "changes", "code", "last"),
+    [
+        ([8], [("3", "dark"), ("12", "bright")], 0, "19 frames classified, 0 dropped, 1 damaged, "),
+        (range(13, 21), [("3", "dark")], 1, "error: {video}: expected 20 frames, got 12, and after frame 12 no more; "),
+    ],
+)
+def test_a_damaged_video_is_read_on_and_what_is_missing_is_said(
+    model: Path, video: Path, tmp_path: Path, damaged: list[int], changes: list[tuple[str, str]], code: int, last: str
+) -> None:
+    copy = tmp_path / "copy.avi"
+    copy.write_bytes(video.read_bytes())
+    done = run(model, damage_frames(copy, damaged))
+    assert [(line.split()[3], line.split()[4]) for line in done.stdout.splitlines()] == changes
+    assert done.returncode == code
+    assert done.stderr.splitlines()[-1].startswith(last.format(video=copy))
+    assert ("frame 8 cannot be decoded" in done.stderr) == (code == 0)
 
 
 def test_without_smoothing_the_odd_frame_shows(model: Path, video: Path) -> None:
@@ -90,6 +111,47 @@ def test_a_signal_ends_it_cleanly(model: Path, camera: MjpegServer, ending: sign
     opening, summary = errors.splitlines()
     assert opening == f"reading {camera.address}; Ctrl-C ends it"
     assert "frames classified" in summary
+
+
+@needs.linux
+@pytest.mark.parametrize("command", ["stream", "serve"])
+def test_a_service_that_only_starts_is_ended(model: Path, video: Path, command: str) -> None:
+    """As the first process of a container it gets no signal that it has no handler for."""
+    words = [
+        sys.executable,
+        "-m",
+        "edgecnn",
+        command,
+        str(model),
+        *([str(video), "--json"] if command == "stream" else []),
+    ]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        status = Path(f"/proc/{process.pid}/status")
+        while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGTERM)
+        printed = process.communicate(timeout=60)
+    assert process.returncode == 0
+    # The handler is there before the model is opened.
+    assert printed == ("", "")
+
+
+@needs.linux
+@pytest.mark.parametrize("command", ["stream", "serve"])
+def test_a_service_is_ended_as_the_first_process_of_a_container(model: Path, camera: MjpegServer, command: str) -> None:
+    alone = ["unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child"]
+    needs.program("unshare")
+    if subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        needs.skip(needs.Need.SYSTEM, "processes in a name space of their own")
+    rest = [camera.address, "--json"] if command == "stream" else ["--port", "0"]
+    words = [*alone, sys.executable, "-m", "edgecnn", command, str(model), *rest]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        os.kill(int(children[0]), signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
 
 
 def test_a_reader_that_has_seen_enough_ends_it(model: Path, camera: MjpegServer) -> None:

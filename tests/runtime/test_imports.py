@@ -33,8 +33,8 @@ HEAVY = FRAMEWORKS | {"typer", "rich"}
 # one more needs a reason.
 FIRST_LABEL = {
     "accuracy", "backends", "backends.engines", "backends.interface", "choices", "classifier", "errors", "image_files",
-    "json_dataclasses", "manifest", "model_files", "model_files.mapped", "model_files.whole", "model_formats",
-    "prediction", "preprocess", "system", "system.cpu",
+    "json_dataclasses", "manifest", "model_files", "model_files.whole", "model_formats",
+    "prediction", "preprocess", "system", "system.cpu", "system.forks",
 }  # fmt: skip
 OF_THE_FORMAT = {
     ".tflite": {"backends.litert", "backends.stored_tensors", "model_files.appended_files", "model_files.tflite_file"},

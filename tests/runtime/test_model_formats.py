@@ -28,7 +28,6 @@ from edgecnn_runtime.backends.engines import ENGINES, Engine, SlowScheme, engine
 from edgecnn_runtime.backends.interface import BackendOptions
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
-from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.whole import sealed
 from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFormat, format_of, is_model_file, model_parts
 from edgecnn_runtime.third_party_models.opening import Opening
@@ -39,10 +38,10 @@ MANIFEST = Manifest("grey", ("dark", "bright"), InputSpec(4, 4, Colour.GREY), Sc
 class FakeReader:
     """A format whose file is a manifest and nothing else, with a text file beside it."""
 
-    def read_manifest(self, path: Path, content: Content, /) -> tuple[bytes | None, int]:
-        return content[:], 0
+    def read_manifest(self, content: bytes, /) -> tuple[bytes | None, int]:
+        return content, 0
 
-    def read_facts(self, path: Path, /) -> GraphFacts:
+    def read_facts(self, content: bytes, /) -> GraphFacts:
         return GraphFacts()
 
     def companion_files(self, path: Path, /) -> tuple[Path, ...]:
@@ -105,14 +104,12 @@ def test_every_format(added: None, name: str, tmp_path: Path) -> None:
     path.write_bytes(b"no model at all")
     assert is_model_file(path)
     assert model_parts(path) == (path,)
-    assert row.reader().read_facts(path) == GraphFacts()
+    assert row.reader().read_facts(path.read_bytes()) == GraphFacts()
 
 
 @pytest.mark.parametrize("name", MODEL_FORMATS)
-def test_a_format_of_today_finds_no_manifest_in_what_is_no_model(name: str, tmp_path: Path) -> None:
-    path = tmp_path / "m"
-    path.write_bytes(b"no model at all")
-    assert MODEL_FORMATS[name].reader().read_manifest(path, path.read_bytes())[0] is None
+def test_a_format_of_today_finds_no_manifest_in_what_is_no_model(name: str) -> None:
+    assert MODEL_FORMATS[name].reader().read_manifest(b"no model at all")[0] is None
 
 
 @pytest.mark.parametrize("name", [*ENGINES, "fake"])

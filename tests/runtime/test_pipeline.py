@@ -111,3 +111,49 @@ def test_no_more_interpreters_are_opened_than_there_is_work(
     monkeypatch.setattr(FakeBackend, "another", lambda self: opened.append(self) or self)
     assert len(list(classifier.predict_many(files[:3], workers=64))) == 3
     assert len(opened) <= 3
+
+
+def test_an_image_that_does_not_fit_into_the_memory_is_an_item_in_place(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In decoding it, and in the inference, where engines speak of an allocation in an error of their own."""
+    from PIL.PngImagePlugin import PngImageFile
+
+    load, infer = PngImageFile.load, FakeBackend.infer
+
+    def load_small(self: PngImageFile) -> object:
+        if self.width > 5:
+            raise MemoryError
+        return load(self)
+
+    def infer_dark(self: FakeBackend, pixels: np.ndarray) -> np.ndarray:
+        if pixels.mean() > 200:
+            raise MemoryError("engine: bad allocation")
+        return infer(self, pixels)
+
+    Image.new("L", (6, 5)).save(files[17])
+    monkeypatch.setattr(PngImageFile, "load", load_small)
+    monkeypatch.setattr(FakeBackend, "infer", infer_dark)
+    items = list(classifier.predict_many(files, workers=2))
+    assert len(items) == len(files)
+    bright = set(range(3, len(files), 4))
+    assert {number for number, item in enumerate(items) if item.error} == bright | {17}
+    assert "expected an image that fits into the memory this process may use" in str(items[17].error)
+    assert str(items[3].error) == f"{files[3]}: expected memory for an inference, got none; engine: bad allocation"
+
+
+def test_without_memory_for_one_more_interpreter_those_that_are_there_do_the_work(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[FakeBackend] = []
+
+    def another(self: FakeBackend) -> FakeBackend:
+        if opened:
+            raise MemoryError
+        opened.append(self)
+        return self
+
+    monkeypatch.setattr(FakeBackend, "another", another)
+    assert [item.error for item in classifier.predict_many(files, workers=4)] == [None] * len(files)
+    with pytest.raises(MemoryError):
+        list(classifier.predict_many(files, workers=4))

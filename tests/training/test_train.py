@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import errno
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -170,6 +171,24 @@ def test_what_was_trained_before_the_disk_was_full_is_kept(
     train(MNIST, small_set, folder, quick, resume=True, report=lambda progress: epochs.append(progress.epoch))
     assert set(epochs) == {2}
     assert len(folder.history.read_text().splitlines()) == 3
+
+
+def test_weights_that_the_disk_has_no_room_for_are_not_begun(
+    tmp_path: Path, small_set: ImageSet, quick: TrainingSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """HDF5, which finds no room while it writes, crashes the process at its end."""
+
+    def no_room(descriptor: int, offset: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    folder = RunFolder(tmp_path / "run")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "posix_fallocate", no_room, raising=False)
+        with pytest.raises(OSError, match=r"No space left on device: '.*best\.weights\.h5'"):
+            train(MNIST, small_set, folder, quick)
+    assert not list(folder.path.glob("*.h5"))
+    train(MNIST, small_set, folder, quick, resume=True)
+    assert folder.record.exists()
 
 
 def test_a_run_stopped_after_its_epochs_is_only_evaluated(

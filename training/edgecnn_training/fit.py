@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edgecnn_runtime.errors import GateError
-from edgecnn_runtime.system.atomic_files import atomic_write
+from edgecnn_runtime.system.atomic_files import atomic_write, check_room
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.devices.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
@@ -122,8 +122,16 @@ def fit(
                 checkpoint.restore_best(stage_data.model)
             stage_data.hand_over()
             with atomic_write(folder.best_weights) as partial:
+                # HDF5 crashes the process that it cannot write for, at its end.
+                check_room(partial, _weights_bytes(network))
                 network.save_weights(partial)
     return history
+
+
+def _weights_bytes(network: Any) -> int:
+    """Return at least the size of the file: each variable takes up to some KB beside its numbers, of float32."""
+    variables = [*network.variables, *(network.optimizer.variables if network.optimizer else ())]
+    return 65536 + sum(4 * math.prod(map(int, variable.shape)) + 4096 for variable in variables)
 
 
 class _Keeper:

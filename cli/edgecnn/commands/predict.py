@@ -18,6 +18,7 @@ from edgecnn.options.option_group import takes_options
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.model_formats import ModelFile
     from edgecnn_runtime.pipeline import Item
 
 # Exit code that a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
@@ -100,6 +101,7 @@ def predict(
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.jobs.object_store import is_address
     from edgecnn_runtime.jobs.results_file import result_format
+    from edgecnn_runtime.model_formats import ModelFile
     from edgecnn_runtime.sources import expand_sources
 
     if model_options.engine in list(Workplace):
@@ -151,13 +153,15 @@ def predict(
     warnings.filterwarnings("ignore", "Image size .* exceeds limit")
     files = expand_sources(sources, recursive=recursive)
     by_mode = threads_of(mode)
-    classifier = model_options.open(Console(json=json, quiet=quiet), model, threads=threads or by_mode)
+    # Read once: what is written about the model is of the bytes that answer.
+    model_file = ModelFile.read(model)
+    classifier = model_options.open(Console(json=json, quiet=quiet), model_file, threads=threads or by_mode)
     k = min(top_k, len(classifier.labels))
     if file is None:
         failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
     else:
         failed = _write(
-            classifier, model, files, k, workers=workers, output=file, excel=excel, resume=resume, quiet=quiet
+            classifier, model_file, files, k, workers=workers, output=file, excel=excel, resume=resume, quiet=quiet
         )
     if failed:
         Console().fail(f"{failed} of {len(files)} images could not be read")
@@ -188,7 +192,7 @@ def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int 
 
 def _write(
     classifier: "Classifier",
-    model: Path,
+    model: "ModelFile",
     files: list[Path],
     k: int,
     *,

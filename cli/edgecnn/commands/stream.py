@@ -49,7 +49,8 @@ def stream(
 ) -> None:
     """Classify a camera, a video or a network stream.
 
-    It prints a line whenever the label changes, until the video ends or you press Ctrl-C.
+    It prints a line whenever the label changes, until the video ends or you press Ctrl-C. Damaged frames of a video are
+    passed over and counted; a video that ends before its time gives exit code 1.
     """
     # OpenCV and its FFmpeg print what our own messages say; they read these variables when they are loaded.
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
@@ -59,9 +60,9 @@ def stream(
 
     console = Console(json=json, quiet=quiet)
     smoothing = smoothing_options.smoothing()
+    classifier = model_options.open(console, model, threads=threads)
+    summary = _Summary()
     with _ended_by_signals():
-        classifier = model_options.open(console, model, threads=threads)
-        summary = _Summary()
         with contextlib.suppress(KeyboardInterrupt), open_capture(source, realtime=realtime) as capture:
             console.note(f"reading {capture.name}" + "; Ctrl-C ends it" * capture.live)
             try:
@@ -74,6 +75,9 @@ def stream(
                 # The reader has seen enough, as `head` does; nobody reads what is left in the buffer.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         console.note(summary.text())
+        if summary.truncated is not None:
+            print(f"error: {summary.truncated}", file=sys.stderr)
+            raise typer.Exit(1)
 
 
 @contextlib.contextmanager
@@ -88,7 +92,8 @@ def _ended_by_signals() -> Iterator[None]:
 
 def _show(console: Console, result: "StreamResult", *, live: bool) -> None:
     for event in result.events:
-        if not console.quiet:
+        # How a file ended is said at the end.
+        if not console.quiet and event.kind != "truncated":
             console.warn(event.text)
     if console.json:
         console.json_line(_document(result))
@@ -136,6 +141,7 @@ def _document(result: "StreamResult") -> dict[str, object]:
         else None,
         "age_ms": None if result.age is None else _milliseconds(result.age),
         "dropped": result.dropped,
+        "damaged": result.damaged,
         "events": [{"kind": str(event.kind), "text": event.text} for event in result.events],
     }
 
@@ -148,7 +154,8 @@ class _Summary:
     """Counts, and the times of the latest answers."""
 
     def __init__(self) -> None:
-        self.frames = self.dropped = 0
+        self.frames = self.dropped = self.damaged = 0
+        self.truncated: str | None = None  # how a file ended before its time
         self._started: float | None = None
         self._ended = 0.0
         self._work: deque[float] = deque(maxlen=_REMEMBERED)
@@ -156,7 +163,10 @@ class _Summary:
 
     def add(self, result: "StreamResult") -> None:
         """Count one result."""
-        self.dropped = result.dropped
+        self.dropped, self.damaged = result.dropped, result.damaged
+        for event in result.events:
+            if event.kind == "truncated":
+                self.truncated = event.text
         if result.latency is None or result.age is None:
             return
         self._ended = time.monotonic()
@@ -171,8 +181,9 @@ class _Summary:
         if self._started is None:
             return "no frame was classified"
         rate = self.frames / max(self._ended - self._started, 1e-9)
+        damaged = f", {self.damaged:,} damaged" if self.damaged else ""
         return (
-            f"{self.frames:,} frames classified, {self.dropped:,} dropped, {rate:.1f} frames/s; "
+            f"{self.frames:,} frames classified, {self.dropped:,} dropped{damaged}, {rate:.1f} frames/s; "
             f"latency {_percentiles(self._work)}; age of the answer {_percentiles(self._ages)}"
         )
 

@@ -13,6 +13,7 @@ from edgecnn.options.option_group import option
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
+    from edgecnn_runtime.model_formats import ModelFile
     from edgecnn_runtime.third_party_models.opening import Opening
 
 
@@ -111,7 +112,7 @@ class ModelOptions:
             third_party_only=third_party_only,
         )
 
-    def open(self, console: Console, path: Path, *, threads: int) -> "Classifier":
+    def open(self, console: Console, path: "Path | ModelFile", *, threads: int) -> "Classifier":
         """Open a model file; what had to be assumed goes to stderr.
 
         Raises:
@@ -119,16 +120,18 @@ class ModelOptions:
         """
         from edgecnn_runtime.backends.engines import find_engine
         from edgecnn_runtime.classifier import Classifier
+        from edgecnn_runtime.model_formats import ModelFile
         from edgecnn_runtime.system.native_output import native_output_kept
 
         opening = self.opening()
         with native_output_kept():
-            classifier = Classifier.open_as(path, opening, threads=threads)
+            model = ModelFile.of(path)
+            classifier = Classifier.open_as(model, opening, threads=threads)
         for sentence in classifier.contract.assumed:
             console.note(f"assumed: {sentence}")
         backend, engine = classifier.backend, find_engine(classifier.backend.name)
         if self.provider != "cpu" and engine is not None and backend.provider in engine.cpu_providers:
-            console.warn(f"{path}: --provider {self.provider} is missing; {engine.title} computes on the CPU")
+            console.warn(f"{model.path}: --provider {self.provider} is missing; {engine.title} computes on the CPU")
         return classifier
 
 

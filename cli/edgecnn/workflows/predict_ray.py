@@ -39,6 +39,7 @@ def predict_on_ray(
     from edgecnn_runtime.classifier import Classifier
     from edgecnn_runtime.jobs.ray_engine import classify_on_ray, find_images, ray_started
     from edgecnn_runtime.jobs.results_folder import new_results
+    from edgecnn_runtime.model_formats import ModelFile
     from edgecnn_runtime.system.native_output import native_output_kept
 
     console = Console(quiet=quiet)
@@ -48,7 +49,8 @@ def predict_on_ray(
     failed = 0
     with contextlib.ExitStack() as stack:
         # Errors in the model or the folder are reported before Ray takes its seconds to start.
-        classifier = model_options.open(console, model, threads=1)
+        model_file = ModelFile.read(model)
+        classifier = model_options.open(console, model_file, threads=1)
         results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels)), excel=excel))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
         with native_output_kept():
@@ -57,7 +59,7 @@ def predict_on_ray(
         advance = stack.enter_context(console.progress("classifying", len(images)))
         # A third-party file was tried here, in a process of its own, and need not be in each; nor a signature checked.
         opener = partial(Classifier.open_as, opening=replace(model_options.opening(), trusted=True, key=None))
-        items = classify_on_ray(model, classifier.labels, images, workers=processes, opener=opener)
+        items = classify_on_ray(model_file, classifier.labels, images, workers=processes, opener=opener)
         for item in _stepping(items, advance):
             failed += item.error is not None
             results.add(item)

@@ -9,7 +9,7 @@ from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import format_of, is_signed, model_bytes
+from edgecnn_runtime.model_formats import ModelFile, format_of, model_bytes
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def inspect_model(path: Path) -> InspectedModel:
         manifest,
         contents.metadata,
         problem,
-        is_signed(path),
+        ModelFile.read(path).is_signed,
     )
 
 

@@ -92,11 +92,12 @@ def write_c_source(model: Path) -> CSource:
             computes something else.
         ModelError: no manifest in the file, or one without a golden check.
     """
-    document = read_associated_file(model, TFLITE_FILE)
+    content = model.read_bytes()
+    document = read_associated_file(content, TFLITE_FILE)
     manifest = None if document is None else Manifest.from_json(document)
     if manifest is None or manifest.golden is None:
         raise ModelError(f"{model}: expected a TFLite file with edgecnn's manifest and golden check; export it again")
-    network = bare_network(model.read_bytes())
+    network = bare_network(content)
     probabilities = _golden_probabilities(model, network, manifest)
     identifier = c_identifier(manifest.name)
     header, source = (model.with_name(f"{identifier}_model_data{suffix}") for suffix in (".h", ".cc"))

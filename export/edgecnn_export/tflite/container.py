@@ -129,7 +129,7 @@ class TFLiteContainer:
         from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
         return ModelContents(
-            read_tflite(path), read_associated_file(path, TFLITE_FILE), metadata=read_tflite_metadata(path)
+            read_tflite(path), read_associated_file(path.read_bytes(), TFLITE_FILE), metadata=read_tflite_metadata(path)
         )
 
     def kernels(self, content: bytes) -> list[tuple[str, NDArray[Any]]]:

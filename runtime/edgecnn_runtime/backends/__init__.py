@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 from edgecnn_runtime.backends.engines import Engine, engine_for, engines_of
 from edgecnn_runtime.backends.interface import Backend, BackendOptions, Provider
-from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
-from edgecnn_runtime.model_formats import MODEL_FORMATS, format_of
+from edgecnn_runtime.errors import InputError, MissingExtraError
+from edgecnn_runtime.model_formats import MODEL_FORMATS, ModelFile, format_of
 
 if TYPE_CHECKING:
     from edgecnn_runtime.backends.adaptation import Adapt
@@ -28,7 +28,7 @@ __all__ = ["Backend", "Provider", "open_backend"]
 
 
 def open_backend(
-    path: Path,
+    model: Path | ModelFile,
     *,
     engine: str | None = None,
     threads: int = 1,
@@ -40,7 +40,7 @@ def open_backend(
     """Open a model file with the engine that is asked for, or the first for its format that is installed.
 
     Args:
-        path: a file of one of `MODEL_FORMATS`.
+        model: a file of one of `MODEL_FORMATS`, read or not.
         engine: a name in `ENGINES`; None: the first that is installed and takes the options.
         threads: threads within one inference.
         provider: the hardware to compute on.
@@ -55,11 +55,8 @@ def open_backend(
     """
     if threads < 1:
         raise ValueError(f"threads: expected at least 1, got {threads}")
-    model_format = format_of(path)
-    if path.is_dir():
-        raise ModelError(f"{path}: expected a model file, got a folder")
-    if not path.is_file():
-        raise ModelError(f"{path}: not found; expected a model file")
+    model = ModelFile.of(model)
+    path, model_format = model.path, format_of(model.path)
     options = BackendOptions(
         threads=threads,
         provider=provider,
@@ -72,7 +69,7 @@ def open_backend(
     for candidate in engines:
         if candidate.refuses(options) is None:
             try:
-                return candidate.file().open_model(path, options)
+                return candidate.file().open_model(model, options)
             except MissingExtraError as error:
                 missing = missing or error
     if missing is None and engine is not None:

@@ -1,21 +1,19 @@
 """An engine without a library, for tests of everything around one."""
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.interface import BackendOptions
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import Manifest
-from edgecnn_runtime.model_formats import read_manifest
+from edgecnn_runtime.model_formats import ModelFile
 
 
-def open_model(path: Path, _: BackendOptions) -> "FakeBackend":
+def open_model(model: ModelFile, _: BackendOptions) -> "FakeBackend":
     """Open a file of which only the manifest is read."""
-    content = read_manifest(path)
+    content = model.manifest
     if content is None:
-        raise ModelError(f"{path}: expected a file with a manifest, got none; the fake engine runs no other")
+        raise ModelError(f"{model.path}: expected a file with a manifest, got none; the fake engine runs no other")
     manifest = Manifest.from_json(content)
     return FakeBackend(input_shape=manifest.input.shape, classes=len(manifest.labels), manifest_json=content)
 
@@ -47,4 +45,8 @@ class FakeBackend:
 
     def another(self) -> "FakeBackend":
         """Return itself: it keeps no state."""
+        return self
+
+    def after_fork(self) -> "FakeBackend":
+        """Return itself."""
         return self

@@ -1,6 +1,7 @@
 """What every engine's file implements."""
 
 import enum
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from edgecnn_runtime.backends.adaptation import Adapt
     from edgecnn_runtime.backends.delegate import Delegate
+    from edgecnn_runtime.model_formats import ModelFile
 
 
 class Backend(Protocol):
@@ -30,10 +32,24 @@ class Backend(Protocol):
     manifest_json: bytes | None
 
     def infer(self, pixels: "NDArray[np.uint8]") -> "NDArray[np.float32]":
-        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
+        """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`.
+
+        Raises:
+            ModelError: the engine cannot run the model.
+            MemoryError: there is not enough memory at the moment.
+        """
 
     def another(self) -> "Backend":
-        """Return a backend of the same model for another thread."""
+        """Return a backend of the same model for another thread; the file is not opened again."""
+
+    def after_fork(self) -> "Backend":
+        """Return a backend of the same model for a process that was forked from that which opened this one.
+
+        This one may have been at work in a thread that the new process does not have, so that it is not touched.
+
+        Raises:
+            ModelError: the engine does not survive a fork, or needs the file again and that has changed.
+        """
 
 
 class Provider(enum.StrEnum):
@@ -73,7 +89,7 @@ class EngineFile(Protocol):
 
     __name__: str
 
-    def open_model(self, path: Path, options: BackendOptions, /) -> Backend:
+    def open_model(self, model: "ModelFile", options: BackendOptions, /) -> Backend:
         """Open a model file.
 
         Raises:
@@ -87,6 +103,15 @@ class EngineFile(Protocol):
 
         `edgecnn doctor` calls it in a subprocess.
         """
+
+
+# What engines say, in errors of any kind, when the system gives them no memory.
+_NO_MEMORY = re.compile("bad[ _]alloc|failed to (re)?allocate|cannot allocate|out of memory", re.IGNORECASE)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Tell whether an engine failed for want of memory, which is no fault of the model."""
+    return isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)) is not None
 
 
 def image_shape(path: Path, shape: tuple[object, ...]) -> tuple[int, int, int]:

@@ -8,20 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import InputError, ModelError
-from edgecnn_runtime.manifest import TFLITE_FILE
-from edgecnn_runtime.model_files.tflite_file import read_associated_file
+from edgecnn_runtime.model_formats import ModelFile
 
 if TYPE_CHECKING:
     from edgecnn_runtime.backends.adaptation import Adapt, Adaptation
     from edgecnn_runtime.backends.delegate import Delegate
 
 
-def open_model(path: Path, options: BackendOptions) -> "LiteRTBackend":
+def open_model(model: ModelFile, options: BackendOptions) -> "LiteRTBackend":
     """Open a TFLite file."""
-    return LiteRTBackend(path, threads=options.threads, delegates=options.delegates, adapt=options.adapt)
+    return LiteRTBackend(model, threads=options.threads, delegates=options.delegates, adapt=options.adapt)
 
 
 def probe() -> list[str]:
@@ -38,7 +44,7 @@ class LiteRTBackend:
 
     def __init__(
         self,
-        path: Path,
+        model: Path | ModelFile,
         *,
         threads: int = 1,
         reference: bool = False,
@@ -46,13 +52,15 @@ class LiteRTBackend:
         adapt: "Adapt | None" = None,
     ) -> None:
         self.name, litert = import_interpreter()
-        self._path, self._threads, self._reference, self._delegates = path, threads, reference, tuple(delegates)
-        self.manifest_json = read_associated_file(path, TFLITE_FILE)
+        self._model = model = ModelFile.of(model)
+        self._path = path = model.path
+        self._threads, self._reference, self._delegates = threads, reference, tuple(delegates)
+        self.manifest_json = model.manifest
         options = {"experimental_op_resolver_type": litert.OpResolverType.BUILTIN_REF} if reference else {}
         if delegates:
             options["experimental_delegates"] = [delegate.load(litert) for delegate in delegates]
         try:
-            interpreter = litert.Interpreter(model_path=str(path), num_threads=threads, **options)
+            interpreter = litert.Interpreter(model_content=model.content, num_threads=threads, **options)
             self._interpreter = interpreter
             self._adaptation: Adaptation | None = None
             if adapt is not None and self.manifest_json is None:
@@ -62,6 +70,8 @@ class LiteRTBackend:
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             # Our own errors are ValueErrors, too.
+            if out_of_memory(error):
+                raise MemoryError(f"{path}: LiteRT says: {error}") from error
             raise error if isinstance(error, InputError) else _not_whole(path, error) from error
         inputs, outputs = interpreter.get_input_details(), interpreter.get_output_details()
         if len(inputs) != 1 or len(outputs) != 1:
@@ -122,20 +132,26 @@ class LiteRTBackend:
             interpreter.invoke()
             output = interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{self._path}: LiteRT says: {error}") from error
             raise ModelError(f"{self._path}: expected a model that runs; LiteRT says: {error}") from error
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)
         return probabilities
 
     def another(self) -> "LiteRTBackend":
-        """Open the file once more; the interpreters share its mapped pages."""
+        """Make another interpreter; they share the bytes of the file."""
         adaptation = self._adaptation
         return LiteRTBackend(
-            self._path,
+            self._model,
             threads=self._threads,
             reference=self._reference,
             delegates=self._delegates,
             adapt=None if adaptation is None else lambda *_: adaptation,
         )
+
+    def after_fork(self) -> "LiteRTBackend":
+        """Make another interpreter."""
+        return self.another()
 
 
 def import_interpreter() -> tuple[str, Any]:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import ONNX_KEY
+from edgecnn_runtime.model_files.onnx_file import weight_files
+from edgecnn_runtime.model_formats import ModelFile, file_identity
 
 if TYPE_CHECKING:
-    from edgecnn_runtime.backends.adaptation import Adapt
+    from edgecnn_runtime.backends.adaptation import Adapt, Adaptation
 
 # Images of one run of the session: the memory for activations grows with it, the speed no longer does.
 _BATCH = 32
@@ -32,10 +42,10 @@ _PROVIDERS = {
 _IDENTITY = "CAg6NwoQCgF4EgF5IghJZGVudGl0eRIBZ1oPCgF4EgoKCAgBEgQKAggBYg8KAXkSCgoICAESBAoCCAFCBAoAEA0="
 
 
-def open_model(path: Path, options: BackendOptions) -> "OnnxBackend":
+def open_model(model: ModelFile, options: BackendOptions) -> "OnnxBackend":
     """Open an ONNX file."""
     return OnnxBackend(
-        path,
+        model,
         threads=options.threads,
         provider=options.provider,
         allow_fallback=options.allow_fallback,
@@ -72,7 +82,7 @@ class OnnxBackend:
 
     def __init__(
         self,
-        path: Path,
+        model: Path | ModelFile,
         *,
         threads: int = 1,
         provider: Provider = Provider.CPU,
@@ -83,6 +93,8 @@ class OnnxBackend:
             import onnxruntime
         except ImportError as error:
             raise ENGINES["onnxruntime"].missing(provider) from error
+        model = ModelFile.of(model)
+        path = model.path
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -95,10 +107,20 @@ class OnnxBackend:
             with contextlib.redirect_stdout(said) if _CUDA in wanted else contextlib.nullcontext():
                 if _CUDA in wanted:
                     _load_cuda(onnxruntime)
-                session = onnxruntime.InferenceSession(str(path), options, providers=list(wanted))
+                weights = _take_weights(model, options)
+                # A session of bytes keeps them as long as it lives. Only one that may fall back to the CPU in a run,
+                # and then reads its model again, has to.
+                falls_back = allow_fallback and provider is not Provider.CPU
+                source = model.content if falls_back else str(path)
+                session = onnxruntime.InferenceSession(source, options, providers=list(wanted))
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{path}: ONNX Runtime says: {error}") from error
             raise ModelError(f"{path}: expected a whole ONNX file; ONNX Runtime says: {error}") from error
+        del weights
+        if not falls_back:
+            model.check_unchanged()
         # ONNX Runtime goes on with the next provider where the libraries of one do not load.
         self.provider: str | None = session.get_providers()[0]
         if self.provider != _PROVIDERS[provider][0] and not allow_fallback:
@@ -110,6 +132,9 @@ class OnnxBackend:
         if not allow_fallback:
             session.disable_fallback()  # to the CPU, when a GPU fails in a run
         self._path, self._session, self._batch = path, session, _BATCH
+        self._place, self._identities = path.absolute(), _identities(model)
+        self._again = partial(OnnxBackend, threads=threads, provider=provider, allow_fallback=allow_fallback)
+        self._adaptation: Adaptation | None = None
         self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
         self._decode: Callable[[NDArray[Any]], NDArray[np.float32]] | None = None
         try:
@@ -147,6 +172,7 @@ class OnnxBackend:
                 raise ModelError(f"expected a model that runs; ONNX Runtime says: {error}") from error
 
         adaptation = adapt(Interface(tuple(map(_facts, inputs)), tuple(map(_facts, outputs))), probe)
+        self._adaptation = adaptation
         self.input_shape, self.classes = adaptation.input_shape, adaptation.classes
         self._outputs = [names[adaptation.output]]
         self._batch = adaptation.batch or _BATCH
@@ -164,6 +190,8 @@ class OnnxBackend:
         try:
             output = self._session.run(self._outputs, {self._input: values})[0]
         except Exception as error:
+            if out_of_memory(error):
+                raise MemoryError(f"{self._path}: ONNX Runtime says: {error}") from error
             raise ModelError(f"{self._path}: expected a model that runs; ONNX Runtime says: {error}") from error
         # A fixed batch gives more rows than there are images.
         probabilities: NDArray[np.float32] = output if self._decode is None else self._decode(output)[: len(pixels)]
@@ -172,6 +200,41 @@ class OnnxBackend:
     def another(self) -> "OnnxBackend":
         """Return this session, which several threads may use at once."""
         return self
+
+    def after_fork(self) -> "OnnxBackend":
+        """Open the file again, which must be the same: the session kept no copy of it."""
+        try:
+            model = ModelFile.read(self._place)
+            unchanged = _identities(model) == self._identities
+        except (ModelError, OSError):
+            unchanged = False
+        if not unchanged:
+            raise ModelError(
+                f"{self._path}: expected the file as it was when it was opened, got another or none; the process was "
+                "forked since, and ONNX Runtime has to open it again; open the model in the child process"
+            )
+        adaptation = self._adaptation
+        return self._again(model, adapt=None if adaptation is None else lambda *_: adaptation)
+
+
+def _identities(model: ModelFile) -> list[tuple[int, ...]]:
+    """Return what no other model in the place of this one shares, with the weights beside it."""
+    return [model.identity, *(file_identity(part.stat()) for part in weight_files(model.path, model.content).values())]
+
+
+def _take_weights(model: ModelFile, options: Any) -> list[bytes]:
+    """Give a session copies of the weights that lie beside a model; it would map them, see `ModelFile`.
+
+    Returns:
+        The copies, which the session reads while it is made, and does not keep alive.
+    """
+    files = weight_files(model.path, model.content)
+    take = getattr(options, "add_external_initializers_from_files_in_memory", None)  # not in early releases
+    if take is None or not files:
+        return []
+    contents = [part.read_bytes() for part in files.values()]
+    take(list(files), contents, list(map(len, contents)))
+    return contents
 
 
 def _available(onnxruntime: Any, provider: Provider, *, allow_fallback: bool) -> tuple[str, ...]:

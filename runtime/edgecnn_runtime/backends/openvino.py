@@ -1,5 +1,7 @@
 """TFLite and ONNX files, run by OpenVINO on the CPU."""
 
+import copy
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.backends.interface import BackendOptions, Provider, TensorFacts, class_count, image_shape
+from edgecnn_runtime.backends.interface import (
+    BackendOptions,
+    Provider,
+    TensorFacts,
+    class_count,
+    image_shape,
+    out_of_memory,
+)
 from edgecnn_runtime.backends.stored_tensors import pixel_encoder, probability_decoder
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
-from edgecnn_runtime.model_formats import format_of, read_manifest
+from edgecnn_runtime.model_formats import ModelFile
 
 if TYPE_CHECKING:
     from edgecnn_runtime.backends.adaptation import Adapt, Adaptation
@@ -37,11 +46,13 @@ PROPERTIES = {
     "INFERENCE_PRECISION_HINT": "f32",
     "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0,
 }
+# The process that has started OpenVINO; one that was forked from it finds it here, too.
+_STARTED_BY: set[int] = set()
 
 
-def open_model(path: Path, options: BackendOptions) -> "OpenVinoBackend":
+def open_model(model: ModelFile, options: BackendOptions) -> "OpenVinoBackend":
     """Open a TFLite or ONNX file."""
-    return OpenVinoBackend(path, threads=options.threads, adapt=options.adapt)
+    return OpenVinoBackend(model, threads=options.threads, adapt=options.adapt)
 
 
 def probe() -> list[str]:
@@ -57,10 +68,12 @@ class OpenVinoBackend:
 
     name = "openvino"
 
-    def __init__(self, path: Path, *, threads: int = 1, adapt: "Adapt | None" = None) -> None:
-        self._path, self._threads = path, threads
-        self._core = import_openvino().Core()
-        self.manifest_json = read_manifest(path)
+    def __init__(self, model: Path | ModelFile, *, threads: int = 1, adapt: "Adapt | None" = None) -> None:
+        model = ModelFile.of(model)
+        self._path = path = model.path
+        self._threads = threads
+        self._core = _core(path)
+        self.manifest_json = model.manifest
         self._adaptation: Adaptation | None = None
         self._shape: tuple[int, ...] | None = None
         self._encode: Callable[[NDArray[np.uint8]], NDArray[Any]] | None = None
@@ -70,8 +83,9 @@ class OpenVinoBackend:
         # Its C++ exceptions become several of Python's.
         except Exception as error:
             raise self._refused("a file that OpenVINO reads", error) from error
+        model.check_unchanged()
         # OpenVINO keeps the integers of a TFLite file and does not tell what they mean.
-        facts = format_of(path).reader().read_facts(path)
+        facts = model.facts()
         inputs = [_facts(port, facts) for port in self._model.inputs]
         outputs = [_facts(port, facts) for port in self._model.outputs]
         if adapt is not None and self.manifest_json is None:
@@ -136,9 +150,11 @@ class OpenVinoBackend:
         except Exception as error:
             raise self._refused("a model that runs", error) from error
 
-    def _refused(self, expected: str, error: Exception) -> ModelError:
+    def _refused(self, expected: str, error: Exception) -> Exception:
         """Say what OpenVINO says, whose last line is the reason and whose others are places in its source."""
         reason = (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
+        if out_of_memory(error):
+            return MemoryError(f"{self._path}: OpenVINO says: {reason}")
         return ModelError(f"{self._path}: expected {expected}; OpenVINO says: {reason}")
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -157,11 +173,39 @@ class OpenVinoBackend:
         return output.copy() if self._decode is None else self._decode(output.copy())
 
     def another(self) -> "OpenVinoBackend":
-        """Open the file once more: one compiled graph computes for one thread at a time."""
-        adaptation = self._adaptation
-        return OpenVinoBackend(
-            self._path, threads=self._threads, adapt=None if adaptation is None else lambda *_: adaptation
-        )
+        """Compile the graph once more: one compiled graph computes for one thread at a time."""
+        other = copy.copy(self)
+        other._shape = None
+        other._compile(self._shape or ())
+        return other
+
+    def after_fork(self) -> "OpenVinoBackend":
+        """Refuse: OpenVINO's threads are gone in the new process, and it would wait for them for ever."""
+        raise _forked(self._path)
+
+
+def _core(path: Path) -> Any:
+    """Start OpenVINO for a model file.
+
+    Raises:
+        ModelError: the process was forked from one that had started it.
+        MissingExtraError: it is not installed.
+    """
+    openvino = import_openvino()
+    if _STARTED_BY and os.getpid() not in _STARTED_BY:
+        raise _forked(path)
+    _STARTED_BY.add(os.getpid())
+    core = openvino.Core()
+    # See `ModelFile`.
+    core.set_property({"ENABLE_MMAP": False})
+    return core
+
+
+def _forked(path: Path) -> ModelError:
+    return ModelError(
+        f"{path}: expected a process that was not forked from one that has used OpenVINO, which does not survive that; "
+        "start processes with the method 'spawn' or 'forkserver', or take another engine"
+    )
 
 
 def import_openvino() -> Any:

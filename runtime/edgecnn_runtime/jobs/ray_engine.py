@@ -29,10 +29,12 @@ import numpy as np
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import EdgecnnError, GateError, ImageError, InputError, MissingExtraError
 from edgecnn_runtime.jobs.object_store import StoredPlace, is_address, open_place, read_stored, stored_images
+from edgecnn_runtime.model_formats import ModelFile, model_parts
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.sources import expand_sources
 from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.scratch import scratch_folder
 from edgecnn_runtime.version import __version__
 
 if TYPE_CHECKING:
@@ -115,9 +117,9 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
     with contextlib.ExitStack() as stack:
         if address is None:
             # Not in /tmp/ray, which every user may read and nothing empties; a short name, because sockets lie in it.
-            folder = tempfile.TemporaryDirectory(prefix="edgecnn-ray-", dir=_short_folder(), ignore_cleanup_errors=True)
+            folder = scratch_folder(purpose="ray-", base=_short_folder())
             count = workers or available_cpus()
-            start = partial(ray.init, num_cpus=count, _temp_dir=stack.enter_context(folder), **quiet)
+            start = partial(ray.init, num_cpus=count, _temp_dir=str(stack.enter_context(folder)), **quiet)
         else:
             _check_answers(address)
             start = partial(ray.init, address=address, log_to_driver=False, logging_level=logging.ERROR)
@@ -135,7 +137,7 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
 
 
 def classify_on_ray(
-    model: Path,
+    model: Path | ModelFile,
     labels: tuple[str, ...],
     images: Images,
     *,
@@ -147,7 +149,7 @@ def classify_on_ray(
     An image that cannot be read is an item with an `error`, as with `Classifier.predict_many`.
 
     Args:
-        model: a model file of this machine; the others are sent its bytes.
+        model: a model file of this machine; the others are sent its bytes, and those of the files beside it.
         labels: its labels.
         images: what `find_images` listed.
         workers: processes, one classifier with one thread each.
@@ -160,7 +162,10 @@ def classify_on_ray(
     import ray
     import ray.data
 
-    content = ray.put(model.read_bytes())
+    model = ModelFile.of(model)
+    beside = model_parts(model.path)[1:]
+    parts = {part.relative_to(model.path.parent).as_posix(): part.read_bytes() for part in beside}
+    content = ray.put({f"model{model.path.suffix}": model.content, **parts})
     tries = ray.remote(num_cpus=0, max_restarts=-1, max_task_retries=-1)(_Tries).remote()
     context = ray.data.DataContext.get_current().copy()
     context.enable_progress_bars = False
@@ -173,7 +178,7 @@ def classify_on_ray(
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(size=workers),
             num_cpus=1,
-            fn_constructor_args=([content], model.suffix, opener, images.places, tries, __version__),
+            fn_constructor_args=([content], opener, images.places, tries, __version__),
         )
         expected = 0
         try:
@@ -229,8 +234,7 @@ class _Worker:
 
     def __init__(
         self,
-        model: list[Any],  # the reference of its bytes, in a list so that Ray passes it on as it is
-        suffix: str,
+        model: list[Any],  # the reference of its files, in a list so that Ray passes it on as it is
         opener: Callable[[Path], Classifier],
         places: tuple[StoredPlace, ...],
         tries: Any,
@@ -241,10 +245,11 @@ class _Worker:
         if version != __version__:
             raise InputError(f"expected edgecnn {version} on every machine, got {__version__} on {platform.node()}")
         with tempfile.TemporaryDirectory(prefix="edgecnn-model-") as folder:
-            path = Path(folder) / f"model{suffix}"
-            path.write_bytes(ray.get(model[0]))
-            # What maps the file keeps its pages when its name is gone.
-            self.classifier = opener(path)
+            files = {Path(folder, name): content for name, content in ray.get(model[0]).items()}
+            for path, content in files.items():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+            self.classifier = opener(next(iter(files)))
         self.places, self.tries = places, tries
 
     def __call__(self, chunk: "pa.Table") -> "pa.Table":
@@ -263,9 +268,9 @@ class _Worker:
             try:
                 rows.append(self._probabilities(os.fsdecode(path), place))
                 errors.append(None)
-            except ImageError as error:
+            except (ImageError, MemoryError) as error:
                 rows.append(None)
-                errors.append(str(error))
+                errors.append(str(error) or "expected memory for an inference, got none")
         return pa.table(
             {
                 "number": chunk["number"],

@@ -19,6 +19,7 @@ from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.jobs.result_formats import CsvRows, JsonLines, ResultFormat
 from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
+from edgecnn_runtime.model_formats import ModelFile
 from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.system import atomic_files
 
@@ -40,21 +41,21 @@ class ResultsOf:
 
     @classmethod
     def these(
-        cls, model: Path, classifier: Classifier, images: Sequence[str], *, top_k: int, excel: bool = False
+        cls, model: Path | ModelFile, classifier: Classifier, images: Sequence[str], *, top_k: int, excel: bool = False
     ) -> "ResultsOf":
         """Describe a run of a model file, opened as `classifier`, over images in this order.
 
         Raises:
-            OSError: the model file cannot be read.
+            ModelError, OSError: the model file cannot be read.
         """
         names = hashlib.sha256()
         for image in images:
             names.update(os.fsencode(image) + b"\0")
-        with model.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
+        model = ModelFile.of(model)
+        content = hashlib.sha256(model.content).hexdigest()
         facts = [*classifier.labels, *(fact.value for fact in classifier.contract.facts.values())]
         contract = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-        return cls(model.name, content, contract, len(images), names.hexdigest(), top_k, excel)
+        return cls(model.path.name, content, contract, len(images), names.hexdigest(), top_k, excel)
 
 
 def result_format(path: Path, *, top_k: int, excel: bool = False) -> ResultFormat:

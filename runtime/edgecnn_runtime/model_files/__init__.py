@@ -1,7 +1,5 @@
 """What a model file holds, read without its engine; it may come from anywhere, so every number is checked.
 
-parts           the files that a model consists of
-mapped          the bytes of a file
 whole           the manifest in a file, and its checksum
 signature       the signature at the end of a file, and keys
 appended_files  the zip at the end of a TFLite file

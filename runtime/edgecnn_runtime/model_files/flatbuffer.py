@@ -9,8 +9,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.model_files.mapped import Content
-
 # Beyond these, a file is no model: the lists of a large one hold some thousand tables, and many may share one text.
 _LONGEST_TEXT, _MOST_TABLES = 1 << 16, 1_000_000
 
@@ -23,7 +21,7 @@ class Table:
 
     __slots__ = ("_vtable", "_vtable_size", "content", "position")
 
-    def __init__(self, content: Content, position: int) -> None:
+    def __init__(self, content: bytes, position: int) -> None:
         self.content, self.position = content, position
         (offset,) = struct.unpack_from("<i", content, position)
         self._vtable = position - offset
@@ -32,7 +30,7 @@ class Table:
         (self._vtable_size,) = struct.unpack_from("<H", content, self._vtable)
 
     @classmethod
-    def root(cls, content: Content) -> "Table":
+    def root(cls, content: bytes) -> "Table":
         """Return the table that a buffer begins with."""
         return cls(content, struct.unpack_from("<I", content)[0])
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgecnn_runtime.manifest import ONNX_KEY, SIGNATURE_CHARACTERS
-from edgecnn_runtime.model_files.mapped import Content
 from edgecnn_runtime.model_files.protobuf import fields
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ SIGNATURE_FRAME = bytes(
 )
 
 
-def read_manifest(_: Path, content: Content) -> tuple[bytes | None, int]:
+def read_manifest(content: bytes) -> tuple[bytes | None, int]:
     """Return the manifest, and the CRC-32 of the rest of the file."""
     manifest = None
     try:
@@ -48,7 +47,7 @@ def read_manifest(_: Path, content: Content) -> tuple[bytes | None, int]:
         return None, 0
 
 
-def crc_of_onnx(content: Content) -> int:
+def crc_of_onnx(content: bytes) -> int:
     """Compute the CRC-32 of an ONNX file without the manifest in it.
 
     Raises:
@@ -62,27 +61,32 @@ def crc_of_onnx(content: Content) -> int:
     return crc
 
 
-def read_facts(path: Path) -> "GraphFacts":
+def read_facts(content: bytes) -> "GraphFacts":
     """Return how the graph begins and ends, and what the `metadata_props` say."""
     from edgecnn_runtime.model_files.onnx_graph import read_onnx_facts
 
-    return read_onnx_facts(path)
+    return read_onnx_facts(content)
 
 
 def companion_files(path: Path) -> tuple[Path, ...]:
-    """Return the files beside it that hold weights of it; PyTorch, for one, writes them there.
+    """Return the files beside it that hold weights of it."""
+    return tuple(dict.fromkeys(weight_files(path, path.read_bytes()).values()))
+
+
+def weight_files(path: Path, content: bytes) -> dict[str, Path]:
+    """Find the files beside a model that hold weights of it, by the name it gives them; PyTorch writes such.
 
     Files that are not there, cannot be read, or are not below the model's folder, are left out; ONNX Runtime refuses
     such a model.
     """
     folder = path.parent.resolve()
-    found: dict[Path, None] = {}
-    for location in _locations(path.read_bytes()):
+    found: dict[str, Path] = {}
+    for location in _locations(content):
         part = path.parent / location
         with contextlib.suppress(OSError):  # of a name that no file can have
-            if part.is_file() and part.resolve().is_relative_to(folder) and os.access(part, os.R_OK):
-                found[part] = None
-    return tuple(part for part in found if part != path)
+            if part.is_file() and part.resolve().is_relative_to(folder) and os.access(part, os.R_OK) and part != path:
+                found[location] = part
+    return found
 
 
 def _locations(content: bytes) -> list[str]:

@@ -6,7 +6,6 @@ Field numbers are those of `onnx.proto3`.
 import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -27,9 +26,8 @@ _BYTES = 255  # steps of a QuantizeLinear; what needs half as many grey levels o
 _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 10: "<f2", 11: "<f8"}
 
 
-def read_onnx_facts(path: Path) -> GraphFacts:
+def read_onnx_facts(content: bytes) -> GraphFacts:
     """Read an `.onnx` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
-    content = path.read_bytes()
     props: dict[str, str] = {}
     graph = None
     try:

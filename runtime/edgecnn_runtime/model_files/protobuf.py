@@ -6,8 +6,6 @@ The format: https://protobuf.dev/programming-guides/encoding/. Fields are known 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from edgecnn_runtime.model_files.mapped import Content
-
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED = {_FIXED64: 8, _FIXED32: 4}
 # Of one message: two bytes may be one, and each takes a microsecond.
@@ -25,7 +23,7 @@ class Field:
     value: int
 
 
-def fields(content: Content, start: int = 0, end: int | None = None) -> Iterator[Field]:
+def fields(content: bytes, start: int = 0, end: int | None = None) -> Iterator[Field]:
     """Yield the fields of the message in `content[start:end]`; those of nested messages are not entered.
 
     Raises:
@@ -62,7 +60,7 @@ def fields(content: Content, start: int = 0, end: int | None = None) -> Iterator
         position += size
 
 
-def varint(content: Content, position: int, end: int) -> tuple[int, int]:
+def varint(content: bytes, position: int, end: int) -> tuple[int, int]:
     """Read a number of up to 64 bits; return it and where it ends.
 
     Raises:

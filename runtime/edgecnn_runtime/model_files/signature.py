@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from edgecnn_runtime.errors import InputError, MissingExtraError, ModelError
 from edgecnn_runtime.manifest import SIGNATURE_CHARACTERS
-from edgecnn_runtime.model_files.mapped import Content, mapped
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -24,12 +23,12 @@ _MESSAGE = b"edgecnn model file, version 1: "
 _LARGEST_KEY = 1 << 16
 
 
-def message_of(content: Content | memoryview) -> bytes:
+def message_of(content: bytes | memoryview) -> bytes:
     """Return what is signed of the bytes of a file before the signature."""
     return _MESSAGE + hashlib.sha512(content).digest()
 
 
-def signature_in(content: Content, frame: bytes) -> bytes | None:
+def signature_in(content: bytes, frame: bytes) -> bytes | None:
     """Return the signature that a file ends with, None where it ends with another thing.
 
     Args:
@@ -45,11 +44,12 @@ def signature_in(content: Content, frame: bytes) -> bytes | None:
         return None
 
 
-def check_signature(path: Path, frame: bytes, key: Path) -> None:
+def check_signature(path: Path, content: bytes, frame: bytes, key: Path) -> None:
     """Check that a model file was signed by the holder of a key, and is as it was then.
 
     Args:
         path: of the file.
+        content: what was read from it.
         frame: what comes before a signature in its format.
         key: a PEM file with the Ed25519 public key.
 
@@ -61,17 +61,15 @@ def check_signature(path: Path, frame: bytes, key: Path) -> None:
     public = read_public_key(key)
     from cryptography.exceptions import InvalidSignature
 
-    with mapped(path) as content:
-        signature = signature_in(content, frame)
-        if signature is None:
-            raise ModelError(
-                f"{path}: expected a file signed by the holder of {key}, got one without a signature; "
-                "export it with --sign, or get the one that was signed"
-            )
-        with memoryview(content)[: -(len(frame) + SIGNATURE_CHARACTERS)] as signed:
-            message = message_of(signed)
+    signature = signature_in(content, frame)
+    if signature is None:
+        raise ModelError(
+            f"{path}: expected a file signed by the holder of {key}, got one without a signature; "
+            "export it with --sign, or get the one that was signed"
+        )
+    signed = memoryview(content)[: -(len(frame) + SIGNATURE_CHARACTERS)]
     try:
-        public.verify(signature, message)
+        public.verify(signature, message_of(signed))
     except InvalidSignature:
         raise ModelError(
             f"{path}: expected a file signed by the holder of {key}, got one that another key signed or that was "

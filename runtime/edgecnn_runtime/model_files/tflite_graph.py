@@ -8,13 +8,11 @@ import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
-from edgecnn_runtime.model_files.mapped import mapped
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
 from edgecnn_runtime.model_files.ultralytics import parsed, ultralytics_metadata
 from edgecnn_runtime.pixel_scaling import PixelScaling
@@ -42,22 +40,21 @@ _ULTRALYTICS_FILE = "metadata.json"
 _IMAGE_PROPERTIES, _GREY, _NORMALIZATION = 2, 2, 1
 
 
-def read_tflite_facts(path: Path) -> GraphFacts:
+def read_tflite_facts(content: bytes) -> GraphFacts:
     """Read a `.tflite` file; nothing is known of a damaged one, which the interpreter refuses anyway.
 
     Raises:
         ModelError: its labels are larger than any.
     """
-    with mapped(path) as content:
-        try:
-            model = Table.root(content)
-            graph = next(model.tables(_SUBGRAPHS))
-            facts = _facts(model, graph)
-        except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
-            return GraphFacts()
-        # Without the package tflite-support, Ultralytics appends a file and no TFLite Metadata that would name it.
-        own = ultralytics_metadata(_entries(read_associated_file(path, _ULTRALYTICS_FILE)), source=_ULTRALYTICS_FILE)
-        return replace(facts, metadata=own or _metadata(path, model))
+    try:
+        model = Table.root(content)
+        graph = next(model.tables(_SUBGRAPHS))
+        facts = _facts(model, graph)
+    except (ValueError, IndexError, StopIteration, struct.error, OverflowError):
+        return GraphFacts()
+    # Without the package tflite-support, Ultralytics appends a file and no TFLite Metadata that would name it.
+    own = ultralytics_metadata(_entries(read_associated_file(content, _ULTRALYTICS_FILE)), source=_ULTRALYTICS_FILE)
+    return replace(facts, metadata=own or _metadata(content, model))
 
 
 def _facts(model: Table, graph: Table) -> GraphFacts:
@@ -127,7 +124,7 @@ def _kind(code: Table) -> int:
     return max(code.number(0, "b"), code.number(3, "i"))
 
 
-def _metadata(path: Path, model: Table) -> FileMetadata:
+def _metadata(content: bytes, model: Table) -> FileMetadata:
     """Read what the TFLite Metadata says of the first input and the first output."""
     try:
         entry = next((entry for entry in model.tables(_METADATA) if entry.text(0) == _METADATA_NAME), None)
@@ -139,7 +136,7 @@ def _metadata(path: Path, model: Table) -> FileMetadata:
             return FileMetadata()
         image, answer = next(graph.tables(2), None), next(graph.tables(3), None)
         scaling, grey = (None, None) if image is None else _image(image)
-        text = None if answer is None else _labels_file(path, answer)
+        text = None if answer is None else _labels_file(content, answer)
     except ModelError:
         raise
     except (ValueError, IndexError, struct.error, OverflowError):
@@ -168,11 +165,11 @@ def _image(tensor: Table) -> tuple[PixelScaling | None, bool | None]:
     return None, grey
 
 
-def _labels_file(path: Path, tensor: Table) -> bytes | None:
+def _labels_file(content: bytes, tensor: Table) -> bytes | None:
     """Read the file that has the labels of an output."""
     for file in islice(tensor.tables(6), _MOST_FILES):
         if file.number(2, "b") == _TENSOR_AXIS_LABELS:
-            text = read_associated_file(path, file.text(0))
+            text = read_associated_file(content, file.text(0))
             if text is not None:
                 return text
     return None

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import ONNX_KEY, Manifest
-from edgecnn_runtime.model_files.mapped import Content
 
 # The checksum in the manifest, last of its fields; a number, since quotes of a JSON string would be escaped.
 _EMPTY, _SET = b'"content_crc32": null', re.compile(rb'"content_crc32": (\d+)')
@@ -31,7 +30,7 @@ def sealed(manifest: Manifest, content_crc: int) -> str:
     return text.replace(_EMPTY, f'"content_crc32": {crc}'.encode()).decode()
 
 
-def check_content(path: Path, content: Content, manifest: bytes | None, content_crc: int) -> None:
+def check_content(path: Path, content: bytes, manifest: bytes | None, content_crc: int) -> None:
     """Check a file against the checksum in its manifest.
 
     Args:

@@ -142,8 +142,16 @@ def _is_cross_site(headers: Headers, path: str) -> bool:
     A link on another page may lead to our page.
     """
     origin = headers.get("origin")
-    if origin is not None and (urlsplit(origin).netloc if "//" in origin else "") != headers["host"]:
+    if origin is not None and _host_of(origin) != headers["host"]:
         return True
     if headers.get("sec-fetch-site", "none") in ("none", "same-origin"):
         return False
     return not (path == "/" and headers.get("sec-fetch-mode") == "navigate")
+
+
+def _host_of(origin: str) -> str:
+    """Return the host and port of an Origin header; nothing of one that is no address."""
+    try:
+        return urlsplit(origin).netloc if "//" in origin else ""
+    except ValueError:
+        return ""

@@ -85,6 +85,11 @@ class Service:
         if self.live is not None:
             self.live.close()
 
+    @property
+    def at_work(self) -> bool:
+        """Whether images are being received or classified; each ends within its time."""
+        return self._classify.requests > 0
+
     @asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
         del app

@@ -26,6 +26,7 @@ class ClassifyRoute:
     def __init__(self, pool: InterpreterPool, manifest: Manifest, limits: RequestLimits, metrics: Metrics) -> None:
         self._pool, self._manifest, self._limits, self._metrics = pool, manifest, limits, metrics
         self._budget = Budget(limits.bytes_under_way)
+        self.requests = 0  # that are being received or answered
         self._threads = ThreadPoolExecutor(pool.size, thread_name_prefix="edgecnn-serve")
 
     def close(self) -> None:
@@ -38,24 +39,24 @@ class ClassifyRoute:
         Raises:
             Problem: a request that is refused, with its status.
         """
-        metrics, limits = self._metrics, self._limits
-        top_k = _top_k(request, len(self._manifest.labels))
-        if metrics.under_way >= limits.concurrency:
-            raise HTTPProblem(
-                429,
-                f"expected at most {limits.concurrency} requests under way, got one more; send it again later",
-                headers={"Retry-After": str(self._seconds_to_wait())},
-            )
-        metrics.under_way += 1
+        metrics, top_k = self._metrics, _top_k(request, len(self._manifest.labels))
+        self.requests += 1
         try:
+            self._check_room()
             started = time.perf_counter()
             with self._budget.share() as take:
-                uploads = await read_uploads(request, limits, take)
+                uploads = await read_uploads(request, self._limits, take)
                 received = time.perf_counter()
-                outcomes = await self._classify(uploads)
+                # Only now, so that a client that sends slowly takes nobody's place.
+                self._check_room()
+                metrics.under_way += 1
+                try:
+                    outcomes = await self._classify(uploads)
+                finally:
+                    metrics.under_way -= 1
                 finished = time.perf_counter()
         finally:
-            metrics.under_way -= 1
+            self.requests -= 1
         for outcome in outcomes:
             self._count(outcome)
         if isinstance(outcomes[0], ImageError) and not _is_form(request):
@@ -69,6 +70,14 @@ class ClassifyRoute:
                 "classify_ms": milliseconds(finished - received),
             },
         }
+
+    def _check_room(self) -> None:
+        if self._metrics.under_way >= self._limits.concurrency:
+            raise HTTPProblem(
+                429,
+                f"expected at most {self._limits.concurrency} requests under way, got one more; send it again later",
+                headers={"Retry-After": str(self._seconds_to_wait())},
+            )
 
     async def _classify(self, uploads: list[Upload]) -> "list[PooledAnswer | ImageError]":
         loop = asyncio.get_running_loop()
@@ -90,7 +99,7 @@ class ClassifyRoute:
         except ImageError as error:
             return error
         except MemoryError:
-            return ImageError("image: expected one that fits into the memory of this device; scale it down first")
+            return ImageError("image: expected memory for an inference, got none; send it again later")
 
     def _count(self, outcome: "PooledAnswer | ImageError") -> None:
         if isinstance(outcome, ImageError):

@@ -20,11 +20,12 @@ class RequestLimits:
     pixels: int = 50_000_000
     # Images of one request; 413 above.
     images: int = 32
-    # Requests to classify under way at once, in work or waiting for their turn; 429 above.
+    # Requests to classify under way at once, received and in work or waiting for their turn; 429 above.
     concurrency: int = 32
     # Event streams open at once; 429 above.
     streams: int = 16
-    # Connections open at once; 503 above.
+    # Connections open at once. Above, those that wait for the busiest client are closed, the oldest first; where none
+    # waits, 503.
     connections: int = 256
     # Seconds for a client to send its request, and then for the answer; 408 and 503 above.
     seconds: float = 20.0

@@ -24,7 +24,7 @@ class InterpreterPool:
     def __init__(self, backend: Backend, size: int) -> None:
         self.name, self.provider, self.manifest_json = backend.name, backend.provider, backend.manifest_json
         self.input_shape, self.classes = backend.input_shape, backend.classes
-        self.size = size
+        self._model, self.size = backend, size
         # The one used last is taken first: its tables and weights are still in the cache.
         self._idle: queue.LifoQueue[Backend] = queue.LifoQueue()
         for _ in range(size):
@@ -46,6 +46,10 @@ class InterpreterPool:
         for own in everyone:
             own.infer(black)
             self._idle.put(own)
+
+    def after_fork(self) -> "InterpreterPool":
+        """Make interpreters for the new process."""
+        return InterpreterPool(self._model.after_fork(), self.size)
 
     def another(self) -> "InterpreterPool":
         """Return itself, which several threads may use at once."""

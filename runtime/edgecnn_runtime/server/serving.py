@@ -1,5 +1,6 @@
 """From an opened model and an address to a running server, and to its end."""
 
+import asyncio
 import contextlib
 import errno
 import signal
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
     from edgecnn_runtime.server.app import Service
     from edgecnn_runtime.server.limits import RequestLimits
 
-# Seconds for answers under way when the server is told to end; then they are cut off.
+# Seconds for what is left when the server is told to end and no more images are at work, such as viewers that do not
+# read; then it is cut off.
 _GRACE = 5
+_LOOK_EVERY = 0.02
 
 
 def check_installed() -> None:
@@ -149,6 +152,12 @@ def make_server(service: "Service", *, ready: Callable[[], None]) -> "uvicorn.Se
 
         async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
             service.begin_shutdown()
+            for server in self.servers:
+                server.close()
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            while service.at_work and not self.force_exit:
+                await asyncio.sleep(_LOOK_EVERY)
             await super().shutdown(sockets)
 
         @contextlib.contextmanager

@@ -115,7 +115,8 @@ class _InMemory(MultiPartParser):
 async def _read_form(request: Request, limits: RequestLimits, take: Take) -> list[Upload]:
     try:
         form = await _InMemory(request, _limited(request, limits, take), limits).parse()
-    except (MultiPartException, FormParserError, KeyError) as error:
+    # Of a header that says an impossible character set or parameter, the standard library's own errors.
+    except (MultiPartException, FormParserError, KeyError, ValueError, LookupError) as error:
         if "Too many files" in str(error):
             raise _too_many(limits) from None
         raise HTTPProblem(400, f"expected a whole multipart form with one file per image; {error}") from None

@@ -1,12 +1,16 @@
 """Files that appear complete or not at all: temporary file, fsync, rename."""
 
 import contextlib
+import errno
 import glob
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+# What the system answers where there is no space, for anybody or for this user.
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 @contextlib.contextmanager
@@ -32,8 +36,33 @@ def atomic_write(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         partial.replace(path)
         sync_folder(path.parent)
+    except OSError as error:
+        if error.errno not in FULL or error.filename not in (None, str(partial)):
+            raise
+        # Of a write the system does not say of which file; the temporary name says nothing to anybody.
+        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
     finally:
         partial.unlink(missing_ok=True)
+
+
+def check_room(path: Path, size: int) -> None:
+    """Make sure that a file of `size` bytes can be written, for a writer that does not survive a full disk.
+
+    Args:
+        path: of the file, which is left empty; it must not hold anything yet.
+        size: in bytes.
+
+    Raises:
+        OSError: it cannot.
+    """
+    with path.open("wb") as file:
+        # Not on macOS and Windows.
+        if hasattr(os, "posix_fallocate"):
+            try:
+                os.posix_fallocate(file.fileno(), 0, size)
+            except OSError as error:
+                raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+        file.truncate(0)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -57,7 +86,9 @@ def _remove_orphans(path: Path) -> None:
     for orphan in path.parent.glob(f".partial.*.{glob.escape(path.name)}"):
         pid = orphan.name.split(".")[2]
         if pid.isdigit() and not is_running(int(pid)):
-            orphan.unlink(missing_ok=True)
+            # Another user's stays where a folder is shared.
+            with contextlib.suppress(OSError):
+                orphan.unlink()
 
 
 def is_running(pid: int) -> bool:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.image_fit import ImageFit, shown_colour, shown_resize
 from edgecnn_runtime.manifest import MOST_CHARACTERS, Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.model_files.graph_facts import CLASSIFY, GraphFacts
-from edgecnn_runtime.model_formats import format_of
+from edgecnn_runtime.model_formats import ModelFile, format_of
 from edgecnn_runtime.pixel_scaling import PixelScaling
 from edgecnn_runtime.third_party_models.given import Given
 from edgecnn_runtime.third_party_models.image_layout import ImageLayout, find_layout
@@ -28,8 +27,8 @@ class Adapter:
     What it raises names the file.
     """
 
-    def __init__(self, path: Path, given: Given) -> None:
-        self._path, self._given = path, given
+    def __init__(self, model: ModelFile, given: Given) -> None:
+        self._path, self._given, self._facts = model.path, given, model.facts()
         self.manifest: Manifest | None = None
         self.contract: Contract | None = None
 
@@ -46,8 +45,7 @@ class Adapter:
             raise type(error)(f"{self._path}: {error}") from error
 
     def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
-        model_format = format_of(self._path)
-        facts = model_format.reader().read_facts(self._path)
+        model_format, facts = format_of(self._path), self._facts
         task = facts.metadata.task
         if task is not None and task != CLASSIFY:
             raise ModelError(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edgecnn_runtime.backends.engines import engines_of
 from edgecnn_runtime.errors import ModelError
-from edgecnn_runtime.model_formats import format_of, model_parts
+from edgecnn_runtime.model_formats import ModelFile, format_of, model_parts
 from edgecnn_runtime.system import atomic_files
 from edgecnn_runtime.system.cache_folder import home_folder
 from edgecnn_runtime.system.own_process import run_python
@@ -38,7 +38,7 @@ except Exception:
 """
 
 
-def check_first_run(path: Path, opening: Opening) -> None:
+def check_first_run(model: ModelFile, opening: Opening) -> None:
     """Make sure that a file neither crashes its interpreter nor keeps it busy for ever.
 
     Where no subprocess can be started the file is opened unchecked.
@@ -46,8 +46,8 @@ def check_first_run(path: Path, opening: Opening) -> None:
     Raises:
         ModelError: it does.
     """
-    seen = _read_seen()
-    key = _key(path, opening)
+    path, seen = model.path, _read_seen()
+    key = _key(model, opening)
     if key in seen:
         return
     # On the CPU, whatever was asked for: it is the file that is checked, with the engine that opens it.
@@ -62,17 +62,18 @@ def check_first_run(path: Path, opening: Opening) -> None:
             f"{path}: expected a model that runs; in a subprocess {ended.reason}; "
             "the file may be damaged, or made to do so"
         )
+    model.check_unchanged()
     if ended.code == 0:
         _remember(seen, key)
 
 
-def _key(path: Path, opening: Opening) -> str:
+def _key(model: ModelFile, opening: Opening) -> str:
     """Tell apart files, and ways to open them that give the interpreter other work."""
-    digest = hashlib.sha256()
-    for part in model_parts(path):
+    digest = hashlib.sha256(hashlib.sha256(model.content).digest())
+    for part in model_parts(model.path)[1:]:
         with part.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
-    installed = (engine.name for engine in engines_of(format_of(path).name) if engine.is_installed)
+    installed = (engine.name for engine in engines_of(format_of(model.path).name) if engine.is_installed)
     digest.update(repr((opening.given.imgsz, opening.engine or next(installed, None))).encode())
     return digest.hexdigest()
 

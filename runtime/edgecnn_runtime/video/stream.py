@@ -44,6 +44,7 @@ class StreamResult:
     latency: StreamLatency | None
     age: float | None  # seconds from the capture of the frame to this answer
     dropped: int  # frames of the source so far that were replaced by newer ones
+    damaged: int  # frames of a file so far that could not be decoded
     events: tuple["Event", ...]  # what happened to the camera since the last result
 
 
@@ -59,7 +60,8 @@ def stream(
 
     A camera that goes away is opened again; meanwhile results without a frame tell of it at once. While it is gone or
     frozen nothing is voted, so that a smoothed label ends after its `hold`. The iterator ends with the file, and for a
-    camera when it is closed.
+    camera when it is closed. Frames of a file that cannot be decoded are passed over and told of in `events`, and so is
+    an end before its time, in a last result without a frame.
 
     Args:
         classifier: an opened model.
@@ -107,6 +109,8 @@ def _results(classifier: "Classifier", capture: "Capture", smoother: Smoother, e
                 yield result
             continue
         if frame is None:
+            if result := _without_frame(capture, smoother, last):
+                yield result
             return
         last, after = frame, frame.number + every - 1
         started = time.monotonic()
@@ -114,9 +118,7 @@ def _results(classifier: "Classifier", capture: "Capture", smoother: Smoother, e
         fitted = time.monotonic()
         prediction = Prediction.of(classifier.predict_proba(pixels), classifier.labels)
         done = time.monotonic()
-        events = tuple(capture.take_events())
-        if events:
-            smoother.forget()
+        events = _events(capture, smoother)
         if capture.frozen:
             smoothed = smoother.pass_time(frame.time)
         else:
@@ -130,15 +132,24 @@ def _results(classifier: "Classifier", capture: "Capture", smoother: Smoother, e
             latency=StreamLatency(started - frame.captured, fitted - started, done - fitted),
             age=time.monotonic() - frame.captured,
             dropped=capture.dropped,
+            damaged=capture.damaged,
             events=events,
         )
 
 
+def _events(capture: "Capture", smoother: Smoother) -> tuple["Event", ...]:
+    """Take the events; what follows a camera's has nothing to do with what was, a file goes on where it was."""
+    from edgecnn_runtime.video.capture import EventKind
+
+    events = tuple(capture.take_events())
+    if any(event.kind not in (EventKind.DAMAGED, EventKind.TRUNCATED) for event in events):
+        smoother.forget()
+    return events
+
+
 def _without_frame(capture: "Capture", smoother: Smoother, last: "Frame | None") -> StreamResult | None:
     """Tell what happened while no frame came; None: nothing."""
-    events = tuple(capture.take_events())
-    if events:
-        smoother.forget()
+    events = _events(capture, smoother)
     now = time.monotonic()
     smoothed = smoother.pass_time(now if last is None else last.time + now - last.captured)
     if not events and not smoothed.changed:
@@ -152,5 +163,6 @@ def _without_frame(capture: "Capture", smoother: Smoother, last: "Frame | None")
         latency=None,
         age=None,
         dropped=capture.dropped,
+        damaged=capture.damaged,
         events=events,
     )

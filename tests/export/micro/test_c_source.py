@@ -226,7 +226,7 @@ def test_tflite_micro_passes_the_golden_check_with_the_array(source: CSource, fi
 
 def _changed(source: CSource, folder: Path, **fields: object) -> Path:
     """Write the model file anew with other fields in its manifest."""
-    text = read_associated_file(source.model, TFLITE_FILE)
+    text = read_associated_file(source.model.read_bytes(), TFLITE_FILE)
     assert text is not None
     manifest = dataclasses.replace(Manifest.from_json(text), **fields)  # type: ignore[arg-type]
     changed = folder / "changed.tflite"
@@ -248,7 +248,7 @@ def test_an_input_of_another_scale_gets_a_table(source: CSource, tmp_path: Path)
     quantization = graph.tensors[graph.inputs[0]].quantization
     quantization.scale, quantization.zeroPoint = [0.8], [quantization.zeroPoint[0] + 28]
     other = tmp_path / "other.tflite"
-    text = read_associated_file(source.model, TFLITE_FILE)
+    text = read_associated_file(source.model.read_bytes(), TFLITE_FILE)
     assert text is not None
     other.write_bytes(embed_in_tflite(pack(model), Manifest.from_json(text)))
     written = write_c_source(other)
@@ -299,7 +299,7 @@ def test_a_network_that_the_reference_kernels_refuse_is_refused(source: CSource,
     convolution.builtinOptions.fusedActivationFunction = schema.ActivationFunctionType.RELU6
     # The 6 would be 6e12 steps.
     graph.tensors[convolution.outputs[0]].quantization.scale = [1e-12]
-    text = read_associated_file(source.model, TFLITE_FILE)
+    text = read_associated_file(source.model.read_bytes(), TFLITE_FILE)
     assert text is not None
     odd = tmp_path / "odd.tflite"
     odd.write_bytes(embed_in_tflite(pack(model), Manifest.from_json(text)))

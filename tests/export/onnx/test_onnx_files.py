@@ -96,7 +96,7 @@ def test_int8_takes_the_cameras_bytes_as_they_are(exported_run: RunFolder) -> No
 
 
 def test_without_its_manifest_a_file_still_tells_what_pixels_it_takes(exported_run: RunFolder, scheme: Scheme) -> None:
-    first = read_onnx_facts(exported_run.exported(scheme, ".onnx")).first_scaling
+    first = read_onnx_facts(exported_run.exported(scheme, ".onnx").read_bytes()).first_scaling
     assert first is not None
     assert not first.takes_0_to_1
 

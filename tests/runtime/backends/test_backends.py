@@ -11,6 +11,7 @@ import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from own_models import OWN
 from PIL import Image
 from small_onnx import small_onnx
 from third_party_models import ThirdParty, write_onnx, write_tflite
@@ -19,7 +20,9 @@ from edgecnn_runtime import Classifier, InputError, MissingExtraError, Mode, cla
 from edgecnn_runtime.backends import onnxruntime as backends_onnxruntime
 from edgecnn_runtime.backends.delegate import Delegate
 from edgecnn_runtime.backends.fake import FakeBackend
+from edgecnn_runtime.backends.interface import out_of_memory
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
+from edgecnn_runtime.model_formats import ModelFile
 
 PIXELS = np.random.default_rng(1).integers(0, 256, (2, 5, 4, 3), np.uint8)
 
@@ -248,7 +251,7 @@ def test_the_modes_share_out_the_processors(
     backend = _Company(expected=workers)
     opened: list[int] = []
 
-    def open_fake(path: Path, *, threads: int, **_: object) -> FakeBackend:
+    def open_fake(model: ModelFile, *, threads: int, **_: object) -> FakeBackend:
         opened.append(threads)
         return backend
 
@@ -256,7 +259,53 @@ def test_the_modes_share_out_the_processors(
     backend.manifest_json = manifest.to_json().encode()
     monkeypatch.setattr(classifier, "open_backend", open_fake)
     Image.new("L", (4, 4), 255).save(tmp_path / "image.png")
-    ready = Classifier.open(tmp_path / "m.onnx", mode=mode)
+    ready = Classifier.open(small_onnx(tmp_path / "m.onnx"), mode=mode)
     items = list(ready.predict_many([tmp_path / "image.png"] * 6))
     assert [item.prediction.label for item in items if item.prediction] == ["bright"] * 6
     assert (opened, backend.opened) == ([threads], workers)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : std::bad_alloc"), True),
+        (RuntimeError("bfc_arena.cc: Failed to allocate memory for requested buffer of size 268435456"), True),
+        (RuntimeError("failed to allocate 1048576 bytes for subgraph"), True),
+        (RuntimeError("bad allocation"), True),
+        (RuntimeError("Cannot allocate memory"), True),
+        (RuntimeError("Invoke called before the tensors are allocated"), False),
+        (ValueError("Model provided has model identifier 'oops'"), False),
+    ],
+)
+def test_what_engines_say_without_memory_is_told_from_other_errors(error: Exception, expected: bool) -> None:
+    assert out_of_memory(error) is expected
+
+
+@pytest.mark.parametrize("engine", ["litert", "onnxruntime", "openvino"])
+def test_an_engine_without_memory_is_no_broken_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    """Its error is a MemoryError, which costs one image and not the job."""
+    needs.package({"litert": "ai_edge_litert"}.get(engine, engine))
+    suffix = ".tflite" if engine == "litert" else ".onnx"
+    classifier = Classifier.open(OWN[suffix](tmp_path / f"own{suffix}"), engine=engine)
+    name, call = {
+        "litert": ("_interpreter", "invoke"),
+        "onnxruntime": ("_session", "run"),
+        "openvino": ("_request", "infer"),
+    }[engine]
+
+    class NoMemory:
+        def __init__(self, real: object) -> None:
+            self._real = real
+
+        def __getattr__(self, name: str) -> object:
+            return self._fail if name == call else getattr(self._real, name)
+
+        def _fail(self, *_: object, **__: object) -> None:
+            raise RuntimeError("std::bad_alloc")
+
+    monkeypatch.setattr(classifier.backend, name, NoMemory(getattr(classifier.backend, name)))
+    with pytest.raises(MemoryError, match="bad_alloc"):
+        classifier.predict_proba(np.zeros(classifier.backend.input_shape, np.uint8))

@@ -1,9 +1,12 @@
 """Every route, every status it can answer with, and that the OpenAPI description tells the same."""
 
 import asyncio
+import contextlib
+import http.client
 import json
 import socket
 import struct
+import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,10 +33,11 @@ from running_server import (
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.manifest import Scheme
-from edgecnn_runtime.server import protocol
+from edgecnn_runtime.server import protocol, serving
 from edgecnn_runtime.server.limits import RequestLimits
 from edgecnn_runtime.server.openapi import openapi_document
 
+UNFINISHED = b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc"
 SMALL = RequestLimits(body_bytes=4000, pixels=10_000, images=3, concurrency=2, streams=1, seconds=10)
 OPENAPI = openapi_document(SMALL)
 
@@ -147,11 +151,17 @@ def get(path: str, method: str = "GET", **headers: str) -> Callable[[Address], A
 
 FIELD = b'--line\r\nContent-Disposition: form-data; name="image"\r\n\r\nhello\r\n--line--\r\n'
 
+PART = b"--line\r\nHEADER\r\n\r\nhello\r\n--line--\r\n"
+
 REFUSED = [
     Case("no body", post(b"", "image/png"), 400, "got an empty body"),
     Case("no file in the form", post(b"--line--\r\n", FORM_TYPE), 400, "with curl use -F image=@photo.jpg"),
     Case("a field instead of a file", post(FIELD, FORM_TYPE), 400, "expected only files in the form, got a field"),
     Case("no boundary", post(form(("a", png(1))), "multipart/form-data"), 400, "a whole multipart form"),
+    *(
+        Case(f"a part with {header[:40]!r}", post(PART.replace(b"HEADER", header), FORM_TYPE), 400, "multipart form")
+        for header in (b"", b"Content-Disposition: form-data", b"Content-Disposition: ;;=;", b"no header", b"\0: \0")
+    ),
     Case("another boundary", post(form(("a", png(1))), FORM_TYPE + "s"), 400, "a whole multipart form"),
     Case("top_k 0", lambda a: a.classify(png(1), "?top_k=0"), 400, "top_k: expected a whole number from 1 on, got '0'"),
     Case("top_k all", lambda a: a.classify(png(1), "?top_k=all"), 400, "top_k"),
@@ -182,6 +192,7 @@ REFUSED = [
     Case("a host with a user", get("/", Host="localhost@evil.example"), 421, "--allow-host"),
     Case("a page of another origin", get("/v1/model", Origin="http://evil.example"), 403, "another web page"),
     Case("a page of another port", get("/v1/model", Origin="http://127.0.0.1:1"), 403, "another web page"),
+    Case("a page of no address", get("/v1/model", Origin="http://[::1"), 403, "another web page"),
     Case("a page of no origin", get("/v1/model", Origin="null"), 403, "another web page"),
     Case("a preflight", get("/v1/classify", "OPTIONS", Origin="http://evil.example"), 403, "another web page"),
     Case("a picture in another page", get("/v1/frame.jpg", Sec_Fetch_Site="cross-site"), 403, "another web page"),
@@ -198,6 +209,17 @@ def check_problem(answer: Answer, status: int, words: str) -> None:
     assert document["status"] == status
     assert words in document["detail"]
     assert " object at " not in document["detail"]  # the address of one of our objects
+
+
+@pytest.mark.parametrize(
+    "charset", ["undefined", "idna", "hex", "punycode", "utf-7", "x" * 2000, "\xff", "", '"', "unicode_escape"]
+)
+def test_no_character_set_of_a_form_is_a_defect_of_ours(charset: str, plain: Address) -> None:
+    for name in ("a.png", "\xff", "xn--\xff-"):
+        answer = post(form((name, png(200))), f"{FORM_TYPE}; charset={charset}")(plain)
+        assert answer.status in (200, 400)
+        if answer.status == 400:
+            check_problem(answer, 400, "a whole multipart form")
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=lambda case: case.name)
@@ -312,7 +334,7 @@ def test_an_answer_that_takes_too_long() -> None:
 
 def test_a_body_that_never_comes() -> None:
     with running(a_service(limits=RequestLimits(seconds=0.2))) as address, raw(address) as connection:
-        connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
+        connection.sendall(UNFINISHED)
         said = b"".join(iter(lambda: connection.recv(65536), b""))  # until the server closes
         assert said.startswith(b"HTTP/1.1 408 ")
         assert b"expected the whole request within 0.2 s" in said
@@ -358,13 +380,13 @@ def test_small_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_client_that_leaves_in_the_middle_is_forgotten(plain: Address) -> None:
     with raw(plain) as connection:
-        connection.sendall(b"POST /v1/classify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc")
+        connection.sendall(UNFINISHED)
     while b"edgecnn_classify_under_way 0\n" not in plain.ask("/metrics").body:
         time.sleep(0.01)
 
 
-def raw(address: Address) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", address.port), timeout=20)
+def raw(address: Address, host: str = "127.0.0.1") -> socket.socket:
+    return socket.create_connection(("127.0.0.1", address.port), timeout=20, source_address=(host, 0))
 
 
 def test_a_defect_of_ours_is_told_without_its_details(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -378,9 +400,74 @@ def test_a_defect_of_ours_is_told_without_its_details(monkeypatch: pytest.Monkey
         assert b'status="500"} 1\n' in address.ask("/metrics").body
 
 
-def test_connections_are_limited_too() -> None:
-    with running(a_service(limits=RequestLimits(connections=2))) as address, raw(address), raw(address):
-        assert address.ask("/healthz").status == 503
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET / HTTP/1.1\r\nHost:", UNFINISHED], ids=["idle", "half a head", "half a body"]
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2"])
+def test_connections_that_wait_for_their_client_keep_nobody_out(sent: bytes, host: str) -> None:
+    """Of the busiest client the oldest is closed; another's stays, though it is older still."""
+    with contextlib.ExitStack() as stack:
+        address = stack.enter_context(running(a_service(limits=RequestLimits(connections=8, concurrency=2))))
+        honest = http.client.HTTPConnection("127.0.0.1", address.port, timeout=20)
+        stack.enter_context(contextlib.closing(honest))
+        honest.request("GET", "/healthz")
+        assert honest.getresponse().read()
+        busy = []
+        for _ in range(20):
+            busy.append(stack.enter_context(raw(address, host)))
+            busy[-1].sendall(sent)
+        for _ in range(3):
+            assert address.ask("/healthz").status == 200
+            assert address.classify(png(200)).status == 200
+        if host != "127.0.0.1":
+            honest.request("GET", "/healthz")
+            assert honest.getresponse().status == 200
+        with contextlib.suppress(ConnectionResetError):
+            assert busy[0].recv(65536) == b""  # closed
+
+
+def test_where_all_connections_are_at_work_only_the_health_is_answered() -> None:
+    backend = GatedBackend()
+    with running(a_service(backend=backend, limits=RequestLimits(connections=2))) as address:
+        with ThreadPoolExecutor(2) as pool:
+            backend.gate.clear()
+            waiting = [pool.submit(address.classify, png(200)) for _ in range(2)]
+            for _ in waiting:
+                assert backend.at_work.acquire(timeout=30)
+            assert address.ask("/healthz").status == 200
+            check_problem(address.classify(png(200)), 503, "expected at most 2 connections at work")
+            backend.gate.set()
+            assert [future.result().status for future in waiting] == [200] * 2
+        assert address.classify(png(200)).status == 200
+
+
+def test_requests_under_way_are_finished_when_the_server_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many wait for a worker, one of them still being sent; no further one is taken."""
+    monkeypatch.setattr(serving, "_GRACE", 0)
+    backend, picture, ready = GatedBackend(), png(200), threading.Event()
+    with serving.listen("127.0.0.1", 0) as listener, ThreadPoolExecutor(6) as pool:
+        address = Address(listener.getsockname()[1])
+        server = serving.make_server(a_service(backend=backend, workers=1), ready=ready.set)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        assert ready.wait(30)
+        backend.gate.clear()
+        with raw(address) as uploading:
+            uploading.sendall(UNFINISHED.replace(b"100", b"%d" % len(picture)).removesuffix(b"abc"))
+            waiting = [pool.submit(address.classify, picture) for _ in range(6)]
+            while b"edgecnn_classify_under_way 6" not in address.ask("/metrics").body:
+                time.sleep(0.01)
+            server.should_exit = True
+            with contextlib.suppress(ConnectionRefusedError):
+                while True:
+                    raw(address).close()
+                    time.sleep(0.01)
+            uploading.sendall(picture)
+            backend.gate.set()
+            assert [future.result().status for future in waiting] == [200] * 6
+            assert uploading.recv(65536).startswith(b"HTTP/1.1 200 ")
+        thread.join(timeout=30)
+        assert not thread.is_alive()
 
 
 # The description.

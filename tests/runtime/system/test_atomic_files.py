@@ -1,9 +1,11 @@
+import errno
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import needs
 import pytest
 
 from edgecnn_runtime.system import atomic_files
@@ -49,6 +51,35 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
         fill_the_disk()
     assert path.read_text() == '{\n  "epoch": 1\n}\n'
     assert _names(tmp_path) == ["run.json"]
+
+
+@needs.linux
+def test_room_is_looked_for_before_a_file_is_written(tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "weights.h5"
+    atomic_files.check_room(path, 2**20)
+    assert path.read_bytes() == b""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2**19, limits[1]))
+    try:
+        with pytest.raises(OSError, match=f"File too large: '{path}'"):
+            atomic_files.check_room(path, 2**20)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "scores.json"
+
+    def fill_the_disk() -> None:
+        with atomic_files.atomic_write(path) as partial:
+            partial.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        fill_the_disk()
+    assert _names(tmp_path) == []
 
 
 def test_what_a_killed_process_left_goes_with_the_next_write(tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_the_number_of_a_first_scaling_is_read_however_it_is_stored(tmp_path: Pa
     )
     path = tmp_path / "m.onnx"
     path.write_bytes(onnx.helper.make_model(graph).SerializeToString())
-    assert read_onnx_facts(path).first_scaling == FirstScaling("Sub", expected)
+    assert read_onnx_facts(path.read_bytes()).first_scaling == FirstScaling("Sub", expected)
 
 
 @pytest.mark.parametrize(("step", "expected"), [(1.0, FirstScaling("QuantizeLinear", 255)), (1 / 255, None)])
@@ -168,7 +168,7 @@ def test_a_step_of_a_grey_level_is_for_pixels_0_to_255(
     )
     path = tmp_path / "m.onnx"
     path.write_bytes(helper.make_model(graph).SerializeToString())
-    assert read_onnx_facts(path).first_scaling == expected
+    assert read_onnx_facts(path.read_bytes()).first_scaling == expected
 
 
 def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
@@ -460,7 +460,7 @@ def test_damaged_metadata_is_none(tmp_path: Path) -> None:
     content = path.read_bytes()
     for size in (0, 3, 20, 200):
         path.write_bytes(content[: len(content) - 1] + bytes(size))
-        assert read_tflite_facts(path).metadata.labels is None
+        assert read_tflite_facts(path.read_bytes()).metadata.labels is None
 
 
 def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:

@@ -30,6 +30,10 @@ class Capture(Protocol):
         """Frames that nobody took before a newer one came."""
 
     @property
+    def damaged(self) -> int:
+        """Frames of a file so far that could not be decoded."""
+
+    @property
     def lost(self) -> bool:
         """Whether the camera is gone at the moment."""
 

@@ -3,7 +3,7 @@
 import threading
 import time
 
-from edgecnn_runtime.video.capture.device import Device
+from edgecnn_runtime.video.capture.device import Device, damage_events
 from edgecnn_runtime.video.capture.frame import Event, Frame
 
 
@@ -20,6 +20,9 @@ class EveryFrame:
         self._device = device
         self._lock = threading.Lock()
         self._frame: Frame | None = None
+        # Pictures taken or skipped, without the damaged ones.
+        self._good = self.damaged = 0
+        self._events: list[Event] = []
         self._ended = False
 
     def newest(self, after: int = 0, *, timeout: float | None = None) -> Frame | None:
@@ -28,20 +31,29 @@ class EveryFrame:
         with self._lock:
             if self._frame is not None and self._frame.number > after:
                 return self._frame
-            number = 0 if self._frame is None else self._frame.number
-            while not self._ended and number < after:
-                self._ended = not self._device.skip()
-                number += 1
+            while not self._ended and self._good + self.damaged < after:
+                self._count(there=self._device.skip())
             picture = None if self._ended else self._device.read()
+            if not self._ended:
+                self._count(there=picture is not None)
             if picture is None:
-                self._ended = True
                 return None
-            self._frame = Frame(picture.pixels, number + 1, time.monotonic(), picture.position)
+            number = self._good + self.damaged
+            self._frame = Frame(picture.pixels, number, time.monotonic(), picture.position)
             return self._frame
 
     def take_events(self) -> list[Event]:
-        """Return nothing: a file is neither unplugged nor frozen."""
-        return []
+        """Return which frames were found damaged since the last call, and whether the file ended before its time."""
+        with self._lock:
+            events, self._events = self._events, []
+            return events
+
+    def _count(self, *, there: bool) -> None:
+        """Count a picture of the device, or its end, and what was damaged before it."""
+        self._events += damage_events(self._device, self.name, self.damaged, self._good + self.damaged, there=there)
+        self.damaged = self._device.damaged
+        self._good += there
+        self._ended = not there
 
     def close(self) -> None:
         """Give the file back."""

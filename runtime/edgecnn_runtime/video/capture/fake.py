@@ -19,6 +19,7 @@ class FakeCamera:
     """
 
     live = True
+    damaged, ending = 0, None
 
     def __init__(self) -> None:
         self._pictures: queue.Queue[Picture | None] = queue.Queue()

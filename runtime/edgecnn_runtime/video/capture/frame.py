@@ -23,17 +23,19 @@ class Frame:
 
 
 class EventKind(StrEnum):
-    """What can happen to a camera."""
+    """What can happen to a camera, or be found in a file."""
 
     GAP = "gap"  # it is gone; it is tried again with growing pauses
     REOPENED = "reopened"  # it is back
     FROZEN = "frozen"  # it gives the same picture again and again, or none
     MOVING = "moving"  # it is no longer frozen
+    DAMAGED = "damaged"  # frames of a file that cannot be decoded; those after them follow
+    TRUNCATED = "truncated"  # a file ended before its time
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to a camera."""
+    """Something happened to a camera, or was found in a file."""
 
     kind: EventKind
     time: float  # seconds of time.monotonic()

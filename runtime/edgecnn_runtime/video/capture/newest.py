@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import EdgecnnError, SourceError
-from edgecnn_runtime.video.capture.device import Device, Picture
+from edgecnn_runtime.video.capture.device import Device, Picture, damage_events
 from edgecnn_runtime.video.capture.frame import Event, EventKind, Frame
 
 FREEZE_AFTER = 5.0  # seconds
@@ -65,6 +65,8 @@ class NewestFrames:
         self._frame: Frame | None = None
         self._taken = True
         self._dropped = 0
+        # Of a file: pictures that cannot be decoded, and those among them since the last picture.
+        self.damaged = self._skipped = 0
         self._ended = False
         self._failure: BaseException | None = None
         self._events: deque[Event] = deque(maxlen=_EVENTS)
@@ -139,6 +141,7 @@ class NewestFrames:
         try:
             while device is not None and not self._stopping.is_set():
                 picture = device.read()
+                self._tell_damage(device, there=picture is not None)
                 if picture is not None:
                     self._publish(picture)
                     continue
@@ -168,8 +171,15 @@ class NewestFrames:
                 self._tell(EventKind.MOVING, "the picture moves again")
             self._dropped += not self._taken
             self._taken = False
-            self._frame = Frame(picture.pixels, 1 if previous is None else previous.number + 1, now, picture.position)
+            number = self._skipped + (1 if previous is None else previous.number + 1)
+            self._frame = Frame(picture.pixels, number, now, picture.position)
             self._changed.notify_all()
+
+    def _tell_damage(self, device: Device, *, there: bool) -> None:
+        number = 0 if self._frame is None else self._frame.number
+        with self._changed:
+            self._events += damage_events(device, self.name, self.damaged, number, there=there)
+        self._skipped, self.damaged = device.damaged - self.damaged, device.damaged
 
     def _watch(self) -> None:
         """Notice that the camera is frozen; called with the lock held."""

@@ -5,7 +5,8 @@ own for files, RTSP and HTTP; there are wheels for x86 and ARM. It gives BGR, wh
 """
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from edgecnn_runtime.errors import ImageError, MissingExtraError, SourceError
 from edgecnn_runtime.image_files import check_size
@@ -18,6 +19,10 @@ _READ_TIMEOUT = 10_000
 
 # Pixels of one picture. 8K video has 33 million; a few pictures are in memory at once, at three bytes a pixel.
 _MAX_PIXELS = 50_000_000
+# Failures in a row after which a file has ended that does not tell how many pictures it has.
+_TRIES = 100
+
+T = TypeVar("T")
 
 
 class OpenCVDevice:
@@ -36,6 +41,9 @@ class OpenCVDevice:
             raise MissingExtraError("video", package="opencv-python-headless", extra="camera") from error
         self._cv2 = cv2
         self._source = source
+        self.damaged = self._good = 0
+        self.ending: str | None = None
+        self._position = 0.0
         # Its own warnings would appear beside ours; the error below says the same in words.
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         try:
@@ -44,7 +52,10 @@ class OpenCVDevice:
             # A camera that another program holds, and the second node of many USB cameras, open and give nothing.
             if opened:
                 self._check_size()
-            self._first = self._read() if opened else None
+            # Streams have no count, which FFmpeg gives as a negative number.
+            self._count = int(self._video.get(cv2.CAP_PROP_FRAME_COUNT)) if opened else 0
+            self.live = source.kind is not SourceKind.FILE and self._count <= 0
+            self._first = self._next(self._read) if opened else None
         except ImageError as error:
             self._video.release()
             raise SourceError(str(error)) from None
@@ -52,24 +63,21 @@ class OpenCVDevice:
             cv2.utils.logging.setLogLevel(level)
         if self._first is None:
             self._video.release()
-            raise SourceError(_message(source, opened=opened))
-        # Streams have no count, which FFmpeg gives as a negative number.
-        self.live = source.kind is not SourceKind.FILE and self._video.get(cv2.CAP_PROP_FRAME_COUNT) <= 0
+            raise SourceError(_message(source, opened=opened, frames=self._count))
 
     def read(self) -> Picture | None:
         """Wait for the next picture; None: the camera is gone, or the file has ended."""
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        return self._read()
+        return self._next(self._read)
 
     def skip(self) -> bool:
         """Pass over the next picture without converting it."""
         if self._first is not None:
             self._first = None
             return True
-        grabbed: bool = self._video.grab()
-        return grabbed
+        return self._next(lambda: self._video.grab() or None) is not None
 
     def close(self) -> None:
         """Give the device back."""
@@ -80,6 +88,36 @@ class OpenCVDevice:
         properties = self._cv2.CAP_PROP_FRAME_WIDTH, self._cv2.CAP_PROP_FRAME_HEIGHT
         width, height = (int(self._video.get(each)) for each in properties)
         check_size(self._source.name, (width, height), max_pixels=_MAX_PIXELS)
+
+    def _next(self, take: Callable[[], T | None]) -> T | None:
+        """Take the next picture; in a file, pass over those that cannot be decoded, as far as it may reach.
+
+        FFmpeg does not tell a damaged picture from the end.
+        """
+        failed = 0
+        while (taken := take()) is None:
+            if self.live or failed >= max(self._count - self._good - self.damaged, _TRIES):
+                self.ending = None if self.live else self._how_it_ended()
+                return None
+            failed += 1
+        self._good += 1
+        self.damaged += failed
+        self._position = self._video.get(self._cv2.CAP_PROP_POS_MSEC) / 1000
+        return taken
+
+    def _how_it_ended(self) -> str | None:
+        """Say that pictures are missing at the end; None: it is whole.
+
+        Some files tell their duration only, and the count is an estimate: then the time must be missing, too.
+        """
+        rate = self._video.get(self._cv2.CAP_PROP_FPS)
+        whole = rate > 0 and self._position + 1.5 / rate >= self._count / rate
+        if self._good + self.damaged >= self._count or whole:
+            return None
+        return (
+            f"expected {self._count:,} frames, got {self._good:,}, and after frame {self._good + self.damaged:,} no "
+            "more; the file is cut short or damaged there"
+        )
 
     def _read(self) -> Picture | None:
         cv2 = self._cv2
@@ -106,7 +144,7 @@ def _open(cv2: Any, source: CaptureSource) -> Any:
     return cv2.VideoCapture(source.target, cv2.CAP_FFMPEG, timeouts if source.kind is SourceKind.ADDRESS else [])
 
 
-def _message(source: CaptureSource, *, opened: bool) -> str:
+def _message(source: CaptureSource, *, opened: bool, frames: int) -> str:
     match source.kind:
         case SourceKind.CAMERA if opened:
             return f"{source.name}: expected pictures, it opens and gives none; does another program use it?"
@@ -115,5 +153,7 @@ def _message(source: CaptureSource, *, opened: bool) -> str:
             return f"{source.name}: expected a camera, none there or no permission{look}"
         case SourceKind.ADDRESS:
             return f"{source.name}: expected a stream of pictures, none came; is the address right and the camera on?"
+        case _ if frames > 0:
+            return f"{source.name}: expected a video that FFmpeg reads, none of its {frames:,} frames can be decoded"
         case _:
             return f"{source.name}: expected a video that FFmpeg reads, no picture in it"

@@ -13,11 +13,13 @@ class PacedDevice:
     def __init__(self, device: Device) -> None:
         """Take over an opened device; its first picture comes at once."""
         self._device = device
+        self.damaged, self.ending = device.damaged, device.ending
         self._started: float | None = None
 
     def read(self) -> Picture | None:
         """Wait until the next picture is due."""
         picture = self._device.read()
+        self.damaged, self.ending = self._device.damaged, self._device.ending
         if picture is not None and picture.position is not None:
             now = time.monotonic()
             if self._started is None:

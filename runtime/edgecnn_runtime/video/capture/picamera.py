@@ -11,6 +11,7 @@ class PiCameraDevice:
     """One running `Picamera2`."""
 
     live = True
+    damaged, ending = 0, None
 
     def __init__(self, number: int) -> None:
         """Start a camera.

@@ -8,7 +8,7 @@ import needs
 import numpy as np
 import pytest
 from rtsp_camera import rtsp_camera
-from video_files import MjpegServer, red, write_video
+from video_files import MjpegServer, damage_frames, red, write_video
 
 from edgecnn_runtime.errors import MissingExtraError, SourceError
 from edgecnn_runtime.video.capture import EventKind, open_capture, opencv
@@ -139,7 +139,7 @@ def test_what_is_no_video_is_told(tmp_path: Path) -> None:
             open_capture(tmp_path / name)
 
 
-def test_a_video_cut_short_gives_what_it_holds(tmp_path: Path) -> None:
+def test_a_video_cut_short_gives_what_it_holds_and_says_so(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (20, 48, 64, 3), np.uint8)
     video = write_video(tmp_path / "noise.avi", list(noise))
     video.write_bytes(video.read_bytes()[: video.stat().st_size // 2])
@@ -147,7 +147,56 @@ def test_a_video_cut_short_gives_what_it_holds(tmp_path: Path) -> None:
         number = 0
         while frame := capture.newest(after=number):
             number = frame.number
+        (event,) = capture.take_events()
     assert 5 <= number <= 15
+    assert event.kind is EventKind.TRUNCATED
+    assert f"expected 20 frames, got {number}, and after frame {number} no more" in event.text
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+@pytest.mark.parametrize(
+    ("damaged", "told"),
+    [
+        ([], []),
+        ([8], ["frame 8 "]),
+        ([1], ["frame 1 "]),
+        ([1, 2, 5, 9, 10, 11], ["frames 1 to 2 ", "frame 5 ", "frames 9 to 11 "]),
+        ([20], ["got 19, and after frame 19 "]),
+        ([4, *range(11, 21)], ["frame 4 ", "got 9, and after frame 10 "]),
+    ],
+)
+def test_damaged_frames_of_a_file_are_passed_over_and_told(
+    video: Path, damaged: list[int], told: list[str], realtime: bool
+) -> None:
+    damage_frames(video, damaged)
+    numbers, texts = [], []
+    with open_capture(video, realtime=realtime) as capture:
+        while frame := capture.newest(after=numbers[-1] if numbers else 0):
+            numbers.append(frame.number)
+            assert frame.pixels[..., 0].mean() == pytest.approx(10 * (frame.number - 1), abs=6)
+            texts += capture.take_events()
+        texts += capture.take_events()
+        assert capture.damaged == sum(number <= max(numbers) for number in damaged)
+    assert set(numbers) <= set(range(1, 21)) - set(damaged)
+    if not realtime:
+        assert numbers == sorted(set(range(1, 21)) - set(damaged))
+    assert len(texts) == len(told)
+    assert all(part in event.text for part, event in zip(told, texts, strict=True))
+
+
+def test_skipped_frames_count_the_damaged_ones(video: Path) -> None:
+    damage_frames(video, [3, 8])
+    with open_capture(video) as capture:
+        numbers, number = [], 0
+        while frame := capture.newest(after=number):
+            numbers.append((frame.number, round(float(frame.pixels[..., 0].mean()), -1)))
+            number = frame.number + 6
+    assert numbers == [(1, 0), (9, 80), (16, 150)]
+
+
+def test_a_video_without_a_whole_frame_is_told(video: Path) -> None:
+    with pytest.raises(SourceError, match=r"expected a video that FFmpeg reads, none of its 20 frames can be decoded"):
+        open_capture(damage_frames(video, range(1, 21)))
 
 
 @needs.linux
