@@ -6,7 +6,7 @@ import pytest
 from small_onnx import small_onnx
 
 from edgecnn_runtime import Classifier
-from edgecnn_runtime.model_formats import model_bytes, model_parts
+from edgecnn_runtime.model_formats import ModelFile, model_bytes, model_parts
 from edgecnn_runtime.third_party_models import first_run
 from edgecnn_runtime.third_party_models.opening import Opening
 
@@ -77,11 +77,11 @@ def test_other_weights_are_another_model_to_try(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     path = with_weights_beside(tmp_path / "m.onnx", "m.data")
     seen = tmp_path / "home" / "tried-models.txt"
-    first_run.check_first_run(path, Opening())
-    first_run.check_first_run(path, Opening())
+    first_run.check_first_run(ModelFile.read(path), Opening())
+    first_run.check_first_run(ModelFile.read(path), Opening())
     assert len(seen.read_text().split()) == 1
     weights = bytearray((tmp_path / "m.data").read_bytes())
     weights[0] ^= 1
     (tmp_path / "m.data").write_bytes(weights)
-    first_run.check_first_run(path, Opening())
+    first_run.check_first_run(ModelFile.read(path), Opening())
     assert len(seen.read_text().split()) == 2

@@ -11,6 +11,7 @@ from own_models import OWN
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
 from edgecnn_runtime import Classifier, ModelError
+from edgecnn_runtime.model_formats import ModelFile
 
 pytestmark = needs.posix
 
@@ -97,7 +98,7 @@ def test_the_subprocess_runs_the_engine_that_is_asked_for(tmp_path: Path, monkey
 
     monkeypatch.setattr(first_run, "run_python", run)
     for engine in (None, "onnxruntime", "openvino", "openvino"):
-        first_run.check_first_run(path, Opening(engine=engine))
+        first_run.check_first_run(ModelFile.read(path), Opening(engine=engine))
     # What one engine has run, another may not.
     assert asked == [None, "openvino"]
 
@@ -117,9 +118,9 @@ def test_a_file_that_crashes_or_hangs_its_interpreter_is_an_error(
     monkeypatch.setattr(first_run, "_TIMEOUT", 2.0 if message == "no answer" else 60.0)
     path = write_onnx(tmp_path / "other.onnx", ThirdParty())
     if message is None:
-        first_run.check_first_run(path, Opening())
+        first_run.check_first_run(ModelFile.read(path), Opening())
     else:
         with pytest.raises(ModelError, match=f"expected a model that runs.*{message}"):
-            first_run.check_first_run(path, Opening())
+            first_run.check_first_run(ModelFile.read(path), Opening())
     # It is not remembered as one that works.
     assert not (tmp_path / "home" / "tried-models.txt").exists()
