@@ -21,5 +21,5 @@ InterpolationOption = Annotated[
 ]
 BackgroundOption = Annotated[
     str | None,
-    option("COLOUR", "What transparent pixels and padding show: white, #727272 or 114,114,114; default: white."),
+    option("COLOUR", "Colour of transparent pixels and padding: white, #727272 or 114,114,114; default: white."),
 ]
