@@ -82,6 +82,19 @@ def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypa
     assert not ran
 
 
+def test_a_frozen_program_does_not_start_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    program = tmp_path / "sorter"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    path = write_onnx(tmp_path / "other.onnx", ThirdParty())
+    assert Classifier.open(path, scale="1/255").is_third_party
+    assert not started.exists()
+
+
 def test_the_subprocess_runs_the_engine_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from edgecnn_runtime.system.own_process import Ended
     from edgecnn_runtime.third_party_models import first_run
