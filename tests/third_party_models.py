@@ -36,6 +36,7 @@ class ThirdParty:
     open_size: bool = False
     gain: float = 0.3
     first: tuple[str, float] | None = None  # what it does with each pixel first: Add, Sub, Mul or Div
+    quantized_to: tuple[float, int] | None = None  # scale and zero point of int8, through which a float input goes
 
     @property
     def units(self) -> int:
@@ -98,6 +99,10 @@ def write_tflite(path: Path, kind: ThirdParty) -> Path:
         add("DEQUANTIZE", kind.shape)
     elif kind.dtype != "float32":
         add("CAST", kind.shape)
+    if kind.quantized_to is not None:
+        add("QUANTIZE", kind.shape)
+        tensors[-1] = TinyTensor(kind.shape, "int8", scales=kind.quantized_to[:1], zero_point=kind.quantized_to[1])
+        add("DEQUANTIZE", kind.shape)
     if kind.first is not None:
         number = TinyTensor((1,), "float32", np.array([kind.first[1]], np.float32))
         name = kind.first[0]

@@ -22,6 +22,7 @@ class TinyTensor:
     axis: int = 0
     signature: tuple[int, ...] | None = None  # with -1 for an open size
     zero_point: int = 0
+    variable: bool = False  # keeps its value from one run to the next
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ def tiny_tflite(
 def _tensor(model: Any, tensor: TinyTensor, name: str) -> Any:
     packed = schema.TensorT()
     packed.name, packed.shape = name, np.array(tensor.shape, np.int32)
+    packed.isVariable = tensor.variable
     packed.type = getattr(schema.TensorType, tensor.dtype.upper())
     if tensor.signature is not None:
         packed.shapeSignature = np.array(tensor.signature, np.int32)

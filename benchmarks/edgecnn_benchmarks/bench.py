@@ -21,6 +21,7 @@ from edgecnn_benchmarks.report.pictures import pictures_of
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.system import atomic_files
+from edgecnn_runtime.system.own_process import python_interpreter
 
 
 def bench(
@@ -53,7 +54,9 @@ def bench(
             an output folder that cannot be written; all found before the latency is measured.
         GateError: not one of the models could be measured.
         KeyboardInterrupt: it was interrupted before anything was measured.
+        FileNotFoundError: there is no Python interpreter for a subprocess, as in a frozen program.
     """
+    python_interpreter()  # each model runs in a subprocess
     subject = read_subject(targets, data=data, with_keras=settings.with_keras, opening=settings.opening)
     folder = subject.folder if output is None else output
     check_writable(folder)

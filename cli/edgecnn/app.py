@@ -97,6 +97,8 @@ def main() -> None:
         if os.environ.get("EDGECNN_DEBUG"):
             raise
         Console().fail(f"{error}{_hint(error)}")
+        for line in getattr(error, "lines", ()):  # of a `PixelQuestionError`
+            Console().note(line)
         sys.exit(error.exit_code if isinstance(error, EdgecnnError) else 1)
     except MemoryError as error:
         if os.environ.get("EDGECNN_DEBUG"):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Manifest, Resize
     from edgecnn_runtime.prediction import Prediction
+    from edgecnn_runtime.third_party_models.pixel_ranges import PixelRangeError
     from edgecnn_runtime.version import __version__
     from edgecnn_runtime.video.smoothing import Smoothing
     from edgecnn_runtime.video.stream import StreamResult, stream
@@ -51,6 +52,7 @@ __all__ = [
     "Mode",
     "ModelError",
     "Origin",
+    "PixelRangeError",
     "Prediction",
     "Resize",
     "Smoothing",
@@ -69,6 +71,7 @@ _HOMES = {
     ),
     "manifest": ("Colour", "Decode", "InputSpec", "Manifest", "Resize"),
     "prediction": ("Prediction",),
+    "third_party_models.pixel_ranges": ("PixelRangeError",),
     "version": ("__version__",),
     "video.smoothing": ("Smoothing",),
     "video.stream": ("StreamResult", "stream"),

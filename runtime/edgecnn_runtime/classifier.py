@@ -95,6 +95,7 @@ class Classifier:
         background: "RgbColour | None" = None,
         imgsz: int | tuple[int, int] | None = None,
         output_is: str | None = None,
+        output_name: str | None = None,
         trusted: bool = False,
     ) -> "Classifier":
         """Open a model file: one that edgecnn exported, or a third-party one.
@@ -115,7 +116,8 @@ class Classifier:
             delegates: TFLite delegates, each `LIBRARY` or `LIBRARY,key=value,…`.
             key: a PEM file with an Ed25519 public key: a file that its holder has not signed (`edgecnn export --sign`),
                 or that was changed since, is refused.
-            labels: the classes in the order of the outputs: a file with one per line, "a,b,c", or a sequence.
+            labels: the classes in the order of the outputs: a file (one per line, `0 red`, CSV, JSON or YAML), "a,b,c",
+                or a sequence.
             scale: what pixels 0…255 are multiplied by, a number or "1/255".
             mean: what is subtracted then: one number or three, red, green, blue.
             std: what they are divided by then.
@@ -129,13 +131,14 @@ class Classifier:
             background: what transparent pixels show: "white", "#727272", "114,114,114" or three numbers 0…255.
             imgsz: height and width, where the model takes images of any size.
             output_is: "logits" or "probabilities", where the graph does not tell.
+            output_name: the output with the scores of the classes, where several can be that.
             trusted: open a third-party file at once. Otherwise it first runs in a subprocess, since a
                 damaged one may crash the interpreter; that takes a second, once: its SHA-256 is remembered.
 
         Raises:
             ModelError: missing, damaged, not an image classifier, or not signed with `key`.
             InputError: an argument does not fit the model, or is needed for it; an engine, a provider, a delegate or a
-                key is not there.
+                key is not there. `PixelRangeError` where a third-party file does not say what it takes for pixels.
             MissingExtraError: the engine, or any for this format, is not installed; or cryptography for `key`.
         """
         said: dict[str, Any] = {
@@ -152,6 +155,7 @@ class Classifier:
             "background": background,
             "imgsz": imgsz,
             "output_is": output_is,
+            "output_name": output_name,
             "engine": engine,
             "provider": None if provider == Provider.CPU else provider,
             "allow_fallback": allow_fallback or None,
@@ -175,7 +179,12 @@ class Classifier:
             model.check_signature(Path(opening.key))
         adapter = _adapter_for(model, opening)
         where: dict[str, Any] = {} if opening is None else opening.where
-        backend = open_backend(model, threads=threads, adapt=adapter, **where)
+        try:
+            backend = open_backend(model, threads=threads, adapt=adapter, **where)
+        except ModelError as error:
+            if adapter is None:
+                raise
+            raise adapter.explained(error) from error
         if backend.manifest_json is not None:
             if opening is not None and opening.given.options and not opening.third_party_only:
                 raise InputError(
@@ -265,14 +274,11 @@ class Classifier:
         Raises:
             ModelError: the file carries no golden check.
         """
-        from edgecnn_runtime.golden import compare_golden, golden_images
+        from edgecnn_runtime.golden import compare_golden, golden_images, no_golden
 
         golden = self.manifest.golden
         if golden is None:
-            raise ModelError(
-                f"{self.manifest.name}: expected a golden check in the manifest, got none; only files that edgecnn "
-                "exported carry one: export again"
-            )
+            raise no_golden(self.manifest.name)
         return compare_golden(self.predict_proba(golden_images(self.manifest.input)), golden)
 
     def _renew(self) -> None:

@@ -12,6 +12,14 @@ from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.manifest import GoldenCheck, InputSpec
 
 
+def no_golden(name: str) -> ModelError:
+    """Return the error about a model file that carries no golden check."""
+    return ModelError(
+        f"{name}: expected a golden check in the manifest, got none; only files that edgecnn exported carry one: "
+        "export again"
+    )
+
+
 def golden_images(spec: InputSpec) -> NDArray[np.uint8]:
     """Generate four images that excite a network in different ways, uint8 `(4, height, width, channels)`.
 

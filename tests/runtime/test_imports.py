@@ -42,10 +42,11 @@ OF_THE_FORMAT = {
 }
 # What an adaptation to a third-party model needs besides.
 THIRD_PARTY = {
-    "backends.adaptation", "backends.delegate", "contract", "image_fit", "labels", "model_files.flatbuffer",
-    "model_files.graph_facts", "model_files.onnx_graph", "model_files.tflite_graph", "model_files.ultralytics",
-    "pixel_scaling",
+    "backends.adaptation", "backends.delegate", "contract", "image_fit", "label_files", "labels",
+    "model_files.flatbuffer", "model_files.graph_facts", "model_files.onnx_graph", "model_files.tflite_graph",
+    "model_files.ultralytics", "pixel_scaling",
     "third_party_models", "third_party_models.adapter", "third_party_models.given", "third_party_models.image_layout",
+    "third_party_models.no_classifier", "third_party_models.pixel_ranges",
     "third_party_models.opening", "third_party_models.output_form", "third_party_models.pixel_encoding",
 }  # fmt: skip
 # Modules that take long to load, and that numpy, Pillow and the engines do not need.
@@ -120,7 +121,7 @@ def test_the_first_label_loads_what_it_needs_and_no_more(tmp_path: Path, suffix:
 @pytest.mark.parametrize("suffix", OWN)
 def test_a_trusted_third_party_file_starts_no_process(tmp_path: Path, suffix: str) -> None:
     model = {".tflite": write_tflite, ".onnx": write_onnx}[suffix](tmp_path / f"m{suffix}", ThirdParty())
-    program = "Classifier.open(model, trusted=True).predict(image)"
+    program = "Classifier.open(model, scale=1, trusted=True).predict(image)"
     ours, slow = _loaded_of_ours(suffix, model, program)
     assert ours <= FIRST_LABEL | OF_THE_FORMAT[suffix] | THIRD_PARTY
     assert not slow

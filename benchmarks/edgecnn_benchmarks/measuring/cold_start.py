@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import random
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from edgecnn_benchmarks.measuring.rounds import Job, ReportRound
 from edgecnn_benchmarks.process.worker_process import WorkerError
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
-from edgecnn_runtime.system.own_process import describe_end, run
+from edgecnn_runtime.system.own_process import describe_end, python_interpreter, run
 
 # The smallest program that classifies an image file.
 PROGRAM = """\
@@ -64,7 +63,7 @@ def command(job: Job, *, picture: Path, settings: BenchSettings) -> list[str]:
     else:
         program = THIRD_PARTY
         arguments.append(json.dumps(dataclasses.asdict(opening)))
-    return [sys.executable, "-c", program, *arguments]
+    return [python_interpreter(), "-c", program, *arguments]
 
 
 class ColdStarts:

@@ -1,12 +1,12 @@
 """The packages that a benchmark needs, as wheels for the machine over there, which may have no way to the internet."""
 
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.system.own_process import python_interpreter
 
 # PEP 600: a wheel for an older C library runs on a newer one.
 _OLDEST_GLIBC = 17
@@ -52,7 +52,7 @@ def download_wheels(folder: Path, *, wheel: Path, extras: Sequence[str], there: 
         machine = "armv7l"
     libc, version = there["libc"]
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
+    command = [python_interpreter(), "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
     command += ["--dest", str(folder), "--find-links", str(folder), "--only-binary=:all:", "--implementation", "cp"]
     command += ["--python-version", ".".join(map(str, there["version"][:2]))]
     for platform in platforms_of(machine, libc, version):

@@ -1,5 +1,6 @@
 """`edgecnn evaluate RUN|MODEL`: the scores and figures of any model on any labelled images."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.model_options import ModelOptions
 from edgecnn.options.option_group import takes_options
+from edgecnn.printing.one_label import one_label
 from edgecnn.printing.scores import accuracy_shown, without_copies_shown
 
 
@@ -55,6 +57,9 @@ def evaluate(
     except ModuleNotFoundError as error:
         raise MissingExtraError("edgecnn evaluate", package=error.name or "matplotlib", extra="train") from error
     evaluation = result.evaluation
+    answers = Counter(dict(zip(model.labels, evaluation.confusion.sum(axis=0).tolist(), strict=True)))
+    if model.third_party and (text := one_label(answers)):
+        console.warn(text)
     rows = [
         (s.label, f"{s.precision:.4f}", f"{s.recall:.4f}", f"{s.f1:.4f}", f"{s.support}") for s in evaluation.per_class
     ]

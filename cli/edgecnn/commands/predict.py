@@ -15,6 +15,7 @@ import typer
 from edgecnn.console import Advance, Console, QuietOption
 from edgecnn.options.model_options import ModelOptions
 from edgecnn.options.option_group import takes_options
+from edgecnn.printing.one_label import warn_of_one_label
 
 if TYPE_CHECKING:
     from edgecnn_runtime.classifier import Classifier
@@ -155,7 +156,9 @@ def predict(
     by_mode = threads_of(mode)
     # Read once: what is written about the model is of the bytes that answer.
     model_file = ModelFile.read(model)
-    classifier = model_options.open(Console(json=json, quiet=quiet), model_file, threads=threads or by_mode)
+    classifier = model_options.open(
+        Console(json=json, quiet=quiet), model_file, threads=threads or by_mode, photos=files
+    )
     k = min(top_k, len(classifier.labels))
     if file is None:
         failed = _print(classifier, files, k, workers=workers, json=json, quiet=quiet)
@@ -174,7 +177,7 @@ def _print(classifier: "Classifier", files: list[Path], k: int, *, workers: int 
     from edgecnn_runtime.jobs.result_formats import json_document
 
     console = Console(json=json, quiet=quiet)
-    items = classifier.predict_many(files, workers=workers)
+    items = warn_of_one_label(console, classifier, classifier.predict_many(files, workers=workers))
     # On a screen the results themselves are the progress.
     if not sys.stdout.isatty():
         items = _shown(items, console, len(files))
@@ -213,6 +216,7 @@ def _write(
             console.say(f"{output}: {results.done:,} of {len(names):,} images were done before")
         if not results.finished:
             items = classifier.predict_many(islice(files, results.done, None), workers=workers)
+            items = warn_of_one_label(console, classifier, items)
             try:
                 for item in _shown(items, console, len(names) - results.done):
                     results.add(item)

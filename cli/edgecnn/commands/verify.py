@@ -23,8 +23,14 @@ def verify(
     compares those of this machine. With --key it is first made sure who made the file.
     """
     from edgecnn_runtime.errors import GateError
+    from edgecnn_runtime.golden import no_golden
+    from edgecnn_runtime.model_formats import ModelFile, is_model_file
 
     console = Console(json=json, quiet=quiet)
+    for path in models:
+        # Of a third-party file nothing else need be known.
+        if is_model_file(path) and ModelFile.read(path).manifest is None:
+            raise no_golden(str(path))
     results = {path: model_options.open(console, path, threads=1).verify() for path in models}
     console.document(
         [

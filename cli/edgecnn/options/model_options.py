@@ -1,6 +1,7 @@
 """How a command opens a model file: what third-party files leave open, and where it runs."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -63,6 +64,9 @@ class ModelOptions:
         str | None, option("N|HxW", "Height and width, where a third-party model takes images of any size.")
     ] = None
     output_is: OutputIsOption = None
+    output_name: Annotated[
+        str | None, option("NAME", "Output with the scores of the classes, where a third-party model has several.")
+    ] = None
     engine: Annotated[
         str | None,
         option("NAME", "Engine that runs it: litert, onnxruntime or openvino; default: the first that is installed."),
@@ -104,6 +108,7 @@ class ModelOptions:
             background=self.background,
             imgsz=_size(self.imgsz),
             output_is=self.output_is,
+            output_name=self.output_name,
             engine=self.engine,
             provider=self.provider,
             allow_fallback=self.allow_fallback,
@@ -112,8 +117,16 @@ class ModelOptions:
             third_party_only=third_party_only,
         )
 
-    def open(self, console: Console, path: "Path | ModelFile", *, threads: int) -> "Classifier":
+    def open(
+        self, console: Console, path: "Path | ModelFile", *, threads: int, photos: Iterable[Path] = ()
+    ) -> "Classifier":
         """Open a model file; what had to be assumed goes to stderr.
+
+        Args:
+            console: where it goes.
+            path: of the file.
+            threads: threads within one inference.
+            photos: images; one is classified under each usual range of pixels where the file does not say its own.
 
         Raises:
             InputError: see `Classifier.open`.
@@ -122,11 +135,19 @@ class ModelOptions:
         from edgecnn_runtime.classifier import Classifier
         from edgecnn_runtime.model_formats import ModelFile
         from edgecnn_runtime.system.native_output import native_output_kept
+        from edgecnn_runtime.third_party_models.pixel_ranges import PixelRangeError
 
-        opening = self.opening()
+        opening, asked = self.opening(), None
         with native_output_kept():
             model = ModelFile.of(path)
-            classifier = Classifier.open_as(model, opening, threads=threads)
+            try:
+                classifier = Classifier.open_as(model, opening, threads=threads)
+            except PixelRangeError as error:
+                from edgecnn.options.pixel_range_question import question
+
+                asked = question(error, model, opening, photos)
+        if asked is not None:
+            raise asked
         for sentence in classifier.contract.assumed:
             console.note(f"assumed: {sentence}")
         backend, engine = classifier.backend, find_engine(classifier.backend.name)

@@ -43,6 +43,8 @@ def show_model(console: Console, model: "InspectedModel") -> None:
     rows += _about(model)
     if model.signed:
         rows.append(("signature", "of a key; 'edgecnn verify MODEL --key PUB' tells whether it is that of PUB"))
+    if model.pixels is not None:
+        rows.append(("pixels", model.pixels))
     for name, text in rows:
         for line in textwrap.wrap(text, _WIDTH - 15, break_long_words=False, break_on_hyphens=False) or [""]:
             console.say(f"  {name:<12} {line}".rstrip())

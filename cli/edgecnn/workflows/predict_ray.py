@@ -12,6 +12,7 @@ import typer
 
 from edgecnn.console import Advance, Console
 from edgecnn.options.model_options import ModelOptions
+from edgecnn.printing.one_label import warn_of_one_label
 
 if TYPE_CHECKING:
     from edgecnn_runtime.jobs.results_folder import ResultsFormat
@@ -50,7 +51,8 @@ def predict_on_ray(
     with contextlib.ExitStack() as stack:
         # Errors in the model or the folder are reported before Ray takes its seconds to start.
         model_file = ModelFile.read(model)
-        classifier = model_options.open(console, model_file, threads=1)
+        photos = (Path(images.paths[number]) for number, place in enumerate(images.place_of) if place < 0)
+        classifier = model_options.open(console, model_file, threads=1, photos=photos)
         results = stack.enter_context(new_results(output, form, top_k=min(top_k, len(classifier.labels)), excel=excel))
         console.say("starting Ray" if address is None else f"joining the Ray cluster {address}")
         with native_output_kept():
@@ -60,7 +62,7 @@ def predict_on_ray(
         # A third-party file was tried here, in a process of its own, and need not be in each; nor a signature checked.
         opener = partial(Classifier.open_as, opening=replace(model_options.opening(), trusted=True, key=None))
         items = classify_on_ray(model_file, classifier.labels, images, workers=processes, opener=opener)
-        for item in _stepping(items, advance):
+        for item in _stepping(warn_of_one_label(console, classifier, items), advance):
             failed += item.error is not None
             results.add(item)
     console.say(f"{output}: {len(images):,} images")

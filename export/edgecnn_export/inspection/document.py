@@ -30,6 +30,7 @@ def to_document(model: InspectedModel, verdicts: list[Verdict]) -> dict[str, Any
         "signed": model.signed,
         "manifest": dataclasses.asdict(model.manifest) if model.manifest else None,
         "manifest_problem": model.manifest_problem,
+        "pixels": model.pixels,
         "tflite_metadata": dataclasses.asdict(model.metadata) if model.metadata else None,
         "targets": [_verdict(verdict) for verdict in verdicts],
     }

@@ -7,9 +7,14 @@ from pathlib import Path
 from edgecnn_export.containers import CONTAINERS, Container
 from edgecnn_export.inspection.memory import Peak, peak_activations
 from edgecnn_export.model_graph import FLOATS, FileMetadata, Graph, Operator
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.backends.interface import TensorFacts
+from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.manifest import Manifest
 from edgecnn_runtime.model_formats import ModelFile, format_of, model_bytes
+from edgecnn_runtime.third_party_models.given import Given
+from edgecnn_runtime.third_party_models.image_layout import find_layout
+from edgecnn_runtime.third_party_models.pixel_encoding import find_encoding
+from edgecnn_runtime.third_party_models.pixel_ranges import PixelRangeError
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,37 @@ class InspectedModel:
         products = [operator for operator in self.graph.operators if operator.macs]
         inner = products[:-1] or products
         return any(not inner or operator in inner for operator in self.float_operators)
+
+    @cached_property
+    def pixels(self) -> str | None:
+        """What a third-party file says of its pixels, or what has to be given; None of a file with a manifest."""
+        tensors = [self.graph.tensors[number] for number in self.graph.inputs]
+        if self.manifest is not None or self.manifest_problem is not None or len(tensors) != 1:
+            return None
+        (tensor,) = tensors
+        scaled = tensor.quantization is not None and len(tensor.quantization.scales) == 1
+        facts = TensorFacts(
+            tensor.name,
+            tensor.shape,
+            tensor.dtype,
+            scale=tensor.quantization.scales[0] if tensor.quantization and scaled else None,
+            zero_point=tensor.quantization.zero_points[0] if tensor.quantization and scaled else 0,
+        )
+        given, file_format = Given(), self.container.format
+        try:
+            graph_facts = ModelFile.read(self.path).facts()
+            layout = find_layout(
+                facts,
+                given,
+                channels_first_by_default=file_format.channels_first,
+                stated=graph_facts.metadata.imgsz,
+            )
+            encoding = find_encoding(facts, layout, given, graph_facts)
+        except PixelRangeError as error:
+            return str(error)
+        except InputError:  # no image, which its targets need not mind
+            return None
+        return str(encoding.pixels_fact)
 
 
 def inspect_model(path: Path) -> InspectedModel:

@@ -104,9 +104,8 @@ class LiteRTBackend:
 
     def _probe(self, tensor: NDArray[Any]) -> list[NDArray[Any]]:
         self._allocate(tensor.shape)
+        self._invoke(tensor)
         interpreter = self._interpreter
-        interpreter.set_tensor(self._input, tensor)
-        interpreter.invoke()
         return [interpreter.get_tensor(details["index"]) for details in interpreter.get_output_details()]
 
     def _allocate(self, shape: tuple[int, ...]) -> None:
@@ -115,6 +114,16 @@ class LiteRTBackend:
         if tuple(interpreter.get_input_details()[0]["shape"]) != shape:
             interpreter.resize_tensor_input(self._input, shape)
         interpreter.allocate_tensors()
+
+    def _invoke(self, values: NDArray[Any]) -> None:
+        """Run the graph on one input tensor, as if it were the first.
+
+        The state of an LSTM outlives a run, and would let one image change the answer to the next. To forget it takes
+        a microsecond, less than to find out at each start whether there is one.
+        """
+        self._interpreter.reset_all_variables()
+        self._interpreter.set_tensor(self._input, values)
+        self._interpreter.invoke()
 
     def infer(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run uint8 pixels `(N, height, width, channels)`, 0…255; return probabilities `(N, classes)`."""
@@ -126,11 +135,9 @@ class LiteRTBackend:
         return rows
 
     def _infer_one(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-        interpreter = self._interpreter
         try:
-            interpreter.set_tensor(self._input, pixels if self._encode is None else self._encode(pixels))
-            interpreter.invoke()
-            output = interpreter.get_tensor(self._output)
+            self._invoke(pixels if self._encode is None else self._encode(pixels))
+            output = self._interpreter.get_tensor(self._output)
         except (ValueError, RuntimeError) as error:
             if out_of_memory(error):
                 raise MemoryError(f"{self._path}: LiteRT says: {error}") from error

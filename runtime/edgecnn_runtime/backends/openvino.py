@@ -136,6 +136,7 @@ class OpenVinoBackend:
             properties = {**PROPERTIES, "INFERENCE_NUM_THREADS": self._threads}
             compiled = self._core.compile_model(self._model, _DEVICE, properties)
             self._request = compiled.create_infer_request()
+            self._has_state = bool(self._request.query_state())
             self._tensor = self._request.get_input_tensor(0)
             # Writing into it is the way to OpenVINO with the least work.
             self._values = self._tensor.data
@@ -145,6 +146,8 @@ class OpenVinoBackend:
 
     def _run(self, values: NDArray[Any]) -> None:
         try:
+            if self._has_state:
+                self._request.reset_state()  # of an LSTM, which would let one image change the answer to the next
             self._values[...] = values
             self._request.infer(share_outputs=True)
         except Exception as error:

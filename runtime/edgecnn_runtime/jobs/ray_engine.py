@@ -34,6 +34,7 @@ from edgecnn_runtime.pipeline import Item
 from edgecnn_runtime.prediction import Prediction
 from edgecnn_runtime.sources import expand_sources
 from edgecnn_runtime.system.cpu import available_cpus
+from edgecnn_runtime.system.own_process import python_interpreter
 from edgecnn_runtime.system.scratch import scratch_folder
 from edgecnn_runtime.version import __version__
 
@@ -102,9 +103,11 @@ def ray_started(*, workers: int | None = None, address: str | None = None) -> It
     Raises:
         InputError: no cluster answers at the address.
         MissingExtraError: Ray is not installed.
+        FileNotFoundError: this is a frozen program, which Ray would start again and again.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     if address is None:
+        python_interpreter()  # which Ray starts
         # Ray's switch for machines that must not be reached from others: everything listens on 127.0.0.1.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
         os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", secrets.token_hex(32)

@@ -38,6 +38,8 @@ class ResultsOf:
     images_sha256: str
     top_k: int
     excel: bool = False  # whether a CSV file is written for spreadsheets
+    # What neither the file nor the caller says of a third-party model, in sentences.
+    assumed: tuple[str, ...] = ()
 
     @classmethod
     def these(
@@ -55,7 +57,8 @@ class ResultsOf:
         content = hashlib.sha256(model.content).hexdigest()
         facts = [*classifier.labels, *(fact.value for fact in classifier.contract.facts.values())]
         contract = hashlib.sha256("\0".join(facts).encode()).hexdigest()
-        return cls(model.path.name, content, contract, len(images), names.hexdigest(), top_k, excel)
+        assumed = classifier.contract.assumed
+        return cls(model.path.name, content, contract, len(images), names.hexdigest(), top_k, excel, assumed)
 
 
 def result_format(path: Path, *, top_k: int, excel: bool = False) -> ResultFormat:

@@ -45,10 +45,30 @@ class FirstScaling:
         >>> [FirstScaling(*one).takes_0_to_1 for one in (("Sub", 0.485), ("Sub", 127.5), ("MUL", 2), ("MUL", 1 / 255))]
         [True, False, True, False]
         """
-        if not self.number:
-            return False
-        large = abs(self.number) > 1
-        return large if self.kind.upper() == "MUL" else not large
+        return (0 if self._multiplies else _SMALLEST) < self._divisor < _LARGEST
+
+    @property
+    def takes_0_to_255(self) -> bool:
+        """Whether the number makes sense for pixels 0…255 only; for others still, neither holds.
+
+        >>> [FirstScaling(*one).takes_0_to_255 for one in (("Sub", 127.5), ("MUL", 1 / 255), ("Add", 1), ("Mul", 0.5))]
+        [True, True, False, False]
+        """
+        return self._divisor >= _LARGE
+
+    @property
+    def _multiplies(self) -> bool:
+        return self.kind.upper() == "MUL"
+
+    @property
+    def _divisor(self) -> float:
+        number = abs(self.number or 0)
+        return 1 / number if self._multiplies and number else number
+
+
+# Means and deviations of pixels 0…1 lie between these, those of pixels 0…255 are at least so large. What is done to
+# pixels -1…1, or less their mean, has numbers close to 0, 1 or 2.
+_SMALLEST, _LARGEST, _LARGE = 0.1, 0.95, 16
 
 
 @dataclass(frozen=True)
@@ -58,6 +78,10 @@ class GraphFacts:
     # By the name of each output, the operator that makes it; what only reshapes or rescales is passed over.
     last_operators: Mapping[str, str] = field(default_factory=dict)
     first_scaling: FirstScaling | None = None
+    # The smallest and the largest number that is told apart, where the graph begins by quantizing a float input.
+    first_range: tuple[float, float] | None = None
+    # Operators that only their makers' own libraries run.
+    custom_operators: tuple[str, ...] = ()
     # By the name of each input and output that holds integers: scale and zero point. Of an ONNX file, those of the
     # outputs that QuantizeLinear makes.
     quantization: Mapping[str, tuple[float, int]] = field(default_factory=dict)

@@ -5,19 +5,31 @@ Field numbers are those of `onnx.proto3`.
 
 import struct
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edgecnn_runtime.label_files import labels_of_properties
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.protobuf import Field, fields, varint
-from edgecnn_runtime.model_files.ultralytics import parsed, ultralytics_metadata
+from edgecnn_runtime.model_files.ultralytics import ultralytics_metadata
+from edgecnn_runtime.pixel_scaling import PixelScaling
 
 _GRAPH, _METADATA = 7, 14
 _NODE, _INITIALIZER, _INPUT, _OUTPUT = 1, 5, 11, 12
 _PASSING = frozenset({"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast", "Identity", "Dropout"})
 _QUANTIZING = frozenset({"QuantizeLinear", "DequantizeLinear"})
 _SCALING = frozenset({"Add", "Mul", "Sub", "Div", "BatchNormalization"})
+_FUNCTION = 25  # of a model; its name and domain are the fields 1 and 10
+# Domains whose operators ONNX Runtime has.
+_DOMAINS = ("", "ai.onnx", "ai.onnx.ml", "com.microsoft", "ai.onnx.preview", "org.pytorch.aten")
+# By the standard's names for what pixels 0…255 become.
+_PIXEL_RANGES = {
+    "NominalRange_0_255": PixelScaling(),
+    "Normalized_0_1": PixelScaling((1 / 255,)),
+    "Normalized_1_1": PixelScaling((1 / 127.5,), (-1.0,)),
+}
+_INT8 = 3  # of TensorProto's data types
 _EXTERNAL = 13  # of a TensorProto: where its values are
 _STEPS = 20
 _SOURCE = "metadata_props"
@@ -29,28 +41,30 @@ _DTYPES = {1: "<f4", 2: "u1", 3: "i1", 4: "<u2", 5: "<i2", 6: "<i4", 7: "<i8", 1
 def read_onnx_facts(content: bytes) -> GraphFacts:
     """Read an `.onnx` file; nothing is known of a damaged one, which the interpreter refuses anyway."""
     props: dict[str, str] = {}
-    graph = None
+    graph, functions = None, set()
     try:
         for field in fields(content):
             if field.number == _GRAPH:
                 graph = field
+            elif field.number == _FUNCTION:
+                functions.add(_named(content, field, 10))
             elif field.number == _METADATA:
                 entry = {part.number: _text(content, part.start, part.end) for part in fields(content, *_span(field))}
                 props[entry.get(1, "")] = entry.get(2, "")
         if graph is None:
             return GraphFacts()
-        metadata = ultralytics_metadata(props, source=_SOURCE) or FileMetadata(_labels(props), source=_SOURCE)
-        return _facts(content, graph.start, graph.end, metadata)
+        metadata = ultralytics_metadata(props, source=_SOURCE) or _metadata(props)
+        return _facts(content, graph, metadata, own_domains=functions)
     except (ValueError, IndexError, struct.error, RecursionError):
         return GraphFacts()
 
 
-def _facts(content: bytes, start: int, end: int, metadata: FileMetadata) -> GraphFacts:
+def _facts(content: bytes, graph: Field, metadata: FileMetadata, *, own_domains: Collection[str]) -> GraphFacts:
     nodes: list[_Node] = []
     inputs: list[str] = []
     outputs: list[str] = []
     constants: dict[str, tuple[int, int]] = {}
-    for field in fields(content, start, end):
+    for field in fields(content, *_span(graph)):
         if field.number == _NODE:
             nodes.append(_node(content, *_span(field)))
             if nodes[-1].constant is not None:
@@ -84,9 +98,16 @@ def _facts(content: bytes, start: int, end: int, metadata: FileMetadata) -> Grap
             zero = _scalar(content, *constants[read[2]]) if len(read) > 2 and read[2] in constants else 0
             if scale is not None and zero is not None:
                 quantized[name] = (scale, int(zero))
+    fed = [name for name in inputs if name not in known]
     return GraphFacts(
         last_operators={name: last_operator(name) for name in outputs},
-        first_scaling=_first_scaling(content, nodes, [name for name in inputs if name not in known], known, constants),
+        first_scaling=_first_scaling(content, nodes, fed, known, constants),
+        first_range=_first_range(content, nodes, fed, constants),
+        custom_operators=tuple(
+            dict.fromkeys(
+                f"{node.domain}.{node.kind}" for node in nodes if node.domain not in (*_DOMAINS, *own_domains)
+            )
+        ),
         quantization=quantized,
         metadata=metadata,
     )
@@ -121,16 +142,40 @@ def _first_scaling(
     return None
 
 
+def _first_range(
+    content: bytes, nodes: list["_Node"], inputs: list[str], constants: Mapping[str, tuple[int, int]]
+) -> tuple[float, float] | None:
+    """Return the smallest and the largest number that a QuantizeLinear behind the input tells apart."""
+    name = next(iter(inputs), "")
+    for node in nodes:
+        if name not in node.read or not node.made:
+            continue
+        if node.kind == "QuantizeLinear" and all(part in constants for part in node.read[1:3]):
+            scale = _scalar(content, *constants[node.read[1]])
+            zero = _scalar(content, *constants[node.read[2]]) if len(node.read) > 2 else 0
+            signed = len(node.read) > 2 and _element_type(content, *constants[node.read[2]]) == _INT8
+            lowest = -128 if signed else 0
+            # A symmetric range of 0…1 reaches from -1 to 1, too.
+            if scale is None or zero is None or (signed and zero == 0):
+                return None
+            return (lowest - zero) * scale, (lowest + _BYTES - zero) * scale
+        if node.kind not in ("Cast", "Reshape", "Transpose", "Identity"):
+            return None
+        name = node.made[0]
+    return None
+
+
 @dataclass(frozen=True)
 class _Node:
     kind: str
     read: list[str]
     made: list[str]
     constant: tuple[int, int] | None = None  # where the tensor of a Constant is
+    domain: str = ""
 
 
 def _node(content: bytes, start: int, end: int) -> _Node:
-    kind, read, made, constant = "", [], [], None
+    kind, domain, read, made, constant = "", "", [], [], None
     for field in fields(content, start, end):
         if field.number == 1:
             read.append(_text(content, *_span(field)))
@@ -138,9 +183,16 @@ def _node(content: bytes, start: int, end: int) -> _Node:
             made.append(_text(content, *_span(field)))
         elif field.number == 4:
             kind = _text(content, *_span(field))
+        elif field.number == 7:
+            domain = _text(content, *_span(field))
         elif field.number == 5:
             constant = next((_span(part) for part in fields(content, *_span(field)) if part.number == 5), constant)
-    return _Node(kind, read, made, constant if kind == "Constant" else None)
+    return _Node(kind, read, made, constant if kind == "Constant" else None, domain)
+
+
+def _element_type(content: bytes, start: int, end: int) -> int:
+    """Return the number of a TensorProto's data type."""
+    return next((field.value for field in fields(content, start, end) if field.number == 2), 0)
 
 
 def _scalar(content: bytes, start: int, end: int) -> float | None:
@@ -162,17 +214,19 @@ def _scalar(content: bytes, start: int, end: int) -> float | None:
     return None
 
 
-def _labels(props: dict[str, str]) -> tuple[str, ...] | None:
-    """Read the labels that Ultralytics writes ("names", a Python dictionary) or edgecnn ("labels", with commas)."""
-    if "names" in props:
-        names = parsed(props["names"])
-        if isinstance(names, dict) and sorted(names) == list(range(len(names))):
-            return tuple(str(names[number]) for number in range(len(names)))
-        if isinstance(names, list):
-            return tuple(str(name) for name in names)
-    if props.get("labels"):
-        return tuple(label.strip() for label in props["labels"].split(","))
-    return None
+def _metadata(props: Mapping[str, str]) -> FileMetadata:
+    """Read what the properties say of labels and pixels.
+
+    `Image.*` are those of the standard (docs/MetadataProps.md of ONNX), which Azure Custom Vision writes.
+    """
+    scaling = _PIXEL_RANGES.get(props.get("Image.NominalPixelRange", ""))
+    pixels = props.get("Image.BitmapPixelFormat", "").lower()
+    return FileMetadata(
+        labels_of_properties(props),
+        None if scaling is None else replace(scaling, bgr=pixels.startswith("bgr")),
+        pixels.startswith("gray") if pixels else None,
+        source=_SOURCE,
+    )
 
 
 def _named(content: bytes, field: Field, number: int) -> str:

@@ -3,6 +3,7 @@
 Field numbers are those of `schema.fbs` (TensorFlow Lite) and `metadata_schema.fbs` (TensorFlow Lite Support).
 """
 
+import contextlib
 import json
 import struct
 from collections.abc import Mapping, Sequence
@@ -10,7 +11,8 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.label_files import parse_labels
 from edgecnn_runtime.model_files.flatbuffer import Table
 from edgecnn_runtime.model_files.graph_facts import FileMetadata, FirstScaling, GraphFacts
 from edgecnn_runtime.model_files.tflite_file import read_associated_file
@@ -21,13 +23,16 @@ _OPERATOR_CODES, _SUBGRAPHS, _BUFFERS, _METADATA = 1, 2, 4, 6
 _TENSORS, _INPUTS, _OUTPUTS, _OPERATORS = 0, 1, 2, 3
 # Members of BuiltinOperator that matter here; others are named by their number.
 _KINDS = {
-    0: "ADD", 3: "CONV_2D", 9: "FULLY_CONNECTED", 14: "LOGISTIC", 18: "MUL", 25: "SOFTMAX", 41: "SUB", 42: "DIV",
-    50: "LOG_SOFTMAX",
+    0: "ADD", 1: "AVERAGE_POOL_2D", 3: "CONV_2D", 9: "FULLY_CONNECTED", 11: "L2_NORMALIZATION", 14: "LOGISTIC",
+    17: "MAX_POOL_2D", 18: "MUL", 19: "RELU", 21: "RELU6", 25: "SOFTMAX", 40: "MEAN", 41: "SUB", 42: "DIV",
+    48: "TOPK_V2", 50: "LOG_SOFTMAX", 82: "REDUCE_MAX",
 }  # fmt: skip
 # RESHAPE, SQUEEZE, EXPAND_DIMS, CAST, DEQUANTIZE, QUANTIZE
 _PASSING = frozenset({22, 43, 70, 53, 6, 114})
 _SCALING = frozenset({"ADD", "MUL", "SUB", "DIV"})
+_QUANTIZE, _CUSTOM = 114, 32
 _FLOAT32 = 0  # of TensorType
+_LIMITS = {3: (0, 255), 9: (-128, 127)}  # of UINT8 and INT8
 # Operators looked back on from an output.
 _STEPS = 20
 # Inputs, and outputs, of a graph that are looked at.
@@ -58,7 +63,8 @@ def read_tflite_facts(content: bytes) -> GraphFacts:
 
 
 def _facts(model: Table, graph: Table) -> GraphFacts:
-    kinds = [_kind(code) for code in model.tables(_OPERATOR_CODES)]
+    codes = list(model.tables(_OPERATOR_CODES))
+    kinds = [_kind(code) for code in codes]
     tensors = list(graph.tables(_TENSORS))
     operators = list(graph.tables(_OPERATORS))
     inputs_of, outputs_of = ([operator.numbers(field, "i4") for operator in operators] for field in (1, 2))
@@ -83,13 +89,15 @@ def _facts(model: Table, graph: Table) -> GraphFacts:
     filled = [buffer.vector(0, 1)[1] > 0 or buffer.number(1, "Q") > 1 for buffer in buffers]
     constant = [filled[tensor.number(2, "I")] for tensor in tensors]
     entry = int(graph.numbers(_INPUTS, "i4")[0])
-    first = None
+    first, first_range = None, None
     for operator, inputs in zip(operators, reads, strict=True):
         kind = kinds[operator.number(0, "I")]
         if entry not in inputs[:2]:
             continue
         if kind in _PASSING:
             entry = int(operator.numbers(2, "i4")[0])
+            if kind == _QUANTIZE and first_range is None:
+                first_range = _range(tensors[entry])
             continue
         others = [index for index in inputs if index >= 0 and constant[index]]
         if _KINDS.get(kind) in _SCALING and others:
@@ -99,7 +107,22 @@ def _facts(model: Table, graph: Table) -> GraphFacts:
     ends = {tensors[int(index)].text(3): last_operator(int(index)) for index in outputs}
     ports = [tensors[int(index)] for index in (*graph.numbers(_INPUTS, "i4")[:_MOST_PORTS], *outputs)]
     quantization = {tensor.text(3): found for tensor in ports if (found := _quantization(tensor)) is not None}
-    return GraphFacts(ends, first, quantization)
+    return GraphFacts(
+        last_operators=ends,
+        first_scaling=first,
+        first_range=first_range,
+        custom_operators=tuple(code.text(1) for code, kind in zip(codes, kinds, strict=True) if kind == _CUSTOM),
+        quantization=quantization,
+    )
+
+
+def _range(tensor: Table) -> tuple[float, float] | None:
+    """Return the smallest and the largest number that a quantized tensor can hold."""
+    found, limits = _quantization(tensor), _LIMITS.get(tensor.number(1, "b"))
+    if found is None or limits is None:
+        return None
+    scale, zero_point = found
+    return (limits[0] - zero_point) * scale, (limits[1] - zero_point) * scale
 
 
 def _quantization(tensor: Table) -> tuple[float, int] | None:
@@ -178,7 +201,10 @@ def _labels_file(content: bytes, tensor: Table) -> bytes | None:
 def _lines(text: bytes | None) -> tuple[str, ...] | None:
     if text is None:
         return None
-    return tuple(line.strip() for line in text.decode("utf-8", "replace").splitlines() if line.strip())
+    lines = text.decode("utf-8", "replace")
+    with contextlib.suppress(InputError):
+        return parse_labels(lines, source="labels")
+    return tuple(line.strip() for line in lines.splitlines() if line.strip())
 
 
 def _entries(text: bytes | None) -> Mapping[str, Any]:

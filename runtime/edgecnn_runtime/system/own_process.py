@@ -4,6 +4,7 @@ Each caller has its own time limit and its own words for a failure; `Ended.reaso
 """
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,27 @@ def describe_end(code: int, stderr: str) -> str:
     return ": ".join([end, *stderr.strip().splitlines()[-1:]])
 
 
+# What an interpreter is called: python, python3.11, pythonw.exe, pypy3; mod_python and uwsgi are none.
+_INTERPRETER = re.compile(r"(python|pypy|graalpy)w?\d*(\.\d+)?[a-z]{0,2}(-dbg|-intel64)?(\.exe)?", re.IGNORECASE)
+
+
+def python_interpreter() -> str:
+    """Return the path of the Python interpreter that runs this program.
+
+    In a frozen program (PyInstaller, cx_Freeze) `sys.executable` is the program itself, and in one that embeds Python
+    it is often that, too: started with `-c`, it would begin its own work once more, and start itself again.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    found = sys.executable
+    if getattr(sys, "frozen", False) or "__compiled__" in vars(sys.modules["__main__"]):
+        found = f"a frozen program, {found}" if found else "a frozen program"
+    elif found and _INTERPRETER.fullmatch(Path(found).name):
+        return found
+    raise FileNotFoundError(f"expected a Python interpreter for a subprocess, got {found or 'none'}")
+
+
 def run_python(
     *arguments: str,
     timeout: float | None,
@@ -72,12 +94,10 @@ def run_python(
     """Run Python as `run` does; `arguments` follow the interpreter: `"-m", module`, or `"-c", program`.
 
     Raises:
-        OSError: no subprocess can be started, or there is no interpreter, as where Python is embedded in a program.
+        OSError: no subprocess can be started, or there is no interpreter (`python_interpreter`).
     """
-    if not sys.executable:
-        raise FileNotFoundError("expected a Python interpreter for a subprocess, got none")
     # -P: a file named as a library in the current folder is not what is meant.
-    return run([sys.executable, "-P", *arguments], timeout=timeout, on_line=on_line, environment=environment)
+    return run([python_interpreter(), "-P", *arguments], timeout=timeout, on_line=on_line, environment=environment)
 
 
 def run(

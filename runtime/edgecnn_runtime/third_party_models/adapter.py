@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.backends.adaptation import Adaptation, Interface, Probe
+from edgecnn_runtime.backends.interface import TensorFacts
 from edgecnn_runtime.contract import Contract, Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.image_fit import ImageFit, shown_colour, shown_resize
 from edgecnn_runtime.manifest import MOST_CHARACTERS, Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.model_files.graph_facts import CLASSIFY, GraphFacts
 from edgecnn_runtime.model_formats import ModelFile, format_of
-from edgecnn_runtime.pixel_scaling import PixelScaling
 from edgecnn_runtime.third_party_models.given import Given
 from edgecnn_runtime.third_party_models.image_layout import ImageLayout, find_layout
+from edgecnn_runtime.third_party_models.no_classifier import check_image, check_inputs, custom_operators
 from edgecnn_runtime.third_party_models.output_form import OutputDecoding, find_decoding
-from edgecnn_runtime.third_party_models.pixel_encoding import UNIT_BY_DEFAULT, PixelEncoding, find_encoding
+from edgecnn_runtime.third_party_models.pixel_encoding import PixelEncoding, find_encoding
+from edgecnn_runtime.third_party_models.pixel_ranges import PIXEL_RANGES, PixelRangeError
 
 
 class Adapter:
@@ -41,38 +43,43 @@ class Adapter:
         """
         try:
             return self._adapt(interface, probe)
+        except PixelRangeError as error:
+            raise PixelRangeError(f"{self._path}: {error.reason}", error.ranges) from error
         except (InputError, ModelError) as error:
             raise type(error)(f"{self._path}: {error}") from error
 
+    def explained(self, error: ModelError) -> ModelError:
+        """Say what kind of file it is that an engine does not open, where its operators tell."""
+        why = custom_operators(self._facts.custom_operators)
+        return error if why is None else ModelError(f"{self._path}: {why}")
+
     def _adapt(self, interface: Interface, probe: Probe) -> Adaptation:
-        model_format, facts = format_of(self._path), self._facts
+        given, facts = self._given, self._facts
         task = facts.metadata.task
         if task is not None and task != CLASSIFY:
             raise ModelError(
                 f"expected a classifier, got a model for the task {task!r}, as its {facts.metadata.source} says; run "
                 "it with the software that made it"
             )
-        if len(interface.inputs) != 1:
-            names = ", ".join(tensor.name for tensor in interface.inputs)
-            raise ModelError(f"expected one input, an image, got {len(interface.inputs)} ({names})")
-        tensor, given = interface.inputs[0], self._given
+        check_inputs(interface.inputs, given)
+        tensor = interface.inputs[0]
         layout = find_layout(
-            tensor, given, channels_first_by_default=model_format.channels_first, stated=facts.metadata.imgsz
+            tensor,
+            given,
+            channels_first_by_default=format_of(self._path).channels_first,
+            stated=facts.metadata.imgsz,
         )
-        encoding = find_encoding(tensor, layout, given, facts)
+        check_image(tensor, layout, given)
+        encoding, unknown = _encoding(tensor, layout, given, facts)
         shape = layout.height, layout.width, (1 if encoding.colour is Colour.GREY else 3)
         probed, images = _probe(probe, encoding, shape, layout)
         decoding = find_decoding(interface.outputs, probed, given, facts, images=images)
-        if encoding.pixels_fact is UNIT_BY_DEFAULT and _hardly_differ(decoding, probed):
-            # As of a network that takes 0…255 and is given 255 times less.
-            plain = find_encoding(tensor, layout, replace(given, scaling=PixelScaling()), facts)
-            bright, _ = _probe(probe, plain, shape, layout)
-            found = find_decoding(interface.outputs, bright, given, facts, images=images)
-            if not _hardly_differ(found, bright):
-                encoding, probed, decoding = replace(plain, pixels_fact=_BRIGHT), bright, found
+        _check_repeats(probe, encoding, shape, decoding, probed)
         labels, labels_fact = _labels(given, facts, decoding.classes)
         stated = facts.metadata.fit(layout.height, layout.width)
         spec = given.fit.or_else(stated).applied_to(InputSpec(layout.height, layout.width, encoding.colour))
+        if unknown is not None:
+            raise unknown
         self.manifest = Manifest(
             name=self._path.stem,
             labels=labels,
@@ -120,22 +127,42 @@ def _fit_facts(spec: InputSpec, said: ImageFit, stated: ImageFit, source: str) -
     return facts
 
 
-_BRIGHT = Fact(
-    "0…255",
-    Origin.ASSUMED,
-    "given 0…1, its answers hardly differ from image to image; --scale, --mean, --std or --preprocess say otherwise",
-)
-# Logarithms of probabilities: noise, a ramp, black and white move those of a network by more, however sure it is.
-_HARDLY = 0.25
+def _encoding(
+    tensor: TensorFacts, layout: ImageLayout, given: Given, facts: GraphFacts
+) -> tuple[PixelEncoding, PixelRangeError | None]:
+    """Find out what becomes of a pixel.
+
+    Where nobody says it, the model still runs once, on pixels 0…1: what is no classifier is not asked for its pixels.
+    """
+    try:
+        return find_encoding(tensor, layout, given, facts), None
+    except PixelRangeError as error:
+        return find_encoding(tensor, layout, replace(given, scaling=PIXEL_RANGES[0].scaling), facts), error
 
 
-def _hardly_differ(decoding: OutputDecoding, probed: list[NDArray[Any]]) -> bool:
-    """Tell whether a model gives the same answer for all test images; quantized outputs are too coarse to tell."""
-    output = probed[decoding.number]
-    if output.dtype.kind != "f":
-        return False
-    logarithms = np.log(decoding.decode(output).clip(1e-30))
-    return bool((logarithms.max(axis=0) - logarithms.min(axis=0)).max() < _HARDLY)
+# How far the probabilities of one image may differ from run to run: threads and GPUs add in any order.
+_REPEATED = 1e-2
+
+
+def _check_repeats(
+    probe: Probe,
+    encoding: PixelEncoding,
+    shape: tuple[int, int, int],
+    decoding: OutputDecoding,
+    probed: list[NDArray[Any]],
+) -> None:
+    """Make sure that the answer depends on the image alone: the first test image is given once more, as the last.
+
+    Raises:
+        ModelError: it differs.
+    """
+    output = probe(encoding.encode(_test_images(shape)[0][np.newaxis]))[decoding.number]
+    first, again = (decoding.decode(one)[0] for one in (probed[decoding.number], output))
+    if not np.allclose(first, again, atol=_REPEATED):
+        raise ModelError(
+            "expected the same answer to the same image, got another the second time: it keeps a state that cannot be "
+            "reset, or draws random numbers, as layers do that were exported for training; export it for inference"
+        )
 
 
 def _batch(probe: Probe, encoding: PixelEncoding, layout: ImageLayout, alone: NDArray[Any]) -> int | None:

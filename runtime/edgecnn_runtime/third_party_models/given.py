@@ -53,6 +53,7 @@ class Given:
     background: tuple[int, int, int] | None = None
     imgsz: tuple[int, int] | None = None  # (height, width)
     output_is: OutputForm | None = None
+    output_name: str | None = None
 
     @classmethod
     def of(
@@ -71,6 +72,7 @@ class Given:
         background: RgbColour | None = None,
         imgsz: int | tuple[int, int] | None = None,
         output_is: str | None = None,
+        output_name: str | None = None,
     ) -> "Given":
         """Read what a program or a command line gives; `Classifier.open` tells what each means.
 
@@ -91,6 +93,7 @@ class Given:
             ),
             imgsz=_size(imgsz),
             output_is=_choice(OutputForm, "--output-is", output_is),
+            output_name=output_name,
         )
 
     @property

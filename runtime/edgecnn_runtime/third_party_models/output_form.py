@@ -1,6 +1,6 @@
 """From a third-party model's output tensor to probabilities: which output, its classes, its integers, logits or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from edgecnn_runtime.contract import Fact, Origin
 from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.third_party_models.given import Given, OutputForm
+from edgecnn_runtime.third_party_models.no_classifier import SORTED, check_scores, describe_outputs
 
 DecodeOutput = Callable[[NDArray[Any]], NDArray[np.float32]]
 
@@ -49,20 +50,24 @@ def find_decoding(
         ModelError: no output, or several, that can be a classification; NaN among its numbers.
         InputError: what was given does not fit.
     """
-    number = _choose(tensors, probed, facts, images)
+    number = _choose(tensors, probed, given, facts, images)
     tensor, raw = tensors[number], probed[number]
     units = raw.size // images
     dequantize = _dequantizer(tensor, facts)
     rows = dequantize(raw.reshape(images, units))
     if not np.isfinite(rows).all():
         raise ModelError(f"output {tensor.name}: expected numbers, got NaN or infinity; check how pixels are scaled")
+    last = facts.last_operators.get(tensor.name, "?")
+    if given.output_is is None:
+        check_scores(rows, last, has_labels=len(given.labels or facts.metadata.labels or ()) == max(2, units))
     form, fact = _form(tensor, rows, given, facts)
     activate = _activation(form, units, logarithms=facts.last_operators.get(tensor.name) in _LOG_SOFTMAX)
     if units == 1:
         fact = Fact(f"{fact.value} of the second of two classes", fact.origin, fact.why)
     if len(tensors) > 1:
-        why = "; ".join(filter(None, [fact.why, f"of {len(tensors)} outputs the one that can be a classification"]))
-        fact = Fact(f"{fact.value}, from {tensor.name}", Origin.ASSUMED, why)
+        chosen = None if given.output_name else f"of {len(tensors)} outputs the one that can be a classification"
+        why = "; ".join(filter(None, [fact.why, chosen]))
+        fact = Fact(f"{fact.value}, from {tensor.name}", Origin.ASSUMED if chosen else fact.origin, why)
 
     def decode(output: NDArray[Any]) -> NDArray[np.float32]:
         return activate(dequantize(output.reshape(-1, units)))
@@ -70,21 +75,59 @@ def find_decoding(
     return OutputDecoding(number, max(2, units), decode, fact)
 
 
-def _choose(tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], facts: GraphFacts, images: int) -> int:
-    fitting = [number for number, raw in enumerate(probed) if _is_row(raw, images)]
-    if len(fitting) > 1:
-        # Logits or features beside probabilities.
-        ends = {number: facts.last_operators.get(tensors[number].name) for number in fitting}
-        fitting = [number for number in fitting if ends[number] in _SOFTMAX] or fitting
-    if len(fitting) == 1:
-        return fitting[0]
-    shapes = ", ".join(f"{tensor.name} {raw.shape}" for tensor, raw in zip(tensors, probed, strict=True))
-    if not fitting:
-        raise ModelError(
-            f"expected output (N, classes), that of a classification, got {shapes}; detectors and segmenters are no "
-            "classifiers"
-        )
-    raise ModelError(f"expected one output (N, classes), got several: {shapes}")
+def _choose(
+    tensors: Sequence[TensorFacts], probed: Sequence[NDArray[Any]], given: Given, facts: GraphFacts, images: int
+) -> int:
+    """Return the number of the output that holds the scores of the classes.
+
+    Raises:
+        ModelError: there is none, or there are several.
+        InputError: the one that the caller names is none.
+    """
+    rows = [number for number, raw in enumerate(probed) if _is_row(raw, images)]
+    names = [tensor.name for tensor in tensors]
+    if given.output_name is not None:
+        named = [number for number in rows if names[number] == given.output_name]
+        if not named:
+            able = ", ".join(names[number] for number in rows) or "none"
+            raise InputError(f"--output-name: expected an output (N, classes): {able}; got {given.output_name}")
+        return named[0]
+
+    def units(number: int) -> int:
+        return probed[number].size // images
+
+    def is_identifier(number: int) -> bool:
+        """Tell whether an output is the number of the class, as ArgMax gives it beside the scores."""
+        tensor = tensors[number]
+        scaled = tensor.scale is not None or tensor.name in facts.quantization
+        return not tensor.dtype.startswith("float") and not scaled
+
+    def ends(number: int, kinds: Collection[str]) -> bool:
+        return facts.last_operators.get(names[number]) in kinds
+
+    found = [number for number in rows if not is_identifier(number) and not ends(number, SORTED)]
+    wanted = len(given.labels or facts.metadata.labels or ())
+    # As many as there are labels; several before a single number, such as the score of the winner; probabilities
+    # before logits; logits before features.
+    narrower: tuple[Callable[[int], bool], ...] = (
+        lambda number: max(2, units(number)) == wanted,
+        lambda number: units(number) > 1,
+        lambda number: ends(number, _SOFTMAX),
+        lambda number: ends(number, _LINEAR | _SIGMOID | _LOG_SOFTMAX),
+    )
+    for fits in narrower:
+        found = [number for number in found if fits(number)] or found
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise ModelError(describe_outputs(tensors, probed, facts, images))
+    listed = ", ".join(f"{names[number]} (N, {units(number)})" for number in found)
+    alike = len(set(map(units, found))) == 1
+    heads = ", heads of equal size, as of a reader of several characters" if alike and len(found) > 2 else ""
+    raise ModelError(
+        f"expected one output (N, classes), got several that can be: {listed}{heads}; choose one with --output-name "
+        f"{names[found[0]]}" + ("" if alike else ", or name its classes with --labels")
+    )
 
 
 def _is_row(raw: NDArray[Any], images: int) -> bool:
@@ -108,8 +151,7 @@ def _dequantizer(tensor: TensorFacts, facts: GraphFacts) -> DecodeOutput:
 
 
 def _form(tensor: TensorFacts, rows: NDArray[np.float32], given: Given, facts: GraphFacts) -> tuple[OutputForm, Fact]:
-    last = facts.last_operators.get(tensor.name, "?")
-    units = rows.shape[1]
+    last, units = facts.last_operators.get(tensor.name, "?"), rows.shape[1]
     if given.output_is is not None:
         return given.output_is, Fact(given.output_is.value, Origin.CALLER)
     if (last in _SOFTMAX and units > 1) or (last in _SIGMOID and units == 1):

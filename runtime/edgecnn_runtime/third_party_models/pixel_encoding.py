@@ -15,6 +15,7 @@ from edgecnn_runtime.model_files.graph_facts import GraphFacts
 from edgecnn_runtime.pixel_scaling import PixelScaling
 from edgecnn_runtime.third_party_models.given import ColourOrder, Given
 from edgecnn_runtime.third_party_models.image_layout import ImageLayout
+from edgecnn_runtime.third_party_models.pixel_ranges import PixelRangeError, range_of_numbers
 
 _FLOATS = frozenset({"float16", "float32", "float64"})
 _INTEGERS = frozenset({"uint8", "int8", "uint16", "int16", "int32", "int64"})
@@ -39,13 +40,14 @@ def find_encoding(tensor: TensorFacts, layout: ImageLayout, given: Given, facts:
 
     Raises:
         ModelError: an input of no number that a pixel can be.
-        InputError: a colour or a scaling that does not fit the channels.
+        InputError: a colour or a scaling that does not fit the channels; `PixelRangeError` where nothing says what
+            becomes of a pixel.
     """
     if tensor.dtype not in _FLOATS | _INTEGERS:
         raise ModelError(f"input {tensor.name}: expected float or integer pixels, got {tensor.dtype}")
     order, colour_fact = _colour(layout.channels, given, facts)
     channels = 1 if order is ColourOrder.GREY else 3
-    byte_offset, scaling, pixels_fact = _scaling(tensor, given, facts)
+    byte_offset, scaling, pixels_fact = _scaling(tensor, layout.channels, given, facts)
     if max(len(scaling.scale), len(scaling.offset)) > channels:
         raise InputError("--scale, --mean, --std: expected one number for a grey image, got three")
     to_values = _values(tensor, byte_offset, scaling, channels)
@@ -64,17 +66,24 @@ def _colour(channels: int, given: Given, facts: GraphFacts) -> tuple[ColourOrder
         return given.colour, Fact(given.colour.value, Origin.CALLER)
     if channels == 1:
         return ColourOrder.GREY, Fact("grey", Origin.MODEL)
+    if facts.metadata.scaling is not None and facts.metadata.scaling.bgr:
+        return ColourOrder.BGR, Fact("bgr", Origin.METADATA, facts.metadata.source)
     if facts.metadata.grey is False:
         return ColourOrder.RGB, Fact("rgb", Origin.METADATA, facts.metadata.source)
     return ColourOrder.RGB, Fact("rgb", Origin.ASSUMED, "--colour bgr says otherwise")
 
 
-def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int | None, PixelScaling, Fact]:
+def _scaling(
+    tensor: TensorFacts, channels: int, given: Given, facts: GraphFacts
+) -> tuple[int | None, PixelScaling, Fact]:
     """Decide what a pixel is worth.
 
     Returns:
         The offset from a pixel to the stored integer, where that is the whole conversion; else None and the scaling
         to the value that the integer means.
+
+    Raises:
+        PixelRangeError: neither the caller nor the file says it.
     """
     plain = PixelScaling()
     quantized = tensor.dtype in _QUANTIZED and tensor.scale is not None
@@ -90,30 +99,32 @@ def _scaling(tensor: TensorFacts, given: Given, facts: GraphFacts) -> tuple[int 
     if not quantized and tensor.dtype in _INTEGERS:
         if tensor.dtype == "int8":
             return -128, plain, Fact("-128…127, the pixels less 128", Origin.ASSUMED, "--scale or --mean say otherwise")
-        return None, plain, Fact("0…255", Origin.ASSUMED, "--scale or --mean say otherwise")
+        return None, plain, Fact("0…255", Origin.ASSUMED, "integers hold no 0…1; --scale or --mean say otherwise")
     if quantized and tensor.scale is not None:
         largest = (np.iinfo(tensor.dtype).max - tensor.zero_point) * tensor.scale
         smallest = (np.iinfo(tensor.dtype).min - tensor.zero_point) * tensor.scale
         if largest >= 254 and smallest <= 1:
             return None, plain, Fact("0…255", Origin.ASSUMED, f"its numbers reach from {smallest:.4g} to {largest:.4g}")
+        # Pixels begin at 0, or are as far below it as above; of MFCC, say, most is below.
+        if not (abs(smallest) <= 0.1 * largest or 0.5 * largest <= -smallest <= 2 * largest):
+            raise PixelRangeError.of(channels, f"as its numbers reach from {smallest:.4g} to {largest:.4g}")
         if tensor.dtype == "int8":
             return -128, plain, Fact("-128…127, the pixels less 128", Origin.ASSUMED, _bytes(tensor))
         return None, _UNIT, Fact("0…1", Origin.ASSUMED, f"its numbers reach from {smallest:.4g} to {largest:.4g}")
     first = facts.first_scaling
-    if first is not None:
-        if first.takes_0_to_1:
-            why = f"it begins with {first.kind} {first.number:.4g}, which is for such pixels"
-            return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, why)
+    if first is not None and first.takes_0_to_1:
+        why = f"it begins with {first.kind} {first.number:.4g}, which is for such pixels"
+        return None, _UNIT, Fact("0…1, pixels / 255", Origin.ASSUMED, why)
+    if first is not None and first.takes_0_to_255:
         return None, plain, Fact("0…255", Origin.ASSUMED, f"it begins with its own scaling, {first.kind}")
-    return None, _UNIT, UNIT_BY_DEFAULT
+    if facts.first_range is not None and (found := range_of_numbers(*facts.first_range, channels=channels)):
+        low, high = facts.first_range
+        why = f"it quantizes them to {low:.4g}…{high:.4g}"
+        return None, found.scaling, Fact(f"{found.name}, {_shown(found.scaling)}", Origin.ASSUMED, why)
+    raise PixelRangeError.of(channels, "which the file does not say")
 
 
 _UNIT = PixelScaling(scale=(1 / 255,))
-UNIT_BY_DEFAULT = Fact(
-    "0…1, pixels / 255",
-    Origin.ASSUMED,
-    "most models without their own scaling are trained so; --scale, --mean, --std or --preprocess say otherwise",
-)
 
 
 def _bytes(tensor: TensorFacts) -> str:

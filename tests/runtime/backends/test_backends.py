@@ -176,9 +176,9 @@ def delegate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_delegate_is_loaded_and_asked(tmp_path: Path, delegate: Path) -> None:
     path, log = write_tflite(tmp_path / "m.tflite", ThirdParty()), tmp_path / "log"
-    with_it = Classifier.open(path, delegates=[f"{delegate},log={log}"], trusted=True)
+    with_it = Classifier.open(path, delegates=[f"{delegate},log={log}"], scale="1/255", trusted=True)
     assert log.read_text().startswith("prepared\n")
-    plain = Classifier.open(path, trusted=True)
+    plain = Classifier.open(path, scale="1/255", trusted=True)
     assert np.array_equal(with_it.predict_proba(PIXELS), plain.predict_proba(PIXELS))
     # Each worker's interpreter has one of its own.
     before = log.stat().st_size
@@ -214,14 +214,14 @@ def test_tflite_runtime_stands_in_for_litert(tmp_path: Path, monkeypatch: pytest
     from ai_edge_litert import interpreter
 
     path = write_tflite(tmp_path / "m.tflite", ThirdParty())
-    expected = Classifier.open(path, trusted=True).predict_proba(PIXELS)
+    expected = Classifier.open(path, scale="1/255", trusted=True).predict_proba(PIXELS)
     monkeypatch.setitem(sys.modules, "ai_edge_litert", None)
     with pytest.raises(MissingExtraError, match=r"edgecnn\[litert\].*pip install tflite-runtime"):
         Classifier.open(path, engine="litert", trusted=True)
     stand_in = ModuleType("tflite_runtime")
     stand_in.interpreter = interpreter  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tflite_runtime", stand_in)
-    opened = Classifier.open(path, trusted=True)
+    opened = Classifier.open(path, scale="1/255", trusted=True)
     assert opened.backend.name == "tflite-runtime"
     assert np.array_equal(opened.predict_proba(PIXELS), expected)
 

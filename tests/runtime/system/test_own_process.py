@@ -10,7 +10,7 @@ import needs
 import pytest
 from needs import Need
 
-from edgecnn_runtime.system.own_process import Ended, describe_end, run, run_python
+from edgecnn_runtime.system.own_process import Ended, describe_end, python_interpreter, run, run_python
 
 posix = needs.mark(os.name == "posix", Need.SYSTEM, "signals")
 
@@ -85,10 +85,36 @@ def test_an_error_in_between_kills_the_subprocess() -> None:
         os.kill(int(str(caught.value)), 0)
 
 
-def test_without_an_interpreter_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "executable", "")
-    with pytest.raises(OSError, match="expected a Python interpreter for a subprocess, got none"):
+@pytest.mark.parametrize(
+    ("executable", "frozen", "found"),
+    [
+        ("", None, "none"),
+        (None, None, "none"),
+        # PyInstaller, cx_Freeze: the program itself, whatever it is called.
+        ("dist/sorter", True, "a frozen program, dist/sorter"),
+        ("dist/python", True, "a frozen program, dist/python"),
+        # Programs that embed Python name themselves.
+        ("/usr/bin/uwsgi", None, "/usr/bin/uwsgi"),
+        ("C:/Sorter/sorter.exe", None, "C:/Sorter/sorter.exe"),
+        ("/usr/bin/python-sorter", None, "/usr/bin/python-sorter"),
+    ],
+)
+def test_without_an_interpreter_nothing_is_started(
+    executable: str | None, frozen: bool | None, found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", executable)
+    if frozen:
+        monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    with pytest.raises(OSError, match=f"expected a Python interpreter for a subprocess, got {found}$"):
         run_python("-c", "", timeout=1)
+
+
+@pytest.mark.parametrize(
+    "name", ["python", "python3", "python3.13t", "pythonw.exe", "Python.exe", "python3.11-dbg", "pypy3.11", "graalpy"]
+)
+def test_every_interpreter_is_known_by_its_name(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", f"/usr/bin/{name}")
+    assert python_interpreter() == f"/usr/bin/{name}"
 
 
 def test_a_program_that_is_missing_is_an_error(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from own_models import OWN
 from third_party_models import ThirdParty, write_onnx, write_tflite
 
-from edgecnn_runtime import Classifier, ModelError
+from edgecnn_runtime import Classifier, ModelError, PixelRangeError
 from edgecnn_runtime.model_formats import ModelFile
 
 pytestmark = needs.posix
@@ -49,7 +49,9 @@ def test_a_damaged_exported_file_is_an_error_and_nothing_else(tmp_path: Path, su
 @pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("suffix", THIRD_PARTY_MODELS)
 def test_a_damaged_file_of_others_crashes_nothing(tmp_path: Path, suffix: str, count: int) -> None:
-    ends = ends_of(THIRD_PARTY_MODELS[suffix](tmp_path / f"other{suffix}", ThirdParty()), count=count, seed=2)
+    ends = ends_of(
+        THIRD_PARTY_MODELS[suffix](tmp_path / f"other{suffix}", ThirdParty(first=("Sub", 0.5))), count=count, seed=2
+    )
     # Without a checksum a changed weight cannot be told from another weight.
     assert ends.keys() <= {"error", "answer", "other answer", "other input", "other labels"}, ends
     assert ends["error"] > count / 4
@@ -74,13 +76,27 @@ def test_a_third_party_model_first_runs_in_a_subprocess(tmp_path: Path, monkeypa
 
     monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
     path = write_onnx(tmp_path / "other.onnx", ThirdParty())
-    Classifier.open(path)
+    with pytest.raises(PixelRangeError):  # which is found out behind the first run
+        Classifier.open(path)
     assert len((tmp_path / "home" / "tried-models.txt").read_text().split()) == 1
     ran: list[object] = []
     monkeypatch.setattr(first_run, "run_python", lambda *arguments, **_: ran.append(arguments))
-    Classifier.open(path, labels="a,b,c")
-    Classifier.open(path, engine="onnxruntime")
+    Classifier.open(path, labels="a,b,c", scale="1/255")
+    Classifier.open(path, engine="onnxruntime", scale="1/255")
     assert not ran
+
+
+def test_a_frozen_program_does_not_start_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = tmp_path / "started"
+    program = tmp_path / "sorter"
+    program.write_text(f"#!/bin/sh\ntouch {started}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("EDGECNN_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(sys, "executable", str(program))
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    path = write_onnx(tmp_path / "other.onnx", ThirdParty())
+    assert Classifier.open(path, scale="1/255").is_third_party
+    assert not started.exists()
 
 
 def test_the_subprocess_runs_the_engine_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

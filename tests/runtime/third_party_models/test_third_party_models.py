@@ -4,9 +4,12 @@ import io
 import itertools
 import json
 import os
+import pickle
+import shlex
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from third_party_models import HEIGHT, LABELS, WIDTH, ThirdParty, write_onnx, write_tflite
+from tiny_tflite import TinyOperator, TinyTensor, numbers, tiny_tflite
 
-from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin
+from edgecnn_runtime import Classifier, Colour, InputError, InputSpec, Manifest, ModelError, Origin, PixelRangeError
 from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.manifest import Interpolation, Resize, Scheme
 from edgecnn_runtime.model_files.graph_facts import FirstScaling
@@ -30,7 +34,6 @@ GREY = PIXELS[..., :1]
 # What a caller says, and what that makes of RGB pixels: scale, offset, and whether the channels are turned.
 TORCH_MEAN, TORCH_STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 SAID = {
-    "nothing": ({}, lambda x: x / 255),
     "scale": ({"scale": "1/255"}, lambda x: x / 255),
     "mean and std": ({"mean": 127.5, "std": 127.5}, lambda x: (x - 127.5) / 127.5),
     "three": ({"mean": (120, 110, 100), "std": "60,50,40"}, lambda x: (x - [120, 110, 100]) / [60, 50, 40]),
@@ -171,7 +174,17 @@ def test_a_step_of_a_grey_level_is_for_pixels_0_to_255(
     assert read_onnx_facts(path.read_bytes()).first_scaling == expected
 
 
-def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize("first", [("Add", 1.0), ("Mul", 0.5), ("Div", 2.0), ("Sub", 0.02), ("Mul", 0.0)])
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_a_first_scaling_that_other_pixels_have_too_is_asked_for(
+    tmp_path: Path, suffix: str, first: tuple[str, float]
+) -> None:
+    """As of a network that takes -1…1 and brings it to 0…1, or whose first mean is that of no pixels."""
+    with pytest.raises(PixelRangeError):
+        Classifier.open(_write(tmp_path / f"m{suffix}", ThirdParty(first=first)))
+
+
+def test_a_first_scaling_by_a_number_that_is_not_in_the_file_is_asked_for(tmp_path: Path) -> None:
     onnx = needs.package("onnx")
     path = write_onnx(tmp_path / "m.onnx", ThirdParty(first=("Sub", 0.485), gain=0.01))
     model = onnx.load(path)
@@ -179,7 +192,50 @@ def test_a_scaling_of_which_nothing_is_known_takes_bytes(tmp_path: Path) -> None
     onnx.external_data_helper.set_external_data(number, "m.data")
     onnx.save(model, path)
     assert (tmp_path / "m.data").exists()
-    assert Classifier.open(path).contract.pixels.value == "0…255"
+    with pytest.raises(PixelRangeError):
+        Classifier.open(path)
+
+
+# The range that a model quantizes its float input to, and the pixels that this is for; None: they are asked for.
+QUANTIZED_TO = {
+    "unit": ((1 / 255, -128), "0…1"),
+    "calibrated on dark images": ((0.9 / 255, -128), "0…1"),
+    "signed unit": ((2 / 255, 0), "-1…1"),
+    "bytes": ((1.0, -128), "0…255"),
+    "mean and deviation": ((4.76 / 255, -15), "ImageNet's mean and deviation"),
+    "MFCC": ((0.5847, 83), None),
+    "one half": ((0.5 / 255, -128), None),
+}
+
+
+@pytest.mark.parametrize("name", QUANTIZED_TO)
+def test_the_range_that_a_float_input_is_quantized_to_says_what_it_takes(tmp_path: Path, name: str) -> None:
+    (scale, zero_point), expected = QUANTIZED_TO[name]
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty(quantized_to=(scale, zero_point)))
+    if expected is None:
+        with pytest.raises(PixelRangeError):
+            Classifier.open(path)
+    else:
+        told = Classifier.open(path).contract.pixels
+        assert told.value.startswith(f"{expected}, ")
+        assert "it quantizes them to" in told.why
+
+
+@pytest.mark.parametrize(
+    ("props", "by_hand"),
+    [
+        ({"Image.NominalPixelRange": "NominalRange_0_255", "Image.BitmapPixelFormat": "Bgr8"}, lambda x: x[..., ::-1]),
+        ({"Image.NominalPixelRange": "Normalized_0_1", "Image.BitmapPixelFormat": "Rgb8"}, lambda x: x / 255),
+        ({"Image.NominalPixelRange": "Normalized_1_1"}, lambda x: x / 127.5 - 1),
+    ],
+)
+def test_the_pixels_of_the_standards_properties_are_taken(
+    tmp_path: Path, props: dict[str, str], by_hand: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+) -> None:
+    kind = ThirdParty(gain=0.01)
+    classifier = Classifier.open(write_onnx(tmp_path / "m.onnx", kind, props=props))
+    agree(classifier, kind.answer(by_hand(PIXELS.astype(np.float64))), PIXELS, within=1e-4)
+    assert classifier.contract.pixels.origin is Origin.METADATA
 
 
 @pytest.mark.parametrize("name", QUANTIZED)
@@ -283,23 +339,29 @@ def test_the_labels_of_the_caller_of_the_file_and_of_nobody(tmp_path: Path) -> N
     path = write_onnx(tmp_path / "m.onnx", kind)
     (tmp_path / "labels.txt").write_text("ant\nbee\ncat\n")
     for labels in (LABELS, "ant,bee,cat", tmp_path / "labels.txt", str(tmp_path / "labels.txt")):
-        assert Classifier.open(path, labels=labels).labels == LABELS
-    nobody = Classifier.open(path)
+        assert Classifier.open(path, labels=labels, scale="1/255").labels == LABELS
+    nobody = Classifier.open(path, scale="1/255")
     assert nobody.labels == ("class 0", "class 1", "class 2")
     assert nobody.contract.labels.origin is Origin.ASSUMED
-    for props in ({"names": "{0: 'ant', 1: 'bee', 2: 'cat'}"}, {"labels": "ant,bee,cat"}):
-        told = Classifier.open(write_onnx(path, kind, props=props))
+    for props in (
+        {"names": "{0: 'ant', 1: 'bee', 2: 'cat'}"},
+        {"labels": "ant,bee,cat"},
+        {"character": "ant\nbee\ncat"},
+        {"id2label": '{"1": "bee", "0": "ant", "2": "cat"}'},
+        {"classes": '["ant", "bee", "cat"]'},
+    ):
+        told = Classifier.open(write_onnx(path, kind, props=props), scale="1/255")
         assert (told.labels, told.contract.labels.origin) == (LABELS, Origin.METADATA)
     # Labels that are too few are not taken on trust, and a word says why.
-    other = Classifier.open(write_onnx(path, kind, props={"labels": "ant,bee"}))
+    other = Classifier.open(write_onnx(path, kind, props={"labels": "ant,bee"}), scale="1/255")
     assert "2 labels for 3 classes" in str(other.contract.labels)
-    twice = Classifier.open(path, labels=("crane", "ant", "crane"))
+    twice = Classifier.open(path, labels=("crane", "ant", "crane"), scale="1/255")
     assert twice.labels == ("crane (0)", "ant", "crane (2)")
     assert "occur twice" in str(twice.contract.labels)
 
 
 def test_everything_assumed_is_told(tmp_path: Path) -> None:
-    classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", ThirdParty()))
+    classifier = Classifier.open(write_tflite(tmp_path / "m.tflite", ThirdParty(first=("Sub", 0.5))))
     assert [sentence.partition(":")[0] for sentence in classifier.contract.assumed] == [
         "labels",
         "colour",
@@ -368,7 +430,7 @@ def test_a_colour_is_given_as_the_field_writes_it(given: Any, colour: tuple[int,
 
 REFUSED = [
     ({"labels": "a,b"}, {}, "labels: expected 3, one for each output, got 2"),
-    ({"labels": ("a", "", "c")}, {}, "names that can be printed"),
+    ({"labels": ("a", "", "c")}, {}, "expected names .* that can be printed"),
     ({"labels": "missing.txt"}, {}, "not found"),
     ({"std": 0}, {}, "--std: expected numbers above 0"),
     ({"mean": "1,2"}, {}, "--mean: expected one number or three"),
@@ -464,7 +526,7 @@ def test_damaged_metadata_is_none(tmp_path: Path) -> None:
 
 
 def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
-    path = write_tflite(tmp_path / "m.tflite", ThirdParty())
+    path = write_tflite(tmp_path / "m.tflite", ThirdParty(first=("Sub", 0.5)))
     Image.fromarray(PIXELS[0]).save(tmp_path / "image.png")
     command = [sys.executable, "-m", "edgecnn", "predict", str(path), str(tmp_path / "image.png"), "--json"]
     environment = {**os.environ, "EDGECNN_HOME": str(tmp_path)}
@@ -484,36 +546,316 @@ def test_the_command_line_says_what_is_assumed_once(tmp_path: Path) -> None:
     assert json.loads(done.stdout)["label"] == expected.label
 
 
-@pytest.mark.parametrize("head", ["softmax", "logits", "sigmoid"])
+@pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
-def test_a_model_that_is_blind_at_0_to_1_takes_0_to_255(tmp_path: Path, suffix: str, head: str) -> None:
-    for gain, scale, told in ((0.3, 1 / 255, "0…1, pixels / 255"), (0.3 / 255, 1, "0…255"), (30.0, 1 / 255, "0…1")):
-        kind = ThirdParty(head=head, gain=gain)
-        classifier = Classifier.open(_write(tmp_path / f"m{suffix}", kind))
-        assert classifier.contract.pixels.value.startswith(told)
-        assert classifier.contract.pixels.origin is Origin.ASSUMED
-        agree(classifier, kind.answer(PIXELS * scale), PIXELS, within=1e-3)
-
-
-def test_of_several_outputs_the_classification_is_taken(tmp_path: Path) -> None:
-    onnx = needs.package("onnx")
-    kind = ThirdParty()
-    path = write_onnx(tmp_path / "m.onnx", kind)
-    model = onnx.load(path)
-    float32 = onnx.TensorProto.FLOAT
-    extra = {"logits": [1, 3], "float": [1, HEIGHT, WIDTH, 3]}
-    for outputs in (["logits", "answer"], ["float", "answer"], ["float", "logits", "answer"]):
-        del model.graph.output[:]
-        for name in outputs:
-            model.graph.output.append(onnx.helper.make_tensor_value_info(name, float32, extra.get(name, [1, 3])))
-        onnx.save(model, path)
-        classifier = Classifier.open(path, scale="1/255")
-        agree(classifier, kind.answer(PIXELS / 255), PIXELS, within=1e-5)
-        assert "from answer" in classifier.contract.output.value
-    for outputs, message in ((["float"], "detectors and segmenters"), (["logits", "product"], "got several")):
-        del model.graph.output[:]
-        for name in outputs:
-            model.graph.output.append(onnx.helper.make_tensor_value_info(name, float32, extra.get(name, [1, 3])))
-        onnx.save(model, path)
-        with pytest.raises(ModelError, match=message):
+def test_pixels_of_which_nobody_says_anything_are_asked_for(tmp_path: Path, suffix: str, channels: int) -> None:
+    # Whatever its answers look like: at 0…1 or at 0…255 they may all be the same.
+    for gain in (0.3, 0.3 / 255, 30.0):
+        path = _write(tmp_path / f"m{suffix}", ThirdParty(channels=channels, gain=gain))
+        with pytest.raises(PixelRangeError, match="the file does not say; give what it was trained with") as caught:
             Classifier.open(path)
+        assert str(path) in str(caught.value)
+        of_colours = ["--preprocess torch", "--preprocess caffe"] if channels == 3 else []
+        options = ["--scale 1/255", "--preprocess tf", "--preprocess none", *of_colours]
+        assert [one.option for one in caught.value.ranges] == options
+        assert all(option in str(caught.value) for option in options)
+        again = pickle.loads(pickle.dumps(caught.value))
+        assert (str(again), again.ranges) == (str(caught.value), caught.value.ranges)
+
+
+@pytest.mark.parametrize("suffix", [".tflite", ".onnx"])
+def test_the_command_line_shows_a_photos_answer_under_each_range(tmp_path: Path, suffix: str) -> None:
+    path = _write(tmp_path / f"m{suffix}", ThirdParty())
+    (tmp_path / "a damaged.png").write_bytes(b"no image")
+    Image.fromarray(PIXELS[0]).save(tmp_path / "image.png")
+    command = ["predict", str(path), str(tmp_path), "--labels", "ant,bee,cat"]
+    environment = {**os.environ, "EDGECNN_HOME": str(tmp_path / "home")}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "edgecnn", *words], capture_output=True, text=True, check=False, env=environment
+        )
+
+    done = run(*command)
+    assert (done.returncode, done.stdout) == (2, "")
+    first, *lines = done.stderr.splitlines()
+    assert f"type the line whose answer to {tmp_path / 'image.png'} is right" in first
+    assert len(lines) == 5
+    for line in lines:
+        answer, typed = line.split("edgecnn ")
+        words = shlex.split(typed)
+        assert words[: len(command)] == command
+        taken = dict(zip(words[len(command) :: 2], words[len(command) + 1 :: 2], strict=True))
+        given = {option.removeprefix("--"): value for option, value in taken.items()}
+        (label, probability), *_ = Classifier.open(path, labels="ant,bee,cat", **given).predict(PIXELS[0]).top(1)
+        assert answer.split()[:2] == [label, f"{probability:.2f},"]
+    # A line that was typed is not asked again.
+    done = run(*shlex.split(lines[0].split("edgecnn ")[1]), "--quiet")
+    assert (done.returncode, "type the line" in done.stderr) == (1, False)  # of the damaged image
+
+
+def test_without_a_photo_the_lines_are_shown_or_named(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty())
+
+    def run(*words: str) -> tuple[int, str, str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "edgecnn", *words, str(path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "EDGECNN_HOME": str(tmp_path / "home")},
+        )
+        return done.returncode, done.stdout, done.stderr
+
+    code, _, said = run("serve", "--port", "0")
+    assert code == 2
+    assert f"edgecnn serve --port 0 {path} --preprocess torch" in said
+    code, _, said = run("bench", "--output", str(tmp_path / "bench"))
+    assert code == 1
+    assert "give what it was trained with: --scale 1/255" in said
+    code, shown, _ = run("inspect", "--json")
+    assert (code, "--preprocess torch" in json.loads(shown)["pixels"]) == (0, True)
+    # Of what `verify` cannot check nobody is asked for its pixels.
+    code, _, said = run("verify")
+    assert (code, "expected a golden check in the manifest, got none" in said) == (2, True)
+
+
+def test_one_label_for_nearly_all_images_is_warned_of(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty(gain=0))
+    (tmp_path / "shots").mkdir()
+    for number in range(20):
+        Image.fromarray(PIXELS[number % 6]).save(tmp_path / "shots" / f"{number}.png")
+    output = tmp_path / "results.csv"
+    command = ["predict", path, tmp_path / "shots", "--labels", "ant,bee,cat", "--scale", "1/255", "--output", output]
+    done = subprocess.run(
+        [sys.executable, "-m", "edgecnn", *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "EDGECNN_HOME": str(tmp_path / "home")},
+    )
+    assert "warning: 20 of 20 images are ant; if they should not be" in done.stderr
+    # What was assumed stays with the results.
+    header = json.loads((tmp_path / "results.csv.run.json").read_text())
+    assert [sentence.partition(":")[0] for sentence in header["assumed"]] == [
+        "colour",
+        "resize",
+        "interpolation",
+        "background",
+    ]
+
+
+def _with_outputs(
+    path: Path, kind: ThirdParty, *outputs: tuple[str, int, list[int]], nodes: Sequence[Any] = ()
+) -> Path:
+    """Write a model with other outputs: name, type and shape of each; `nodes` make those that are not there."""
+    onnx = needs.package("onnx")
+    model = onnx.load(write_onnx(path, kind))
+    model.graph.node.extend(nodes)
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_tensor_value_info(*output) for output in outputs)
+    onnx.save(model, path)
+    return path
+
+
+_FLOAT, _INT64 = 1, 7  # of ONNX's data types
+_LOGITS, _ANSWER, _PRODUCT = (("logits", _FLOAT, [1, 3]), ("answer", _FLOAT, [1, 3]), ("product", _FLOAT, [1, 3]))
+_PIXELS_AGAIN, _ROWS = ("float", _FLOAT, [1, HEIGHT, WIDTH, 3]), ("flat", _FLOAT, [1, HEIGHT * WIDTH * 3])
+
+# Outputs of a model, what the caller says, and the one with the scores.
+CHOSEN = {
+    "probabilities beside logits": ((_LOGITS, _ANSWER), {}, "answer"),
+    "probabilities beside an image": ((_PIXELS_AGAIN, _ANSWER), {}, "answer"),
+    "probabilities beside both": ((_PIXELS_AGAIN, _LOGITS, _ANSWER), {}, "answer"),
+    "the number of the class beside logits": ((_LOGITS, ("index", _INT64, [1])), {}, "logits"),
+    "the number of the class before probabilities": ((("index", _INT64, [1]), _ANSWER), {}, "answer"),
+    "logits beside the score of the winner": ((("most", _FLOAT, [1, 1]), _LOGITS), {}, "logits"),
+    "logits beside features": ((_ROWS, _LOGITS), {}, "logits"),
+    "as many as there are labels": ((("wide", _FLOAT, [1, 4]), _LOGITS), {"labels": LABELS}, "logits"),
+    "the one that is named": ((_LOGITS, _PRODUCT), {"output_name": "logits"}, "logits"),
+}
+
+
+@pytest.mark.parametrize("name", CHOSEN)
+def test_of_several_outputs_the_scores_are_taken(tmp_path: Path, name: str) -> None:
+    onnx = needs.package("onnx")
+    outputs, given, expected = CHOSEN[name]
+    nodes = [
+        onnx.helper.make_node("ArgMax", ["logits"], ["index"], axis=1, keepdims=0),
+        onnx.helper.make_node("Constant", [], ["pads"], value_ints=[0, 0, 0, 1]),
+        onnx.helper.make_node("Pad", ["logits", "pads"], ["wide"]),
+        onnx.helper.make_node("ReduceMax", ["logits"], ["most"], axes=[1]),
+    ]
+    kind = ThirdParty()
+    path = _with_outputs(tmp_path / "m.onnx", kind, *outputs, nodes=nodes)
+    classifier = Classifier.open(path, scale="1/255", **given)
+    agree(classifier, kind.answer(PIXELS / 255), PIXELS, within=1e-5)
+    assert f"from {expected}" in classifier.contract.output.value
+
+
+def test_a_number_beside_the_scores_of_a_tflite_file(tmp_path: Path) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    weights = np.random.default_rng(1).normal(size=(3, 60)).astype(np.float32)
+    tensors = [
+        TinyTensor((1, HEIGHT, WIDTH, 3), "float32"), numbers(1, 60), TinyTensor((1, 60), "float32"),
+        TinyTensor((3, 60), "float32", weights), TinyTensor((1, 3), "float32"), numbers(1), TinyTensor((1,), "int64"),
+    ]  # fmt: skip
+    operators = [
+        TinyOperator("RESHAPE", (0, 1), (2,), schema.ReshapeOptionsT()),
+        TinyOperator("FULLY_CONNECTED", (2, 3, -1), (4,), schema.FullyConnectedOptionsT()),
+        TinyOperator("ARG_MAX", (4, 5), (6,), schema.ArgMaxOptionsT(), {"outputType": schema.TensorType.INT64}),
+    ]
+    path = tiny_tflite(tmp_path / "m.tflite", tensors, operators, outputs=(6, 4))
+    logits = PIXELS.reshape(6, -1) / 255 @ weights.T
+    found = Classifier.open(path, scale="1/255").predict_proba(PIXELS)
+    np.testing.assert_allclose(found, np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), atol=1e-5)
+
+
+# What is no classifier of images, and the words that name it.
+NO_CLASSIFIERS = {
+    "a picture": ((_PIXELS_AGAIN,), "a segmenter, or a network without its head.*detectors and segmenters"),
+    "two rows of logits": ((_LOGITS, _PRODUCT), "got several.*--output-name logits$"),
+    "features": ((("pooled", _FLOAT, [1, 3, 1, 1]),), "3 features, as it ends in GlobalAveragePool"),
+    "an embedding": ((("unit", _FLOAT, [1, 3]),), "got an embedding: 3 numbers of length 1"),
+    "steps": ((("steps", _FLOAT, [1, 12, 5]),), r"classes for each of several steps: a text recognizer \(CTC\)"),
+    "boxes": ((("boxes", _FLOAT, [1, 15, 4]), ("steps", _FLOAT, [1, 12, 5])), "an object detector"),
+    "the best scores": ((("best", _FLOAT, [1, 2]), ("places", _INT64, [1, 2])), r"in their order \(TopK\)"),
+    "heads": ((_LOGITS, _PRODUCT, ("third", _FLOAT, [1, 3])), "heads of equal size, as of a reader of several charac"),
+    "the number alone": ((("index", _INT64, [1]),), "the number of the class without its scores"),
+}
+
+
+@pytest.mark.parametrize("name", NO_CLASSIFIERS)
+@pytest.mark.parametrize("scaling", [{}, {"scale": "1/255"}])
+def test_what_is_no_classifier_is_refused_by_its_name(tmp_path: Path, name: str, scaling: dict[str, str]) -> None:
+    onnx = needs.package("onnx")
+    outputs, message = NO_CLASSIFIERS[name]
+
+    def node(*arguments: Any, **attributes: Any) -> Any:
+        return onnx.helper.make_node(*arguments, **attributes)
+
+    nodes = [
+        node("ArgMax", ["logits"], ["index"], axis=1, keepdims=0),
+        node("Transpose", ["float"], ["first"], perm=[0, 3, 1, 2]),
+        node("GlobalAveragePool", ["first"], ["pooled"]),
+        node("Constant", [], ["two"], value_ints=[2]),
+        node("TopK", ["logits", "two"], ["best", "places"]),
+        node("Add", ["product", "bias"], ["third"]),
+        node("LpNormalization", ["logits"], ["unit"], axis=1),
+        node("Constant", [], ["steps_shape"], value_ints=[1, 12, 5]),
+        node("Reshape", ["flat", "steps_shape"], ["steps"]),
+        node("Constant", [], ["boxes_shape"], value_ints=[1, 15, 4]),
+        node("Reshape", ["flat", "boxes_shape"], ["boxes"]),
+    ]
+    path = _with_outputs(tmp_path / "m.onnx", ThirdParty(), *outputs, nodes=nodes)
+    # Nobody is asked for the pixels of what would be refused with them.
+    with pytest.raises(ModelError, match=message):
+        Classifier.open(path, **scaling)  # type: ignore[arg-type]
+
+
+def test_inputs_that_are_no_images_are_refused_by_their_names(tmp_path: Path) -> None:
+    onnx = needs.package("onnx")
+    helper = onnx.helper
+    cases = {
+        (("input_ids", _INT64, (1, 16)),): "the tokens of a text",
+        (("input_ids", _INT64, (1, 16)), ("attention_mask", _INT64, (1, 16))): "got 2 .*the tokens of a text",
+        (("x", _INT64, (1, 16)),): "rows of integers",
+        (("image", _FLOAT, (1, 3, 4, 4)), ("hidden_state", _FLOAT, (1, 8))): "the state of a recurrent network",
+        (("log_mel", _FLOAT, (1, 1, 64, 96)),): "sound.*add --colour",
+        (("x", _FLOAT, (1, 49, 10, 1)),): "49x10 numbers, as the spectrum of a sound.*--colour grey",
+    }
+    for inputs, message in cases.items():
+        graph = helper.make_graph(
+            [
+                helper.make_node("Cast", [inputs[0][0]], ["float"], to=1),
+                helper.make_node("Flatten", ["float"], ["rows"]),
+                helper.make_node("Softmax", ["rows"], ["answer"]),
+            ],
+            "stranger",
+            [helper.make_tensor_value_info(*one) for one in inputs],
+            [helper.make_tensor_value_info("answer", 1, [1, int(np.prod(inputs[0][2]))])],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+        (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
+        with pytest.raises(ModelError, match=message):
+            Classifier.open(tmp_path / "m.onnx", scale="1/255")
+    # Who says that it is a grey image knows better.
+    assert Classifier.open(tmp_path / "m.onnx", scale="1/255", colour="grey").backend.input_shape == (49, 10, 1)
+
+
+@pytest.mark.parametrize(
+    ("operator", "message"),
+    [
+        ("edgetpu-custom-op", "compiled for the Coral Edge TPU .*add --delegate libedgetpu.so.1"),
+        ("FlexErf", "expected operators of TFLite, got those of TensorFlow .FlexErf."),
+        ("MyNorm", "expected a model without custom operators, got MyNorm"),
+    ],
+)
+def test_operators_of_their_makers_are_named(tmp_path: Path, operator: str, message: str) -> None:
+    tensors = [TinyTensor((1, HEIGHT, WIDTH, 3), "float32"), TinyTensor((1, 3), "float32")]
+    path = tiny_tflite(tmp_path / "m.tflite", tensors, [TinyOperator(operator, (0,), (1,))])
+    with pytest.raises(ModelError, match=f"{path}: .*{message}"):
+        Classifier.open(path, scale="1/255")
+
+
+def test_custom_operators_of_onnx_are_named(tmp_path: Path) -> None:
+    onnx = needs.package("onnx")
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty())
+    model = onnx.load(path)
+    model.graph.node[-1].domain, model.graph.node[-1].op_type = "my.company", "MyHead"
+    model.opset_import.append(onnx.helper.make_opsetid("my.company", 1))
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match=r"expected a model without custom operators, got my\.company\.MyHead"):
+        Classifier.open(path, scale="1/255")
+
+
+def stateful_tflite(path: Path) -> Path:
+    """Write a model that adds what it saw before: SVDF keeps the features of the last image in a variable tensor."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    weights = np.random.default_rng(7).normal(0, 0.3, (3, 60)).astype(np.float32)
+    tensors = [
+        TinyTensor((1, HEIGHT, WIDTH, 3), "float32"), numbers(1, 60), TinyTensor((1, 60), "float32"),
+        TinyTensor((3, 60), "float32", weights), TinyTensor((3, 2), "float32", np.ones((3, 2), np.float32)),
+        TinyTensor((1, 6), "float32", variable=True), TinyTensor((1, 3), "float32"), TinyTensor((1, 3), "float32"),
+    ]  # fmt: skip
+    operators = [
+        TinyOperator("RESHAPE", (0, 1), (2,), schema.ReshapeOptionsT()),
+        TinyOperator("SVDF", (2, 3, 4, -1, 5), (6,), schema.SVDFOptionsT(), {"rank": 1}),
+        TinyOperator("SOFTMAX", (6,), (7,), schema.SoftmaxOptionsT(), {"beta": 1}),
+    ]
+    return tiny_tflite(path, tensors, operators)
+
+
+def test_no_image_changes_the_answer_to_the_next(tmp_path: Path) -> None:
+    path = stateful_tflite(tmp_path / "m.tflite")
+    alone = [Classifier.open(path, scale="1/255").predict_proba(image) for image in PIXELS]
+    assert np.ptp(alone, axis=0).max() > 0.1  # of images that differ
+    classifier = Classifier.open(path, scale="1/255")
+    np.testing.assert_array_equal(classifier.predict_proba(PIXELS), alone)
+    np.testing.assert_array_equal(classifier.predict_proba(PIXELS[::-1]), alone[::-1])
+    files = [tmp_path / f"{number}.png" for number in range(len(PIXELS))]
+    for file, image in zip(files, PIXELS, strict=True):
+        Image.fromarray(image).save(file)
+    for workers in (1, 2):
+        items = classifier.predict_many(files * 3, workers=workers)
+        probabilities = [item.prediction.probabilities for item in items if item.prediction is not None]
+        np.testing.assert_array_equal(probabilities, alone * 3)
+
+
+def test_an_answer_that_changes_from_run_to_run_is_refused(tmp_path: Path) -> None:
+    onnx = needs.package("onnx")
+    path = write_onnx(tmp_path / "m.onnx", ThirdParty(head="logits"))
+    model = onnx.load(path)
+    # As Dropout, exported for training, does.
+    noise = onnx.helper.make_node("RandomNormalLike", ["logits"], ["noise"], scale=3.0)
+    noisy = onnx.helper.make_node("Add", ["logits", "noise"], ["noisy"])
+    (head,) = (node for node in model.graph.node if node.output[0] == "head")
+    head.input[0] = "noisy"
+    place = list(model.graph.node).index(head)
+    model.graph.node.insert(place, noisy)
+    model.graph.node.insert(place, noise)
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ModelError, match="expected the same answer to the same image, got another the second time"):
+        Classifier.open(path, scale="1/255")

@@ -57,6 +57,7 @@ def evaluate_model(
         "data": labelled.data,
         "data_fingerprint": labelled.fingerprint,
         "split": labelled.split,
+        **({"assumed": model.assumed} if model.assumed else {}),
         **evaluation.document(),
     }
     write_json(folder / "metrics.json", document)

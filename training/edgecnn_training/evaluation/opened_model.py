@@ -31,6 +31,8 @@ class OpenedModel:
     record: RunRecord | None  # of that run
     third_party: bool = False  # a file that others made, which does not say how its images were decoded
     fit: ImageFit = field(default_factory=ImageFit)  # what of its resizing is said and not assumed
+    # What neither such a file nor the caller says, in sentences.
+    assumed: tuple[str, ...] = ()
 
 
 def _open_file(path: Path) -> Classifier:
@@ -78,6 +80,7 @@ def open_model(target: Path, *, open_file: Callable[[Path], Classifier] = _open_
         record=folder.read_record() if exported else None,
         third_party=classifier.is_third_party,
         fit=classifier.contract.said_fit(classifier.manifest.input),
+        assumed=classifier.contract.assumed,
     )
 
 

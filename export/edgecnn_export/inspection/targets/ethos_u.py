@@ -7,7 +7,6 @@ import csv
 import importlib.util
 import re
 import shutil
-import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from edgecnn_export.model_graph import Operator
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.read_graph import read_tflite
 from edgecnn_runtime.errors import MissingExtraError, ModelError
-from edgecnn_runtime.system.own_process import run
+from edgecnn_runtime.system.own_process import python_interpreter, run
 
 # The values of Vela's --accelerator-config; the number is how many multiply-accumulates it does in a cycle.
 ACCELERATORS = (
@@ -83,7 +82,7 @@ def glance(model: InspectedModel, name: str) -> Verdict | None:
 def vela_command() -> list[str] | None:
     """Find Vela: in this environment, or as a program of its own (it may be installed apart, with pipx)."""
     if importlib.util.find_spec("ethosu") is not None and importlib.util.find_spec("ethosu.vela") is not None:
-        return [sys.executable, "-m", "ethosu.vela"]
+        return [python_interpreter(), "-m", "ethosu.vela"]
     program = shutil.which("vela")
     return None if program is None else [str(Path(program).absolute())]
 
