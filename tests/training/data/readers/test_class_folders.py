@@ -135,6 +135,10 @@ UNUSABLE = {
         "of every class, got none of: dog; add images or remove the folder",
     ),
     "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got none of: cow;"),
+    "nothing to train on": (
+        (*images("valid/cat", 3), *images("valid/dog", 3), *images("test/cat", 3)),
+        "in a split 'train', got only valid and test; add them",
+    ),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "expected one valid folder"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
     "a name with a line break": (

@@ -153,14 +153,15 @@ def _sets_in(folder: FolderTree) -> list[FolderTree]:
 
 def _set_above(path: Path) -> Path | None:
     """Return the folder whose sub-folders, this one among them, hold images as classes do; None where there is none."""
+    own = path.resolve()
+    around = own.parent
     try:
-        around = path.resolve().parent
-        beside = [inner for inner in around.iterdir() if inner.is_dir() and inner.name[0] != "." and image_files(inner)]
+        beside = (inner for inner in around.iterdir() if inner != own and inner.is_dir() and inner.name[0] != ".")
+        has_more = any(map(image_files, beside))
     except (OSError, InputError):
         return None
-    if len(beside) < 2:
-        return None
-    return around.parent if split_of(around.name) else around
+    above = around.parent if split_of(around.name) else around
+    return above if has_more else None
 
 
 def _source_split(members: Members, part: _ClassFiles, labels: tuple[str, ...]) -> SourceSplit:
