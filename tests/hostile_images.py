@@ -147,6 +147,10 @@ HOSTILE: dict[str, Hostile] = {
     "rgba.tif": Hostile(_content(encoded("tiff", picture("RGBA")))),
     "cmyk.tif": Hostile(_content(encoded("tiff", picture("CMYK")))),
     "lab.tif": Hostile(_content(encoded("tiff", picture("L").convert("RGB"), compression="tiff_lzw"))),
+    "plain.avif": Hostile(_content(encoded("avif"))),
+    "two-pictures.mpo": Hostile(_content(_animated("mpo"))),
+    "plain.JFIF": Hostile(_content(_JPEG)),
+    "plain.jpe": Hostile(_content(_JPEG)),
     "plain.bmp": Hostile(_content(encoded("bmp"))),
     "plain.gif": Hostile(_content(encoded("gif"))),
     "plain.ppm": Hostile(_content(encoded("ppm"))),
@@ -212,7 +216,22 @@ HOSTILE: dict[str, Hostile] = {
         _content(_png(8, 8, before=_chunk(kind, b"k\0\0" + zlib.compress(bytes(2_000_000))))), _NO_IMAGE)
        for kind in (b"zTXt", b"iCCP")},
     "bomb.gif": Hostile(_content(b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\0\0\0"), _NO_IMAGE),
+    "8-bit-values-in-16-bit.png": Hostile(
+        _content(encoded("png", Image.fromarray(np.asarray(picture("L")).astype(np.uint16)))), "white near 65,535"),
     "32-bit.tif": Hostile(_content(encoded("tiff", Image.new("F", (9, 9), 0.5))), "32-bit values"),
+    # What is an image for people, and named.
+    "phone.HEIC": Hostile(_content(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(90)), "the package pillow-heif"),
+    "phone-of-another-brand.heif": Hostile(
+        _content(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic" + bytes(90)), "the package pillow-heif"),
+    "no-more-than-its-name.heic": Hostile(_content(b"damaged"), "got HEIC; convert it"),
+    "raw.cr2": Hostile(_content(b"II*\0\x10\0\0\0CR\2\0" + bytes(90)), "the package rawpy"),
+    "raw.dng": Hostile(_content(encoded("tiff")), "got a raw photo of a camera"),
+    "preview.tif": Hostile(_content(encoded("tiff", tiffinfo={254: 1})), "got a raw photo of a camera"),
+    "drawing.psd": Hostile(_content(b"8BPS" + bytes(90)), "got a Photoshop file; export it"),
+    "drawing.svg": Hostile(_content(b'<?xml version="1.0"?><svg/>'), "got SVG; draw it"),
+    "wavelets.jp2": Hostile(_content(b"\0\0\0\x0cjP  \r\n\x87\n"), "got JPEG 2000"),
+    "pipe.png": Hostile(lambda path: os.mkfifo(path), "got a pipe"),
+    "device.png": Hostile(_link("/dev/zero"), "got a device"),
     "folder.png": Hostile(lambda path: path.mkdir(), "got a folder"),
     "broken-link.png": Hostile(_link("nowhere.png"), "not found"),
     "link-to-itself.png": Hostile(_link("link-to-itself.png"), ""),

@@ -235,6 +235,10 @@ class Classifier:
         Raises:
             ImageError: another shape or dtype.
         """
+        if not isinstance(pixels, np.ndarray):
+            raise ImageError(
+                f"pixels: expected an array of uint8, got {type(pixels).__name__}; use predict() for other images"
+            )
         if pixels.dtype != np.uint8 or pixels.shape[-3:] != self._shape or not 3 <= pixels.ndim <= 4:
             raise ImageError(_shape_message(self._shape, pixels))
         if self._forks != _forks:
@@ -245,15 +249,16 @@ class Classifier:
                 return row
             return self.backend.infer(pixels)
 
-    def predict_many(self, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None) -> "Iterator[Item]":
-        """Classify many files on all cores, yielding one item per file in the order given.
+    def predict_many(self, paths: Iterable[ImageSource], *, workers: int | None = None) -> "Iterator[Item]":
+        """Classify many images on all cores, yielding one item per image in the order given.
 
-        A file that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
+        An image that cannot be read is an item with an `error`; it never ends the batch. However long the list, and
         however slowly the items are taken, only some hundreds of results wait. An iterator that is closed early
         ends its workers.
 
         Args:
-            paths: files to read, of any number; an iterator is read as the work goes on.
+            paths: files to read, or whatever else `predict` takes, of any number; an iterator is read as the work
+                goes on.
             workers: threads; default: as many as there are processors this process may use for the threads of each,
                 so that they do not compete.
 

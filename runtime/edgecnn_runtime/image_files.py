@@ -16,6 +16,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, BinaryIO
 
 from edgecnn_runtime.errors import ImageError
+from edgecnn_runtime.system.file_kinds import endless_kind
 from edgecnn_runtime.system.forks import in_forked_child
 
 if TYPE_CHECKING:
@@ -54,7 +55,12 @@ FORMATS = {
 }
 _EXPECTED = f"expected a whole JPEG, PNG, {', '.join(list(FORMATS)[2:-1])} or {list(FORMATS)[-1]} image"
 
-_TILE_WIDTH, _TILE_LENGTH = 322, 323  # tags of TIFF 6.0, section 15
+
+_HEAD = 64  # bytes by which a format is recognized
+
+# Tags of TIFF 6.0: section 8 for the kind of a picture (bit 0: a smaller version of another one), 15 for tiles.
+_SUBFILE, _TILE_WIDTH, _TILE_LENGTH = 254, 322, 323
+_RAW_VERSION = 50706  # of Adobe's DNG
 # What a scan's data ends with: a marker that is neither a stuffed 0, a filling byte nor one to restart at.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 _START_OF_SCAN, _END_OF_IMAGE = 0xDA, 0xD9
@@ -71,23 +77,32 @@ def opened_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MA
     Raises:
         ImageError: missing, of another format, damaged or too large; raised while the image is used, too.
     """
+    name = "image" if isinstance(source, bytes) else os.fspath(source)
+    with image_errors(name, _EXPECTED, max_pixels=max_pixels), contextlib.ExitStack() as stack:
+        file: BinaryIO = BytesIO(source) if isinstance(source, bytes) else stack.enter_context(_opened(source))
+        image = stack.enter_context(_identified(file, name))
+        check_size(name, image.size, max_pixels=max_pixels)
+        _check_tiff(name, image, file, max_pixels)
+        _check_scans(name, image, file)
+        if image.width * image.height > _MANY_PIXELS:
+            stack.enter_context(_one_at_a_time)
+        yield image
+
+
+@contextlib.contextmanager
+def image_errors(name: str, expected: str, *, max_pixels: int = MAX_PIXELS) -> Iterator[None]:
+    """Turn all that Pillow and the file system raise on an image that is no whole one into an error that names it.
+
+    Raises:
+        ImageError: whatever the block raises; `expected` begins the message of what is not foreseen.
+    """
     from PIL import Image
 
-    name = "image" if isinstance(source, bytes) else os.fspath(source)
     try:
-        with contextlib.ExitStack() as stack:
-            file: BinaryIO = BytesIO(source) if isinstance(source, bytes) else stack.enter_context(open(source, "rb"))  # noqa: PTH123
-            if not file.seekable():
-                file = BytesIO(file.read())
-            image = stack.enter_context(_identified(file, name))
-            check_size(name, image.size, max_pixels=max_pixels)
-            _check_tile(name, image, max_pixels)
-            _check_scans(name, image, file)
-            if image.width * image.height > _MANY_PIXELS:
-                stack.enter_context(_one_at_a_time)
-            yield image
+        yield
     except ImageError as error:
-        raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from error
+        text = str(error)
+        raise error if text.startswith(name) else ImageError(f"{name}: {text.removeprefix('image: ')}") from error
     # One large image of many is an error of its own, whatever memory is left for the others.
     except MemoryError:
         raise ImageError(
@@ -104,16 +119,37 @@ def opened_image(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MA
         raise ImageError(f"{name}: expected an image of at most {max_pixels:,} pixels, got more") from None
     # Pillow's decoders raise many kinds on damaged files, SyntaxError and struct.error among them.
     except Exception as error:
-        raise ImageError(f"{name}: {_EXPECTED}; {error}") from error
+        raise ImageError(f"{name}: {expected}; {error}") from error
+
+
+def read_image_file(path: str | os.PathLike[str]) -> bytes:
+    """Read the bytes of an image file, undecoded.
+
+    Raises:
+        ImageError: missing, not readable, or no file.
+    """
+    with image_errors(os.fspath(path), "expected a readable image file"), _opened(path) as file:
+        return file.read()
+
+
+@contextlib.contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file whose end comes, at its start and fit to be sought in."""
+    if endless := endless_kind(path):
+        raise ImageError(f"{os.fspath(path)}: expected an image file, got {endless}")
+    with open(path, "rb") as file:  # noqa: PTH123
+        yield file if file.seekable() else BytesIO(file.read())
 
 
 def check_size(name: str, size: tuple[int, int], *, max_pixels: int = MAX_PIXELS) -> None:
     """Check the shape of an image, width first, whose pixels may not be there yet.
 
     Raises:
-        ImageError: a side above `MAX_SIDE`, or more than `max_pixels`.
+        ImageError: no pixels, a side above `MAX_SIDE`, or more than `max_pixels`.
     """
     width, height = size
+    if min(size) <= 0:
+        raise ImageError(f"{name}: expected an image with pixels, got {width} x {height} pixels")
     if width * height > max_pixels:
         raise ImageError(
             f"{name}: expected an image of at most {max_pixels:,} pixels, got {width} x {height} pixels; "
@@ -138,27 +174,44 @@ def _identified(file: BinaryIO, name: str) -> "ImageFile":
     """Do what `Image.open` does, which would refuse or warn by a bound of its own that a whole program shares."""
     from PIL import Image
 
-    start = file.read(16)
+    head = file.read(_HEAD)
     for kind, module in FORMATS.items():
         with contextlib.suppress(ModuleNotFoundError):
             importlib.import_module(f"PIL.{module}")
         # Some builds lack a library; the answer is then a text.
         factory, accept = Image.OPEN.get(kind, (None, None))
-        if factory is None or accept is None or accept(start) is not True:
+        if factory is None or accept is None or accept(head[:16]) is not True:
             continue
         file.seek(0)
         try:
             return factory(file, "" if isinstance(file, BytesIO) else name)
         except (SyntaxError, IndexError, TypeError, struct.error) as error:
-            raise ImageError(f"{name}: {_EXPECTED}, got a damaged {kind}; {error}") from error
-    raise ImageError(f"{name}: {_EXPECTED}, got something else")
+            from edgecnn_runtime.other_formats import other_format
+
+            got = other_format(head, name) or f"a damaged {kind}; {error}"
+            raise ImageError(f"{name}: {_EXPECTED}, got {got}") from error
+    from edgecnn_runtime.other_formats import other_format
+
+    got = other_format(head, name) or ("something else" if head else "no bytes")
+    raise ImageError(f"{name}: {_EXPECTED}, got {got}")
 
 
-def _check_tile(name: str, image: "ImageFile", max_pixels: int) -> None:
-    """Check the tiles of a TIFF: one is decoded whole, however little of it the image shows."""
-    tags = getattr(image, "tag_v2", {}) if image.format == "TIFF" else {}
+def _check_tiff(name: str, image: "ImageFile", file: BinaryIO, max_pixels: int) -> None:
+    """Check the tiles of a TIFF: one is decoded whole, however little of it the image shows. Refuse a mere preview."""
+    if image.format != "TIFF":
+        return
+    from edgecnn_runtime.other_formats import RAW
+
+    tags = image.tag_v2  # type: ignore[attr-defined]
     if _TILE_WIDTH in tags and _TILE_LENGTH in tags:
         check_size(f"{name}: a tile of it", (tags[_TILE_WIDTH], tags[_TILE_LENGTH]), max_pixels=max_pixels)
+    position = file.tell()
+    file.seek(0)
+    head = file.read(_HEAD)
+    file.seek(position)
+    # Most raw photos are TIFFs that begin with a small preview.
+    if _RAW_VERSION in tags or tags.get(_SUBFILE, 0) & 1 or RAW.is_format_of(head, name):
+        raise ImageError(f"{name}: {_EXPECTED}, got {RAW}")
 
 
 def _check_scans(name: str, image: "ImageFile", file: BinaryIO) -> None:

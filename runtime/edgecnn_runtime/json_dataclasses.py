@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from edgecnn_runtime.system.file_kinds import check_ends
+
 _T = TypeVar("_T")
 
 _PLAIN: dict[Any, str] = {str: "a string", bool: "true or false", int: "an integer of 64 bits", float: "a number"}
@@ -41,9 +43,10 @@ def read_object(path: Path, *, name: str | None = None) -> dict[str, Any]:
 
     Raises:
         ValueError: as `parse_object`, or a file of more than 64 MiB.
-        OSError: it cannot be read.
+        OSError: it cannot be read, or is a pipe, in which its end may never come.
     """
     name = str(path) if name is None else name
+    check_ends(path)
     with path.open("rb") as file:
         content = file.read(_MOST_BYTES + 1)
     if len(content) > _MOST_BYTES:

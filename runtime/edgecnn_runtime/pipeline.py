@@ -22,7 +22,7 @@ from edgecnn_runtime.backends import Backend
 from edgecnn_runtime.errors import ImageError, InputError
 from edgecnn_runtime.manifest import InputSpec, Manifest
 from edgecnn_runtime.prediction import Prediction
-from edgecnn_runtime.preprocess import read_image
+from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_runtime.system.cpu import available_cpus
 
 if TYPE_CHECKING:
@@ -38,22 +38,22 @@ _CHUNKS_PER_WORKER = 3
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One file's outcome: a prediction, or the error that the file gave."""
+    """One image's outcome: a prediction, or the error that the image gave."""
 
-    source: str
+    source: str  # its path; of an image in memory the name of its type
     prediction: Prediction | None = None
     error: ImageError | None = None
 
 
 def classify_files(
-    backend: Backend, manifest: Manifest, paths: Iterable[str | os.PathLike[str]], *, workers: int | None = None
+    backend: Backend, manifest: Manifest, images: Iterable[ImageSource], *, workers: int | None = None
 ) -> Iterator[Item]:
     """Do the work of `Classifier.predict_many`, which tells what is promised.
 
     Args:
         backend: the opened model; the workers use others of the same model, this one stays the caller's.
         manifest: its labels and input.
-        paths: files to read.
+        images: files to read, or images in memory.
         workers: threads; None: the processors this process may use.
 
     Raises:
@@ -63,20 +63,20 @@ def classify_files(
         workers = available_cpus()
     if workers < 1:
         raise ValueError(f"workers: expected at least 1, got {workers}")
-    return _run(backend, manifest, iter(paths), workers)
+    return _run(backend, manifest, iter(images), workers)
 
 
-def _run(backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike[str]], workers: int) -> Iterator[Item]:
-    first = tuple(itertools.islice(paths, 2))
+def _run(backend: Backend, manifest: Manifest, images: Iterator[ImageSource], workers: int) -> Iterator[Item]:
+    first = tuple(itertools.islice(images, 2))
     if len(first) < 2:
         # A file alone needs no threads, which take longer to load and to start than it does.
         yield from _classify_chunk(backend.another(), manifest, first) if first else ()
     else:
-        yield from _run_in_threads(backend, manifest, itertools.chain(first, paths), workers)
+        yield from _run_in_threads(backend, manifest, itertools.chain(first, images), workers)
 
 
 def _run_in_threads(
-    backend: Backend, manifest: Manifest, paths: Iterator[str | os.PathLike[str]], workers: int
+    backend: Backend, manifest: Manifest, images: Iterator[ImageSource], workers: int
 ) -> Iterator[Item]:
     from concurrent.futures import ThreadPoolExecutor
 
@@ -99,7 +99,7 @@ def _run_in_threads(
                 raise
         return idle.get()
 
-    def classify(chunk: tuple[str | os.PathLike[str], ...]) -> list[Item]:
+    def classify(chunk: tuple[ImageSource, ...]) -> list[Item]:
         try:
             own = idle.get_nowait()
         except queue.Empty:
@@ -121,7 +121,7 @@ def _run_in_threads(
                     "it, which has no workers; call it in that process"
                 )
             while len(under_way) < workers * _CHUNKS_PER_WORKER:
-                chunk = tuple(itertools.islice(paths, next(sizes)))
+                chunk = tuple(itertools.islice(images, next(sizes)))
                 if not chunk:
                     break
                 under_way.append(pool.submit(classify, chunk))
@@ -140,16 +140,13 @@ def _chunk_sizes(workers: int) -> Iterator[int]:
         size = min(2 * size, _CHUNK)
 
 
-def _classify_chunk(backend: Backend, manifest: Manifest, paths: Sequence[str | os.PathLike[str]]) -> list[Item]:
-    decoded = [_decode(path, manifest.input) for path in paths]
-    return [_classify(backend, manifest, path, pixels) for path, pixels in zip(paths, decoded, strict=True)]
+def _classify_chunk(backend: Backend, manifest: Manifest, images: Sequence[ImageSource]) -> list[Item]:
+    decoded = [_decode(image, manifest.input) for image in images]
+    return [_classify(backend, manifest, _name(image), pixels) for image, pixels in zip(images, decoded, strict=True)]
 
 
-def _classify(
-    backend: Backend, manifest: Manifest, path: str | os.PathLike[str], pixels: NDArray[np.uint8] | ImageError
-) -> Item:
-    """Classify the pixels of a file, unless reading it gave an error."""
-    name = os.fspath(path)
+def _classify(backend: Backend, manifest: Manifest, name: str, pixels: NDArray[np.uint8] | ImageError) -> Item:
+    """Classify the pixels of an image, unless reading it gave an error."""
     if isinstance(pixels, ImageError):
         return Item(name, error=pixels)
     try:
@@ -158,9 +155,13 @@ def _classify(
         return Item(name, error=ImageError(f"{name}: expected memory for an inference, got none; {error}".rstrip("; ")))
 
 
-def _decode(path: str | os.PathLike[str], spec: InputSpec) -> NDArray[np.uint8] | ImageError:
-    """Return the pixels of a file, or the error that it gave."""
+def _name(image: ImageSource) -> str:
+    return os.fspath(image) if isinstance(image, str | os.PathLike) else type(image).__name__
+
+
+def _decode(image: ImageSource, spec: InputSpec) -> NDArray[np.uint8] | ImageError:
+    """Return the pixels of an image, or the error that it gave."""
     try:
-        return read_image(path, spec)
+        return read_image(image, spec)
     except ImageError as error:
         return error

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import ImageError
-from edgecnn_runtime.image_files import MAX_PIXELS, check_size, opened_image
+from edgecnn_runtime.image_files import MAX_PIXELS, check_size, image_errors, opened_image
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+
+    from edgecnn_runtime.bit_depth import Depth
 
 # A path, encoded bytes, a Pillow image, or uint8 pixels (H, W), (H, W, 1), (H, W, 3) RGB or (H, W, 4) RGBA.
 ImageSource: TypeAlias = "str | os.PathLike[str] | bytes | Image | NDArray[Any]"
@@ -46,7 +48,8 @@ def read_image(source: ImageSource, spec: InputSpec, *, max_pixels: int = MAX_PI
         uint8 `(height, width, channels)`, 0…255, RGB order.
 
     Raises:
-        ImageError: missing, unreadable, truncated, empty, of more than `max_pixels` or with a side above `MAX_SIDE`.
+        ImageError: missing, unreadable, truncated, empty, of more than `max_pixels`, with a side above `MAX_SIDE`, with
+            values of which it is not known what is white, or no image at all.
 
     >>> read_image(np.full((56, 40), 255, np.uint8), InputSpec(28, 28, Colour.GREY)).shape
     (28, 28, 1)
@@ -59,13 +62,18 @@ def read_image(source: ImageSource, spec: InputSpec, *, max_pixels: int = MAX_PI
 
     if isinstance(source, Image.Image):
         check_size("image", source.size)
-        return _fit(source, spec)
+        with image_errors("image", "expected a whole Pillow image, still open"):
+            return _fit(source, spec)
+    if not isinstance(source, str | bytes | os.PathLike):
+        raise ImageError(
+            "image: expected a path, the bytes of an image file, a Pillow image or an array of uint8 pixels, "
+            f"got {type(source).__name__}"
+        )
     with opened_image(source, max_pixels=max_pixels) as image:
         if spec.decode is Decode.SCALED:
             # For both sides, since EXIF may turn the image. Only JPEG can do it; for others this does nothing.
             side = _REDUCING_GAP * max(spec.height, spec.width, spec.resize_size or 0)
             image.draft(None, (side, side))
-        image.load()
         return _fit(image, spec)
 
 
@@ -89,9 +97,13 @@ def _fit(image: "Image", spec: InputSpec) -> NDArray[np.uint8]:
     """Orient, flatten, convert and resize a decoded image."""
     from PIL import ImageOps
 
+    depth = _depth(image)  # first: Pillow decodes 16 bits in colour to 8
+    image.load()
     # `getexif` parses; the dictionary lookup first keeps that away from the many files that carry none.
     if "exif" in image.info or image.format in ("TIFF", "MPO", "WEBP"):
         image = ImageOps.exif_transpose(image)
+    if depth is not None:
+        image = depth.shortened(image)
     image = _convert(image, spec)
     size = spec.width, spec.height
     if image.size != size:
@@ -100,12 +112,20 @@ def _fit(image: "Image", spec: InputSpec) -> NDArray[np.uint8]:
     return pixels[:, :, np.newaxis] if pixels.ndim == 2 else pixels
 
 
+def _depth(image: "Image") -> "Depth | None":
+    """Return how the values of an image of more than 8 bits per channel are read; None for other images."""
+    stored = repr([tile[3] for tile in getattr(image, "tile", ())])
+    if image.mode[0] not in "IF" and ";16" not in stored and "65535" not in stored:
+        return None
+    from edgecnn_runtime.bit_depth import Depth
+
+    return Depth.of(image)
+
+
 def _convert(image: "Image", spec: InputSpec) -> "Image":
     """Bring any mode to L or RGB; what is transparent shows the background."""
     from PIL import Image
 
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _eight_bit(image)
     mode = "L" if spec.colour is Colour.GREY else "RGB"
     if image.mode not in ("RGBA", "LA", "PA", "La", "RGBa") and "transparency" not in image.info:
         return image if image.mode == mode else image.convert(mode)
@@ -117,16 +137,6 @@ def _convert(image: "Image", spec: InputSpec) -> "Image":
         ground = Image.new("RGBA", strip.size, (*spec.background, 255))
         opaque.paste(Image.alpha_composite(ground, strip).convert(mode), (0, top))
     return opaque
-
-
-def _eight_bit(image: "Image") -> "Image":
-    """Keep the high byte of 16-bit grey; Pillow's own conversion clips at 255."""
-    from PIL import Image
-
-    values = np.asarray(image)
-    if image.mode == "F" or values.min(initial=0) < 0 or values.max(initial=0) > 65535:
-        raise ImageError("image: expected 1, 8 or 16 bits per channel, got 32-bit values; convert it first")
-    return Image.fromarray((values >> 8).astype(np.uint8))
 
 
 def _resize(image: "Image", spec: InputSpec) -> "Image":

@@ -255,3 +255,51 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
 def test_wrong_options_are_told(model: Path, shots: Path, tmp_path: Path, options: list[str], message: str) -> None:
     assert message in edgecnn_here("predict", model, shots, *options, cwd=tmp_path, code=2)
     assert not list(tmp_path.glob("results*"))
+
+
+def test_no_image_of_a_folder_is_passed_over(model: Path, tmp_path: Path) -> None:
+    """Neither in a format that is read nor in one that is not, nor behind a link; and a pipe holds nobody up."""
+    folder = tmp_path / "phone"
+    folder.mkdir()
+    (tmp_path / "card").mkdir()
+    for place, kind in (
+        ("phone/1.JPG", "jpeg"),
+        ("phone/2.avif", "avif"),
+        ("phone/3.MPO", "mpo"),
+        ("card/4.png", "png"),
+    ):
+        Image.new("L", (8, 8), 230).convert("RGB").save(tmp_path / place, kind)
+    (folder / "5.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (folder / "card").symlink_to(tmp_path / "card")
+    (folder / "round").symlink_to(folder)
+    os.mkfifo(folder / "6.png")
+    shown = edgecnn("predict", model, folder, "--recursive", "--json", code=1)
+    lines = {Path(line["image"]).name: line for line in map(json.loads, shown.splitlines()[:-1])}
+    assert {name: line.get("label") for name, line in lines.items()} == {
+        "1.JPG": "bright", "2.avif": "bright", "3.MPO": "bright", "4.png": "bright", "5.HEIC": None, "6.png": None
+    }  # fmt: skip
+    assert "pillow-heif" in lines["5.HEIC"]["error"]
+    assert lines["6.png"]["error"].endswith("6.png: expected an image file, got a pipe")
+    assert "error: 2 of 6 images could not be read" in shown
+
+
+@pytest.mark.parametrize("command", ["predict", "verify", "inspect"])
+def test_nothing_that_only_reads_needs_a_folder_for_temporary_files(command: str, tmp_path: Path) -> None:
+    """As on a device whose root is read-only. The engines are tried in processes of their own, which read only, too."""
+    model = tiny_onnx(tmp_path / "tiny.onnx", golden=True)
+    stranger = tiny_onnx(tmp_path / "stranger.onnx", manifest=False)
+    Image.new("L", (8, 8), 230).save(tmp_path / "bright.png")
+    words = {
+        "predict": ["predict", stranger, tmp_path / "bright.png", "--labels", "dark,bright", "--preprocess", "none"],
+        "verify": ["verify", model],
+        "inspect": ["inspect", model],
+    }[command]
+    program = "import sys, tempfile; tempfile.tempdir = '/nowhere'; from edgecnn.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "EDGECNN_HOME": str(tmp_path / "home")},
+    )
+    assert done.returncode == 0, done.stderr

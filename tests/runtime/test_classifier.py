@@ -40,6 +40,12 @@ def test_other_pixels_are_refused_with_both_shapes(pixels: np.ndarray) -> None:
         _classifier().predict_proba(pixels)
 
 
+@pytest.mark.parametrize("pixels", [None, [[1, 2]], "photo.jpg"])
+def test_pixels_that_are_no_array_are_refused(pixels: object) -> None:
+    with pytest.raises(ImageError, match=r"expected an array of uint8, got .*; use predict\(\)"):
+        _classifier().predict_proba(pixels)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -34,7 +34,7 @@ HEAVY = FRAMEWORKS | {"typer", "rich"}
 FIRST_LABEL = {
     "accuracy", "backends", "backends.engines", "backends.interface", "choices", "classifier", "errors", "image_files",
     "json_dataclasses", "manifest", "model_files", "model_files.whole", "model_formats",
-    "prediction", "preprocess", "system", "system.cpu", "system.forks",
+    "prediction", "preprocess", "system", "system.cpu", "system.file_kinds", "system.forks",
 }  # fmt: skip
 OF_THE_FORMAT = {
     ".tflite": {"backends.litert", "backends.stored_tensors", "model_files.appended_files", "model_files.tflite_file"},

@@ -157,3 +157,17 @@ def test_without_memory_for_one_more_interpreter_those_that_are_there_do_the_wor
     assert [item.error for item in classifier.predict_many(files, workers=4)] == [None] * len(files)
     with pytest.raises(MemoryError):
         list(classifier.predict_many(files, workers=4))
+
+
+def test_whatever_is_no_image_is_an_item_and_what_is_one_in_memory_is_classified(
+    classifier: Classifier, files: list[Path]
+) -> None:
+    white = np.full((5, 5), 255, np.uint8)
+    given = [files[3], None, white, 7, files[3].read_bytes(), Image.fromarray(white), Image.new("L", (0, 0)), files[0]]
+    items = list(classifier.predict_many(given, workers=2))  # type: ignore[arg-type]
+    assert [item.prediction and item.prediction.label for item in items] == [
+        "white", None, "white", None, "white", "white", None, "black"
+    ]  # fmt: skip
+    assert [item.source for item in items[1:4]] == ["NoneType", "ndarray", "int"]
+    assert "got NoneType" in str(items[1].error)
+    assert "got 0 x 0 pixels" in str(items[6].error)

@@ -11,7 +11,7 @@ import needs
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from edgecnn_runtime import preprocess, resampling
 from edgecnn_runtime.errors import ImageError
@@ -366,3 +366,137 @@ def test_the_decoding_is_told_and_is_full_where_nothing_is() -> None:
     assert read_dataclass(InputSpec, document, name="input") == spec
     del document["decode"]
     assert read_dataclass(InputSpec, document, name="input") == InputSpec(8, 8, Colour.RGB)
+
+
+def _encoded(kind: str, pixels: NDArray[np.uint16]) -> bytes:
+    """Encode 16-bit values `(H, W)` or `(H, W, 3)`, which Pillow writes in grey only."""
+    height, width = pixels.shape[:2]
+    big = pixels.astype(">u2").tobytes()
+    if kind == "png":
+        header = struct.pack(">IIBBBBB", width, height, 16, 0 if pixels.ndim == 2 else 2, 0, 0, 0)
+        rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+        packed = (struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+                  for name, data in chunks)  # fmt: skip
+        return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+    if kind == "pnm":
+        return f"P{5 if pixels.ndim == 2 else 6} {width} {height} 65535\n".encode() + big
+    return _tiff(
+        pixels.astype("<u2").tobytes(), bits=16, size=(width, height), photometric=1 if pixels.ndim == 2 else 2
+    )
+
+
+def _tiff(content: bytes, *, bits: int, size: tuple[int, int], photometric: int) -> bytes:
+    samples = 3 if photometric == 2 else 1
+    behind = 8 + len(content)
+    depths = struct.pack("<3H", bits, bits, bits) + bytes(2)
+    # Width, height, bits, compression, what white is, place, samples, rows, bytes.
+    tags = {256: size[0], 257: size[1], 258: bits, 259: 1, 262: photometric, 273: 8, 277: samples, 278: size[1],
+            279: len(content)}  # fmt: skip
+    entries = b"".join(
+        struct.pack("<HHII", tag, 3, 3, behind)
+        if tag == 258 and samples == 3
+        else struct.pack("<HHII", tag, 4, 1, value)
+        for tag, value in tags.items()
+    )
+    return b"II*\0" + struct.pack("<I", behind + 8) + content + depths + struct.pack("<H", 9) + entries + bytes(4)
+
+
+# By the largest value of an image of 16 bits: what is left of it, or None where that is not known.
+DEEP = {65535: 255, 60000: 234, 4096: 16, 4095: None, 1023: None, 255: None, 200: None}
+
+
+@pytest.mark.parametrize("highest", DEEP)
+@pytest.mark.parametrize("colour", [False, True])
+@pytest.mark.parametrize("kind", ["png", "tiff", "pnm", "pillow I", "pillow I;16B"])
+def test_sixteen_bits_are_read_where_it_is_known_what_is_white(kind: str, colour: bool, highest: int) -> None:
+    values = np.full((4, 4, 3) if colour else (4, 4), highest, np.uint16)
+    if kind.startswith("pillow"):
+        if colour:
+            return
+        source = Image.fromarray(values.astype(np.int32 if kind == "pillow I" else ">u2"))
+        assert source.mode == kind.removeprefix("pillow ")
+    else:
+        source = _encoded(kind, values)
+    expected = DEEP[highest]
+    # Pillow scales the three channels of a PPM, rather than to take the high bytes.
+    if kind == "pnm" and colour and highest in (60000, 4095):
+        expected = {60000: 233, 4095: 16}[highest]
+    if expected is None:
+        with pytest.raises(ImageError, match="expected 16-bit values with white near 65,535, got none above"):
+            read_image(source, GREY_4x4)
+    else:
+        assert read_image(source, GREY_4x4).tolist() == np.full((4, 4, 1), expected).tolist()
+
+
+@pytest.mark.parametrize("kind", ["png", "tiff", "pnm"])
+def test_black_is_black_in_sixteen_bits_of_grey(kind: str) -> None:
+    assert read_image(_encoded(kind, np.zeros((4, 4), np.uint16)), GREY_4x4).max() == 0
+
+
+OTHER_DEPTHS = {
+    "12 bits, packed": (_tiff(bytes([0xF0, 0x0F, 0x00]), bits=12, size=(2, 1), photometric=1), [0xF0, 0xF0]),
+    "12 bits, dark": (_tiff(bytes([0x08, 0x00, 0x80]), bits=12, size=(2, 1), photometric=1), [8, 8]),
+    "white is zero": (_tiff(struct.pack("<2H", 0, 0xFFFF), bits=16, size=(2, 1), photometric=0), [255, 0]),
+    "maxval 1023": (b"P5 2 1 1023\n" + struct.pack(">2H", 1023, 0), [255, 0]),
+}
+
+
+@pytest.mark.parametrize("case", OTHER_DEPTHS)
+def test_what_a_file_says_of_its_depth_is_followed(case: str) -> None:
+    content, expected = OTHER_DEPTHS[case]
+    assert read_image(content, InputSpec(1, 2, Colour.GREY)).ravel().tolist() == expected
+
+
+@pytest.mark.parametrize("value", [0.5, 200.0, -1, 70000])
+def test_values_of_32_bits_are_refused_with_their_range(value: float) -> None:
+    image = Image.fromarray(np.full((4, 4), value, np.float32 if isinstance(value, float) else np.int32))
+    with pytest.raises(ImageError, match=f"got 32-bit values \\({value:g}…{value:g}\\); save it with 8 bits"):
+        read_image(image, GREY_4x4)
+
+
+def _cut() -> Image.Image:
+    whole = io.BytesIO()
+    Image.effect_noise((64, 64), 50).save(whole, "jpeg")
+    return Image.open(io.BytesIO(whole.getvalue()[:-500]))
+
+
+def _closed() -> Image.Image:
+    image = Image.open(io.BytesIO(_png(Image.new("RGB", (4, 4)))))
+    image.close()
+    return image
+
+
+NO_IMAGES = {
+    "None": (lambda: None, "expected a path, the bytes of an image file, a Pillow image or an array .*, got NoneType"),
+    "a number": (lambda: 3, "got int"),
+    "a list": (lambda: [[1, 2], [3, 4]], "got list"),
+    "a stream": (lambda: io.BytesIO(b"x"), "got BytesIO"),
+    "a bytearray": (lambda: bytearray(b"x"), "got bytearray"),
+    "no bytes": (lambda: b"", "got no bytes"),
+    "an empty crop": (lambda: Image.new("L", (9, 9)).crop((5, 5, 5, 9)), "with pixels, got 0 x 4 pixels"),
+    "a file cut short": (_cut, "expected a whole Pillow image, .* truncated"),
+    "a closed file": (_closed, "expected a whole Pillow image, still open"),
+    "a name that no file can have": (lambda: "a\0b", "null"),
+}
+
+
+@pytest.mark.parametrize("case", NO_IMAGES)
+def test_whatever_else_comes_is_an_image_error(case: str) -> None:
+    make, message = NO_IMAGES[case]
+    with pytest.raises(ImageError, match=message):
+        read_image(make(), GREY_4x4)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(20_000, 10), (1, 5000), (4000, 1)])
+def test_what_is_thinner_than_a_pixel_stays_one_between_the_background(size: tuple[int, int]) -> None:
+    pixels = read_image(Image.new("L", size, 30), InputSpec(28, 28, Colour.GREY, Resize.PAD))
+    assert np.count_nonzero(pixels == 30) == 28
+    assert np.count_nonzero(pixels == 255) == 27 * 28
+
+
+@pytest.mark.parametrize("size", [(37, 21), (21, 37), (5, 5), (300, 299), (28, 56), (55, 100)])
+def test_padding_is_that_of_pillow(size: tuple[int, int]) -> None:
+    image = Image.effect_noise(size, 90)
+    padded = ImageOps.pad(image, (28, 20), Image.Resampling.BILINEAR, color=255)
+    assert np.array_equal(read_image(image, InputSpec(20, 28, Colour.GREY, Resize.PAD))[..., 0], np.asarray(padded))

@@ -55,7 +55,49 @@ def test_a_folder_that_may_not_be_read_is_told(folder: Path, monkeypatch: pytest
         expand_sources([folder], recursive=True)
 
 
-def test_links_to_folders_are_not_followed(folder: Path) -> None:
-    (folder / "sub" / "round").symlink_to(folder)
-    found = expand_sources([folder / "sub"], recursive=True)
-    assert [path.name for path in found] == ["c.webp"]
+def _linked(folder: Path, links: dict[str, str]) -> Path:
+    """Make a folder of one image in `pool`, and links from `shots` on, each to a path beside it."""
+    for name in ("pool/far.png", "shots/near.png", "shots/.trash/old.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    for link, target in links.items():
+        (folder / link).symlink_to(folder / target)
+    return folder / "shots"
+
+
+LINKS = {
+    "to a folder elsewhere": ({"shots/a": "pool"}, ["a/far.png", "near.png"]),
+    "two to one folder": ({"shots/a": "pool", "shots/b": "pool"}, ["a/far.png", "b/far.png", "near.png"]),
+    "to a folder around it": ({"shots/a": "."}, ["near.png"]),
+    "to itself": ({"shots/a": "shots/a"}, ["near.png"]),
+    "to the folder that links": ({"pool/back": "shots", "shots/a": "pool"}, ["a/far.png", "near.png"]),
+    "two within what is linked": (
+        {"pool/x": "pool", "pool/y": "pool", "shots/a": "pool"},
+        ["a/far.png", "near.png"],
+    ),
+    "to nothing": ({"shots/a.png": "nowhere"}, ["a.png", "near.png"]),
+}
+
+
+@pytest.mark.parametrize("case", LINKS)
+def test_links_to_folders_are_followed_but_not_in_circles(case: str, tmp_path: Path) -> None:
+    links, expected = LINKS[case]
+    shots = _linked(tmp_path, links)
+    assert [path.relative_to(shots).as_posix() for path in expand_sources([shots], recursive=True)] == expected
+
+
+def test_folders_that_link_to_one_another_are_each_entered_once(tmp_path: Path) -> None:
+    """Followed as they come, 30 folders of two links to the next one are a thousand million folders."""
+    for number in range(30):
+        (tmp_path / f"{number}").mkdir()
+        for link in "ab":
+            (tmp_path / f"{number}" / link).symlink_to(tmp_path / f"{number + 1}")
+    (tmp_path / "30").mkdir()
+    (tmp_path / "30" / "1.png").touch()
+    assert 1 <= len(expand_sources([tmp_path / "0"], recursive=True)) <= 2
+
+
+def test_images_that_are_not_read_are_no_less_listed(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.avif", "c.MPO", "d.jpe", "e.dng", "f.svg", "g.mp4", "h.txt"):
+        (tmp_path / name).touch()
+    assert [path.name[0] for path in expand_sources([tmp_path])] == list("abcdef")

@@ -57,4 +57,16 @@ def _libraries() -> Iterator[str]:
             yield from (file.name for file in importlib.metadata.files(package) or ())
         except importlib.metadata.PackageNotFoundError:
             continue
-    yield ctypes.util.find_library("cublas") or ""
+    yield find_library("cublas") or ""
+
+
+def find_library(name: str) -> str | None:
+    """Return the file name of a shared library that the system finds, None where it finds none.
+
+    >>> find_library("no-such-library")
+    """
+    try:
+        return ctypes.util.find_library(name)
+    # Where the linker's own list has none, Python asks a compiler, and for that writes a temporary file.
+    except OSError:
+        return None

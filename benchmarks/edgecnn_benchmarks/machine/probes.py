@@ -1,10 +1,10 @@
 """What really loads on this machine, each loaded in a subprocess: a library that crashes ends only that."""
 
-import ctypes.util
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from edgecnn_benchmarks.machine.cuda import find_library
 from edgecnn_benchmarks.machine.description import installed_versions
 from edgecnn_runtime.backends.delegate import DELEGATE_PROBE, KNOWN_DELEGATES
 from edgecnn_runtime.backends.engines import ENGINES, Engine
@@ -71,7 +71,7 @@ def probe_delegates(asked_for: Iterable[str]) -> tuple[DelegateProbe, ...]:
 
 def _is_found(library: str) -> bool:
     """Tell whether the system's loader finds a library, without running what is in it."""
-    return ctypes.util.find_library(library.removeprefix("lib").partition(".so")[0]) is not None
+    return find_library(library.removeprefix("lib").partition(".so")[0]) is not None
 
 
 def probe_gpu() -> Gpu:

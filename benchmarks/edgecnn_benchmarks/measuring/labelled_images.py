@@ -194,9 +194,11 @@ class FolderImages:
     def files(self, scratch: Path) -> tuple[str, Mapping[str, Path]]:
         """Return the images of all sub-folders."""
         del scratch
-        classes = [folder for folder in sorted(self.folder.iterdir()) if folder.is_dir()]
+        beside = image_files(self.folder)
         return f"labelled/{self.folder.resolve().name}", {
-            path.relative_to(self.folder).as_posix(): path for folder in classes for path in image_files(folder)
+            path.relative_to(self.folder).as_posix(): path
+            for path in image_files(self.folder, recursive=True)
+            if path not in beside
         }
 
 

@@ -39,7 +39,7 @@ def read_result(path: Path) -> BenchResult:
         document = read_object(path, name=FILE)
     except OSError as error:
         raise InputError(
-            f"{path}: expected a bench.json, got {error.strerror}; make one with 'edgecnn bench'"
+            f"{path}: expected a bench.json, got {error.strerror or error}; make one with 'edgecnn bench'"
         ) from error
     except ValueError as error:
         raise InputError(f"{path}: expected a bench.json, got another file ({error}); measure again") from error

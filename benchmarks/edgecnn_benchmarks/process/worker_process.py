@@ -5,7 +5,6 @@ import json
 import queue
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from typing import IO, Any, Self
 from edgecnn_runtime.image_fit import ImageFit
 from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import InputSpec
+from edgecnn_runtime.system.nameless_file import nameless_file
 from edgecnn_runtime.system.own_process import describe_end
 from edgecnn_runtime.third_party_models.opening import Opening
 
@@ -76,7 +76,7 @@ class WorkerProcess:
         """
         self._timeout = timeout
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115, closed in `close`
+        self._stderr = nameless_file()  # closed in `close`
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

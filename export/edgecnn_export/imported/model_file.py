@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from edgecnn_export.imported.untrusted_config import check_config
 from edgecnn_export.keras_on_tensorflow import import_keras
 from edgecnn_runtime.errors import InputError, ModelError
+from edgecnn_runtime.system.file_kinds import check_ends
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -102,6 +103,7 @@ def _through_keras_2(path: Path, imgsz: int | None) -> "keras.Model":
 def _read_config(path: Path) -> Any:
     """Read the configuration of a model file, as JSON, without Keras."""
     try:
+        check_ends(path)
         with _config_text(path) as text:
             return json.loads(text)
     except ModelError:

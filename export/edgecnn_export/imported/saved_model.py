@@ -20,6 +20,7 @@ from tensorflow.python.framework import op_def_registry
 
 from edgecnn_export.imported.graph import Node, Output, TensorFlowGraph, Value
 from edgecnn_runtime.errors import ModelError
+from edgecnn_runtime.system.file_kinds import read_file
 
 MODEL_FILE = "saved_model.pb"
 
@@ -66,7 +67,7 @@ class _Reader:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         document = saved_model_pb2.SavedModel()
-        document.ParseFromString((folder / MODEL_FILE).read_bytes())
+        document.ParseFromString(read_file(folder / MODEL_FILE))
         graphs = [graph for graph in document.meta_graphs if "serve" in graph.meta_info_def.tags]
         if not graphs:
             raise ModelError(f"{folder}: expected a SavedModel with the tag 'serve', got none")

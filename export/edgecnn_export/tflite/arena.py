@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from edgecnn_runtime.system.nameless_file import nameless_file
 from edgecnn_runtime.system.own_process import run_python
 
 # Bytes of the arena in which the need is measured; memory that is not used is never touched.
@@ -47,7 +48,7 @@ def _measure(content: bytes) -> int:
 
     interpreter = runtime.Interpreter.from_bytes(content, arena_size=_PLENTY)
     # It prints what it has allocated, to the descriptor of stderr, and returns it nowhere.
-    with tempfile.TemporaryFile() as printed:
+    with nameless_file() as printed:
         os.dup2(printed.fileno(), 2)
         interpreter.print_allocations()
         printed.seek(0)

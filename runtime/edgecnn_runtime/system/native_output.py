@@ -3,8 +3,9 @@
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
+
+from edgecnn_runtime.system.nameless_file import nameless_file
 
 
 @contextlib.contextmanager
@@ -17,7 +18,7 @@ def native_output_kept() -> Iterator[None]:
     sys.stderr.flush()
     screen = os.dup(2)
     try:
-        with tempfile.TemporaryFile() as kept:
+        with nameless_file() as kept:
             os.dup2(kept.fileno(), 2)
             try:
                 yield

@@ -8,12 +8,13 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
+
+from edgecnn_runtime.system.nameless_file import nameless_file
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,7 @@ def run(
     late = threading.Event()
     with contextlib.ExitStack() as stack:
         # Files, not pipes: a process that outlives its killed parent may hold a pipe open for ever.
-        stdout, stderr = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(2))
+        stdout, stderr = (stack.enter_context(nameless_file()) for _ in range(2))
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,

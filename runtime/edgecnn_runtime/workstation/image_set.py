@@ -25,6 +25,7 @@ from edgecnn_runtime.json_dataclasses import read_dataclass, read_object
 from edgecnn_runtime.manifest import InputSpec
 from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.sources import image_files
+from edgecnn_runtime.system.file_kinds import check_ends, read_file
 
 DATASET_FILE = "dataset.json"
 
@@ -148,20 +149,24 @@ def _check_copies(copies: Mapping[str, tuple[int, ...]], splits: Mapping[str, Sp
 
 
 def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSpec) -> Split:
-    """Read a folder that has one sub-folder a class, named as the labels: a test set on a device.
+    """Read a folder that has one sub-folder per class, named as the labels: a test set on a device.
+
+    As everywhere, a class may have sub-folders, and hidden folders are none of the set.
 
     Raises:
         DataError: a sub-folder that is no label, or not one image.
         ImageError: an image that cannot be read; a test set must be whole.
     """
-    classes = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    entries = folder.iterdir() if folder.is_dir() else ()
+    classes = sorted(path.name for path in entries if path.is_dir() and not path.name.startswith("."))
     unknown = [name for name in classes if name not in labels]
     if not classes or unknown:
         raise DataError(
             f"{folder}: expected sub-folders named after the labels ({', '.join(labels)}), "
             f"got {', '.join(unknown or classes) or 'none'}"
+            + (f"; give one split alone, {folder / 'test'}" if (folder / "test").is_dir() else "")
         )
-    files = [(path, labels.index(name)) for name in classes for path in image_files(folder / name)]
+    files = [(path, labels.index(name)) for name in classes for path in image_files(folder / name, recursive=True)]
     if not files:
         raise DataError(f"{folder}: expected image files in the sub-folders, got none")
     try:
@@ -172,9 +177,12 @@ def open_labelled_folder(folder: Path, *, labels: tuple[str, ...], spec: InputSp
 
 
 def _open_split(folder: Path, name: str, classes: int) -> Split:
+    for part in ("images.npy", "labels.npy"):
+        check_ends(folder / f"{name}.{part}")
     images = np.load(folder / f"{name}.images.npy", mmap_mode="r", allow_pickle=False)
-    labels = np.load(folder / f"{name}.labels.npy", allow_pickle=False)
-    files = tuple((folder / f"{name}.files.txt").read_text(encoding="utf-8").splitlines())
+    # Mapped first, too: of a file that is not there as its header claims, numpy would make as much in memory.
+    labels = np.array(np.load(folder / f"{name}.labels.npy", mmap_mode="r", allow_pickle=False))
+    files = tuple(read_file(folder / f"{name}.files.txt").decode("utf-8").splitlines())
     if not len(images) == len(labels) == len(files):
         raise DataError(
             f"{folder}: {name}: expected as many labels and file names as images, "

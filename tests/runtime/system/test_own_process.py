@@ -10,6 +10,7 @@ import needs
 import pytest
 from needs import Need
 
+from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_runtime.system.own_process import Ended, describe_end, python_interpreter, run, run_python
 
 posix = needs.mark(os.name == "posix", Need.SYSTEM, "signals")
@@ -140,3 +141,11 @@ def test_a_killed_process_leaves_no_files(program: str, tmp_path: Path, monkeypa
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert run_python("-c", program, timeout=0.5).code != 0
     assert not list(tmp_path.iterdir())
+
+
+@needs.mark(hasattr(os, "memfd_create"), Need.SYSTEM, "files in memory")
+def test_nothing_needs_a_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    assert run_python("-c", "print(7)", timeout=60).answer == "7"
+    with pytest.raises(FileNotFoundError), native_output_kept():
+        tempfile.TemporaryFile().close()

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,6 +69,17 @@ def _pickled(folder: Path) -> None:
     np.save(folder / "test.labels.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
 
 
+def _claiming(folder: Path) -> None:
+    """Write a header of a million million labels, for which numpy would look for the memory."""
+    with (folder / "test.labels.npy").open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<i8", "fortran_order": False, "shape": (10**12,)})
+
+
+def _piped(folder: Path) -> None:
+    (folder / "test.labels.npy").unlink()
+    os.mkfifo(folder / "test.labels.npy")
+
+
 def _change(folder: Path, /, **changes: object) -> None:
     path = folder / "dataset.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
@@ -100,6 +112,8 @@ def test_a_set_of_a_later_version_opens(folder: Path) -> None:
         (lambda folder: (folder / "test.images.npy").write_bytes(b"\x93NUMPY"), "expected a whole .*, got a damaged"),
         (lambda folder: np.save(folder / "test.labels.npy", np.array([1])), "2 images, 1 labels, 2 names"),
         (lambda folder: np.save(folder / "test.labels.npy", np.array([1, 2])), "expected class numbers 0…1, got 2"),
+        (_claiming, "got a damaged one"),
+        (_piped, "test.labels.npy is a pipe, not a file"),
         (_pickled, "whole prepared image set, got a damaged one"),
     ],
 )
@@ -121,6 +135,11 @@ def test_a_labelled_folder_is_a_split(tmp_path: Path) -> None:
     split = open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)
     assert split.labels.tolist() == [0, 0, 1]
     assert split.images.shape == (3, 2, 3, 1)
+    (tmp_path / "crack" / "again").mkdir()
+    (tmp_path / "crack" / "1.png").rename(tmp_path / "crack" / "again" / "1.png")
+    (tmp_path / ".cache").mkdir()
+    again = open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)
+    assert np.array_equal(again.labels, split.labels), "as 'edgecnn evaluate' reads it: sub-folders too, hidden not"
     (tmp_path / "crack" / "2.png").write_bytes(b"")
     with pytest.raises(DataError, match=r"must be whole; .*2\.png"):
         open_labelled_folder(tmp_path, labels=LABELS, spec=SPEC)

@@ -46,6 +46,42 @@ def test_splits_that_are_given_stay(tmp_path: Path) -> None:
     assert {name: len(split) for name, split in image_set.splits.items()} == {"train": 16, "test": 4}
 
 
+# What the splits are called, and of which the images to calibrate and to check on then are.
+SPLITS = {
+    ("train", "valid"): ("train", "valid"),
+    ("Train", "VAL"): ("Train", "VAL"),
+    ("train", "validation", "test"): ("train", "test"),
+    ("val", "test"): ("val", "test"),
+    ("training",): ("training", "training"),
+    ("valid",): ("valid", "valid"),
+    ("test",): ("test", "test"),
+}
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+@pytest.mark.parametrize("names", SPLITS)
+def test_whatever_splits_there_are_some_calibrate_and_others_check(
+    names: tuple[str, ...], labelled: bool, tmp_path: Path
+) -> None:
+    for name in names:
+        write_folder(tmp_path / "images" / name, classes=("red", "blue") if labelled else (), count=12)
+    found = find_calibration_images(tmp_path / "images", labels=LABELS)
+    image_set = found.write(tmp_path / "set", spec=SPEC, predict=strongest)
+    assert list(image_set.splits) == ["train", "test"]
+    for name, split in zip(SPLITS[names], image_set.splits.values(), strict=True):
+        assert len(split) == (12 if len(names) > 1 else 6)
+        assert all(file.startswith(f"{name}/") for file in split.files)
+    assert set(image_set.split("train").files).isdisjoint(image_set.split("test").files)
+    assert image_set.labelled_by_model is not labelled
+
+
+def test_folders_that_are_called_as_labels_are_classes(tmp_path: Path) -> None:
+    write_folder(tmp_path / "images", classes=("train", "test"), count=24)
+    found = find_calibration_images(tmp_path / "images", labels=("bus", "train", "test"))
+    assert found.labelled
+    assert np.bincount(found.source.splits["train"].labels).tolist() == [0, 12, 12]
+
+
 def test_images_without_labels_get_the_models_answers_and_the_set_says_so(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "images", count=25)
     (folder / "broken.png").write_bytes(b"no image")
@@ -59,7 +95,9 @@ def test_images_without_labels_get_the_models_answers_and_the_set_says_so(tmp_pa
     assert {name: len(split) for name, split in image_set.splits.items()} == {"train": 12, "test": 13}
     for split in image_set.splits.values():
         assert (strongest(np.asarray(split.images)).argmax(axis=1) == split.labels).all()
-    assert image_set.warnings == ("images that cannot be read are left out: 1 (broken.png)",)
+    (warning,) = image_set.warnings
+    assert warning.startswith("images that cannot be read are left out (the first: ")
+    assert warning.endswith("got something else): 1 (broken.png)")
 
 
 def test_the_division_is_that_of_the_seed(tmp_path: Path) -> None:

@@ -46,13 +46,24 @@ def test_an_image_that_cannot_be_read_is_left_out_and_named(kind, tmp_path):
     assert train.images[:, 0, 0, 0].tolist() == [0, 1, 2, 4, 5]
     assert train.labels.tolist() == [0, 1, 0, 0, 1]
     assert train.files == ("0.png", "1.png", "2.png", "4.png", "5.png")
-    assert "train: images that cannot be read are left out: 1 (3.png)" in image_set.warnings
+    (said,) = (warning for warning in image_set.warnings if "cannot be read" in warning)
+    assert said.startswith("train: images that cannot be read are left out: 1 (3.png); the first: image: expected a ")
 
 
 def test_no_image_that_can_be_read(tmp_path):
     with pytest.raises(DataError, match=r"train: expected images that Pillow reads, got none among 2 \(0.png, 1.png\)"):
         write(tmp_path / "set", [b"", b"x"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_class_without_an_image_that_can_be_read_is_not_trained(tmp_path):
+    """The images of the other class would be all that is learnt."""
+    deep = io.BytesIO()
+    Image.fromarray(np.full((8, 8), 200, np.uint16)).save(deep, "PNG")
+    with pytest.raises(
+        DataError, match=r"small: dog: train: .* got none among 2 \(1.png, 3.png\); the first: .*65,535"
+    ):
+        write(tmp_path / "set", [png(1), deep.getvalue(), png(3), deep.getvalue()])
 
 
 def test_names_of_any_characters_stay_one_line_each(tmp_path):

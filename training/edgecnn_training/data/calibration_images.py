@@ -19,7 +19,7 @@ from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.finding import Finding, FindingKind, listed
 from edgecnn_training.data.readers.own_images import OwnImages
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
-from edgecnn_training.data.readers.split_names import TEST, TRAIN
+from edgecnn_training.data.readers.split_names import SPLITS, TEST, TRAIN, split_of
 from edgecnn_training.data.write_set import ReportImage, write_set
 
 LAYOUT = "a folder of images, or one with a sub-folder of images for each class"
@@ -62,26 +62,30 @@ class UserCalibrationImages:
         chosen = np.zeros(len(split), bool)
         chosen[np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64)] = True
         part = split.chosen(chosen)
-        read = list(map_images(_reader(spec), part.images))
-        whole = [position for position, pixels in enumerate(read) if pixels is not None]
+        read = dict(enumerate(map_images(_reader(spec), part.images)))
+        whole = {position: pixels for position, pixels in read.items() if not isinstance(pixels, ImageError)}
         if not whole:
-            raise DataError(f"{self.provenance}: expected images that Pillow reads, got none among {len(part)}")
-        return np.stack([pixels for pixels in read if pixels is not None]), part.labels[whole]
+            raise DataError(
+                f"{self.provenance}: expected images that Pillow reads, got none among {len(part)}; "
+                f"the first: {read[0]}"
+            )
+        return np.stack(list(whole.values())), part.labels[list(whole)]
 
     def write(
         self, folder: Path, *, spec: InputSpec, predict: Predict, seed: int = 0, report: ReportImage | None = None
     ) -> ImageSet:
         """Write the images as a prepared set with the splits `train`, to calibrate on, and `test`.
 
-        Splits that the images come with stay; otherwise each gets half of every class. Without labels, the class that
-        the model names is taken, and the set says so (`labelled_by_model`).
+        Of the splits that the images come with (training, validation, test), the first is calibrated on and the last
+        is checked on; of only one, each gets half of every class. Without labels, the class that the model names is
+        taken, and the set says so (`labelled_by_model`).
 
         Raises:
             DataError: too few images that can be read.
         """
         source = self.source if self.labelled else _answered(self.source, spec, predict)
-        if self.calibrates and not {TRAIN, TEST} <= set(source.splits):
-            source = _halved(source, self.provenance, seed)
+        if self.calibrates:
+            source = _two_parts(source, self.provenance, seed)
         return write_set(
             folder,
             source,
@@ -103,12 +107,13 @@ def find_calibration_images(data: Path, *, labels: tuple[str, ...]) -> UserCalib
     Raises:
         DataError: nothing of that kind, too few, or labels that the model has not.
     """
-    if data.is_dir() and (files := image_files(data)) and not _has_class_folders(data):
-        split = SourceSplit(files, np.zeros(len(files), np.int64), [path.name for path in files])
+    if data.is_dir() and (unlabelled := _unlabelled(data, labels)):
+        splits = {
+            name: SourceSplit(files, np.zeros(len(files), np.int64), [str(file.relative_to(data)) for file in files])
+            for name, files in unlabelled.items()
+        }
         provenance = f"images in {data.resolve()}"
-        found = UserCalibrationImages(
-            data.resolve().name, provenance, RawImageSet(labels, {TEST: split}), labelled=False
-        )
+        found = UserCalibrationImages(data.resolve().name, provenance, RawImageSet(labels, splits), labelled=False)
     else:
         found = _labelled(data, labels)
     if len(found.source) < _FEWEST:
@@ -124,8 +129,26 @@ def generated_images(spec: InputSpec, labels: tuple[str, ...]) -> UserCalibratio
     return UserCalibrationImages("generated", "generated images", source, labelled=False, calibrates=False)
 
 
+def _unlabelled(data: Path, labels: tuple[str, ...]) -> dict[str, list[Path]]:
+    """Return the images of a folder without class folders, by split; empty where there are some."""
+    if not _has_class_folders(data):
+        files = image_files(data)
+        return {TEST: files} if files else {}
+    inner = {
+        path: split_of(path.name)
+        for path in sorted(data.iterdir())
+        if path.is_dir() and image_files(path, recursive=True)
+    }
+    if any(split is None or path.name in labels or _has_class_folders(path) for path, split in inner.items()):
+        return {}
+    found: dict[str, list[Path]] = {}
+    for path, split in inner.items():
+        found.setdefault(str(split), []).extend(image_files(path))
+    return found
+
+
 def _has_class_folders(folder: Path) -> bool:
-    return any(path.is_dir() and image_files(path, recursive=True) for path in folder.iterdir())
+    return any(path.is_dir() and image_files(path, recursive=True) for path in folder.iterdir() if path.name[0] != ".")
 
 
 def _labelled(data: Path, labels: tuple[str, ...]) -> UserCalibrationImages:
@@ -155,21 +178,26 @@ def _answered(source: RawImageSet, spec: InputSpec, predict: Predict) -> RawImag
     splits = {}
     for name, split in source.splits.items():
         classes = np.full(len(split), -1, np.int64)
-        for positions, batch in _batches(split, spec):
+        errors: dict[int, ImageError] = {}
+        for positions, batch in _batches(split, spec, errors):
             classes[positions] = predict(batch).argmax(axis=1)
         read = classes >= 0
-        if not read.all():
-            unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
-            findings.append(Finding(FindingKind.UNREADABLE, "images that cannot be read are left out", unreadable))
+        if errors:
+            text = f"images that cannot be read are left out (the first: {next(iter(errors.values()))})"
+            findings.append(Finding(FindingKind.UNREADABLE, text, [split.files[position] for position in errors]))
         splits[name] = dataclasses.replace(split.chosen(read), labels=classes[read])
     return RawImageSet(source.labels, splits, tuple(findings))
 
 
-def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
-    """Yield the positions and pixels of the images that can be read."""
+def _batches(
+    split: SourceSplit, spec: InputSpec, errors: dict[int, ImageError]
+) -> Iterator[tuple[list[int], NDArray[np.uint8]]]:
+    """Yield the positions and pixels of the images that can be read; enter the others into `errors`."""
     waiting: list[tuple[int, NDArray[np.uint8]]] = []
     for position, pixels in enumerate(map_images(_reader(spec), split.images)):
-        if pixels is not None:
+        if isinstance(pixels, ImageError):
+            errors[position] = pixels
+        else:
             waiting.append((position, pixels))
         if len(waiting) == _BATCH:
             yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
@@ -178,9 +206,12 @@ def _batches(split: SourceSplit, spec: InputSpec) -> Iterator[tuple[list[int], N
         yield [place for place, _ in waiting], np.stack([image for _, image in waiting])
 
 
-def _halved(source: RawImageSet, provenance: str, seed: int) -> RawImageSet:
-    """Take half of the images, stratified, to calibrate on; the others are checked on."""
-    (split,) = source.splits.values()
+def _two_parts(source: RawImageSet, provenance: str, seed: int) -> RawImageSet:
+    """Return the images to calibrate on as `train` and those to check the files on as `test`."""
+    given = [source.splits[name] for name in SPLITS if name in source.splits]
+    if len(given) > 1:
+        return dataclasses.replace(source, splits={TRAIN: given[0], TEST: given[-1]})
+    (split,) = given
     if len(split) < _FEWEST:
         raise DataError(f"{provenance}: expected at least {_FEWEST} images that can be read, got {len(split)}")
     chosen = np.zeros(len(split), bool)
@@ -188,11 +219,11 @@ def _halved(source: RawImageSet, provenance: str, seed: int) -> RawImageSet:
     return dataclasses.replace(source, splits={TRAIN: split.chosen(chosen), TEST: split.chosen(~chosen)})
 
 
-def _reader(spec: InputSpec) -> Callable[[ImageSource], NDArray[np.uint8] | None]:
-    def read(image: ImageSource) -> NDArray[np.uint8] | None:
+def _reader(spec: InputSpec) -> Callable[[ImageSource], NDArray[np.uint8] | ImageError]:
+    def read(image: ImageSource) -> NDArray[np.uint8] | ImageError:
         try:
             return read_image(image, spec)
-        except ImageError:
-            return None
+        except ImageError as error:
+            return error
 
     return read

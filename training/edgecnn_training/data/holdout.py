@@ -64,7 +64,12 @@ def _check_classes(source: RawImageSet, name: str) -> None:
             f"{name}: expected at least two classes, got only {source.labels[0]}; "
             "name the folder that holds one sub-folder per class, or give 'edgecnn data prepare --labels CSV'"
         )
-    numbers = source.splits[TRAIN].labels if TRAIN in source.splits else np.empty(0, np.int64)
+    if TRAIN not in source.splits:
+        raise DataError(
+            f"{name}: expected images to train on, in a split {TRAIN!r}, got only {' and '.join(source.splits)}; "
+            "add them, or give one of these alone"
+        )
+    numbers = source.splits[TRAIN].labels
     counts = np.bincount(numbers, minlength=len(source.labels))
     empty = [label for label, count in zip(source.labels, counts, strict=True) if not count]
     if empty:

@@ -18,6 +18,7 @@ from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.finding import listed
 from edgecnn_training.data.npy_writer import NpyWriter
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
+from edgecnn_training.data.readers.split_names import TRAIN
 from edgecnn_training.data.whole_folder import atomic_folder
 
 # Called with the images done so far, those of the whole set, and the name of the split.
@@ -113,15 +114,16 @@ def _write_files(
                 report(done + count, len(source), split_name)
 
         path = folder / f"{split_name}.images.npy"
-        read, digests[split_name] = _write_images(path, split, spec, report_split)
+        digests[split_name], errors = _write_images(path, split, spec, report_split)
         done += len(split)
-        if not read.all():
-            unreadable = [split.files[position] for position in np.flatnonzero(~read).tolist()]
-            if not read.any():
-                raise DataError(
-                    f"{name}: {split_name}: expected images that Pillow reads, got none among {listed(unreadable)}"
-                )
-            warnings.append(f"{split_name}: images that cannot be read are left out: {listed(unreadable)}")
+        read = np.array([position not in errors for position in range(len(split))], bool)
+        if errors:
+            _check_readable(name, split_name, source.labels, split, errors)
+            unreadable = [split.files[position] for position in errors]
+            warnings.append(
+                f"{split_name}: images that cannot be read are left out: {listed(unreadable)}; "
+                f"the first: {_first(errors)}"
+            )
         labels = split.labels[read]
         files = tuple(_one_line(split.files[position]) for position in np.flatnonzero(read).tolist())
         with atomic_files.atomic_write(folder / f"{split_name}.labels.npy") as partial:
@@ -150,11 +152,11 @@ def _write_files(
 
 def _write_images(
     path: Path, split: SourceSplit, spec: InputSpec, report: Callable[[int], None]
-) -> tuple[NDArray[np.bool_], list[bytes]]:
+) -> tuple[list[bytes], dict[int, ImageError]]:
     """Write the pixels of one split.
 
     Returns:
-        Which images could be read `(N,)`, and of those the digests of their pixels.
+        The digests of the pixels of the images that could be read, and the errors of the others by their position.
     """
 
     def decode(image: ImageSource) -> NDArray[np.uint8] | ImageError:
@@ -163,19 +165,42 @@ def _write_images(
         except ImageError as error:
             return error
 
-    read = np.zeros(len(split), bool)
-    digests = []
+    digests: list[bytes] = []
+    errors: dict[int, ImageError] = {}
     with atomic_files.atomic_write(path) as partial, NpyWriter(partial, spec.shape) as writer:
         for position, pixels in zip(range(len(split)), map_images(decode, split.images), strict=True):
             if position % _REPORT_EVERY == 0:
                 report(position)
             if isinstance(pixels, ImageError):
+                errors[position] = pixels
                 continue
-            read[position] = True
             writer.append(pixels)
             digests.append(hashlib.sha256(np.ascontiguousarray(pixels).data).digest())
     report(len(split))
-    return read, digests
+    return digests, errors
+
+
+def _check_readable(
+    name: str, split_name: str, labels: tuple[str, ...], split: SourceSplit, errors: dict[int, ImageError]
+) -> None:
+    """Check that enough images can be read: some of the split, and of every class that is to be trained."""
+    among = [split.files[position] for position in errors]
+    if len(errors) < len(split):
+        read = np.delete(split.labels, list(errors))
+        lost = sorted(set(split.labels.tolist()) - set(read.tolist())) if split_name == TRAIN else []
+        if not lost:
+            return
+        among = [split.files[position] for position in errors if split.labels[position] == lost[0]]
+        name = f"{name}: {labels[lost[0]]}"
+    raise DataError(
+        f"{name}: {split_name}: expected images that Pillow reads, got none among {listed(among)}; "
+        f"the first: {_first(errors)}"
+    )
+
+
+def _first(errors: dict[int, ImageError]) -> str:
+    """Return why the first image could not be read."""
+    return str(next(iter(errors.values())))
 
 
 def _one_line(name: str) -> str:

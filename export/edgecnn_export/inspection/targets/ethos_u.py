@@ -3,6 +3,7 @@
 Cycles, time and memory are Vela's estimates, for the system that it assumes where no other is described.
 """
 
+import contextlib
 import csv
 import importlib.util
 import re
@@ -53,7 +54,11 @@ def judge(model: InspectedModel, name: str) -> Verdict:
     command = vela_command()
     if command is None:
         raise MissingExtraError("Ethos-U", package="ethos-u-vela", extra="ethos-u")
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-"))
+        except OSError:
+            return Verdict(name, Fit.OPEN, "Vela needs a folder for temporary files, and none can be written")
         options = ["--accelerator-config", name, "--output-dir", folder, str(model.path.resolve())]
         done = run([*command, *options], timeout=_TIMEOUT)
         compiled = next(Path(folder).glob("*_vela.tflite"), None)

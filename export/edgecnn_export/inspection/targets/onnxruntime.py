@@ -3,6 +3,7 @@
 Asked of ONNX Runtime itself: it writes the graph that it made of the file, with the operators it has fused.
 """
 
+import contextlib
 import tempfile
 from pathlib import Path
 
@@ -25,27 +26,30 @@ def judge(model: InspectedModel) -> Verdict:
         import onnxruntime
     except ImportError:
         return Verdict(NAME, Fit.OPEN, 'ONNX Runtime is not installed; run: pip install "edgecnn[onnx]"')
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
-        optimized = Path(folder) / "optimized.onnx"
+    quantized = any(kind == "DequantizeLinear" for kind, _ in graph.counts)
+    fused = None
+    with contextlib.ExitStack() as stack:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _FATAL
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # The highest level that can be written to a file; the next one only changes layouts for this CPU.
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
-        options.optimized_model_filepath = str(optimized)
+        # On a device without a folder for temporary files, that it opens the file is what can be said.
+        with contextlib.suppress(OSError):
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="edgecnn-")) if quantized else None
+            options.optimized_model_filepath = f"{folder}/optimized.onnx" if folder else ""
         try:
             onnxruntime.InferenceSession(str(model.path), options, providers=["CPUExecutionProvider"])
         # ONNX Runtime's own exceptions derive from Exception only.
         except Exception as error:
             return _refused(model, " ".join(str(error).split()))
-        try:
-            fused, _ = read_onnx(optimized)
-        except ModelError:
-            fused = None
+        if options.optimized_model_filepath:
+            with contextlib.suppress(ModelError):
+                fused, _ = read_onnx(Path(options.optimized_model_filepath))
     summary = f"ONNX Runtime {onnxruntime.__version__} opens it"
     if graph.oldest_release:
         summary += f"; oldest by its opset and format: {graph.oldest_release}"
-    if fused is None or not any(kind == "DequantizeLinear" for kind, _ in graph.counts):
+    if fused is None:
         return Verdict(NAME, Fit.YES, summary)
     return _quantized(model, fused, summary)
 

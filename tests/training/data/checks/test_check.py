@@ -184,3 +184,27 @@ def test_known_truths_of_the_real_sets(name, real_data, monkeypatch):
     if name == "casting":
         turned = Counter("as it is" not in case for case in cases)
         assert turned[True] > turned[False]
+
+
+def test_many_copies_of_one_image_are_told_once_each(photos):
+    for number in range(100, 400):
+        shutil.copy(photos / "train/cat/3.png", photos / f"train/cat/{number}.png")
+    shutil.copy(photos / "train/cat/3.png", photos / "test/cat/9.png")
+    found = [finding for finding in check(read_class_folders(photos)).findings if finding.kind.value == "identical"]
+    assert [len(finding.cases) for finding in found] == [1, 300]
+    assert found[0].cases == ["test/cat/9.png = train/cat/100.png"]
+    assert {case.partition(" = ")[2] for case in found[1].cases} == {"train/cat/100.png"}
+
+
+def test_sixteen_bit_images_of_which_white_is_not_known_are_told(photos):
+    """Read as they are, they are black, and training on them stays at chance."""
+    for path in photos.glob("train/dog/*.png"):
+        with Image.open(path) as image:
+            Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16)).save(path)
+    (unreadable,) = [f for f in check(read_class_folders(photos)).findings if f.kind.value == "unreadable"]
+    assert len(unreadable.cases) == 12
+    assert "expected 16-bit values with white near 65,535, got none above" in unreadable.cases[0]
+    shutil.rmtree(photos / "train/cat")
+    shutil.rmtree(photos / "test")
+    with pytest.raises(DataError, match=r"got none that it reads; the first: dog/.*near 65,535"):
+        check(read_class_folders(photos / "train"))

@@ -87,3 +87,18 @@ def test_progress_reaches_the_end():
     seen = []
     near_identical(scenes(3), report=lambda done, total: seen.append((done, total)))
     assert seen == [(3, 3)]
+
+
+def test_of_many_copies_each_is_told_once_per_group():
+    """All pairs of some hundred frames of one scene are tens of thousands, and of some thousand take all memory."""
+    scene, others = scenes(31)[0], scenes(31)[1:]
+    noise = np.random.default_rng(3).normal(0, 3, (200, SIDE, SIDE))
+    frames = np.clip(scene + noise, 0, 255).astype(np.uint8)
+    images, groups = np.concatenate([others, frames]), np.arange(230) % 3
+    told = {(pair.first, pair.second) for pair in near_identical(images, once_per=groups)}
+    every = {(pair.first, pair.second) for pair in near_identical(images)}
+    assert len(every) == 200 * 199 / 2
+    earliest = {}
+    for first, second in sorted(every):
+        earliest.setdefault((groups[first], second), (first, second))
+    assert told == set(earliest.values())

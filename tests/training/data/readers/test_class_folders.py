@@ -1,6 +1,7 @@
 """Class folders as users have them: layouts, labels, splits, and what is said about the rest."""
 
 import shutil
+import zipfile
 from pathlib import Path
 
 import needs
@@ -111,7 +112,7 @@ def test_the_choice_of_test_images_follows_the_seed(tmp_path):
 
 
 LEFT_OUT = {
-    "no image by its suffix": ((*CATS_AND_DOGS, "cat/notes.txt", "dog/x.heic"), "2 (cat/notes.txt, dog/x.heic)"),
+    "no image by its suffix": ((*CATS_AND_DOGS, "cat/notes.txt", "dog/x.xml"), "2 (cat/notes.txt, dog/x.xml)"),
     "beside the class folders": ((*CATS_AND_DOGS, "stray.png"), "no label and are left out: 1 (stray.png)"),
     "beside the splits": ((*SPLIT, "models/a/1.png"), "folders beside test and train are left out: 1 (models)"),
 }
@@ -134,6 +135,10 @@ UNUSABLE = {
         "of every class, got none of: dog; add images or remove the folder",
     ),
     "a class that is only tested": ((*SPLIT, "test/cow/1.png"), "got none of: cow;"),
+    "nothing to train on": (
+        (*images("valid/cat", 3), *images("valid/dog", 3), *images("test/cat", 3)),
+        "in a split 'train', got only valid and test; add them",
+    ),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "expected one valid folder"),
     "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
     "a name with a line break": (
@@ -191,3 +196,81 @@ REAL = {
 def test_real_class_folders(name):
     source = read_class_folders(needs.data(name))
     assert {split: np.bincount(part.labels).tolist() for split, part in source.splits.items()} == REAL[name]
+
+
+def images_of(*folders: str, count: int = 5) -> list[str]:
+    return [name for folder in folders for name in images(folder, count)]
+
+
+# What is made, the folder that is given, and what is said.
+WRONG_LEVELS = {
+    "a folder of sets": (
+        images_of("big/bag", "big/shoe", "tiny/bag", "tiny/shoe"), "",
+        "hold only folders (big: bag, shoe); if those are the classes, give {0}/big, {0}/tiny; if big, tiny are, put "
+        "their images directly into them",
+    ),
+    "a folder of sets with splits": (
+        images_of("a/train/bag", "a/train/shoe", "a/test/bag", "b/train/bag", "b/train/shoe"), "",
+        "if those are the classes, give {0}/a, {0}/b;",
+    ),
+    "far above": (images_of("x/sets/a/bag", "x/sets/a/shoe", "y/b/bag", "y/b/shoe"), "", "give {0}/x/sets/a, {0}/y/b;"),
+    "classes of folders": (images_of("cat/day", "cat/night", "dog/day"), "", "(cat: day, night); if those are"),
+    "an old set within": (
+        images_of("bag", "shoe", "old/bag", "old/shoe"), "",
+        "got old, which holds the classes again (bag, shoe); move it elsewhere",
+    ),
+    "an old set within a split": (
+        images_of("train/bag", "train/shoe", "train/old/bag", "train/old/shoe", "test/bag"), "",
+        "train: expected one sub-folder per class with its images, got old",
+    ),
+    "one class": (images_of("tiny/bag", "tiny/shoe"), "tiny/bag", "if this is one class of {0}/tiny, give that folder"),
+    "one class of a split": (
+        images_of("train/bag", "train/shoe", "test/bag", "test/shoe"), "train/bag",
+        "if this is one class of {0}, give that folder",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", WRONG_LEVELS)
+def test_a_folder_of_the_wrong_level_is_told_with_the_right_one(case, tmp_path):
+    names, given, part = WRONG_LEVELS[case]
+    tree(tmp_path / "set", *names)
+    with pytest.raises(DataError) as caught:
+        read(tmp_path / "set" / given)
+    assert part.format(tmp_path / "set") in str(caught.value)
+
+
+def test_a_zip_of_sets_is_to_be_unpacked(tmp_path):
+    archive = zipped(tree(tmp_path / "sets", *images_of("big/bag", "big/shoe", "tiny/bag", "tiny/shoe")))
+    with pytest.raises(DataError, match=r"unpack it and give one of .*big, "):
+        read_class_folders(archive)
+
+
+@pytest.mark.parametrize("names", [
+    images_of("train/cat/day", "train/cat/night", "train/dog/day", "test/cat", "test/dog"),  # the level is known
+    images_of("cat/day", "cat/night", "dog"),
+    images_of("cat", "cat/cat", "dog"),
+])  # fmt: skip
+def test_a_class_may_be_divided(names, tmp_path):
+    source = read_class_folders(tree(tmp_path, *names))
+    assert source.labels == ("cat", "dog")
+    assert len(source) == len(names)
+
+
+def test_one_split_alone_is_read_and_its_others_named(tmp_path):
+    tree(tmp_path, *images_of("train/cat", "train/dog", "Test/cat", "validation/dog"))
+    (finding,) = read_class_folders(tmp_path / "train").findings
+    assert str(finding).endswith(f"{tmp_path / 'train'} are not read; give the folder above: 2 (Test, validation)")
+
+
+def test_an_archive_costs_no_more_than_what_it_has(tmp_path):
+    """Of 64 kB, the folders of one name took more memory than there is; 1 MB of zeros unpacked to 1 GB."""
+    deep, bomb = tmp_path / "deep.zip", tmp_path / "bomb.zip"
+    with zipfile.ZipFile(deep, "w") as archive:
+        archive.writestr("a/" * 30_000 + "1.png", b"")
+    with pytest.raises(DataError, match="at most 32 folders in one another, got 30,000"):
+        read_class_folders(deep)
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, size in {"cat/1.bmp": 34_000_000, "cat/2.bmp": 33_000_000, "dog/1.bmp": 10}.items():
+            archive.writestr(name, bytes(size))
+    assert [len(content) for content in read_class_folders(bomb).splits["train"].images] == [0, 33_000_000, 10]

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -46,7 +45,10 @@ def check(source: RawImageSet, *, report: ReportChecked | None = None) -> CheckR
     """
     examined = examine(source, report=report)
     if not any(part.files for part in examined.values()):
-        raise DataError(f"expected {len(source):,} images, of which Pillow reads some, got none that it reads")
+        first = next(reason for part in examined.values() for reason in part.unreadable)
+        raise DataError(
+            f"expected {len(source):,} images, of which Pillow reads some, got none that it reads; the first: {first}"
+        )
     return CheckResult(
         labels=source.labels,
         classes={
@@ -139,15 +141,18 @@ def _copies(
         {
             (original, copy): f"{places.files[copy]} = {places.files[original]}"
             for digest_copies in _positions_by_digest(places.digests)
-            for original, copy in combinations(digest_copies, 2)
+            for original, copy in _with_earlier_ones(digest_copies, places.splits)
         },
     )
 
     # One image of each content is enough to be compared with the others.
     unique = sorted(earliest.values())
     thumbnails = np.concatenate([part.thumbnails for part in examined.values()])[unique]
+    numbers = {name: number for number, name in enumerate(examined)}
     pairs = near_identical(
-        thumbnails, report=None if report is None else lambda done, total: report(done, total, "comparing")
+        thumbnails,
+        once_per=np.array([numbers[places.splits[position]] for position in unique], np.int64),
+        report=None if report is None else lambda done, total: report(done, total, "comparing"),
     )
     yield from _copies_by_split(
         FindingKind.NEAR_IDENTICAL,
@@ -162,6 +167,15 @@ def _positions_by_digest(digests: list[bytes]) -> list[list[int]]:
     for position, digest in enumerate(digests):
         positions.setdefault(digest, []).append(position)
     return list(positions.values())
+
+
+def _with_earlier_ones(copies: list[int], splits: list[str]) -> Iterator[tuple[int, int]]:
+    """Yield each copy with the first one before it in every split; all pairs of 5,000 would be millions."""
+    first_of: dict[str, int] = {}
+    for copy in copies:
+        for original in first_of.values():
+            yield original, copy
+        first_of.setdefault(splits[copy], copy)
 
 
 def _pair_text(places: _Places, unique: list[int], pair: Pair) -> str:

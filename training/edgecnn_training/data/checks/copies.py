@@ -34,7 +34,8 @@ def copies_of_train(splits: Mapping[str, Split], digests: Mapping[str, Sequence[
         for name in others:
             count = len(splits[TRAIN])
             thumbnails = np.concatenate([_thumbnails(splits[TRAIN]), _thumbnails(splits[name])])
-            found[name] |= {pair.second - count for pair in near_identical(thumbnails, apart=count)}
+            once = np.zeros(len(thumbnails), np.int64)
+            found[name] |= {pair.second - count for pair in near_identical(thumbnails, apart=count, once_per=once)}
     return {name: tuple(sorted(places)) for name, places in found.items() if places}
 
 

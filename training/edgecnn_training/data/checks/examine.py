@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import ImageError
-from edgecnn_runtime.image_files import opened_image
+from edgecnn_runtime.image_files import opened_image, read_image_file
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.preprocess import ImageSource, read_image
 from edgecnn_training.data.decode import map_images
@@ -81,12 +81,10 @@ def _look_at(image: ImageSource) -> tuple[Looks, NDArray[np.uint8]] | str:
             height, width, channels = image.shape
             digest = hashlib.sha256(np.ascontiguousarray(image).data).digest()
             return Looks(width, height, "L" if channels == 1 else "RGB", digest), read_image(image, THUMBNAIL)
-        content = image if isinstance(image, bytes) else Path(str(image)).read_bytes()
+        content = image if isinstance(image, bytes) else read_image_file(Path(str(image)))
         # First, because it turns down what is harmful or no image.
         thumbnail = read_image(content, THUMBNAIL)
         with opened_image(content) as opened:
             return Looks(opened.width, opened.height, opened.mode, hashlib.sha256(content).digest()), thumbnail
     except ImageError as error:
-        return str(error.__cause__ or error).removeprefix("image: ")
-    except OSError as error:
-        return error.strerror or str(error)
+        return str(error).removeprefix(f"{image}: " if isinstance(image, Path) else "").removeprefix("image: ")

@@ -62,30 +62,56 @@ def near_identical(
     *,
     bounds: Bounds | None = None,
     apart: int | None = None,
+    once_per: NDArray[np.int64] | None = None,
     report: Callable[[int, int], None] | None = None,
 ) -> list[Pair]:
     """Find the pairs of near-identical images. The work grows with the square of their number: 70,000 take a minute.
+
+    So may the number of pairs: 5,000 frames of one scene make 12 million. `once_per` asks for one per image.
 
     Args:
         thumbnails: `(N, side, side)`, grey, the side a multiple of 4.
         bounds: how much they may differ; default `Bounds()`.
         apart: only pairs of one of the first `apart` images and one of the others; None for all pairs.
+        once_per: the number of a group for each image, `(N,)`, 0 and up: of the pairs that an image makes with earlier
+            ones of a group, only the first; None for all pairs.
         report: called now and then with the images compared so far, and their number.
     """
     hashes = [_hashes(thumbnails, orientation) for orientation in range(len(_ORIENTATIONS))]
     bounds = bounds or Bounds()
     coarse = _coarse(thumbnails)
     best: dict[tuple[int, int], Pair] = {}
+    groups = np.zeros(len(thumbnails), np.int64) if once_per is None else once_per
+    # By group and image, whether a pair is known and no other is asked for.
+    known = np.zeros((groups.max(initial=0) + 1, len(thumbnails)), bool)
     for done, candidates in _candidates(hashes, bounds, apart):
-        for start in range(0, len(candidates), _PAIRS):
-            for pair in _confirmed(thumbnails, coarse, candidates[start : start + _PAIRS], bounds):
-                known = best.get((pair.first, pair.second))
-                # A symmetric image resembles its copy in several ways.
-                if known is None or pair.correlation > known.correlation:
-                    best[pair.first, pair.second] = pair
+        for chunk in _by_first(candidates):
+            asked = chunk[~known[groups[chunk[:, 0]], chunk[:, 1]]]
+            found: dict[tuple[int, int], Pair] = {}
+            for start in range(0, len(asked), _PAIRS):
+                for pair in _confirmed(thumbnails, coarse, asked[start : start + _PAIRS], bounds):
+                    other = found.get((pair.first, pair.second))
+                    # A symmetric image resembles its copy in several ways.
+                    if other is None or pair.correlation > other.correlation:
+                        found[pair.first, pair.second] = pair
+            for first, second in sorted(found):
+                if not known[groups[first], second]:
+                    best[first, second] = found[first, second]
+                    known[groups[first], second] = once_per is not None
         if report:
             report(done, len(thumbnails))
     return [best[key] for key in sorted(best)]
+
+
+def _by_first(candidates: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """Yield some candidates at a time in the order of their first image, all with the same one together."""
+    candidates = candidates[np.argsort(candidates[:, 0], kind="stable")]
+    start = 0
+    while start < len(candidates):
+        last = candidates[min(start + _PAIRS, len(candidates)) - 1, 0]
+        end = int(np.searchsorted(candidates[:, 0], last, side="right"))
+        yield candidates[start:end]
+        start = end
 
 
 def _hashes(thumbnails: NDArray[np.uint8], orientation: int) -> NDArray[np.float32]:

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import BinaryIO, Protocol
+from typing import IO, BinaryIO, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.preprocess import ImageSource
+from edgecnn_runtime.sources import is_folder, walk
 from edgecnn_training.data.readers.untrusted import MAX_BYTES, damage_as_data_error
 
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -26,6 +27,10 @@ _DEPTH = 3
 
 # Above every encoded photo: a member that unpacks to more is taken for a bomb.
 _MAX_IMAGE_BYTES = 1 << 28
+# So is one of more bytes that unpacks to so many times what it has: drawings as BMP come to 50, zeros to 1,000.
+_SMALL_BYTES, _MAX_RATIO = 1 << 25, 100
+# Above every real path. Each folder above a file is entered, so that one name of 64 kB could take a gigabyte.
+_MAX_FOLDERS = 32
 
 
 class Members(Protocol):
@@ -69,15 +74,11 @@ class FolderMembers:
 
     def files(self) -> list[str]:
         """List all members, with `/` between folders."""
-        return sorted(
-            (folder / name).relative_to(self.path).as_posix() for folder, _, names in self._walk() for name in names
-        )
+        return sorted(self._name(entry) for entry in walk(self.path) if not is_folder(entry))
 
     def folders(self) -> list[str]:
         """List all folders, those without files too."""
-        return sorted(
-            (folder / name).relative_to(self.path).as_posix() for folder, names, _ in self._walk() for name in names
-        )
+        return sorted(self._name(entry) for entry in walk(self.path) if is_folder(entry))
 
     def images(self, members: Sequence[str]) -> Iterable[ImageSource]:
         """Return these members as images; each pass over them reads them again."""
@@ -93,16 +94,8 @@ class FolderMembers:
         with (self.path / member).open("rb") as file, _decompressed(file) as content:
             yield content
 
-    def _walk(self) -> Iterator[tuple[Path, list[str], list[str]]]:
-        """Yield each folder with the names of its folders and files; links are followed, but not in circles."""
-        for name, folders, files in os.walk(self.path, followlinks=True, onerror=_raise):
-            folder = Path(name)
-            folders[:] = [
-                inner
-                for inner in folders
-                if not (folder / inner).is_symlink() or not folder.resolve().is_relative_to((folder / inner).resolve())
-            ]
-            yield folder, folders, files
+    def _name(self, entry: os.DirEntry[str]) -> str:
+        return Path(entry.path).relative_to(self.path).as_posix()
 
 
 class ZipMembers:
@@ -112,6 +105,12 @@ class ZipMembers:
         self.path = path
         with damage_as_data_error(str(path)):
             self._archive = zipfile.ZipFile(path)
+        deep = next((info for info in self._archive.infolist() if info.filename.count("/") > _MAX_FOLDERS), None)
+        if deep is not None:
+            raise DataError(
+                f"{path}: expected at most {_MAX_FOLDERS} folders in one another, got {deep.filename.count('/'):,} "
+                f"({deep.filename[:20]}…); pack it again"
+            )
 
     def __enter__(self) -> "ZipMembers":
         return self
@@ -149,17 +148,27 @@ class ZipMembers:
 
     def read_image_file(self, member: str) -> bytes:
         """Read one member; nothing where its compression is damaged, so that one image does not end the set."""
-        with contextlib.suppress(DataError), damage_as_data_error(member), self._archive.open(member) as file:
+        with contextlib.suppress(DataError), damage_as_data_error(member), self._opened(member) as file:
             content = file.read(_MAX_IMAGE_BYTES + 1)
             if len(content) <= _MAX_IMAGE_BYTES:
                 return content
         return b""
 
+    def _opened(self, member: str) -> IO[bytes]:
+        info = self._archive.getinfo(member)
+        packed = min(info.compress_size, self.path.stat().st_size)
+        if info.file_size > max(_SMALL_BYTES, _MAX_RATIO * packed):
+            raise DataError(
+                f"{self.describe(member)}: expected at most {_MAX_RATIO} times its {packed:,} bytes when it is "
+                f"unpacked, got {info.file_size:,}; pack it again, uncompressed"
+            )
+        return self._archive.open(info)
+
     @contextlib.contextmanager
     def open(self, member: str) -> Iterator[BinaryIO]:
         """Open one member for reading, decompressed where it is gzipped."""
         name = self.describe(member)
-        with damage_as_data_error(name), self._archive.open(member) as file:
+        with damage_as_data_error(name), self._opened(member) as file:
             # In memory, because an archive within the archive seeks back and forth.
             content = file.read(MAX_BYTES + 1)
         if len(content) > MAX_BYTES:
@@ -205,11 +214,6 @@ def opened_members(path: Path, *, layout: str) -> Iterator[Members]:
         if not path.exists():
             raise DataError(f"{path}: not found; expected {layout}")
         raise DataError(f"{path}: expected {layout}, got another file")
-
-
-def _raise(error: OSError) -> None:
-    """Let a folder that cannot be read end the walk; `os.walk` would pass over it."""
-    raise error
 
 
 @contextlib.contextmanager

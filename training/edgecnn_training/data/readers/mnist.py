@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.errors import DataError, MissingExtraError
+from edgecnn_runtime.system.file_kinds import check_ends
 from edgecnn_runtime.workstation.division import stratified_sample
 from edgecnn_training.data.readers.idx import read_idx
 from edgecnn_training.data.readers.members import FolderMembers, Members, ZipMembers
 from edgecnn_training.data.readers.npz import NpzReader
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
+from edgecnn_training.data.readers.untrusted import damage_as_data_error
 
 SIZE = 28
 LABELS = tuple("0123456789")
@@ -51,6 +53,8 @@ def read_mnist(path: Path) -> RawImageSet:
         with ZipMembers(path) as members:
             return _read_members(members)
     if path.suffix.lower() == ".npz":
+        with damage_as_data_error(str(path)):
+            check_ends(path)
         with path.open("rb") as file, NpzReader(file, name=str(path)) as npz:
             return _read_npz(npz)
     raise DataError(f"{path}: expected {LAYOUT}, got a file named {path.name}")
