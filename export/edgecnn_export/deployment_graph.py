@@ -40,4 +40,10 @@ def deployment_graph(model: keras.Model, *, batch: int | None) -> keras.Model:
 def _clone_layer(layer: Any) -> Any:
     if isinstance(layer, keras.layers.Flatten):
         return StaticFlatten(name=layer.name)
-    return layer.__class__.from_config(layer.get_config())
+    clone = layer.__class__.from_config(layer.get_config())
+    # Step by step: neither TFLite's converter nor ONNX's makes a file of Keras's loops that an interpreter opens, and
+    # the steps, whose weights are in the file once, have integer forms. Also inside Bidirectional and TimeDistributed.
+    for inner in clone._flatten_layers() if isinstance(clone, keras.layers.Layer) else ():
+        if isinstance(inner, keras.layers.RNN):
+            inner.unroll = True
+    return clone

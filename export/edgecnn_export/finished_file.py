@@ -13,7 +13,7 @@ from edgecnn_export.export_index import ExportedFile
 from edgecnn_export.formats import Format
 from edgecnn_export.int8.converted_file import ConvertedFile
 from edgecnn_export.optimized.stored_weights import packed
-from edgecnn_export.proof.inference import infer_in_subprocess, infer_on_all_cores
+from edgecnn_export.proof.inference import infer_in_subprocess, infer_on_all_cores, unnamed
 from edgecnn_export.proof.parity import Parity, golden_tolerance
 from edgecnn_export.signing import SigningKey
 from edgecnn_export.source import ExportSource
@@ -63,8 +63,7 @@ def finish_file(
     """
     container = CONTAINERS[fmt.suffix]
     path = source.target(fmt, mixed=bool(converted.quantization.in_float))
-    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
-        draft = Path(folder) / path.name
+    with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder, unnamed(draft := Path(folder) / path.name):
         draft.write_bytes(converted.content)
         if not converted.quantization.candidates:  # else it has run
             infer_in_subprocess(draft, np.asarray(source.test.images[:1]))

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,15 +31,26 @@ def import_keras() -> Any:
 @contextlib.contextmanager
 def converting() -> Iterator[None]:
     """Keep what a converter prints, and raise what it refuses as a `GateError`."""
-    try:
-        with native_output_kept():
+    refused: Exception | None = None
+    with native_output_kept():
+        try:
             yield
-    except (EdgecnnError, OSError, MemoryError):
-        raise
-    # Converters, quantizers and checkers raise anything over an operator that they do not know.
-    except Exception as error:
-        says = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        except (EdgecnnError, OSError, MemoryError):
+            raise
+        # Converters, quantizers and checkers raise anything over an operator that they do not know. What they print
+        # is then the same once more, over pages.
+        except Exception as error:
+            refused = error
+    if refused is not None:
         raise GateError(
-            f"expected a network that the converter takes; it says: {says.rstrip('.')}; export another format, or "
+            f"expected a network that the converter takes; it says: {_in_short(refused)}; export another format, or "
             "build the network without that"
-        ) from error
+        ) from refused
+
+
+def _in_short(error: Exception) -> str:
+    """Return the first thing that a converter says, without where in its own files that is."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # Of MLIR: '<unknown>:0: error: loc(callsite(fused["Erfinv:", …]))): 'tf.Erfinv' op is neither a custom op nor …'
+    said = [match[1] for line in lines if (match := re.search(r"error: (?:.*\): )?(?!failed while)([^()]+)", line))]
+    return next(iter([*said, *lines]), type(error).__name__).rstrip(". ")

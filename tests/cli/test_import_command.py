@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from edgecnn.app import command_line
 from edgecnn_runtime.classifier import Classifier
-from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.preprocess import read_image
 from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
@@ -161,6 +161,23 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     again = CliRunner().invoke(command_line(), [*words, "-f", "tflite-float32", "--output", "runs/mine"])
     assert again.exception is None
     assert run.read_record().recipe["name"] == "imported"
+
+
+def test_a_model_of_which_no_file_can_be_made_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = keras.Input((SIDE, SIDE, 3))
+    spectrum, _ = keras.ops.fft2((image, image))
+    keras.Model(image, keras.layers.Dense(3)(keras.layers.Flatten()(spectrum))).save("spectrum.keras")
+    write_colours(tmp_path / "images", folders=False)
+    words = ("export", "spectrum.keras", *GOOD, "--calibration-data", "images", "-f", "tflite-float32")
+    outcome = CliRunner().invoke(command_line(), words)
+    assert isinstance(outcome.exception, GateError)
+    # In one sentence, without where in the converter's own files that is.
+    assert "takes; it says: 'tf.Complex' op is neither a custom op nor a flex op; export another" in str(
+        outcome.exception
+    )
+    assert "loc(" not in outcome.output + str(outcome.exception)
+    assert not Path("runs/spectrum").exists()
 
 
 BAD = [

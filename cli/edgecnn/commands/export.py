@@ -2,6 +2,7 @@
 
 import dataclasses
 import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -65,6 +66,7 @@ def export(
     console = Console(json=json, quiet=quiet)
     settings = export_options.settings()
     calibrates = any(fmt.needs_calibration for fmt in settings.formats)
+    imports = _is_import(run, import_options)
     folder = _run_folder(console, run, import_options, data=data, calibrates=calibrates, seed=settings.seed)
     record = folder.read_record()
     plan = export_options.plan(batch_size=int(record.recipe.get("batch_size", 32)))
@@ -98,22 +100,32 @@ def export(
         with native_output_kept():
             source = export_c_source(files)
     print_exported(console, files, source)
+    if imports and not any(file.parity for file in files):
+        # Nothing could be made of the model: what the import has written is of no use to anybody.
+        shutil.rmtree(folder.path)
     require_all_kept(files)
     console.say("", f"Next: edgecnn bench {folder.path}")
+
+
+def _is_import(target: Path | None, options: ImportOptions) -> bool:
+    """Tell whether a run folder is to be made first."""
+    from edgecnn_export.imported.model_file import is_model
+
+    return options.application is not None or (target is not None and is_model(target))
 
 
 def _run_folder(
     console: Console, target: Path | None, options: ImportOptions, *, data: str | None, calibrates: bool, seed: int
 ) -> "RunFolder":
     """Return the folder of the run that is exported, made first where the target is a model."""
-    from edgecnn_export.imported.model_file import CONTAINERS, is_model
+    from edgecnn_export.imported.model_file import CONTAINERS
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.workstation.run_folder import RunFolder
 
     expected = f"expected a run folder, {CONTAINERS} or --application"
     if target is not None and not target.exists():
         raise InputError(f"{target}: not found; {expected}")
-    if options.application is not None or (target is not None and is_model(target)):
+    if _is_import(target, options):
         if data is not None:
             raise InputError(
                 f"--data: expected a run folder, got the model {target or options.application}; give its images with "

@@ -7,6 +7,9 @@ untrusted_config   what a Keras configuration may not hold: code, files, package
 model_file         .keras, .h5, .hdf5 or a SavedModel folder -> a Keras model
 saved_model        a SavedModel -> its graph, as plain nodes with their constants
 graph              these nodes, from whichever reader
+graph_constants    what it computes from constants and shapes alone
+graph_operations   what is an operation of Keras
+graph_values       what is neither array nor tensor yet
 graph_layers       such a graph -> a Keras model
 pixel_scaling      how the network wants its pixels -> layers in front of it
 answers            logits or probabilities -> layers behind it

@@ -21,7 +21,7 @@ Value: TypeAlias = "Output | NDArray[Any]"
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation of TensorFlow; `attributes` are those of its definition, as Python values."""
+    """One operation of TensorFlow; `attributes` are those of its definition, as Python values and parts."""
 
     operator: str  # "Conv2D"
     name: str
@@ -30,11 +30,18 @@ class Node:
 
 
 @dataclass(frozen=True, eq=False)
+class Part:
+    """What a loop or a branch computes; the first nodes are its arguments, Placeholders."""
+
+    nodes: tuple[Node, ...]
+    outputs: tuple[Value, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class TensorFlowGraph:
     """A network with one input and one output; each node stands behind those it reads."""
 
-    nodes: tuple[Node, ...]  # the first is the input, a Placeholder
-    output: Output
+    whole: Part  # of one argument, the input, and one output
     input_shape: tuple[int | None, ...]  # with the batch
 
 

@@ -1,28 +1,42 @@
 """Rebuild a graph of TensorFlow's operators from layers that Keras ships.
 
 The rebuilt network is a Keras model like any other: it is saved without the file it came from, explained layer by
-layer, and converted with static shapes. An operator that is not in `_LAYERS` is refused by its name.
+layer, and converted with static shapes. What is no layer is an operation of Keras (`graph_operations`); an operator
+that is neither is refused by its name.
 """
 
+import contextlib
+import copy
 import dataclasses
+import hashlib
 import itertools
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from edgecnn_export.imported.graph import Node, Output, TensorFlowGraph
-from edgecnn_export.imported.graph_constants import UnfitError, computed
+from edgecnn_export.imported.graph import Node, Output, Part, TensorFlowGraph
+from edgecnn_export.imported.graph_constants import BATCH, UnfitError, computed
+from edgecnn_export.imported.graph_operations import in_small_letters, operation
+from edgecnn_export.imported.graph_values import (
+    LIST_OPERATORS,
+    ONE,
+    ZERO,
+    Deferred,
+    Floats,
+    InBatches,
+    Rows,
+    axes_of,
+    per_channel,
+    scale_and_offset,
+)
+from edgecnn_export.imported.untrusted_config import optimization_of
 from edgecnn_runtime.errors import InputError, ModelError
-
-_Floats: TypeAlias = NDArray[np.float32]
-_ONE, _ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 
 
 def keras_model_of(graph: TensorFlowGraph, path: Path, *, imgsz: int | None = None) -> keras.Model:
@@ -40,36 +54,23 @@ def keras_model_of(graph: TensorFlowGraph, path: Path, *, imgsz: int | None = No
     return _Rebuilding(graph, path).model(imgsz)
 
 
-@dataclass(eq=False)
-class _Deferred:
-    """A layer that is not built yet, because what follows may go into its weights: `x * scale + offset` per channel.
-
-    A bias goes into the convolution before it, and so does a batch norm that the graph holds as its arithmetic.
-    """
-
-    build: Callable[[_Floats, _Floats], Any]  # (scale, offset), each () or (channels,), to the outcome
-    channels: int
-    scale: _Floats
-    offset: _Floats
-
-
 class _Rebuilding:
-    """Rebuilds one graph."""
+    """Rebuilds one graph, and the parts of it that are loops and branches."""
 
     def __init__(self, graph: TensorFlowGraph, path: Path) -> None:
         self._graph, self._path = graph, path
-        self._readers = Counter(
-            value.node for node in graph.nodes for value in node.inputs if isinstance(value, Output)
-        )
-        self._readers[graph.output.node] += 1
-        # By node: an array, a Keras tensor, or a layer that is not built yet.
-        self._values: dict[int, Any] = {}
         self._names = {"image"}
+        # By kind, arguments and weights: steps of a loop share theirs.
+        self._weighted: dict[tuple[Any, ...], Any] = {}
+        # Of the part that is being rebuilt, by node: how many read it, and an array, a Keras tensor, a layer that is
+        # not built yet, or a list of those.
+        self._readers: Counter[int] = Counter()
+        self._values: dict[int, Any] = {}
 
     def model(self, imgsz: int | None) -> keras.Model:
         """Build the layers, in the order of the nodes."""
         shape = self._graph.input_shape
-        if len(shape) != 4 or shape[3] not in (1, 3):
+        if len(shape) not in (3, 4) or (len(shape) == 4 and shape[3] not in (1, 3)):
             raise ModelError(
                 f"{self._path}: expected an input of images (N, height, width, channels), grey or RGB, got {shape}"
             )
@@ -78,151 +79,217 @@ class _Rebuilding:
                 f"{self._path}: expected the size of its images, as it takes any; add --imgsz with the one it was "
                 "trained on"
             )
-        pixels = keras.Input((*(size or imgsz for size in shape[1:3]), shape[3]), name="image")
-        self._values[0] = pixels
-        needed = self._needed()
-        for number, node in enumerate(self._graph.nodes):
-            if number in needed and number != 0:
-                self._values[number] = self._value(node)
-        return keras.Model(pixels, self._built(self._graph.output.node), name="graph")
+        pixels = keras.Input((*(size or imgsz for size in shape[1:3]), *shape[3:]), name="image")
+        return keras.Model(pixels, self._computed(self._graph.whole, [pixels])[0], name="graph")
 
-    def _needed(self) -> set[int]:
-        """Find the nodes that the output depends on."""
-        needed: set[int] = set()
-        waiting = [self._graph.output.node]
-        while waiting:
-            number = waiting.pop()
-            if number not in needed:
-                needed.add(number)
-                waiting += [value.node for value in self._graph.nodes[number].inputs if isinstance(value, Output)]
-        return needed
+    def _computed(self, part: Part, arguments: Sequence[Any]) -> list[Any]:
+        """Compute a part: what the whole graph gives, or one round of a loop."""
+        inner = copy.copy(self)
+        read = [value for node in part.nodes for value in node.inputs]
+        inner._readers = Counter(value.node for value in (*read, *part.outputs) if isinstance(value, Output))
+        inner._values = dict(enumerate(arguments))
+        needed = _needed(part)
+        for number, node in enumerate(part.nodes):
+            if number in needed and number not in inner._values:
+                inner._values[number] = inner._value(node)
+        return [inner._built(value) if isinstance(value, Output) else value for value in part.outputs]
 
     def _value(self, node: Node) -> Any:
         if node.operator == "Neg":
             node = dataclasses.replace(node, operator="Mul", inputs=(*node.inputs, np.array(-1, np.float32)))
         try:
-            if any(isinstance(value, Output) and value.index for value in node.inputs):
-                raise UnfitError("it reads the second output of another")
-            known = [self._values[value.node] if isinstance(value, Output) else value for value in node.inputs]
+            known = [self._given(value) if isinstance(value, Output) else value for value in node.inputs]
             if node.operator in _ARITHMETIC and sum(isinstance(value, np.ndarray) for value in known) == 1:
-                return self._affine(node, known)
-            inputs = [self._built(value.node) if isinstance(value, Output) else value for value in node.inputs]
+                with contextlib.suppress(UnfitError):
+                    return self._affine(node, known)
+            inputs = [self._built(value) if isinstance(value, Output) else value for value in node.inputs]
+            if node.operator in LIST_OPERATORS:
+                return LIST_OPERATORS[node.operator](*inputs)
+            if node.operator in ("While", "StatelessWhile"):
+                return self._loop(node, inputs)
+            if node.operator in ("If", "StatelessIf"):
+                return self._branch(node, inputs)
             if node.operator == "Shape" or all(isinstance(value, np.ndarray) for value in inputs):
                 return computed(node, inputs)
-            if node.operator not in _LAYERS:
-                raise UnfitError("not among those known here")
-            return _LAYERS[node.operator](self, node, inputs)
+            if node.operator in _LAYERS:
+                try:
+                    return _LAYERS[node.operator](self, node, inputs)
+                except UnfitError as reason:
+                    unfit = reason
+                with contextlib.suppress(UnfitError):
+                    return operation(node, inputs)
+                raise unfit
+            return operation(node, inputs)
         except UnfitError as reason:
+            optimized = optimization_of(node.name, node.operator)
+            if optimized is not None:
+                what, instead = optimized
+                raise ModelError(f"{self._path}: expected a plain float model, got one of {what}; {instead}") from None
             raise ModelError(
                 f"{self._path}: expected operators of a convolutional classifier, got {node.operator} in "
                 f"{node.name!r}: {reason}; save the model without it, or as a .keras file"
             ) from None
+        except ModelError:
+            raise  # from inside a loop
         # What Keras says of shapes that do not fit together, and what a node without its inputs or attributes leads to.
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"{self._path}: expected operators that fit together, got {node.operator} in {node.name!r}: {error}"
             ) from error
 
-    def _built(self, number: int) -> Any:
-        """Return what a node gives, its layer built."""
-        value = self._values[number]
-        if isinstance(value, _Deferred):
-            value = self._values[number] = value.build(value.scale, value.offset)
+    def _given(self, output: Output) -> Any:
+        """Return what a node gives, as it is."""
+        value = self._values[output.node]
+        if isinstance(value, list):
+            return value[output.index]
+        if output.index:
+            raise UnfitError("it reads the second output of another")
         return value
 
-    def _affine(self, node: Node, known: Sequence[Any]) -> _Deferred:
+    def _built(self, output: Output) -> Any:
+        """Return what a node gives, its layer built."""
+        value = self._given(output)
+        if isinstance(value, Deferred):
+            value = self._values[output.node] = value.build(value.scale, value.offset)
+        return value
+
+    def _loop(self, node: Node, inputs: Sequence[Any]) -> list[Any]:
+        """Go round a loop whose number of rounds does not depend on the image, as that of a recurrent layer."""
+        values = list(inputs)
+        for _ in range(_MAX_ROUNDS):
+            (goes_on,) = self._computed(node.attributes["cond"], values)
+            if not isinstance(goes_on, np.ndarray):
+                break
+            if not goes_on:
+                return values
+            values = self._computed(node.attributes["body"], values)
+        raise UnfitError(f"expected a loop of a fixed number of rounds, at most {_MAX_ROUNDS:,}")
+
+    def _branch(self, node: Node, inputs: Sequence[Any]) -> list[Any]:
+        """Take the branch of a condition that does not depend on the image."""
+        condition, *arguments = inputs
+        if not isinstance(condition, np.ndarray):
+            raise UnfitError("expected a condition that does not depend on the image")
+        return self._computed(node.attributes["then_branch" if condition else "else_branch"], arguments)
+
+    def _affine(self, node: Node, known: Sequence[Any]) -> Deferred:
         """Multiply by, divide by, add or take off a constant."""
         first = isinstance(known[0], np.ndarray)
         constant, other = (known[0], node.inputs[1]) if first else (known[1], node.inputs[0])
         assert isinstance(other, Output)
         if self._readers[other.node] > 1:
-            self._built(other.node)
-        value = self._values[other.node]
-        if not isinstance(value, _Deferred):
+            self._built(other)
+        value = self._given(other)
+        if not isinstance(value, Deferred):
             value = self._standing_alone(node, value)
-        vector = _per_channel(constant, value.channels)
-        scale, offset = _scale_and_offset(node.operator, vector, first=first)
-        return _Deferred(value.build, value.channels, value.scale * scale, value.offset * scale + offset)
+        vector = per_channel(constant, value.channels)
+        scale, offset = scale_and_offset(node.operator, vector, first=first)
+        return Deferred(value.build, value.channels, value.scale * scale, value.offset * scale + offset)
 
-    def _standing_alone(self, node: Node, x: Any) -> _Deferred:
+    def _standing_alone(self, node: Node, x: Any) -> Deferred:
         """Begin an affine layer that no convolution takes in."""
+        if isinstance(x, InBatches | Rows) or not x.shape[-1]:
+            raise UnfitError("expected a feature map")
 
-        def build(scale: _Floats, offset: _Floats) -> Any:
+        def build(scale: Floats, offset: Floats) -> Any:
             if not scale.shape and not offset.shape:
                 return self.layer(keras.layers.Rescaling, node, scale=float(scale), offset=float(offset))(x)
             # A batch norm of mean 0 and variance 1.
             epsilon = 1e-3
-            layer = self.layer(keras.layers.BatchNormalization, node, epsilon=epsilon)
-            outcome = layer(x)
-            channels = int(x.shape[-1])
-            ones = np.ones(channels, np.float32)
-            layer.set_weights([ones * scale, ones * offset, ones * 0, ones * np.float32(1 - epsilon)])
-            return outcome
+            ones = np.ones(int(x.shape[-1]), np.float32)
+            weights = [ones * scale, ones * offset, ones * 0, ones * np.float32(1 - epsilon)]
+            return self.weighted(keras.layers.BatchNormalization, node, x, weights, epsilon=epsilon)
 
-        return _Deferred(build, int(x.shape[-1]), _ONE, _ZERO)
+        return Deferred(build, int(x.shape[-1]), ONE, ZERO)
 
     def layer(self, kind: Callable[..., Any], node: Node, **arguments: Any) -> Any:
         """Make a layer that is named after its node: "serving/model/conv1/Conv2D" is conv1."""
         parts = [part for part in node.name.replace(":", "_").split("/") if part]
         name = parts[-2] if len(parts) > 1 else parts[-1]
+        # Keras names its operations itself, einsum, einsum_1, and wants no name twice.
+        if hasattr(keras.ops, re.sub(r"_\d+$", "", name)):
+            name = f"{name}_layer"
         taken = (name if count == 1 else f"{name}_{count}" for count in itertools.count(1))
         free = next(one for one in taken if one not in self._names)
         self._names.add(free)
         return kind(name=free, **arguments)
 
-    def convolution(self, node: Node, inputs: Sequence[Any]) -> _Deferred:
+    def weighted(self, kind: Callable[..., Any], node: Node, x: Any, weights: Sequence[Any], **arguments: Any) -> Any:
+        """Call a layer with these weights: that of the step before, where a loop comes by again."""
+        floats = [np.ascontiguousarray(array, np.float32) for array in weights]
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in floats)).digest()
+        key = kind, repr(sorted(arguments.items())), int(x.shape[-1]), digest
+        if key in self._weighted:
+            return self._weighted[key](x)
+        layer = self._weighted[key] = self.layer(kind, node, **arguments)
+        outcome = layer(x)
+        layer.set_weights(floats)
+        return outcome
+
+    def convolution(self, node: Node, inputs: Sequence[Any]) -> Any:
         """Conv2D, also in groups: kernels (rows, columns, channels / groups, filters)."""
         x, kernel = _with_kernel(inputs)
         settings = _window_settings(node)
+        if isinstance(x, InBatches):
+            return self._dilated(node, x, self.convolution, kernel)
         x = self._padded(node, x)
 
-        def build(scale: _Floats, offset: _Floats) -> Any:
-            layer = self.layer(
+        def build(scale: Floats, offset: Floats) -> Any:
+            return self.weighted(
                 keras.layers.Conv2D,
                 node,
+                x,
+                [kernel * scale, *_bias(offset, kernel.shape[3])],
                 filters=kernel.shape[3],
                 kernel_size=kernel.shape[:2],
                 groups=int(x.shape[-1]) // kernel.shape[2],
                 use_bias=bool(offset.any()),
                 **settings,
             )
-            return _weighted(layer, x, kernel * scale, offset, channels=kernel.shape[3])
 
-        return _Deferred(build, kernel.shape[3], _ONE, _ZERO)
+        return Deferred(build, kernel.shape[3], ONE, ZERO)
 
-    def depthwise(self, node: Node, inputs: Sequence[Any]) -> _Deferred:
+    def depthwise(self, node: Node, inputs: Sequence[Any]) -> Any:
         """DepthwiseConv2D: kernels (rows, columns, channels, multiplier)."""
         x, kernel = _with_kernel(inputs)
         settings = _window_settings(node)
+        if isinstance(x, InBatches):
+            return self._dilated(node, x, self.depthwise, kernel)
         x = self._padded(node, x)
         channels = kernel.shape[2] * kernel.shape[3]
 
-        def build(scale: _Floats, offset: _Floats) -> Any:
-            layer = self.layer(
+        def build(scale: Floats, offset: Floats) -> Any:
+            scaled = kernel * (scale.reshape(kernel.shape[2:]) if scale.shape else scale)
+            return self.weighted(
                 keras.layers.DepthwiseConv2D,
                 node,
+                x,
+                [scaled, *_bias(offset, channels)],
                 kernel_size=kernel.shape[:2],
                 depth_multiplier=kernel.shape[3],
                 use_bias=bool(offset.any()),
                 **settings,
             )
-            scaled = kernel * (scale.reshape(kernel.shape[2:]) if scale.shape else scale)
-            return _weighted(layer, x, scaled, offset, channels=channels)
 
-        return _Deferred(build, channels, _ONE, _ZERO)
+        return Deferred(build, channels, ONE, ZERO)
 
-    def dense(self, node: Node, inputs: Sequence[Any]) -> _Deferred:
+    def dense(self, node: Node, inputs: Sequence[Any]) -> Any:
         """Dense: kernels (values, units)."""
         x, kernel = _with_kernel(inputs)
-        if node.attributes["transpose_a"] or len(x.shape) != 2 or kernel.ndim != 2:
-            raise UnfitError("expected a product of a (N, values) and a (values, units) matrix")
-        weights = kernel.T if node.attributes["transpose_b"] else kernel
+        if node.attributes.get("transpose_a") or node.attributes.get("adj_x") or kernel.ndim != 2 or not x.shape[-1]:
+            raise UnfitError("expected a product of (N, …, values) and a (values, units) matrix")
+        turned = node.attributes.get("transpose_b") or node.attributes.get("adj_y")
+        weights = kernel.T if turned else kernel
+        if isinstance(x, Rows):
+            product = self.dense(node, [x.images, kernel])
+            return dataclasses.replace(x, images=product, shape=(*x.shape[:-1], product.channels))
 
-        def build(scale: _Floats, offset: _Floats) -> Any:
-            layer = self.layer(keras.layers.Dense, node, units=weights.shape[1], use_bias=bool(offset.any()))
-            return _weighted(layer, x, weights * scale, offset, channels=weights.shape[1])
+        def build(scale: Floats, offset: Floats) -> Any:
+            units = weights.shape[1]
+            every = [weights * scale, *_bias(offset, units)]
+            return self.weighted(keras.layers.Dense, node, x, every, units=units, use_bias=bool(offset.any()))
 
-        return _Deferred(build, weights.shape[1], _ONE, _ZERO)
+        return Deferred(build, weights.shape[1], ONE, ZERO)
 
     def _padded(self, node: Node, x: Any) -> Any:
         """Pad by hand where the operator says how much."""
@@ -231,15 +298,101 @@ class _Rebuilding:
         rows, columns = np.reshape(node.attributes["explicit_paddings"], (4, 2)).tolist()[1:3]
         return keras.layers.ZeroPadding2D((tuple(rows), tuple(columns)))(x)
 
+    def space_to_batch(self, node: Node, inputs: Sequence[Any]) -> InBatches:
+        """SpaceToBatchND, in front of a convolution with gaps."""
+        del node
+        x, block, padding = inputs
+        if len(x.shape) != 4 or len(block) != 2:
+            raise UnfitError("expected blocks of rows and columns")
+        (top, bottom), (left, right) = np.reshape(padding, (2, 2)).tolist()
+        return InBatches(x, (int(block[0]), int(block[1])), ((top, bottom), (left, right)))
+
+    def batch_to_space(self, node: Node, inputs: Sequence[Any]) -> "Deferred":
+        """BatchToSpaceND, behind a convolution with gaps."""
+        x, block, crops = inputs
+        if not isinstance(x, InBatches) or x.convolved is None or tuple(int(size) for size in block) != x.block:
+            raise UnfitError("expected a convolution between SpaceToBatchND and this")
+        # What is cut away behind it has only filled up the blocks.
+        padding = [
+            (first, last - cut) for (first, last), (zero, cut) in zip(x.padding, np.reshape(crops, (2, 2)), strict=True)
+        ]
+        if np.reshape(crops, (2, 2))[:, 0].any() or min(map(min, padding)) < 0:
+            raise UnfitError("expected nothing cut away above and to the left")
+        if not np.any(padding):
+            return x.convolved(x.image)
+        amounts = tuple((int(first), int(last)) for first, last in padding)
+        return x.convolved(self.layer(keras.layers.ZeroPadding2D, node, padding=amounts)(x.image))
+
+    def _dilated(
+        self, node: Node, x: InBatches, convolve: Callable[[Node, Sequence[Any]], Any], kernel: Floats
+    ) -> InBatches:
+        """Convolve with gaps, once it is known what is cut away behind it."""
+        if x.convolved is not None or node.attributes["padding"] != "VALID":
+            raise UnfitError("expected one convolution without padding between SpaceToBatchND and BatchToSpaceND")
+        dilated = dataclasses.replace(node, attributes={**node.attributes, "dilations": [1, *x.block, 1]})
+        return dataclasses.replace(x, convolved=lambda image: convolve(dilated, [image, kernel]))
+
+    def transposed_convolution(self, node: Node, inputs: Sequence[Any]) -> Deferred:
+        """Conv2DBackpropInput: kernels (rows, columns, filters, channels)."""
+        size, kernel, x = inputs
+        if not isinstance(kernel, np.ndarray):
+            raise UnfitError("expected constant weights")
+        settings = _window_settings(node)
+        rows, columns = (
+            length * stride if settings["padding"] == "same" else length * stride + max(window - stride, 0)
+            for length, stride, window in zip(x.shape[1:3], settings["strides"], kernel.shape[:2], strict=True)
+        )
+        if [rows, columns] != [int(length) for length in size[1:3]]:
+            raise UnfitError(f"expected an output of {rows}x{columns}, got {int(size[1])}x{int(size[2])}")
+
+        def build(scale: Floats, offset: Floats) -> Any:
+            scaled = kernel * (scale[:, np.newaxis] if scale.shape else scale)
+            return self.weighted(
+                keras.layers.Conv2DTranspose,
+                node,
+                x,
+                [scaled, *_bias(offset, kernel.shape[2])],
+                filters=kernel.shape[2],
+                kernel_size=kernel.shape[:2],
+                use_bias=bool(offset.any()),
+                **settings,
+            )
+
+        return Deferred(build, kernel.shape[2], ONE, ZERO)
+
+    def einsum(self, node: Node, inputs: Sequence[Any]) -> Any:
+        """Einsum with constant weights, as in attention; in the order of EinsumDense."""
+        x, kernel = _with_kernel(inputs)
+        given, weights, outcome = re.split(",|->", in_small_letters(node.attributes["equation"]))
+        sizes = {**dict(zip(weights, kernel.shape, strict=True)), **dict(zip(given, x.shape, strict=True))}
+        return self.weighted(
+            keras.layers.EinsumDense,
+            node,
+            x,
+            [kernel],
+            equation=f"{given},{weights}->{outcome}",
+            output_shape=tuple(sizes[axis] for axis in outcome[1:]),
+        )
+
     def batch_norm(self, node: Node, inputs: Sequence[Any]) -> Any:
         """FusedBatchNorm in inference."""
         x, *weights = inputs
+        if isinstance(x, Rows) and node.attributes["is_training"]:
+            axes = list(range(-axes_of(x), 0))
+            layer = self.layer(
+                keras.layers.LayerNormalization,
+                node,
+                axis=axes,
+                epsilon=float(node.attributes["epsilon"]),
+                center=False,
+                scale=False,
+            )
+            return dataclasses.replace(x, images=layer(x.images))
         if node.attributes["is_training"] or not all(isinstance(array, np.ndarray) for array in weights):
             raise UnfitError("expected a batch norm in inference")
-        layer = self.layer(keras.layers.BatchNormalization, node, epsilon=float(node.attributes["epsilon"]))
-        outcome = layer(x)
-        layer.set_weights(weights)
-        return outcome
+        return self.weighted(
+            keras.layers.BatchNormalization, node, x, weights, epsilon=float(node.attributes["epsilon"])
+        )
 
     def pool(self, node: Node, inputs: Sequence[Any]) -> Any:
         """MaxPool or AvgPool."""
@@ -289,7 +442,20 @@ class _Rebuilding:
     def reshape(self, node: Node, inputs: Sequence[Any]) -> Any:
         """Reshape, Squeeze or ExpandDims; the batch stays in front."""
         x = inputs[0]
+        if isinstance(x, Rows):
+            if [int(size) for size in inputs[1]] != [BATCH if size is None else size for size in x.shape]:
+                raise UnfitError("expected the rows of each image together again")
+            return x.images
         sizes = list(x.shape[1:])
+        if node.operator == "Reshape":
+            wanted = [int(size) for size in inputs[1]]
+            # (1, rows, size, 1) is what Keras 2 normalizes.
+            if [*wanted[:2], *wanted[3:]] == [1, BATCH, 1] or (
+                wanted == [BATCH, sizes[-1]] and math.prod(sizes) > sizes[-1]
+            ):
+                return Rows(x, x.shape, wanted[2 if len(wanted) == 4 else 1])
+        if x.shape[0] is not None:
+            raise UnfitError("expected the batch in front")
         if node.operator == "Squeeze":
             rank = len(x.shape)
             axes = [axis % rank for axis in node.attributes["squeeze_dims"]] or [
@@ -304,7 +470,11 @@ class _Rebuilding:
             if target.count(-1) == 1:
                 known = -math.prod(target)
                 target[target.index(-1)] = math.prod(sizes) // max(1, known)
-        if math.prod(target) != math.prod(sizes) or not target:
+        one, other = sorted((math.prod(target), math.prod(sizes)))
+        if node.operator == "Reshape" and int(inputs[1][0]) == BATCH and 0 < one < other and other % one == 0:
+            # All steps of all images as images of their own, or back, as Keras 2's TimeDistributed has them.
+            return keras.ops.reshape(x, (-1, *target))
+        if one != other or not target:
             raise UnfitError("expected a new form of each image, not of the batch")
         if len(target) == 1:
             return x if target == sizes else self.layer(keras.layers.Flatten, node)(x)
@@ -313,7 +483,7 @@ class _Rebuilding:
     def transpose(self, node: Node, inputs: Sequence[Any]) -> Any:
         """Exchange axes, not the batch's."""
         x, order = inputs
-        if int(order[0]) != 0:
+        if int(order[0]) != 0 or x.shape[0] is not None:
             raise UnfitError("expected the batch in front")
         return self.layer(keras.layers.Permute, node, dims=tuple(int(axis) for axis in order[1:]))(x)
 
@@ -341,25 +511,40 @@ class _Rebuilding:
         slope = float(node.attributes["alpha"])
         return self.layer(keras.layers.LeakyReLU, node, negative_slope=slope)(inputs[0])
 
-    def passing(self, node: Node, inputs: Sequence[Any]) -> Any:
-        """Return what comes in: a cast, since all is float32 here."""
-        del node
+    def cast(self, node: Node, inputs: Sequence[Any]) -> Any:
+        """Cast: all is float32 here, so that only what cuts digits off is done."""
+        wanted = node.attributes["DstT"]
+        if wanted is None or "float8" in wanted.name:
+            raise UnfitError("expected numbers of 16 bits or more")
+        if wanted.kind in "iu" and node.attributes["SrcT"].kind == "f":
+            return keras.ops.cast(keras.ops.cast(inputs[0], "int32"), "float32")
+        if wanted.kind == "f" and node.attributes["SrcT"].kind == "b":
+            return keras.ops.cast(inputs[0], "float32")
         return inputs[0]
 
 
-def _with_kernel(inputs: Sequence[Any]) -> tuple[Any, _Floats]:
+def _needed(part: Part) -> set[int]:
+    """Find the nodes that the outputs depend on."""
+    needed: set[int] = set()
+    waiting = [value.node for value in part.outputs if isinstance(value, Output)]
+    while waiting:
+        number = waiting.pop()
+        if number not in needed:
+            needed.add(number)
+            waiting += [value.node for value in part.nodes[number].inputs if isinstance(value, Output)]
+    return needed
+
+
+def _with_kernel(inputs: Sequence[Any]) -> tuple[Any, Floats]:
     x, kernel = inputs
     if not isinstance(kernel, np.ndarray):
         raise UnfitError("expected constant weights")
     return x, kernel.astype(np.float32)
 
 
-def _weighted(layer: Any, x: Any, kernel: _Floats, offset: _Floats, *, channels: int) -> Any:
-    """Call a layer and give it its weights."""
-    outcome = layer(x)
-    bias = [np.broadcast_to(offset, (channels,)).astype(np.float32)] if layer.use_bias else []
-    layer.set_weights([kernel.astype(np.float32), *bias])
-    return outcome
+def _bias(offset: Floats, channels: int) -> list[Floats]:
+    """Return the bias as a list for a layer's weights: none of zeros."""
+    return [np.broadcast_to(offset, (channels,))] if offset.any() else []
 
 
 def _window_settings(node: Node) -> dict[str, Any]:
@@ -372,28 +557,8 @@ def _window_settings(node: Node) -> dict[str, Any]:
     return {"strides": tuple(strides), "dilation_rate": tuple(dilations), "padding": padding}
 
 
-def _per_channel(constant: NDArray[Any], channels: int) -> _Floats:
-    """Return a constant as one value, or as one per channel."""
-    floats = constant.astype(np.float32)
-    if floats.size == 1:
-        return floats.reshape(())
-    if floats.size != channels or floats.shape[-1] != channels:
-        raise UnfitError(f"expected one constant, or one for each of {channels} channels, got {floats.shape}")
-    return floats.reshape(channels)
-
-
-def _scale_and_offset(operator: str, constant: _Floats, *, first: bool) -> tuple[_Floats, _Floats]:
-    """Write an operation with a constant, which may stand first, as `x * scale + offset`."""
-    if operator == "Mul":
-        return constant, _ZERO
-    if operator == "Sub":
-        return (-_ONE, constant) if first else (_ONE, -constant)
-    if operator in ("RealDiv", "Div"):
-        if first:
-            raise UnfitError("expected a division by a constant")
-        return _ONE / constant, _ZERO
-    return _ONE, constant
-
+# More than any image has rows, which is what a recurrent layer goes through.
+_MAX_ROUNDS = 4096
 
 _ARITHMETIC = frozenset({"Add", "AddV2", "BiasAdd", "Mul", "Sub", "RealDiv", "Div"})
 
@@ -422,7 +587,13 @@ _ACTIVATIONS = {
 }
 
 _LAYERS: Mapping[str, Callable[[_Rebuilding, Node, Sequence[Any]], Any]] = {
+    "BatchMatMulV2": _Rebuilding.dense,
+    "BatchMatMulV3": _Rebuilding.dense,
+    "BatchToSpaceND": _Rebuilding.batch_to_space,
     "Conv2D": _Rebuilding.convolution,
+    "Conv2DBackpropInput": _Rebuilding.transposed_convolution,
+    "Einsum": _Rebuilding.einsum,
+    "SpaceToBatchND": _Rebuilding.space_to_batch,
     "DepthwiseConv2dNative": _Rebuilding.depthwise,
     "MatMul": _Rebuilding.dense,
     "FusedBatchNorm": _Rebuilding.batch_norm,
@@ -441,7 +612,7 @@ _LAYERS: Mapping[str, Callable[[_Rebuilding, Node, Sequence[Any]], Any]] = {
     "Transpose": _Rebuilding.transpose,
     "ConcatV2": _Rebuilding.concatenate,
     "LeakyRelu": _Rebuilding.leaky_relu,
-    "Cast": _Rebuilding.passing,
+    "Cast": _Rebuilding.cast,
     **dict.fromkeys(_MERGES, _Rebuilding.merge),
     **dict.fromkeys(_ACTIVATIONS, _Rebuilding.activation),
 }

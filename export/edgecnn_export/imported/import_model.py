@@ -11,7 +11,7 @@ from edgecnn_export.imported.answers import OutputKind, answers_of, probabilitie
 from edgecnn_export.imported.original_model import OriginalModel
 from edgecnn_export.imported.pixel_scaling import exchange_of_channels, scaled, turned_to_rgb
 from edgecnn_runtime.choices import not_among
-from edgecnn_runtime.errors import InputError
+from edgecnn_runtime.errors import InputError, ModelError
 from edgecnn_runtime.system.atomic_files import atomic_write
 from edgecnn_runtime.workstation.division import Division
 from edgecnn_runtime.workstation.image_set import ImageSet
@@ -54,6 +54,7 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
 
     Raises:
         InputError: it cannot be found out, or what comes out is no number.
+        ModelError: it mixes the images of a batch.
     """
     import keras
 
@@ -61,7 +62,7 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
         raise InputError(not_among("--output-is", output_is, OutputKind))
     # Its old name may be one of those used here.
     network = keras.Model(original.network.inputs[0], original.network.outputs[0], name="network")
-    network = _on_float32(network)
+    network = _for_inference(network)
     channels = original.input.channels
     pixels = keras.Input(original.input.shape, name="pixels")
     x = scaled(pixels, original.scaling, channels=channels)
@@ -69,6 +70,11 @@ def import_model(original: OriginalModel, images: NDArray[np.uint8], *, output_i
         x = exchange_of_channels()(x)
     outcome = network(x)
     seen = np.asarray(keras.Model(pixels, outcome)(images.astype(np.float32), training=False))
+    if len(seen) != len(images):
+        raise ModelError(
+            f"{original.origin}: expected one answer per image, got {len(seen)} for {len(images)} images; save the "
+            "model as a .keras file"
+        )
     if not np.isfinite(seen).all():
         raise InputError(
             f"{original.origin}: expected numbers, got NaN or infinity from real images; check its scaling"
@@ -165,18 +171,31 @@ def _is_import(folder: RunFolder) -> bool:
     return folder.read_record().recipe.get("name") in _RECIPES
 
 
-def _on_float32(network: "keras.Model") -> "keras.Model":
-    """Return a network that computes in float32, whatever precision it was trained in; its weights are that already."""
+def _for_inference(network: "keras.Model") -> "keras.Model":
+    """Return a network that computes in float32 and answers to each image as if it was the first.
+
+    Whatever precision it was trained in, its weights are float32 already; what stateful layers remember of the images
+    before is left behind.
+    """
     import keras
 
-    if _computes_in_float32(network):
+    layers = network._flatten_layers()
+    remembering = [layer for layer in layers if isinstance(layer, keras.layers.RNN) and layer.stateful]
+    if _computes_in_float32(network) and not remembering:
         return network
 
-    def in_float32(layer: Any) -> Any:
-        return layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+    def plain(layer: Any) -> Any:
+        clone = layer.__class__.from_config({**layer.get_config(), "dtype": "float32"})
+        for inner in clone._flatten_layers():
+            if isinstance(inner, keras.layers.RNN):
+                inner.stateful = False
+        if isinstance(clone, keras.layers.Bidirectional):
+            clone.stateful = False
+        return clone
 
-    rebuilt = keras.models.clone_model(network, clone_function=in_float32, recursive=True)
-    rebuilt.set_weights(network.get_weights())
+    rebuilt = keras.models.clone_model(network, clone_function=plain, recursive=True)
+    states = {id(state) for layer in remembering for state in keras.tree.flatten(layer.states)}
+    rebuilt.set_weights([weight.numpy() for weight in network.weights if id(weight) not in states])
     return rebuilt
 
 

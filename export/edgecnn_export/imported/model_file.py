@@ -71,14 +71,15 @@ def open_model(path: Path, *, imgsz: int | None = None) -> "keras.Model":
             ) from error
 
 
-def _from_saved_model(folder: Path, imgsz: int | None) -> "keras.Model":
+def _from_saved_model(folder: Path, imgsz: int | None, *, origin: Path | None = None) -> "keras.Model":
+    """Rebuild a SavedModel; messages name `origin`, the user's file, where that is not the folder itself."""
     if not (folder / SAVED_MODEL_FILE).exists():
         raise InputError(f"{folder}: expected a SavedModel folder with {SAVED_MODEL_FILE}, or a run folder")
     from edgecnn_export.imported.graph_layers import keras_model_of
     from edgecnn_export.imported.saved_model import read_saved_model
 
     with native_output_kept():
-        return keras_model_of(read_saved_model(folder), folder, imgsz=imgsz)
+        return keras_model_of(read_saved_model(folder, origin=origin), origin or folder, imgsz=imgsz)
 
 
 def _through_keras_2(path: Path, imgsz: int | None) -> "keras.Model":
@@ -97,7 +98,7 @@ def _through_keras_2(path: Path, imgsz: int | None) -> "keras.Model":
         module = tf.Module()
         module.model, module.served = loaded, served
         tf.saved_model.save(module, folder, signatures=served)
-        return _from_saved_model(Path(folder), imgsz)
+        return _from_saved_model(Path(folder), imgsz, origin=path)
 
 
 def _read_config(path: Path) -> Any:

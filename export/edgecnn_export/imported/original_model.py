@@ -53,10 +53,14 @@ def original_model(
         ModelError: it is no classifier of images.
         InputError: labels, scaling or size do not fit it.
     """
+    grey: tuple[str, ...] = ()
+    if len(network.inputs) == 1 and len(network.inputs[0].shape) == 3:
+        network = with_channel_axis(network, origin=str(path), imgsz=imgsz)
+        grey = ("its images are grey, since its input has rows and columns but no axis for the channels",)
     spec = image_input(network, origin=str(path), imgsz=imgsz, fit=fit)
     classes = count_classes(network, origin=str(path))
     check_count(labels, classes, origin="--labels")
-    assumed = assumed_fit(fit, spec)
+    assumed = (*grey, *assumed_fit(fit, spec))
     if scaling is None:
         if not scales_itself(network):
             raise InputError(
@@ -86,6 +90,23 @@ def assumed_fit(fit: ImageFit, spec: InputSpec) -> tuple[str, ...]:
         "background": f"transparent pixels show {shown_colour(spec.background)} (--background says otherwise)",
     }
     return tuple(sentence for name, sentence in sentences.items() if getattr(fit, name) is None)
+
+
+def with_channel_axis(network: "keras.Model", *, origin: str, imgsz: int | None) -> "keras.Model":
+    """Put an input `(N, height, width, 1)` in front of a network that takes grey images `(N, height, width)`.
+
+    Raises:
+        InputError: it takes images of any size, and none is given.
+    """
+    import keras
+
+    size = tuple(length or imgsz for length in network.inputs[0].shape[1:])
+    if None in size:
+        raise InputError(
+            f"{origin}: expected the size of its images, as it takes any; add --imgsz with the one it was trained on"
+        )
+    image = keras.Input((*size, 1), name="image")
+    return keras.Model(image, network(keras.layers.Reshape(size, name="rows")(image)))
 
 
 def image_input(network: "keras.Model", *, origin: str, imgsz: int | None, fit: ImageFit) -> InputSpec:
@@ -154,7 +175,8 @@ def scales_itself(network: "keras.Model") -> bool:
     import keras
 
     scaling = (keras.layers.Rescaling, keras.layers.Normalization)
-    layers = [layer for layer in network.layers if not isinstance(layer, keras.layers.InputLayer)]
+    passing = (keras.layers.InputLayer, keras.layers.Reshape)
+    layers = [layer for layer in network.layers if not isinstance(layer, passing)]
     if not layers:
         return False
     return scales_itself(layers[0]) if isinstance(layers[0], keras.Model) else isinstance(layers[0], scaling)

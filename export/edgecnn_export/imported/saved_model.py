@@ -18,13 +18,18 @@ from numpy.typing import NDArray
 from tensorflow.core.protobuf import saved_model_pb2, trackable_object_graph_pb2
 from tensorflow.python.framework import op_def_registry
 
-from edgecnn_export.imported.graph import Node, Output, TensorFlowGraph, Value
+from edgecnn_export.imported.graph import Node, Output, Part, TensorFlowGraph, Value
 from edgecnn_runtime.errors import ModelError
 from edgecnn_runtime.system.file_kinds import read_file
 
 MODEL_FILE = "saved_model.pb"
 
 _CALLS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
+# Loops and branches, with the attributes that name their functions.
+_BODIES = {
+    **dict.fromkeys(("While", "StatelessWhile"), ("cond", "body")),
+    **dict.fromkeys(("If", "StatelessIf"), ("then_branch", "else_branch")),
+}
 # Operators that give what they read.
 _PASSING = frozenset({"Identity", "IdentityN", "ReadVariableOp", "StopGradient", "PreventGradient", "Snapshot"})
 # Operators that no network needs in inference, refused wherever they stand, even where no output depends on them.
@@ -40,42 +45,44 @@ _MAX_DEPTH = 64
 _MAX_NODES = 100_000
 
 
-def read_saved_model(folder: Path) -> TensorFlowGraph:
+def read_saved_model(folder: Path, *, origin: Path | None = None) -> TensorFlowGraph:
     """Read the function that a SavedModel serves, with all calls put in place and all variables as constants.
 
     Args:
         folder: with `saved_model.pb` and `variables/`, as TensorFlow 2 writes it (`model.export`, `model.save`,
             `tf.saved_model.save`).
+        origin: what messages call it; None: the folder.
 
     Raises:
         ModelError: damaged, of TensorFlow 1, or without one inference function of one input and one output.
     """
     try:
-        return _Reader(folder).read()
+        return _Reader(folder, origin or folder).read()
     except ModelError:
         raise
     # Whatever the parsers, the checkpoint reader and a graph that does not hold together raise.
     except (DecodeError, tf.errors.OpError, OSError, KeyError, IndexError, TypeError, ValueError, MemoryError) as error:
         raise ModelError(
-            f"{folder}: expected a whole SavedModel, got one that cannot be read ({type(error).__name__}: {error})"
+            f"{origin or folder}: expected a whole SavedModel, got one that cannot be read "
+            f"({type(error).__name__}: {error})"
         ) from error
 
 
 class _Reader:
     """Reads one SavedModel; `_nodes` grows as its functions are walked through."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, origin: Path) -> None:
+        self._origin = origin
         document = saved_model_pb2.SavedModel()
         document.ParseFromString(read_file(folder / MODEL_FILE))
         graphs = [graph for graph in document.meta_graphs if "serve" in graph.meta_info_def.tags]
         if not graphs:
-            raise ModelError(f"{folder}: expected a SavedModel with the tag 'serve', got none")
+            raise ModelError(f"{origin}: expected a SavedModel with the tag 'serve', got none")
         self._graph = graphs[0]
         self._objects = self._graph.object_graph_def
         if not self._objects.nodes:
             raise ModelError(
-                f"{folder}: expected a SavedModel of TensorFlow 2, got one of TensorFlow 1; "
+                f"{origin}: expected a SavedModel of TensorFlow 2, got one of TensorFlow 1; "
                 "load it there and save it again with tf.saved_model.save"
             )
         self._functions = {function.signature.name: function for function in self._graph.graph_def.library.function}
@@ -87,7 +94,7 @@ class _Reader:
         inputs, outputs = list(signature.inputs.values()), list(signature.outputs)
         if len(inputs) != 1 or len(outputs) != 1:
             raise ModelError(
-                f"{self._folder}: expected one input (images) and one output (classes), "
+                f"{self._origin}: expected one input (images) and one output (classes), "
                 f"got {len(inputs)} inputs and {len(outputs)} outputs"
             )
         shape = inputs[0].tensor_shape
@@ -99,8 +106,8 @@ class _Reader:
         arguments: dict[str, list[Value]] = {name: [value] for name, value in zip(names, values, strict=True)}
         outcome = self._walk(function, arguments, depth=0)[0]
         if not isinstance(outcome, Output):
-            raise ModelError(f"{self._folder}: expected an output that depends on the image, got a constant")
-        return TensorFlowGraph(tuple(self._nodes), outcome, input_shape)
+            raise ModelError(f"{self._origin}: expected an output that depends on the image, got a constant")
+        return TensorFlowGraph(Part(tuple(self._nodes), (outcome,)), input_shape)
 
     def _signature_name(self) -> str:
         # Those with two underscores in front are TensorFlow's own.
@@ -109,7 +116,7 @@ class _Reader:
             return "serving_default"
         if len(names) != 1:
             raise ModelError(
-                f"{self._folder}: expected a signature 'serving_default', got {', '.join(sorted(names)) or 'none'}"
+                f"{self._origin}: expected a signature 'serving_default', got {', '.join(sorted(names)) or 'none'}"
             )
         return str(names[0])
 
@@ -118,7 +125,7 @@ class _Reader:
         root = self._objects.nodes[0]
         signatures = next((child.node_id for child in root.children if child.local_name == "signatures"), None)
         if signatures is None:
-            raise ModelError(f"{self._folder}: expected a SavedModel with signatures, got none")
+            raise ModelError(f"{self._origin}: expected a SavedModel with signatures, got none")
         name = self._signature_name()
         node = next(child.node_id for child in self._objects.nodes[signatures].children if child.local_name == name)
         return str(self._objects.nodes[node].bare_concrete_function.concrete_function_name)
@@ -136,26 +143,27 @@ class _Reader:
                 yield tf.make_ndarray(constants[name].attr["value"].tensor)
             else:
                 raise ModelError(
-                    f"{self._folder}: expected a network that reads nothing but its variables, got a {kind} beside "
+                    f"{self._origin}: expected a network that reads nothing but its variables, got a {kind} beside "
                     "them (a table or a file, say)"
                 )
 
     def _walk(self, function: Any, arguments: Mapping[str, list[Value]], *, depth: int) -> list[Value]:
         """Put the nodes of a function behind those that are there; return what it returns."""
         if depth > _MAX_DEPTH:
-            raise ModelError(f"{self._folder}: expected functions that end, got {function.signature.name} in a circle")
+            raise ModelError(f"{self._origin}: expected functions that end, got {function.signature.name} in a circle")
         known: dict[str, list[Value]] = dict(arguments)
         for definition in _in_order(function.node_def):
             inputs = [_read(known, name) for name in definition.input if not name.startswith("^")]
-            # Of an operation with several groups of outputs, only the first is that of a network in inference.
-            known[f"{definition.name}:{_first_output(definition.op)}"] = self._values(definition, inputs, depth=depth)
+            values = self._values(definition, inputs, depth=depth)
+            for group, (first, count) in _output_groups(definition).items():
+                known[f"{definition.name}:{group}"] = values[first : first + count]
         return [_read(known, function.ret[argument.name]) for argument in function.signature.output_arg]
 
     def _values(self, definition: Any, inputs: list[Value], *, depth: int) -> list[Value]:
         """Return the outputs of one operation."""
         if definition.op in _FORBIDDEN:
             raise ModelError(
-                f"{self._folder}: expected operators that only compute, got {definition.op} in {definition.name!r}, "
+                f"{self._origin}: expected operators that only compute, got {definition.op} in {definition.name!r}, "
                 "which reaches for files or code outside the model; do not run it"
             )
         if definition.op in _CALLS:
@@ -168,10 +176,22 @@ class _Reader:
         if definition.op == "Const":
             return [tf.make_ndarray(definition.attr["value"].tensor)]
         if len(self._nodes) >= _MAX_NODES:
-            raise ModelError(f"{self._folder}: expected at most {_MAX_NODES:,} operations, got more")
+            raise ModelError(f"{self._origin}: expected at most {_MAX_NODES:,} operations, got more")
         attributes = _attributes(definition)
+        for name in _BODIES.get(definition.op, ()):
+            attributes[name] = self._part(definition.attr[name].func.name, depth=depth)
         self._nodes.append(Node(definition.op, definition.name, tuple(inputs), attributes))
         return [Output(len(self._nodes) - 1, index) for index in range(_outputs(definition))]
+
+    def _part(self, name: str, *, depth: int) -> Part:
+        """Return the body of a loop or a branch, whose nodes are counted anew."""
+        function, outside = self._functions[name], self._nodes
+        names = [argument.name for argument in function.signature.input_arg]
+        self._nodes = [Node("Placeholder", argument, (), {}) for argument in names]
+        arguments: dict[str, list[Value]] = {argument: [Output(number, 0)] for number, argument in enumerate(names)}
+        outcome = self._walk(function, arguments, depth=depth + 1)
+        part, self._nodes = Part(tuple(self._nodes), tuple(outcome)), outside
+        return part
 
 
 def _checkpoint_keys(objects: Any, checkpoint: Any) -> dict[int, str]:
@@ -209,18 +229,26 @@ def _read(known: Mapping[str, list[Value]], reference: str) -> Value:
     return known[name][int(index)] if name else known[reference][0]
 
 
-def _first_output(operator: str) -> str:
-    known = op_def_registry.get(operator)
-    return known.output_arg[0].name if known is not None and known.output_arg else "output"
+def _output_groups(definition: Any) -> dict[str, tuple[int, int]]:
+    """Return, of each group of an operation's outputs, where it begins and how many there are."""
+    known = op_def_registry.get(definition.op)
+    if known is None or not known.output_arg:
+        return {"output": (0, 1)}
+    groups, first = {}, 0
+    for group in known.output_arg:
+        count = 1
+        if group.number_attr:
+            count = int(definition.attr[group.number_attr].i)
+        elif group.type_list_attr:
+            count = len(definition.attr[group.type_list_attr].list.type)
+        groups[group.name] = (first, count)
+        first += count
+    return groups
 
 
 def _outputs(definition: Any) -> int:
-    """Count the outputs of an operation; of one with several groups of them, only the first group is ever read."""
-    known = op_def_registry.get(definition.op)
-    if known is None or not known.output_arg:
-        return 1
-    number = known.output_arg[0].number_attr
-    return int(definition.attr[number].i) if number else 1
+    """Count the outputs of an operation."""
+    return sum(count for _, count in _output_groups(definition).values())
 
 
 def _attributes(definition: Any) -> dict[str, Any]:
@@ -237,4 +265,14 @@ def _attribute(value: Any) -> Any:
         return value.s.decode(errors="replace")
     if kind == "list":
         return [*value.list.i, *value.list.f, *(text.decode(errors="replace") for text in value.list.s)]
+    if kind == "type":
+        return _dtype(value.type)
     return getattr(value, kind) if kind in ("i", "f", "b") else None
+
+
+def _dtype(number: int) -> Any:
+    """Return a type of TensorFlow as numpy's; None where numpy has none."""
+    try:
+        return np.dtype(tf.dtypes.as_dtype(number).as_numpy_dtype)
+    except TypeError:
+        return None

@@ -16,6 +16,26 @@ _CODE = frozenset({"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "F
 # Layers that read a vocabulary from a path or an address in the configuration. No image classifier needs them.
 _FILES = frozenset({"StringLookup", "IntegerLookup", "TextVectorization", "Hashing"})
 
+# What the TensorFlow Model Optimization Toolkit, tfmot, puts into a model, and what to give in its place.
+_PRUNING = "the pruning of tfmot", "save what tfmot.sparsity.keras.strip_pruning(model) returns"
+_CLUSTERING = "the clustering of tfmot", "save what tfmot.clustering.keras.strip_clustering(model) returns"
+_QUANTIZATION_AWARE = (
+    "quantization-aware training by tfmot",
+    "give the float model that quantize_model() was called with; --qat trains it for int8 here, on the images in the "
+    "class folders of --calibration-data",
+)
+# Its layers, which legacy files name without a module.
+_OPTIMIZING = {
+    "PruneLowMagnitude": _PRUNING,
+    "ClusterWeights": _CLUSTERING,
+    **dict.fromkeys(
+        ("QuantizeLayer", "QuantizeWrapper", "QuantizeWrapperV2", "QuantizeAwareActivation"), _QUANTIZATION_AWARE
+    ),
+}
+
+# The only policies for the numbers of a layer that are no quantization of Keras 3.
+_FLOAT_POLICIES = frozenset({"DTypePolicy", "FloatDTypePolicy"})
+
 # Of the operations that tf.keras writes for `a + b` or `tf.nn.relu(a)`: the parts of TensorFlow that only compute.
 _OPERATION_LAYERS = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
 _OPERATIONS = (
@@ -36,6 +56,7 @@ class _Part:
     module: str
     name: str  # of the layer, or of the layer it belongs to
     function: str  # that an operation layer calls
+    policy: str  # of its numbers, where that is one by name
 
 
 def check_config(config: Any, path: Path) -> None:
@@ -67,6 +88,15 @@ def check_config(config: Any, path: Path) -> None:
                 f"{path}: expected operations that only compute, got {part.function!r} in the layer {part.name!r}; "
                 "save the model without it"
             )
+        quantized = part.kind.endswith("DTypePolicy") and part.kind not in _FLOAT_POLICIES
+        if quantized or "_from_" in part.policy:
+            raise ModelError(
+                f"{path}: expected a float model, got the layer {part.name!r} with weights that model.quantize() has "
+                "rounded; give the model as it was before, and --int8"
+            )
+        if part.kind in _OPTIMIZING:
+            what, instead = _OPTIMIZING[part.kind]
+            raise ModelError(f"{path}: expected a plain float model, got {part.name!r} of {what}; {instead}")
         if part.kind == "function" and _FUNCTIONS.isdisjoint(part.module.split(".")):
             raise ModelError(
                 f"{path}: expected activations of Keras, got a function of {part.module} in the layer {part.name!r}; "
@@ -77,6 +107,19 @@ def check_config(config: Any, path: Path) -> None:
                 f"{path}: expected layers that Keras ships, got {part.name!r}, a {part.kind} of {part.module}, whose "
                 "code is not in the file; save the model without it, or as a SavedModel with model.export()"
             )
+
+
+def optimization_of(node: str, operator: str) -> tuple[str, str] | None:
+    """Tell which of tfmot's layers an operator of a SavedModel comes from: what that is, and what to give instead.
+
+    Args:
+        node: its name, "sequential/cluster_dense/Abs".
+        operator: its kind.
+    """
+    if operator.startswith("FakeQuant"):
+        return _QUANTIZATION_AWARE
+    prefixes = {"cluster_": _CLUSTERING, "prune_low_magnitude_": _PRUNING}
+    return next((known for prefix, known in prefixes.items() if f"/{prefix}" in node), None)
 
 
 def _parts(config: Any) -> Iterator[_Part]:
@@ -101,11 +144,14 @@ def _part(value: dict[str, Any], name: str) -> _Part:
     package = registered.partition(">")[0] if isinstance(registered, str) and ">" in registered else ""
     package = "" if package in ("keras", "Keras", "tf_keras") else package
     module = value.get("module")
+    if "module" in value and module is None and isinstance(registered, str):
+        module = "its author"  # of a class in the script that saved the model
     inner = value.get("config")
-    function = inner.get("function") if isinstance(inner, dict) else None
+    function, dtype = (inner.get(key) if isinstance(inner, dict) else None for key in ("function", "dtype"))
     return _Part(
         kind=value["class_name"],
         module=package or (module if isinstance(module, str) else "keras"),
         name=name or value["class_name"],
         function=function if isinstance(function, str) else "",
+        policy=dtype if isinstance(dtype, str) else "",
     )

@@ -70,6 +70,15 @@ def infer_in_subprocess(model: Path, images: NDArray[np.uint8], *, reference: bo
 
 
 @contextlib.contextmanager
+def unnamed(draft: Path) -> Iterator[None]:
+    """Keep the path of a temporary file out of what is said of it: whoever reads it knows the file by its own name."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(str(error).replace(f"{draft}: ", "").replace(f"{draft.name}: ", "")) from error
+
+
+@contextlib.contextmanager
 def opened(content: bytes, suffix: str, *, images: NDArray[np.uint8] | None = None) -> Iterator[Backend]:
     """Open the content of a model file in the runtime, while the block runs.
 
@@ -84,11 +93,12 @@ def opened(content: bytes, suffix: str, *, images: NDArray[np.uint8] | None = No
     with tempfile.TemporaryDirectory(prefix="edgecnn-") as folder:
         path = Path(folder) / f"draft{suffix}"
         path.write_bytes(content)
-        if images is not None:
-            infer_in_subprocess(path, images)
-        with native_output_kept():
-            backend = open_backend(path)
-        yield backend
+        with unnamed(path):
+            if images is not None:
+                infer_in_subprocess(path, images)
+            with native_output_kept():
+                backend = open_backend(path)
+            yield backend
 
 
 def infer_on_all_cores(backend: Backend, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -49,10 +49,12 @@ class TFLiteGraph:
             interpreter.allocate_tensors()
         numbers = {details["name"]: details["index"] for details in interpreter.get_tensor_details()}
         names = [self.pixels, *(name for operator in self.operators for name in operator.outputs)]
+        # Of a part that nobody reads, of a SPLIT say, the kernels leave nothing behind.
+        unread = {name: np.zeros(1, np.float32) for name in set(names) - self._read}
         for image in images:
             interpreter.set_tensor(numbers[self.pixels], image[np.newaxis].astype(np.float32))
             interpreter.invoke()
-            yield {name: interpreter.get_tensor(numbers[name]) for name in names}
+            yield {name: interpreter.get_tensor(numbers[name]) for name in names if name not in unread} | unread
 
     def weights(self, operator: FloatOperator) -> NDArray[np.float32]:
         """The weights of an operator, `(output channels, positions, input channels)`."""
@@ -118,6 +120,12 @@ class TFLiteGraph:
                 inputs[2] if weighted and len(inputs) > 2 and self._is_constant(inputs[2]) else None,
             )
         return constants
+
+    @cached_property
+    def _read(self) -> set[str]:
+        """The names of the tensors that an operator reads, or that the graph gives."""
+        numbers = {*self._graph.outputs, *(number for each in self._graph.operators for number in each.inputs)}
+        return {self._graph.tensors[number].name.decode() for number in numbers if number >= 0}
 
     def _is_constant(self, number: int) -> bool:
         data = self._model.buffers[self._graph.tensors[number].buffer].data

@@ -19,6 +19,8 @@ _INT8, _INT16, _FLOAT32 = schema.TensorType.INT8, schema.TensorType.INT16, schem
 _RESCALING = {"LEAKY_RELU": (_INT8, _INT16), "ELU": (_INT8,), "RELU6": (_INT8,)}
 # The same, for kernels that give some of the numbers that they take, so that these keep their scale.
 _SELECTING = {"REDUCE_MAX": (_INT8, _INT16), "REVERSE_V2": (_INT8, _INT16), "TILE": (_INT8, _INT16)}
+# Operators that divide one of their inputs, and which of them that is.
+_DIVIDING = {"SPLIT": 1, "SPLIT_V": 0, "UNPACK": 0}
 # As the first, on LiteRT's reference kernels, slower than in float32 with the conversions. For processors that know
 # integers only.
 _SLOW_RESCALING = {"PRELU": (_INT8,)}
@@ -77,9 +79,22 @@ def make_integer(
         if kinds != {"QUANTIZE"}:  # the turn of the other readers comes
             dequantized[old] = _same_operator(conversion, new, old)
             graph.operators.insert(graph.operators.index(operator) + 1, dequantized[old])
+    _divide_integers(model)
     for number, conversion in dequantized.items():
         if number not in graph.outputs and not any(number in each.inputs for each in graph.operators):
             graph.operators.remove(conversion)
+
+
+def _divide_integers(model: Any) -> None:
+    """Let an operator that divides integers give integers only: the quantizer passes over a part that nobody reads."""
+    tensors = model.subgraphs[0].tensors
+    for operator in model.subgraphs[0].operators:
+        kind = operator_name(model, operator)
+        if kind not in _DIVIDING:
+            continue
+        given = tensors[operator.inputs[_DIVIDING[kind]]]
+        for number in operator.outputs if given.type in (_INT8, _INT16) else ():
+            tensors[number].type, tensors[number].quantization = given.type, given.quantization
 
 
 def _same_operator(operator: Any, given: int, wanted: int) -> Any:

@@ -150,6 +150,21 @@ def test_code_in_a_file_is_refused_by_name(suffix: str, tmp_path: Path) -> None:
         open_model(path)
 
 
+def test_a_class_of_the_authors_script_is_refused_in_one_sentence(tmp_path: Path) -> None:
+    """Keras writes no module for what the script itself defines."""
+    path = save(with_layer(Halved(name="mine")), tmp_path, ".keras")
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    text = files["config.json"].decode().replace(f'"module": "{Halved.__module__}"', '"module": null')
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (files | {"config.json": text.encode()}).items():
+            archive.writestr(name, content)
+    with pytest.raises(
+        ModelError, match=r"got 'mine', a Halved of its author, whose code is not in the file; .*SavedModel"
+    ):
+        open_model(path)
+
+
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_what_is_checked_is_what_is_read(tmp_path: Path) -> None:
     """A file that is HDF5 at its beginning and a zip at its end, where a harmless configuration stands."""
