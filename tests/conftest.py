@@ -47,8 +47,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if config.pluginmanager.hasplugin("timeout"):
         # By a signal, which ends waiting for threads and subprocesses too, and lets the other tests go on.
         for item in items:
-            slow = item.get_closest_marker("slow") is not None
-            item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT if slow else _TIMEOUT, method="signal"))
+            if item.get_closest_marker("timeout") is None:
+                slow = item.get_closest_marker("slow") is not None
+                item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT if slow else _TIMEOUT))
     sizes = Counter(item.path for item in items)
     long = {path for path in sizes if "tests" in path.parts and _LONG.search(path.read_text("utf-8"))}
     for item in items:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import needs
 import numpy as np
@@ -15,6 +16,7 @@ import pytest
 from conftest import edgecnn, edgecnn_here, hear_interrupts
 from PIL import Image
 from tiny_models import tiny_onnx
+from waiting import wait_until
 
 from edgecnn_runtime import classifier as classifier_module
 from edgecnn_runtime.classifier import Classifier
@@ -228,6 +230,11 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+def wait_until_begun(process: "subprocess.Popen[Any]", partial: Path) -> None:
+    wait_until(lambda: process.poll() is not None or (partial.exists() and partial.stat().st_size), "results")
+    assert process.poll() is None, "it ended before it was stopped"
+
+
 @pytest.mark.parametrize("name", ["results.csv", "results.jsonl"])
 def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
     model: Path, many: Path, tmp_path: Path, name: str
@@ -239,8 +246,7 @@ def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
     process = subprocess.Popen(
         [sys.executable, "-m", "edgecnn", *command, killed], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    while not (partial.exists() and partial.stat().st_size):
-        assert process.poll() is None, "it ended before it was killed"
+    wait_until_begun(process, partial)
     process.kill()
     process.communicate()
     assert not killed.exists()
@@ -273,8 +279,7 @@ def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> No
         text=True,
         preexec_fn=hear_interrupts,
     )
-    while not (partial.exists() and partial.stat().st_size):
-        assert process.poll() is None, "it ended before it was stopped"
+    wait_until_begun(process, partial)
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130

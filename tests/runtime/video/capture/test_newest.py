@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from waiting import PATIENCE, wait_until
 
 from edgecnn_runtime.errors import SourceError
 from edgecnn_runtime.video.capture import EventKind
 from edgecnn_runtime.video.capture.fake import FakeCamera
 from edgecnn_runtime.video.capture.newest import NewestFrames
+
+# `newest` waits for as long as it takes.
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 def picture(value: int) -> NDArray[np.uint8]:
@@ -74,8 +78,8 @@ def test_a_camera_that_is_unplugged_is_opened_again_and_the_gap_is_told(camera: 
         camera.show(picture(1))
         assert capture.newest() is not None
         camera.unplug()
-        while camera.opened < 5:  # refused again and again
-            assert capture.dropped == 0
+        wait_until(lambda: camera.opened >= 5, "to be refused again and again")
+        assert capture.dropped == 0
         assert capture.lost
         (gap,) = capture.take_events()
         assert gap.kind is EventKind.GAP
@@ -106,8 +110,7 @@ def test_pauses_grow_and_stay_below_the_longest(camera: FakeCamera, monkeypatch:
         capture._stopping = Stopping()
         capture._retry_first, capture._retry_longest = 0.5, 30.0
         camera.unplug()
-        while len(pauses) < 9:
-            capture.take_events()
+        wait_until(lambda: len(pauses) >= 9, "nine pauses")
     assert pauses[:9] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
