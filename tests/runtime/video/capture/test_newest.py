@@ -198,3 +198,101 @@ def test_no_event_is_kept_for_ever(camera: FakeCamera) -> None:
             camera.wait_until_read()
         assert len(capture.take_events()) == 100
         camera.unplug()
+
+
+def test_a_camera_is_frozen_from_the_second_that_was_named(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, freeze_after=5.0, clock=clock) as capture:
+        camera.show(picture(1))
+        camera.wait_until_read()
+        clock.now += 4.9
+        assert not capture.frozen
+        clock.now = 105.0
+        assert capture.frozen
+        camera.unplug()
+
+
+def test_a_camera_that_is_lost_is_not_frozen_nor_is_one_that_came_back_late(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, freeze_after=5.0, clock=clock) as capture:
+        camera.show(picture(1))
+        camera.wait_until_read()
+        clock.now += 6
+        assert capture.frozen
+        camera.unplug()
+        wait_until(lambda: capture.lost, "the camera to be lost")
+        assert not capture.frozen
+        clock.now += 100
+        assert not capture.frozen
+        camera.plug()
+        wait_until(lambda: not capture.lost, "the camera to come back")
+        assert not capture.frozen
+        assert [event.kind for event in capture.take_events()] == [
+            EventKind.FROZEN,
+            EventKind.GAP,
+            EventKind.REOPENED,
+        ]
+        clock.now += 5
+        assert capture.frozen
+        camera.unplug()
+
+
+def test_a_file_played_as_a_camera_is_never_frozen(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, ends=True, freeze_after=5.0, clock=clock) as capture:
+        for _ in range(3):
+            camera.show(picture(1), position=0.0)
+            camera.wait_until_read()
+            clock.now += 60
+            assert not capture.frozen
+        assert capture.take_events() == []
+        camera.unplug()
+
+
+def test_a_reader_that_fails_gives_the_device_back() -> None:
+    class Broken(FakeCamera):
+        def read(self) -> None:
+            raise RuntimeError("the driver fell over")
+
+    camera = Broken()
+    with opened(camera) as capture, pytest.raises(SourceError):
+        capture.newest()
+    assert camera.closed == 1
+
+
+def test_a_camera_at_work_is_given_back_before_closing_returns(camera: FakeCamera) -> None:
+    """It has to take the picture that it waits for; who closes waits for that."""
+    closing, go = threading.Event(), threading.Event()
+    close = camera.close
+
+    def slowly() -> None:
+        closing.set()
+        assert go.wait(PATIENCE)
+        close()
+
+    camera.close = slowly  # type: ignore[method-assign]
+    capture = opened(camera)
+    closer = threading.Thread(target=capture.close)
+    closer.start()
+    wait_until(capture._stopping.is_set, "to be told to stop")
+    camera.show(picture(1))
+    assert closing.wait(PATIENCE)
+    closer.join(timeout=0.2)
+    assert closer.is_alive()
+    go.set()
+    closer.join()
+    assert camera.closed == 1
+
+
+def test_who_waits_is_let_go_though_the_camera_hangs(camera: FakeCamera) -> None:
+    capture = opened(camera)
+    found: list[object] = []
+    waiter = threading.Thread(target=lambda: found.append(capture.newest()))
+    waiter.start()
+    closer = threading.Thread(target=capture.close)
+    closer.start()
+    waiter.join(timeout=PATIENCE)
+    assert found == [None]
+    assert camera.closed == 0  # it still hangs
+    camera.unplug()
+    closer.join()
