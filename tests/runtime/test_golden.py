@@ -1,5 +1,7 @@
 """The golden check: images that every machine makes alike, and what is compared."""
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -35,6 +37,18 @@ def test_the_noise_is_that_of_numerical_recipes() -> None:
         state = (1664525 * state + 1013904223) & 0xFFFFFFFF
         expected.append(state // 2**24)
     assert golden_images(InputSpec(2, 2, Colour.RGB))[0].ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "digest"),
+    [
+        (InputSpec(28, 28, Colour.GREY), "fa701d7b2c0e6466"),
+        (InputSpec(31, 17, Colour.RGB), "fbbce51eb682a3ea"),
+        (InputSpec(2, 3, Colour.GREY), "861ebda2f3d15a74"),
+    ],
+)
+def test_the_images_stay_those_that_exported_files_were_checked_on(spec: InputSpec, digest: str) -> None:
+    assert hashlib.sha256(golden_images(spec).tobytes()).hexdigest()[:16] == digest
 
 
 def check(*rows: tuple[float, ...], tolerance: float = 0.125) -> GoldenCheck:

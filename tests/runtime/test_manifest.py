@@ -238,3 +238,17 @@ def test_any_manifest_comes_back_from_its_bytes(manifest: Manifest) -> None:
     text = manifest.to_json().encode()
     assert Manifest.from_json(text) == manifest
     assert Manifest.from_json(text).to_json().encode() == text
+
+
+@pytest.mark.parametrize(
+    ("done", "variant", "changes_weights"),
+    [
+        (Optimization(), "", False),
+        (Optimization(sparsity=0.0), "pruned", True),
+        (Optimization(clusters=16), "clustered", True),
+        (Optimization(quantization_aware=True, epochs=3), "qat", False),
+        (Optimization(0.5, 16, quantization_aware=True), "pruned_clustered_qat", True),
+    ],
+)
+def test_what_an_optimization_has_done(done: Optimization, variant: str, changes_weights: bool) -> None:
+    assert (done.variant, done.changes_weights) == (variant, changes_weights)

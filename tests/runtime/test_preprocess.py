@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 from edgecnn_runtime import preprocess, resampling
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.image_files import MAX_SIDE
 from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 from edgecnn_runtime.preprocess import read_image
@@ -263,6 +264,8 @@ WHOLE = _png(Image.fromarray(np.arange(4096, dtype=np.uint32).reshape(64, 64).as
         (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\)"),
         (np.zeros((0, 4), np.uint8), r"got \(0, 4\)"),
         (np.zeros(4, np.uint8), r"got \(4,\)"),
+        (np.zeros((2, MAX_SIDE + 1), np.uint8), f"image array: .* pixels per side, got {MAX_SIDE + 1} x 2 pixels"),
+        (np.zeros((MAX_SIDE + 1, 2), np.uint8), f"image array: .* pixels per side, got 2 x {MAX_SIDE + 1} pixels"),
         (Image.new("F", (4, 4)), "32-bit values"),
     ],
 )

@@ -1,9 +1,11 @@
 """The candidates of an accuracy search one by one, with a quantizer whose files are as bad as a test wants them."""
 
 import contextlib
+import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -319,3 +321,11 @@ def test_each_step_compares_every_group_and_pair_that_is_left_once() -> None:
     tried = [content.decode() for content in quantizer.made if content]
     first_step = ["a", "b", "c", "d", "ab", "bc", "cd"]
     assert tried[:12] == [*first_step, "b", "ab", "bc", "bd", "bcd"]
+
+
+def test_the_time_of_a_candidate_is_that_of_one_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second for the 20 images that are timed."""
+    monkeypatch.setattr(accuracy_search, "time", SimpleNamespace(perf_counter=itertools.count(0, 0.5).__next__))
+    candidate = taken(searched(Quantizer(right=[b"plain"])))
+    assert candidate.microseconds == pytest.approx(25_000)
+    assert candidate.size == len(b"plain")
