@@ -1,3 +1,4 @@
+import itertools
 import os
 import threading
 from collections.abc import Iterator
@@ -190,6 +191,23 @@ def test_each_thread_has_an_interpreter_of_its_own(files: list[Path], workers: i
     assert backend.calls == 0  # the caller's
     assert 1 <= len(backend.others) <= workers
     assert sum(other.calls for other in backend.others) == len(files)
+
+
+@pytest.mark.parametrize("workers", [2, 4, 5])
+def test_all_workers_are_at_work_at_the_same_time(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    together = threading.Barrier(workers)
+    first = itertools.count()
+    infer = FakeBackend.infer
+
+    def waiting(self: FakeBackend, pixels: np.ndarray) -> np.ndarray:
+        if next(first) < workers:
+            together.wait(timeout=60)
+        return infer(self, pixels)
+
+    monkeypatch.setattr(FakeBackend, "infer", waiting)
+    assert all(item.prediction for item in classifier.predict_many(files, workers=workers))
 
 
 def test_what_waits_for_its_turn_is_dropped_at_the_end(
