@@ -117,10 +117,11 @@ def searched(
     validated: int = 40,
     *,
     calibrations: bool = False,
+    calibrated_on: int = 20,
 ) -> ConvertedFile:
     """Search, without the calibrations by ONNX Runtime, which take a second, unless a test is about them."""
     training = Portion(Split(IMAGES, LABELS, tuple(map(str, range(40)))), np.arange(40))
-    calibration = choose_calibration(training, images=20, seed=0)
+    calibration = choose_calibration(training, images=calibrated_on, seed=0)
     images = SearchImages(training, calibration, KerasReference(IMAGES, LABELS, RIGHT), validated, changed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(accuracy_search, "opened", quantizer.opened)
@@ -257,6 +258,14 @@ def test_other_calibrations_are_made_from_their_own_images_and_say_so() -> None:
     assert plain != more
     # Training has no ranges of images.
     assert taken(result).calibration is None
+
+
+def test_all_images_are_not_calibrated_on_twice() -> None:
+    result = searched(Quantizer(right=[b"mixed"]), calibrated_on=40)
+    assert [candidate.name for candidate in result.quantization.candidates] == [
+        "int8, minmax, 40 images",
+        "1 of 3 operators in float32",
+    ]
 
 
 def chain(operators: int) -> Graph:

@@ -281,8 +281,9 @@ def test_any_names_survive_a_kill_at_any_point(names: list[str], suffix: str, ki
             assert results.done <= len(names)
             for item in items(names)[results.done :]:
                 results.add(item)
-            assert (results.done, results.failed) == (len(names), len(names) // 3)
+            assert (results.done, results.failed, results.finished) == (len(names), len(names) // 3, False)
             results.finish()
+            assert results.finished
         assert path.read_bytes() == whole
         if suffix == ".jsonl":
             lines = whole.decode().splitlines() if names else []

@@ -42,6 +42,7 @@ def opened(camera: FakeCamera, **options: object) -> NewestFrames:
 
 def test_only_the_newest_frame_is_kept_and_the_others_are_counted(camera: FakeCamera) -> None:
     with opened(camera) as capture:
+        assert capture.live
         for value in (1, 2, 3):
             camera.show(picture(value))
         camera.wait_until_read()
