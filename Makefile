@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SUITE := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all test-slow test-mediapipe test-gpu check check-static results scores notebooks peers interop interop-ci training-results wheel clean
+.PHONY: quickstart test test-all test-slow test-mediapipe test-gpu check check-static mutants results scores notebooks peers interop interop-ci training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -35,6 +35,11 @@ check: $(VENV)/.installed  ## formatting, lint, types, import direction, quick t
 
 check-static: $(VENV)/.installed  ## the same without tests
 	scripts/check --static
+
+# cosmic-ray, of which only the mutants are used, so that what its own runner needs is left out; see scripts/mutants.py.
+# MUTANTS names modules and options: make mutants MUTANTS="preprocess --sample 50".
+mutants: $(VENV)/.installed build/mutants/.installed  ## how many small faults in the core modules their tests notice
+	PYTHONPATH=build/mutants $(BIN)/python scripts/mutants.py $(MUTANTS)
 
 results: $(VENV)/.installed  ## measure the figures of benchmarks/RESULTS.md on this machine; 25 minutes without runs/mnist
 	test -e runs/mnist/run.json || $(BIN)/edgecnn train mnist
@@ -89,4 +94,9 @@ build/gpu/.installed: pyproject.toml constraints.txt constraints-gpu.txt
 build/mediapipe/.installed: $(VENV)/.installed
 	rm -rf build/mediapipe
 	$(PIP) --no-deps --target build/mediapipe mediapipe
+	touch $@
+
+build/mutants/.installed: $(VENV)/.installed
+	rm -rf build/mutants
+	$(PIP) --no-deps --target build/mutants cosmic-ray==8.7.0 parso==0.8.7 stevedore==5.10.0
 	touch $@

@@ -24,15 +24,32 @@ from PIL import Image
 
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
+# Seconds after which a test hangs; the first of a session to need a trained run waits for it. Slow ones: minutes each.
+_TIMEOUT, _SLOW_TIMEOUT = 600, 7200
+
 # What takes long: loading a framework, a run that is trained and exported first, a browser, a subprocess per test.
 _LONG = re.compile(r"\b(keras|tensorflow|trained_run|exported_run|browser|sshd|subprocess|Popen)\b")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+with contextlib.suppress(ImportError):  # not where only the tests of a GPU run
+    import hypothesis
+
+    # The same examples in every run, few enough for a second or two, and no files beside the tests.
+    hypothesis.settings.register_profile("edgecnn", derandomize=True, database=None, deadline=None, max_examples=50)
+    hypothesis.settings.load_profile("edgecnn")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark the tests of long files, and begin with the files of few tests, which are the longest.
 
     The quick ones at the end even out two processes.
     """
+    if config.pluginmanager.hasplugin("timeout"):
+        # By a signal, which ends waiting for threads and subprocesses too, and lets the other tests go on.
+        for item in items:
+            if item.get_closest_marker("timeout") is None:
+                slow = item.get_closest_marker("slow") is not None
+                item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT if slow else _TIMEOUT))
     sizes = Counter(item.path for item in items)
     long = {path for path in sizes if "tests" in path.parts and _LONG.search(path.read_text("utf-8"))}
     for item in items:

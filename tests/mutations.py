@@ -88,6 +88,12 @@ def come_to_ends(model: Path, count: int, seed: int, keep: Path | None = None) -
     return dict(ends)
 
 
+def _end_after(seconds: int) -> None:
+    """Let this process be killed; the handler it inherited waits for Python to come back from the library."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(seconds)
+
+
 def _check_in_fork(path: Path, opening: "Opening") -> None:
     """Do what `edgecnn_runtime.third_party_models.first_run` does, as quickly as a test needs it."""
     from edgecnn_runtime import Classifier, ModelError
@@ -95,7 +101,7 @@ def _check_in_fork(path: Path, opening: "Opening") -> None:
 
     child = os.fork()
     if child == 0:
-        signal.alarm(_FIRST_RUN_TIMEOUT)
+        _end_after(_FIRST_RUN_TIMEOUT)
         with contextlib.suppress(Exception):
             Classifier.open_as(path, Opening(given=opening.given, trusted=True))
         os._exit(0)
@@ -109,7 +115,7 @@ def _end_of(path: Path, pixels: "NDArray[np.uint8]", expected: "NDArray[np.float
     child = os.fork()
     if child == 0:
         os.close(read)
-        signal.alarm(_TIMEOUT)
+        _end_after(_TIMEOUT)
         devnull = os.open(os.devnull, os.O_WRONLY)
         os.dup2(devnull, 1)
         os.dup2(devnull, 2)

@@ -15,6 +15,7 @@ import needs
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from waiting import wait_until
 
 for package in ("starlette", "uvicorn", "python_multipart"):
     needs.package(package, "edgecnn[serve]")
@@ -125,6 +126,11 @@ class Address:
             connection.request(method, path, body=body, headers={**self.headers, **(headers or {})})
             answer = connection.getresponse()
             return Answer(answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read())
+
+    def wait_for_metric(self, name: str, value: int) -> None:
+        """Wait until the server counts so many."""
+        line = f"{name} {value}\n".encode()
+        wait_until(lambda: line in self.ask("/metrics").body, f"{name} {value}")
 
     def classify(self, body: bytes, query: str = "", **headers: str) -> Answer:
         """Send the bytes of one image."""

@@ -6,7 +6,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import needs
 import numpy as np
@@ -14,6 +16,12 @@ import pytest
 from conftest import edgecnn, edgecnn_here, hear_interrupts
 from PIL import Image
 from tiny_models import tiny_onnx
+from waiting import wait_until
+
+from edgecnn_runtime import classifier as classifier_module
+from edgecnn_runtime.classifier import Classifier
+from edgecnn_runtime.pipeline import Item
+from edgecnn_runtime.third_party_models.opening import Opening
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +118,57 @@ def test_an_engine_is_asked_for_by_name_and_its_old_meaning_is_still_understood(
     )
 
 
+def test_no_more_labels_are_shown_than_there_are(model: Path, shots: Path) -> None:
+    lines = edgecnn_here("predict", model, shots / "plain.png", "--top-k", "9").splitlines()
+    assert [line.split()[-1] for line in lines[2:]] == ["bright", "dark"]
+
+
+def test_what_fails_is_counted_in_a_long_list_too(model: Path, many: Path) -> None:
+    """1,010 images, shown a thousand at a time: ten of the first are broken, and one of the others."""
+    said = edgecnn_here("predict", model, many / "00*", many / "0100*", "--json", code=1)
+    assert said.splitlines()[-1] == "error: 11 of 1010 images could not be read"
+
+
+@pytest.mark.parametrize("output", [False, True])
+@pytest.mark.parametrize(
+    ("options", "threads", "workers"),
+    [
+        ([], 1, None),
+        (["--mode", "latency"], 3, None),
+        (["--threads", "2"], 2, None),
+        (["--mode", "latency", "--threads", "2", "--workers", "5"], 2, 5),
+    ],
+)
+def test_threads_and_workers_are_those_asked_for(
+    model: Path,
+    shots: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: bool,
+    options: list[str],
+    threads: int,
+    workers: int | None,
+) -> None:
+    """On three processors."""
+    asked: list[int | None] = []
+    open_as, predict_many = Classifier.open_as, Classifier.predict_many
+
+    def opened(path: Path, opening: Opening | None = None, *, threads: int = 1) -> Classifier:
+        asked.append(threads)
+        return open_as(path, opening, threads=threads)
+
+    def predicted(self: Classifier, sources: Iterable[Path], *, workers: int | None = None) -> Iterator[Item]:
+        asked.append(workers)
+        return predict_many(self, sources, workers=workers)
+
+    monkeypatch.setattr(classifier_module, "available_cpus", lambda: 3)
+    monkeypatch.setattr(Classifier, "open_as", opened)
+    monkeypatch.setattr(Classifier, "predict_many", predicted)
+    to_file = ["--output", tmp_path / "results.csv"] if output else []
+    edgecnn_here("predict", model, shots / "plain.png", *options, *to_file)
+    assert asked == [threads, workers]
+
+
 def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     output = tmp_path / "results" / "shots.csv"
     shown = edgecnn("predict", model, shots, "--recursive", "--output", output, code=1)
@@ -171,6 +230,11 @@ def many(tmp_path: Path) -> Path:
     return folder
 
 
+def wait_until_begun(process: "subprocess.Popen[Any]", partial: Path) -> None:
+    wait_until(lambda: process.poll() is not None or (partial.exists() and partial.stat().st_size), "results")
+    assert process.poll() is None, "it ended before it was stopped"
+
+
 @pytest.mark.parametrize("name", ["results.csv", "results.jsonl"])
 def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
     model: Path, many: Path, tmp_path: Path, name: str
@@ -182,8 +246,7 @@ def test_a_killed_run_goes_on_with_nothing_twice_and_nothing_lost(
     process = subprocess.Popen(
         [sys.executable, "-m", "edgecnn", *command, killed], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
-    while not (partial.exists() and partial.stat().st_size):
-        assert process.poll() is None, "it ended before it was killed"
+    wait_until_begun(process, partial)
     process.kill()
     process.communicate()
     assert not killed.exists()
@@ -216,8 +279,7 @@ def test_ctrl_c_says_how_to_go_on(model: Path, many: Path, tmp_path: Path) -> No
         text=True,
         preexec_fn=hear_interrupts,
     )
-    while not (partial.exists() and partial.stat().st_size):
-        assert process.poll() is None, "it ended before it was stopped"
+    wait_until_begun(process, partial)
     process.send_signal(signal.SIGINT)
     shown, _ = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -250,6 +312,11 @@ def test_a_terminal_shows_a_bar_with_the_time_left(model: Path, shots: Path, tmp
         (["--resume"], "--resume: expected an --output file to continue"),
         (["--output", "results.xlsx"], "expected a results file ending in .csv or .jsonl, got .xlsx"),
         (["--output", "results.csv", "--json"], "name a file ending in .jsonl instead"),
+        (["--address", "auto"], "--address, --format: expected --on ray, got local"),
+        (["--format", "csv"], "--address, --format: expected --on ray, got local"),
+        (["--on", "ray", "--output", "results", "--threads", "2"], "--on ray: expected one thread per inference"),
+        (["--on", "ray", "--output", "results", "--mode", "latency"], "--on ray: expected one thread per inference"),
+        (["--on", "ray", "--output", "results", "--resume"], "--on ray: expected neither --json nor --resume"),
     ],
 )
 def test_wrong_options_are_told(model: Path, shots: Path, tmp_path: Path, options: list[str], message: str) -> None:

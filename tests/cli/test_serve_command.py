@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from PIL import Image
 from running_server import Address, png
 from tiny_models import tiny_onnx
 from typer.testing import CliRunner
+from waiting import wait_until
 
 from edgecnn.app import command_line
 from edgecnn_runtime.errors import InputError, MissingExtraError
@@ -87,10 +87,11 @@ def test_a_json_document_for_programs_and_an_end_by_systemd(model: Path) -> None
     command = [sys.executable, "-m", "edgecnn", "serve", str(model), "--port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        text = ""
-        while not text.endswith("}\n"):
-            text += process.stdout.readline()
-        document = json.loads(text)
+        lines: list[str] = []
+        while "}\n" not in lines:
+            lines.append(process.stdout.readline())
+            assert lines[-1], f"it ended: {lines}"
+        document = json.loads("".join(lines))
         process.terminate()
         assert process.communicate(timeout=30)[0] == ""
     assert process.returncode == 0
@@ -135,8 +136,8 @@ def test_a_video_is_served_as_a_camera(model: Path, tmp_path: Path) -> None:
         with contextlib.closing(connection):
             connection.request("GET", "/v1/stream")
             answer = connection.getresponse()
-            while b'"label": "bright"' not in answer.readline():
-                pass
+            while b'"label": "bright"' not in (line := answer.readline()):
+                assert line, "the stream has ended"
             assert address.ask("/v1/frame.jpg").body[:2] == b"\xff\xd8"
             assert address.ask("/v1/model").document["camera"]["state"] == "live"
             with socket.create_connection(("127.0.0.1", address.port)) as leaving:
@@ -178,8 +179,7 @@ def test_a_video_file_that_ends_is_told(model: Path, tmp_path: Path) -> None:
 
     video = write_video(tmp_path / "short.avi", [red(9)] * 3)
     with serving(model, "--source", str(video)) as (_, address):
-        while address.ask("/v1/model").document["camera"]["state"] != "ended":
-            time.sleep(0.05)
+        wait_until(lambda: address.ask("/v1/model").document["camera"]["state"] == "ended", "the video to end")
         assert address.ask("/healthz").document == {"status": "ok", "camera": "ended"}
 
 

@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from conftest import edgecnn, edgecnn_here
 
 from edgecnn_export.export_index import drop_stale, write_index
 from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
 from edgecnn_export.formats import FORMATS, choose_formats
+from edgecnn_export.int8.calibration import choose_calibration
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.workstation.image_set import Split
@@ -37,6 +39,32 @@ def test_every_format_equals_keras_on_the_test_split(exported_run: RunFolder, na
     allowed = {"float32": 1e-5, "float16": 5e-3, "dynamic": 0.1, "int8": 0.2, "int16x8": 0.05}[name.partition("-")[2]]
     assert entry["largest_difference"] <= allowed
     assert entry["top1_agreement"] >= (1.0 if allowed < 0.01 else 0.99)
+
+
+def test_opset_seed_and_range_are_those_asked_for(run: RunFolder) -> None:
+    """Without --reduce-range the largest weight of a channel is 127 steps, with it, as in `exported_run`, 64."""
+    options = ("--opset", "15", "--seed", "7", "--calibration-images", "30")
+    edgecnn_here("export", run.path, "--format", "onnx-int8", *options)
+    path = run.exported("int8", ".onnx")
+    model = onnx.load(path)
+    assert model.opset_import[0].version == 15
+    calibration = Classifier.open(path).manifest.calibration
+    assert calibration is not None
+    assert (calibration.images, calibration.seed) == (30, 7)
+    image_set = open_run_data(run.read_record())
+    training, _ = run.read_record().division_of(image_set).divide(image_set)
+    assert calibration == choose_calibration(training, images=30, seed=7).record
+    assert largest_weight(model) == 127
+
+
+def test_a_reduced_range_is_one_of_seven_bits(exported_run: RunFolder) -> None:
+    assert largest_weight(onnx.load(exported_run.exported("int8", ".onnx"))) == 64
+
+
+def largest_weight(model: onnx.ModelProto) -> int:
+    """The largest of the integer weights in steps; a zero point is one value."""
+    weights = [onnx.numpy_helper.to_array(entry) for entry in model.graph.initializer]
+    return int(max(np.abs(array.astype(int)).max() for array in weights if array.dtype == np.int8 and array.ndim > 1))
 
 
 def test_the_keras_reference_is_that_of_the_training(exported_run: RunFolder) -> None:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.errors import ModelError
@@ -63,6 +65,22 @@ def test_an_old_manifest_opens() -> None:
     calibration = Calibration(images=200, seed=0, fingerprint="cdcd")
     old = dataclasses.replace(FULL, data_fingerprint="abab", optimization=None, calibration=calibration)
     assert Manifest.from_json(OLD) == old
+
+
+def test_what_an_old_manifest_does_not_say_is_as_it_was_then() -> None:
+    """Photos were decoded whole; nothing was left in float, and no file had a checksum."""
+    old = Manifest.from_json(OLD)
+    assert old.input.decode is Decode.FULL
+    assert (old.in_float, old.content_crc32, old.agreement, old.calibration and old.calibration.method) == (
+        (),
+        None,
+        None,
+        "minmax",
+    )
+    bare = json.loads(OLD)
+    for name in ("resize", "background"):
+        del bare["input"][name]
+    assert Manifest.from_json(json.dumps(bare)).input == InputSpec(64, 48, Colour.RGB, Resize.SQUASH, (255, 255, 255))
 
 
 def test_keys_of_a_later_version_are_ignored() -> None:
@@ -166,3 +184,71 @@ def test_a_policy_that_nobody_can_follow_is_refused(changes: Any, message: str) 
 def test_a_background_is_three_bytes(background: Any) -> None:
     with pytest.raises(ValueError, match="background: expected three values"):
         InputSpec(1, 1, Colour.RGB, background=background)
+
+
+@pytest.mark.parametrize(("height", "width"), [(0, 4), (4, 0), (-1, 4), (4, -1)])
+def test_an_input_has_a_size(height: int, width: int) -> None:
+    with pytest.raises(ValueError, match=f"input size: expected at least 1x1, got {height}x{width}"):
+        InputSpec(height, width, Colour.RGB)
+
+
+@pytest.mark.parametrize("background", [(0, 0, 0), (255, 255, 255)])
+def test_the_ends_of_a_background_are_bytes(background: tuple[int, int, int]) -> None:
+    assert InputSpec(1, 1, Colour.RGB, background=background).background == background
+
+
+COUNTS = st.integers(0, 10**6)
+WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
+ACCURACIES = st.none() | st.tuples(COUNTS, COUNTS).map(lambda two: Accuracy(min(two), max(1, *two)))
+MANIFESTS = st.builds(
+    Manifest,
+    name=WORDS,
+    labels=st.lists(WORDS, min_size=2, max_size=4, unique=True).map(tuple),
+    input=st.builds(
+        InputSpec,
+        height=st.integers(1, 5000),
+        width=st.integers(1, 5000),
+        colour=st.sampled_from(Colour),
+        resize=st.sampled_from(Resize),
+        background=st.tuples(*[st.integers(0, 255)] * 3),
+        decode=st.sampled_from(Decode),
+    ),
+    scheme=st.sampled_from(Scheme),
+    recipe=st.none() | WORDS,
+    accuracy=ACCURACIES,
+    agreement=ACCURACIES,
+    calibration=st.none() | st.builds(Calibration, COUNTS, st.integers(), WORDS, WORDS),
+    in_float=st.lists(WORDS, max_size=3).map(tuple),
+    arena_bytes=st.none() | COUNTS,
+    golden=st.none()
+    | st.builds(
+        GoldenCheck,
+        st.lists(st.tuples(*[st.floats(0, 1)] * 2), max_size=3).map(tuple),
+        tolerance=st.floats(0, 1),
+    ),
+    versions=st.dictionaries(WORDS, WORDS, max_size=3),
+    optimization=st.none() | st.builds(Optimization, st.none() | st.floats(0, 1), st.none() | COUNTS, st.booleans()),
+    content_crc32=st.none() | st.integers(0, 2**32 - 1),
+)
+
+
+@settings(max_examples=20)
+@given(MANIFESTS)
+def test_any_manifest_comes_back_from_its_bytes(manifest: Manifest) -> None:
+    text = manifest.to_json().encode()
+    assert Manifest.from_json(text) == manifest
+    assert Manifest.from_json(text).to_json().encode() == text
+
+
+@pytest.mark.parametrize(
+    ("done", "variant", "changes_weights"),
+    [
+        (Optimization(), "", False),
+        (Optimization(sparsity=0.0), "pruned", True),
+        (Optimization(clusters=16), "clustered", True),
+        (Optimization(quantization_aware=True, epochs=3), "qat", False),
+        (Optimization(0.5, 16, quantization_aware=True), "pruned_clustered_qat", True),
+    ],
+)
+def test_what_an_optimization_has_done(done: Optimization, variant: str, changes_weights: bool) -> None:
+    assert (done.variant, done.changes_weights) == (variant, changes_weights)

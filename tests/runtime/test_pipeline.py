@@ -1,6 +1,8 @@
+import itertools
 import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import needs
@@ -171,3 +173,79 @@ def test_whatever_is_no_image_is_an_item_and_what_is_one_in_memory_is_classified
     assert [item.source for item in items[1:4]] == ["NoneType", "ndarray", "int"]
     assert "got NoneType" in str(items[1].error)
     assert "got 0 x 0 pixels" in str(items[6].error)
+
+
+class Own(FakeBackend):
+    """Belongs to one thread at a time, and never to the caller's work; counts what it classifies."""
+
+    def __init__(self) -> None:
+        super().__init__(input_shape=(4, 4, 1), classes=4)
+        self.others: list[Own] = []
+        self.at_work = threading.Lock()
+        self.calls = 0
+
+    def another(self) -> "Own":
+        self.others.append(Own())
+        return self.others[-1]
+
+    def infer(self, pixels: np.ndarray) -> np.ndarray:
+        assert self.at_work.acquire(blocking=False), "expected one thread at a time"
+        try:
+            self.calls += 1
+            return super().infer(pixels)
+        finally:
+            self.at_work.release()
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_each_thread_has_an_interpreter_of_its_own(files: list[Path], workers: int) -> None:
+    backend = Own()
+    manifest = Manifest("grey", LABELS, InputSpec(4, 4, Colour.GREY), Scheme.FLOAT32)
+    assert all(item.prediction for item in Classifier(backend, manifest).predict_many(files, workers=workers))
+    assert backend.calls == 0  # the caller's
+    assert 1 <= len(backend.others) <= workers
+    assert sum(other.calls for other in backend.others) == len(files)
+
+
+@pytest.mark.parametrize("workers", [2, 4, 5])
+def test_all_workers_are_at_work_at_the_same_time(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch, workers: int
+) -> None:
+    together = threading.Barrier(workers)
+    first = itertools.count()
+    infer = FakeBackend.infer
+
+    def waiting(self: FakeBackend, pixels: np.ndarray) -> np.ndarray:
+        if next(first) < workers:
+            together.wait(timeout=60)
+        return infer(self, pixels)
+
+    monkeypatch.setattr(FakeBackend, "infer", waiting)
+    assert all(item.prediction for item in classifier.predict_many(files, workers=workers))
+
+
+def test_what_waits_for_its_turn_is_dropped_at_the_end(
+    classifier: Classifier, files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One answer is taken; of the chunks of one, two and four images then under way, the last has not begun."""
+    gate = threading.Event()
+    classified: list[int] = []
+    infer, shutdown = FakeBackend.infer, ThreadPoolExecutor.shutdown
+
+    def waiting(self: FakeBackend, pixels: np.ndarray) -> np.ndarray:
+        if classified:
+            assert gate.wait(60)
+        classified.append(1)
+        return infer(self, pixels)
+
+    def ended(self: ThreadPoolExecutor, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        shutdown(self, wait=False, cancel_futures=cancel_futures)
+        gate.set()
+        shutdown(self, wait=wait)
+
+    monkeypatch.setattr(FakeBackend, "infer", waiting)
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", ended)
+    items = classifier.predict_many(files, workers=1)
+    assert next(items).prediction is not None
+    items.close()  # type: ignore[attr-defined]
+    assert 1 <= len(classified) <= 3

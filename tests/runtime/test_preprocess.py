@@ -10,12 +10,15 @@ from typing import Any
 import needs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from edgecnn_runtime import preprocess, resampling
 from edgecnn_runtime.errors import ImageError
 from edgecnn_runtime.golden import golden_images
+from edgecnn_runtime.image_files import MAX_SIDE
 from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.manifest import Colour, Decode, InputSpec, Interpolation, Resize
 from edgecnn_runtime.preprocess import read_image
@@ -256,9 +259,13 @@ WHOLE = _png(Image.fromarray(np.arange(4096, dtype=np.uint32).reshape(64, 64).as
         (WHOLE[: len(WHOLE) // 2], "truncated"),
         (_bomb(), "at most 200,000,000 pixels, got 60000 x 60000 pixels"),
         (np.zeros((4, 4), np.float32), "expected uint8 pixels 0…255, got float32"),
+        (np.zeros((4, 4, 1), np.float32), "expected uint8 pixels 0…255, got float32"),  # the input's own shape
+        (Image.fromarray(np.full((4, 4), -1, np.int32)), "image: expected "),
         (np.zeros((4, 4, 2), np.uint8), r"got \(4, 4, 2\)"),
         (np.zeros((0, 4), np.uint8), r"got \(0, 4\)"),
         (np.zeros(4, np.uint8), r"got \(4,\)"),
+        (np.zeros((2, MAX_SIDE + 1), np.uint8), f"image array: .* pixels per side, got {MAX_SIDE + 1} x 2 pixels"),
+        (np.zeros((MAX_SIDE + 1, 2), np.uint8), f"image array: .* pixels per side, got 2 x {MAX_SIDE + 1} pixels"),
         (Image.new("F", (4, 4)), "32-bit values"),
     ],
 )
@@ -500,3 +507,80 @@ def test_padding_is_that_of_pillow(size: tuple[int, int]) -> None:
     image = Image.effect_noise(size, 90)
     padded = ImageOps.pad(image, (28, 20), Image.Resampling.BILINEAR, color=255)
     assert np.array_equal(read_image(image, InputSpec(20, 28, Colour.GREY, Resize.PAD))[..., 0], np.asarray(padded))
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 56), (56, 28), (56, 56), (28, 28)])
+def test_height_and_width_are_not_taken_for_one_another(height: int, width: int) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (height, width), np.uint8)
+    pixels = read_image(noise, InputSpec(56, 28, Colour.GREY))
+    expected = Image.fromarray(noise).resize((28, 56), Image.Resampling.BILINEAR)
+    assert np.array_equal(pixels[..., 0], np.asarray(expected))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "RGBa"])
+@pytest.mark.parametrize("background", [(0, 0, 0), (9, 9, 9), (255, 255, 255)])
+def test_what_is_transparent_shows_the_background(mode: str, background: tuple[int, int, int]) -> None:
+    clear = Image.new("RGBA" if mode.startswith("RGB") else "LA", (4, 4), 0).convert(mode)
+    for colour in Colour:
+        assert (read_image(clear, InputSpec(4, 4, colour, background=background)) == background[0]).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(40, 250), (250, 40)])
+def test_a_photo_is_decoded_large_enough_for_the_longer_side(
+    height: int, width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EXIF may turn it, so that either side may be the longer one: 1600 x 1200 at half, not at an eighth."""
+    decoded: list[tuple[int, int]] = []
+    fit = preprocess._fit
+    monkeypatch.setattr(preprocess, "_fit", lambda image, spec: decoded.append(image.size) or fit(image, spec))
+    read_image(_photo(1600, 1200), InputSpec(height, width, Colour.RGB, decode=Decode.SCALED))
+    assert decoded == [(800, 600)]
+
+
+MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK")
+
+
+@given(
+    size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
+    target=st.tuples(st.integers(1, 24), st.integers(1, 24)),
+    mode=st.sampled_from(MODES),
+    orientation=st.integers(1, 8),
+    colour=st.sampled_from(Colour),
+    policy=st.sampled_from(Resize),
+    background=st.tuples(*[st.integers(0, 255)] * 3),
+    seed=st.integers(0, 2**16),
+)
+def test_any_picture_is_read_as_pillow_does_it_step_by_step(
+    size: tuple[int, int],
+    target: tuple[int, int],
+    mode: str,
+    orientation: int,
+    colour: Colour,
+    policy: Resize,
+    background: tuple[int, int, int],
+    seed: int,
+) -> None:
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 4), np.uint8)
+    image = Image.fromarray(pixels).convert("RGB" if mode in ("1", "P", "CMYK") else mode).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    image.save(stream, "tiff" if mode == "CMYK" else "png", exif=exif)
+    height, width = target
+
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO(stream.getvalue()))) or image
+    if mode in ("LA", "RGBA"):
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, (*background, 255)), upright.convert("RGBA"))
+    upright = upright.convert("L" if colour is Colour.GREY else "RGB")
+    if policy is Resize.SQUASH or upright.size == (width, height):
+        fitted = upright.resize((width, height), Image.Resampling.BILINEAR)
+    elif policy is Resize.CROP:
+        fitted = ImageOps.fit(upright, (width, height), Image.Resampling.BILINEAR)
+    else:
+        border = Image.new("RGB", (1, 1), background).convert(upright.mode).getpixel((0, 0))
+        fitted = ImageOps.pad(upright, (width, height), Image.Resampling.BILINEAR, color=border)  # type: ignore[arg-type]
+    spec = InputSpec(height, width, colour, policy, background)
+    found = read_image(stream.getvalue(), spec)
+    assert found.shape == spec.shape
+    assert found.dtype == np.uint8
+    assert np.array_equal(found.reshape(np.asarray(fitted).shape), np.asarray(fitted))

@@ -145,3 +145,60 @@ def test_matching_by_name_then_label_then_format(first: BenchResult) -> None:
     # Two int8 TFLite files: which of them it would be is not known.
     int8 = dataclasses.replace(first.row("mnist_int8.tflite"), name="model.tflite", label="model.tflite")
     assert pairs(first.rows, [int8]) == []
+    assert pairs([int8], first.rows) == []
+
+
+def test_what_is_matched_by_name_leaves_the_rest_to_its_format(first: BenchResult) -> None:
+    same, other = first.row("mnist_int8.tflite"), first.row("mnist_qat_int8.tflite")
+    alone = dataclasses.replace(other, name="model.tflite", label="model.tflite")
+    assert pairs([same, other], [alone, same]) == [(same, same), (other, alone)]
+
+
+def test_a_sweep_is_matched_by_threads_and_batch(first: BenchResult) -> None:
+    int8 = first.row("mnist_int8.tflite")
+    sweep = [dataclasses.replace(int8, name=f"a t{threads}", label="a", threads=threads) for threads in (1, 2)]
+    later = [dataclasses.replace(own, name=own.name.replace("a", "b"), label="b") for own in reversed(sweep)]
+    assert [(own.threads, theirs.threads) for own, theirs in pairs(sweep, later)] == [(1, 1), (2, 2)]
+
+
+def test_what_one_side_alone_has_is_listed(first: BenchResult) -> None:
+    """By its own name there, also where its name differs on the other side."""
+    renamed = [dataclasses.replace(row, name=row.name.replace("mnist", "digits")) for row in first.rows]
+    found = compare(
+        dataclasses.replace(first, rows=tuple(row for row in first.rows if row.label != "float32.onnx")),
+        dataclasses.replace(first, rows=tuple(row for row in renamed if row.label != "int16x8.tflite")),
+    )
+    assert found.only_first == ("mnist_int16x8.tflite",)
+    assert found.only_second == ("digits_float32.onnx",)
+    nothing = compare(first, dataclasses.replace(first, rows=()))
+    assert nothing.changes == ()
+    assert nothing.only_first == tuple(row.name for row in first.rows)
+
+
+def test_the_document_says_which_side_is_which(first: BenchResult) -> None:
+    second = with_file(made_result(HERE / "later", seed=1, slower=1.3), "mnist_int8.tflite", lost=25)
+    row = second.row("mnist_int8.tflite")
+    larger = dataclasses.replace(row, size_bytes=2 * row.size_bytes, peak_memory_bytes=1, cold_start_s=None)
+    second = dataclasses.replace(second, rows=tuple(larger if own is row else own for own in second.rows))
+    document = compare(first, second).to_document()
+    assert (document["first"]["file"], document["second"]["file"]) == ("here/bench.json", "here/later/bench.json")
+    assert document["first"]["edgecnn"] == "0.1.0"
+    file = next(file for file in document["files"] if file["label"] == "int8.tflite")
+    before = first.row("mnist_int8.tflite")
+    assert before.accuracy is not None
+    assert file["size_bytes"] == {"first": before.size_bytes, "second": 2 * before.size_bytes}
+    assert file["peak_memory_bytes"] == {"first": before.peak_memory_bytes, "second": 1}
+    assert file["latency_p50_us"]["first"]["value"] == before.latency_us.p50.value
+    assert file["latency_p50_us"]["second"]["value"] == row.latency_us.p50.value
+    assert file["cold_start_s"]["first"]["value"] == 0.12
+    assert file["cold_start_s"]["second"] is None
+    assert file["latency_ratio"]["low"] < 1.3 < file["latency_ratio"]["high"]
+    assert file["finding"] == "slower"
+    assert file["accuracy"]["first"] == before.accuracy.value
+    assert file["accuracy"]["difference"]["value"] == pytest.approx(-25 / IMAGES)
+    assert file["accuracy"]["mcnemar_p"] < 0.001
+    assert file["accuracy"]["explained_by_chance"] is False
+    same = next(file for file in document["files"] if file["label"] == "float32.onnx")
+    assert same["accuracy"]["explained_by_chance"] is True
+    unknown = dataclasses.replace(first, rows=tuple(dataclasses.replace(own, accuracy=None) for own in first.rows))
+    assert {file["accuracy"] for file in compare(first, unknown).to_document()["files"]} == {None}

@@ -1,13 +1,15 @@
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_bench import made_result
 
 from edgecnn_benchmarks.judging.recommendation import ShipLimits, recommend_within, undominated
 from edgecnn_benchmarks.measuring.result import BenchResult, BenchRow
-from edgecnn_benchmarks.measuring.timing import Round
-from edgecnn_benchmarks.statistics.intervals import median_estimate
+from edgecnn_benchmarks.measuring.timing import Round, RowLatency
+from edgecnn_benchmarks.statistics.intervals import Estimate, median_estimate
 from edgecnn_runtime.accuracy import Accuracy
 
 
@@ -27,6 +29,9 @@ def result() -> BenchResult:
         (ShipLimits(max_latency_us=300), "int8.tflite", None),
         (ShipLimits(unfit={"mnist_int8.tflite": "no"}), "dynamic.tflite", "int8.onnx"),
         (ShipLimits(max_drop=0, max_latency_us=300), None, None),
+        # Met exactly.
+        (ShipLimits(max_size_bytes=1_210_432), "int8.tflite", None),
+        (ShipLimits(max_size_bytes=1_210_431), None, None),
     ],
 )
 def test_fastest_file_within_the_limits(
@@ -112,3 +117,70 @@ def test_undominated_files_are_best_in_something(result: BenchResult) -> None:
     files = [row for row in result.rows if row.is_file]
     front = [row.label for row in undominated(files)]
     assert front == ["int8.tflite", "dynamic.tflite", "float32.tflite"]
+
+
+def changed(result: BenchResult, **fields: Mapping[str, Any]) -> BenchResult:
+    """Replace fields of the rows with these names, less `mnist_` and the dots."""
+    rows = tuple(dataclasses.replace(row, **fields.get(row.label.replace(".", "_"), {})) for row in result.rows)
+    return dataclasses.replace(result, rows=rows)
+
+
+def test_a_drop_that_is_just_allowed_is_allowed(result: BenchResult) -> None:
+    """0.99 - 0.98 is a little more than 0.01 in floating point."""
+    exact = changed(
+        dataclasses.replace(result, keras_accuracy=Accuracy(990, 1000)),
+        **{row.label.replace(".", "_"): {"accuracy": Accuracy(980, 1000)} for row in result.rows},
+    )
+    assert recommend_within(exact, ShipLimits(max_drop=0.01)).ship == "mnist_int8.tflite"
+    found = recommend_within(exact, ShipLimits(max_drop=0.0099))
+    assert found.ship is None
+    # The best is the Keras model; no file comes near it.
+    assert {other.reason for other in found.others} == {"1.00 points less accurate than the best, 0.99 allowed"}
+
+
+def test_a_file_of_unknown_accuracy_is_not_within_limits_of_accuracy(result: BenchResult) -> None:
+    found = recommend_within(changed(result, int8_tflite={"accuracy": None}), ShipLimits())
+    assert found.ship == "mnist_dynamic.tflite"
+    assert {other.name: other.reason for other in found.others}["mnist_int8.tflite"] == "its accuracy is not known"
+
+
+def test_nearest_is_what_misses_least_in_all(result: BenchResult) -> None:
+    """Twice the size and as slow as allowed is nearer than 1.6 times of both."""
+    latency = result.row("mnist_int8.tflite").latency_us.p50.value
+    both, one = (dataclasses.replace(result.row("mnist_int8.tflite"), name=name, candidate=name) for name in "ab")
+    both = dataclasses.replace(both, size_bytes=1_600_000, latency_us=times_longer(both.latency_us, 1.6))
+    one = dataclasses.replace(one, size_bytes=2_000_000)
+    limits = ShipLimits(max_size_bytes=1e6, max_latency_us=latency)
+    assert recommend_within(dataclasses.replace(result, rows=(both, one)), limits).nearest == "b"
+
+
+def times_longer(latency: RowLatency, factor: float) -> RowLatency:
+    p50 = Estimate(*(factor * value for value in dataclasses.astuple(latency.p50)))
+    return dataclasses.replace(latency, p50=p50)
+
+
+def test_what_the_target_cannot_run_goes_by_the_name_of_the_file(result: BenchResult) -> None:
+    """A row may have another name: the file in a second engine."""
+    name = "mnist_int8.tflite (OpenVINO)"
+    in_engine = changed(result, int8_tflite={"name": name, "candidate": name})
+    found = recommend_within(in_engine, ShipLimits(unfit={"mnist_int8.tflite": "no"}))
+    assert found.ship == "mnist_dynamic.tflite"
+    assert {other.name: other.reason for other in found.others}[name] == "no"
+
+
+def test_the_sentence_says_among_what_it_was_chosen(result: BenchResult) -> None:
+    for limits, chosen in (
+        (ShipLimits(), "the fastest file within the limits"),
+        (ShipLimits(max_latency_us=300), "the only file within the limits"),
+    ):
+        sentence = recommend_within(result, limits).sentence
+        assert sentence.startswith(f"Ship mnist_int8.tflite with LiteRT, {chosen}: ")
+    unknown = dataclasses.replace(
+        changed(result, **{row.label.replace(".", "_"): {"accuracy": None} for row in result.rows}), keras_accuracy=None
+    )
+    assert ", the fastest file: " in recommend_within(unknown, ShipLimits()).sentence
+
+
+def test_an_interrupted_benchmark_is_said(result: BenchResult) -> None:
+    partial = dataclasses.replace(result, partial="Interrupted after 3 rounds.")
+    assert recommend_within(partial, ShipLimits()).cautions == ("Interrupted after 3 rounds.",)

@@ -80,11 +80,53 @@ def test_notes_say_what_is_not_shown() -> None:
     assert notes([FLOAT, INT8], settings=BenchSettings(rounds=8), machine=calm) == ()
 
 
+def test_the_keras_model_is_not_shipped_however_fast_it_is() -> None:
+    keras = dataclasses.replace(row("keras call", us=10, correct=990), backend="keras call")
+    assert recommend([keras, FLOAT, INT8]).name == "int8"
+    assert recommend([keras]).name == "keras call"
+
+
+CALM = dataclasses.replace(describe_machine(), available_cpus=2, load_average=None)
+
+
 def test_few_rounds_are_said_to_be_few() -> None:
-    few = dataclasses.replace(FLOAT, rounds=FLOAT.rounds[:3])
-    calm = dataclasses.replace(describe_machine(), available_cpus=2, load_average=None)
-    (note,) = notes([few], settings=BenchSettings(rounds=3), machine=calm)
+    few, enough = (dataclasses.replace(FLOAT, rounds=FLOAT.rounds[:rounds]) for rounds in (5, 6))
+    (note,) = notes([few], settings=BenchSettings(rounds=5), machine=CALM)
+    assert note.startswith("5 rounds are too few for a 95 % interval")
     assert "At least 6 are needed" in note
+    assert notes([enough], settings=BenchSettings(rounds=6), machine=CALM) == ()
+
+
+@pytest.mark.parametrize(("load", "busy"), [(1.4, False), (1.5, True)])
+def test_a_machine_is_busy_by_its_load_per_processor(load: float, busy: bool) -> None:
+    machine = dataclasses.replace(CALM, load_average=(load, 0.0, 0.0))
+    assert bool(notes([FLOAT], settings=BenchSettings(rounds=8), machine=machine)) is busy
+
+
+def test_what_is_not_as_precise_as_asked_is_named_with_its_widest_interval() -> None:
+    """Its ratio is known less well than its latency."""
+    unsteady = dataclasses.replace(row("unsteady", us=100, correct=975), speedup=Estimate(3.0, 2.7, 3.3))
+    (note,) = notes([FLOAT, INT8, unsteady], settings=BenchSettings(precision=0.05), machine=CALM)
+    assert note.startswith(
+        "60 s did not suffice to know every median and ratio within ± 5 %: that of unsteady is known within ± 10.0 % "
+        "after 8 rounds."
+    )
+    assert notes([FLOAT, INT8, unsteady], settings=BenchSettings(precision=0.11), machine=CALM) == ()
+
+
+@pytest.mark.parametrize("settings", [BenchSettings(rounds=12), BenchSettings(precision=0.0001)])
+def test_an_interrupted_benchmark_does_not_blame_the_time_it_was_given(settings: BenchSettings) -> None:
+    assert notes([FLOAT], settings=settings, machine=CALM)
+    assert notes([FLOAT], settings=settings, machine=CALM, whole=False) == ()
+
+
+def test_threads_are_recommended_by_rows_of_the_first_batch() -> None:
+    one = dataclasses.replace(INT8, batch=2)
+    two = dataclasses.replace(row("int8 t2", us=50, correct=975), batch=2, threads=2, candidate="int8")
+    # Batch 1, which was asked for after batch 2, is slower on two threads.
+    small = dataclasses.replace(row("int8 t2 b1", us=10, correct=975), threads=4, candidate="int8")
+    (note,) = notes([one, two, small], settings=BenchSettings(rounds=8, batch=(2, 1), threads=(1, 2)), machine=CALM)
+    assert note.startswith("int8: --threads 2 serves it best, 1.9")
 
 
 def test_shared_disturbance_leaves_the_ratio_alone() -> None:

@@ -3,12 +3,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import needs
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
+from waiting import wait_until
 
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
@@ -46,9 +46,8 @@ def test_interrupt_leaves_no_process_and_no_file(tmp_path: Path) -> None:
         start_new_session=True,
         preexec_fn=hear_interrupts,
     ) as process:
-        while not _others_in_session(process.pid):  # until a worker is at work
-            assert process.poll() is None
-            time.sleep(0.05)
+        wait_until(lambda: process.poll() is not None or _others_in_session(process.pid), "a worker at work")
+        assert process.poll() is None
         os.killpg(process.pid, signal.SIGINT)
         printed = process.communicate(timeout=60)[0].decode()
     assert process.returncode not in (0, None)

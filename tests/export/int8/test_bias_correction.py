@@ -1,7 +1,12 @@
 """Biases that make up for rounded weights, in both containers, against the float network itself."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from edgecnn_export.int8.activation_statistics import measure_statistics
@@ -96,6 +101,107 @@ def test_scaled_pixels_keep_a_step_each(graphs: dict[str, Quantizable], method: 
     assert front != graph.pixels
     ranges = measure_statistics(graph, IMAGES, method).ranges
     assert ranges[graph.pixels] == ranges[front] == (0, 255)
+
+
+class OneOperator:
+    """A graph of one operator, whose constants can be read back."""
+
+    def __init__(self, operator: FloatOperator, kernel: NDArray[np.float32], bias: NDArray[np.float32] | None) -> None:
+        self.operators, self.kernel, self.biases = (operator,), kernel, bias
+
+    def weights(self, operator: FloatOperator) -> NDArray[np.float32]:
+        return self.kernel
+
+    def bias(self, operator: FloatOperator) -> NDArray[np.float32] | None:
+        return self.biases
+
+    def changed(
+        self, weights: Mapping[FloatOperator, NDArray[np.float32]], biases: Mapping[FloatOperator, NDArray[np.float32]]
+    ) -> "OneOperator":
+        (operator,) = self.operators
+        return OneOperator(operator, weights.get(operator, self.kernel), biases.get(operator, self.biases))  # type: ignore[arg-type]
+
+
+def operator_of(*, depthwise: bool = False) -> FloatOperator:
+    return FloatOperator("CONV_2D", "conv", ("input",), ("output",), weighted=True, depthwise=depthwise)
+
+
+def seen(mean: Sequence[float], low: float = 0.0, high: float = 1.0) -> Statistics:
+    ranges = {"input": (low, high)}
+    return Statistics(ranges, {"input": np.array(mean)}, (ranges, ranges))
+
+
+@pytest.mark.parametrize("multiplier", [1, 2])
+def test_each_output_of_a_depthwise_convolution_follows_its_own_channel(multiplier: int) -> None:
+    """On inputs whose mean is that of the statistics everywhere, the output with rounded weights has the same mean."""
+    mean = np.array([0.1, 0.5, 3.0])
+    outputs = 3 * multiplier
+    kernel = np.random.default_rng(1).normal(size=(outputs, 9, 1)).astype(np.float32)
+    bias = np.arange(outputs, dtype=np.float32)
+    corrected = correct_biases(OneOperator(operator_of(depthwise=True), kernel, bias), seen(mean), steps=7)  # type: ignore[type-var]
+    rounded = kernel + rounding_errors(kernel, steps=7)
+    for output in range(outputs):
+        channel = mean[output // multiplier]  # as Keras, TFLite and ONNX order them
+        exact = bias[output] + channel * kernel[output].sum()
+        assert corrected.biases[output] + channel * rounded[output].sum() == pytest.approx(exact, abs=1e-5)
+    assert np.abs(corrected.biases - bias).min() > 1e-4
+
+
+def test_a_grouped_convolution_is_left_alone() -> None:
+    """Which inputs its channels read is not known here."""
+    kernel = np.random.default_rng(1).normal(size=(4, 9, 2)).astype(np.float32)
+    graph = OneOperator(operator_of(), kernel, np.ones(4, np.float32))
+    assert np.array_equal(correct_biases(graph, seen([1, 2, 3, 4]), steps=7).biases, np.ones(4))  # type: ignore[type-var]
+    assert correct_biases(OneOperator(operator_of(), kernel, None), seen([1, 2])).biases is None  # type: ignore[type-var]
+
+
+@pytest.mark.parametrize(("low", "high", "spread"), [(100.0, 200.0, 200.0), (-2.0, 1.0, 3.0), (-5.0, -1.0, 5.0)])
+@pytest.mark.parametrize("steps", [127, 64])
+def test_a_dead_channel_gets_a_weight_in_whose_steps_its_bias_fits(
+    low: float, high: float, spread: float, steps: int
+) -> None:
+    """The range of 8 bits always holds zero; the bias may then grow to eight times itself within 32 bits."""
+    kernel = np.zeros((2, 9, 1), np.float32)
+    kernel[1] = 0.5
+    graph = OneOperator(operator_of(), kernel, np.array([2.5, 2.5], np.float32))
+    made = correct_biases(graph, seen([0.0], low, high), steps=steps)  # type: ignore[type-var]
+    (weight,) = made.kernel[0][made.kernel[0] != 0]
+    assert 2.5 / (spread / 255 * weight / steps) == pytest.approx(2**31 / 8)
+    np.testing.assert_array_equal(made.kernel[1], kernel[1])
+    assert not kernel[0].any()
+
+
+def test_rounding_is_to_127_steps_of_the_largest_weight_of_each_channel() -> None:
+    kernel = np.array([[[127.0], [0.4], [-3.6]], [[1.27], [0.004], [-0.036]], [[0.0], [0.0], [0.0]]], np.float32)
+    expected = np.array([[[0.0], [-0.4], [-0.4]], [[0.0], [-0.004], [-0.004]], [[0.0], [0.0], [0.0]]])
+    np.testing.assert_allclose(rounding_errors(kernel), expected, atol=1e-5)
+    in_all = rounding_errors(kernel, axes=None)
+    np.testing.assert_allclose(in_all[1], [[-0.27], [-0.004], [0.036]], atol=1e-5)
+
+
+@given(
+    arrays(np.float32, (3, 4, 2), elements=st.floats(-100, 100, width=32)),
+    st.sampled_from([7, 63, 64, 127]),
+    st.booleans(),
+)
+def test_what_is_rounded_and_scaled_back_is_within_half_a_step(
+    kernel: NDArray[np.float32], steps: int, per_channel: bool
+) -> None:
+    axes = (1, 2) if per_channel else None
+    largest = np.abs(kernel).max(axis=axes, keepdims=True)
+    errors = rounding_errors(kernel, steps, axes=axes)
+    assert (np.abs(errors) <= largest / steps * 0.5001 + 1e-6).all()
+    # Whole steps, and none beyond the largest.
+    step = np.where(largest > 0, largest / steps, 1)
+    whole = (kernel + errors) / step
+    np.testing.assert_allclose(whole, np.rint(whole), atol=1e-2)
+    assert (np.abs(whole) <= steps + 1e-2).all()
+
+
+def test_biases_that_training_has_fitted_stay() -> None:
+    kernel = np.random.default_rng(1).normal(size=(2, 9, 1)).astype(np.float32)
+    graph = OneOperator(operator_of(), kernel, np.ones(2, np.float32))
+    assert correct_biases(graph, seen([1.0]), steps=7, biases_learnt=True).biases is graph.biases  # type: ignore[type-var]
 
 
 def test_operators_in_float_keep_their_biases(graph: Quantizable) -> None:

@@ -16,11 +16,18 @@ FEATURES = np.random.default_rng(0).normal(size=(2, CHANNELS, HEIGHT, WIDTH)).as
 
 
 def flattening(
-    *, perm: Sequence[int] = (0, 2, 3, 1), rows: int = HEIGHT * WIDTH * CHANNELS, also: Sequence[str] = ()
+    *,
+    perm: Sequence[int] = (0, 2, 3, 1),
+    rows: int = HEIGHT * WIDTH * CHANNELS,
+    also: Sequence[str] = (),
+    sizes: Sequence[int | str] = (HEIGHT, WIDTH),
 ) -> onnx.ModelProto:
-    """Features (N, channels, height, width), brought channels last, flattened and multiplied; `also` names outputs."""
+    """Features (N, channels, height, width), brought channels last, flattened and multiplied; `also` names outputs.
+
+    One of them is `more`: another product of the same weights.
+    """
     weights = np.random.default_rng(1).normal(size=(rows, CLASSES)).astype(np.float32)
-    ranks = {"logits": 2, "last": 4, "flat": 2}
+    ranks = {"logits": 2, "last": 4, "flat": 2, "more": 2}
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * ranks[name]) for name in ("logits", *also)
     ]
@@ -29,13 +36,15 @@ def flattening(
             helper.make_node("Transpose", ["features"], ["last"], perm=perm),
             helper.make_node("Reshape", ["last", "shape"], ["flat"]),
             helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+            *([helper.make_node("MatMul", ["ones", "weights"], ["more"])] if "more" in also else []),
         ],
         "flattening",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", CHANNELS, HEIGHT, WIDTH])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["N", CHANNELS, *sizes])],
         outputs,
         [
             onnx.numpy_helper.from_array(np.array([-1, rows]), "shape"),
             onnx.numpy_helper.from_array(weights, "weights"),
+            *([onnx.numpy_helper.from_array(np.eye(rows, dtype=np.float32), "ones")] if "more" in also else []),
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
@@ -62,6 +71,8 @@ def test_the_weights_take_over_the_order() -> None:
         {"rows": CHANNELS},  # a product for each position
         {"also": ["last"]},
         {"also": ["flat"]},
+        {"also": ["more"]},
+        {"sizes": ["H", "W"]},  # how the rows stand is not known
     ],
 )
 def test_one_that_something_else_needs_stays(options) -> None:  # type: ignore[no-untyped-def]

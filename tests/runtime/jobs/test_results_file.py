@@ -3,16 +3,20 @@
 import csv
 import json
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import needs
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import ImageError, InputError
+from edgecnn_runtime.jobs import results_file
 from edgecnn_runtime.jobs.results_file import ResultsFile, ResultsOf
 from edgecnn_runtime.manifest import Colour, InputSpec, Manifest, Scheme
 from edgecnn_runtime.pipeline import Item
@@ -224,3 +228,63 @@ def test_a_folder_of_that_name_is_refused(tmp_path: Path, model: Path) -> None:
     (tmp_path / "results.csv").mkdir()
     with pytest.raises(InputError, match="expected a file to write, got a folder"):
         opened(tmp_path / "results.csv", model)
+
+
+@pytest.mark.parametrize("name", ["results.csv", "results.jsonl"])
+def test_a_finished_file_that_lacks_results_is_not_finished(tmp_path: Path, model: Path, name: str) -> None:
+    path = tmp_path / name
+    with opened(path, model) as results:
+        for item in items()[:-1]:
+            results.add(item)
+        results.finish()
+    with pytest.raises(InputError, match="from result 10 on; the file was changed"):
+        opened(path, model, resume=True)
+
+
+def test_results_leave_the_process_once_a_second(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Clock:
+        now = 50.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(results_file, "time", clock)
+    partial = tmp_path / "results.csv.partial"
+    sizes = []
+    with opened(tmp_path / "results.csv", model) as results:
+        for item, second in zip(items(), (50.0, 50.9, 51.0, 51.5, 51.9, 52.0), strict=False):
+            clock.now = second
+            results.add(item)
+            sizes.append(partial.stat().st_size)
+    assert sizes[0] == sizes[1] == 0 < sizes[2] == sizes[3] == sizes[4] < sizes[5]
+
+
+@given(
+    names=st.lists(st.binary(max_size=8).map(os.fsdecode), max_size=5),
+    suffix=st.sampled_from([".csv", ".jsonl"]),
+    kill=st.floats(0, 1),
+)
+def test_any_names_survive_a_kill_at_any_point(names: list[str], suffix: str, kill: float) -> None:
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        model, path = Path(folder) / "model.tflite", Path(folder) / f"results{suffix}"
+        model.write_bytes(b"a model")
+        with opened(path, model, names=names) as results:
+            for item in items(names):
+                results.add(item)
+            results.finish()
+        whole = path.read_bytes()
+        path.unlink()
+        path.with_name(f"{path.name}.partial").write_bytes(whole[: round(kill * len(whole))])
+        with opened(path, model, names=names, resume=True) as results:
+            assert results.done <= len(names)
+            for item in items(names)[results.done :]:
+                results.add(item)
+            assert (results.done, results.failed, results.finished) == (len(names), len(names) // 3, False)
+            results.finish()
+            assert results.finished
+        assert path.read_bytes() == whole
+        if suffix == ".jsonl":
+            lines = whole.decode().splitlines() if names else []
+            assert [json.loads(line)["image"] for line in lines] == names

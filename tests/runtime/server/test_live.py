@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import time
 from collections.abc import Iterator
 from io import BytesIO
 from typing import Any
@@ -56,10 +55,11 @@ class Viewer:
 
     def until(self, state: str) -> dict[str, Any]:
         """Return the first event with this state of the camera."""
-        while True:
+        for _ in range(1000):
             _, document = self.next()
             if document["camera"] == state:
                 return document
+        raise AssertionError(f"expected the camera to be {state} within 1,000 events, it is {document['camera']}")
 
     def rest(self) -> bytes:
         return self._answer.read()
@@ -180,8 +180,7 @@ def test_only_so_many_viewers(watched: Address) -> None:
     assert refused.status == 429
     assert refused.headers["retry-after"] == "5"
     first.close()
-    while b"edgecnn_event_streams 0\n" not in watched.ask("/metrics").body:
-        time.sleep(0.01)
+    watched.wait_for_metric("edgecnn_event_streams", 0)
     Viewer(watched).close()
 
 

@@ -1,7 +1,6 @@
 """The page in a real browser: a picture is dropped, the label appears; the stream moves; nothing leaves the machine."""
 
 import re
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -173,8 +172,7 @@ def test_the_stream_moves(browser: Browser) -> None:
         hidden = "Object.defineProperty(document, 'hidden', {configurable: true, get: () => %s});"
         change = "document.dispatchEvent(new Event('visibilitychange'))"
         tab.evaluate(hidden % "true" + change)
-        while b"edgecnn_event_streams 0\n" not in address.ask("/metrics").body:
-            time.sleep(0.01)
+        address.wait_for_metric("edgecnn_event_streams", 0)
         tab.evaluate(hidden % "false" + change)
         camera.show(np.full((48, 64, 3), 10, np.uint8))
         tab.wait_for(f"{LABEL} === 'black'")
@@ -211,8 +209,7 @@ def test_a_busy_server_is_waited_for(browser: Browser, tmp_path: Path) -> None:
         other = opened(browser, address.url)
         other.wait_for(OPEN)
         other.drop(*files(tmp_path, first=10))
-        while b"edgecnn_classify_under_way 1" not in address.ask("/metrics").body:
-            time.sleep(0.01)
+        address.wait_for_metric("edgecnn_classify_under_way", 1)
         tab.drop(*files(tmp_path, second=250))
         tab.wait_for(f"{STATE} === 'Busy, waiting'")
         backend.gate.set()

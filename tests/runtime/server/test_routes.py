@@ -292,8 +292,7 @@ def test_more_at_once_than_the_limit_is_told_to_wait_and_nobody_below_it() -> No
         backend.gate.clear()
         waiting = [pool.submit(address.classify, png(200)) for _ in range(6)]
         backend.at_work.acquire(timeout=30)
-        while b"edgecnn_classify_under_way 6" not in address.ask("/metrics").body:
-            time.sleep(0.01)
+        address.wait_for_metric("edgecnn_classify_under_way", 6)
         refused = address.classify(png(200))
         backend.gate.set()
         assert [future.result().status for future in waiting] == [200] * 6
@@ -381,8 +380,8 @@ def test_small_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_client_that_leaves_in_the_middle_is_forgotten(plain: Address) -> None:
     with raw(plain) as connection:
         connection.sendall(UNFINISHED)
-    while b"edgecnn_classify_under_way 0\n" not in plain.ask("/metrics").body:
-        time.sleep(0.01)
+        plain.wait_for_metric("edgecnn_classify_under_way", 1)
+    plain.wait_for_metric("edgecnn_classify_under_way", 0)
 
 
 def raw(address: Address, host: str = "127.0.0.1") -> socket.socket:

@@ -1,6 +1,10 @@
 """The rules of smoothing, as tables: recorded answers in, announced labels out."""
 
+from collections import deque
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.video.smoothing import NO_SMOOTHING, Smoother, Smoothing
@@ -25,6 +29,8 @@ SEQUENCES = {
     "of equals the announced one stays": (Smoothing(4, 2), "aabb", "-aaa"),
     "of equals the latest is announced first": (Smoothing(4, 1), "ab", "aa"),
     "the whole window may be asked for": (Smoothing(3, 3), "aabaaa", "-----a"),
+    "a threshold is met exactly": (Smoothing(3, 2, threshold=0.9), "aabb", "-aab"),
+    "of two others with as many votes the latest follows": (Smoothing(6, 2, threshold=0.5), "cccababX", "-ccccccb"),
 }
 
 
@@ -81,3 +87,47 @@ def test_not_a_number_votes_for_nothing() -> None:
 def test_rules_out_of_range_are_refused(options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         Smoothing(**options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("threshold", [0, 1])
+def test_the_ends_of_a_threshold_are_thresholds(threshold: float) -> None:
+    smoother = Smoother(Smoothing(1, 1, threshold=threshold))
+    assert [smoother.add("a", value, time=0).label for value in (0.999, 1.0)] == [None if threshold else "a", "a"]
+
+
+@given(
+    window=st.integers(1, 6),
+    share=st.floats(0, 1),
+    threshold=st.sampled_from([0.0, 0.5, 1.0]),
+    hold=st.sampled_from([0.0, 1.0, 2.5]),
+    steps=st.lists(
+        st.tuples(st.sampled_from("abc"), st.sampled_from([0.2, 0.5, 1.0]), st.sampled_from([0.5, 1.0])), max_size=25
+    ),
+)
+def test_any_stream_is_smoothed_as_the_rules_say_in_plain_words(
+    window: int, share: float, threshold: float, hold: float, steps: list[tuple[str, float, float]]
+) -> None:
+    needed = 1 + int(share * (window - 1))
+    smoother = Smoother(Smoothing(window, needed, threshold, hold))
+    latest: deque[str | None] = deque(maxlen=window)
+    announced, since, supported, now = None, None, 0.0, 0.0
+    for label, probability, pause in steps:
+        now += pause
+        latest.append(label if probability >= threshold else None)
+        votes = {name: list(latest).count(name) for name in "abc"}
+        most = max(votes.values())
+        best = [name for name in "abc" if votes[name] == most]
+        if most >= needed:
+            # The announced one, else the one that was voted for last.
+            new = announced if announced in best else max(best, key=lambda name: max_place(latest, name))
+            supported = now
+        else:
+            new = announced if announced is not None and now - supported < hold else None
+        changed, announced = new != announced, new
+        since = now if changed else since
+        found = smoother.add(label, probability, time=now)
+        assert (found.label, found.since, found.changed) == (announced, since, changed)
+
+
+def max_place(votes: deque[str | None], label: str) -> int:
+    return max(place for place, vote in enumerate(votes) if vote == label)

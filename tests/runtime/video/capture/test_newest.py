@@ -7,11 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from waiting import PATIENCE, wait_until
 
 from edgecnn_runtime.errors import SourceError
 from edgecnn_runtime.video.capture import EventKind
 from edgecnn_runtime.video.capture.fake import FakeCamera
 from edgecnn_runtime.video.capture.newest import NewestFrames
+
+# `newest` waits for as long as it takes.
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 def picture(value: int) -> NDArray[np.uint8]:
@@ -38,6 +42,7 @@ def opened(camera: FakeCamera, **options: object) -> NewestFrames:
 
 def test_only_the_newest_frame_is_kept_and_the_others_are_counted(camera: FakeCamera) -> None:
     with opened(camera) as capture:
+        assert capture.live
         for value in (1, 2, 3):
             camera.show(picture(value))
         camera.wait_until_read()
@@ -74,8 +79,8 @@ def test_a_camera_that_is_unplugged_is_opened_again_and_the_gap_is_told(camera: 
         camera.show(picture(1))
         assert capture.newest() is not None
         camera.unplug()
-        while camera.opened < 5:  # refused again and again
-            assert capture.dropped == 0
+        wait_until(lambda: camera.opened >= 5, "to be refused again and again")
+        assert capture.dropped == 0
         assert capture.lost
         (gap,) = capture.take_events()
         assert gap.kind is EventKind.GAP
@@ -106,8 +111,7 @@ def test_pauses_grow_and_stay_below_the_longest(camera: FakeCamera, monkeypatch:
         capture._stopping = Stopping()
         capture._retry_first, capture._retry_longest = 0.5, 30.0
         camera.unplug()
-        while len(pauses) < 9:
-            capture.take_events()
+        wait_until(lambda: len(pauses) >= 9, "nine pauses")
     assert pauses[:9] == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
@@ -195,3 +199,101 @@ def test_no_event_is_kept_for_ever(camera: FakeCamera) -> None:
             camera.wait_until_read()
         assert len(capture.take_events()) == 100
         camera.unplug()
+
+
+def test_a_camera_is_frozen_from_the_second_that_was_named(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, freeze_after=5.0, clock=clock) as capture:
+        camera.show(picture(1))
+        camera.wait_until_read()
+        clock.now += 4.9
+        assert not capture.frozen
+        clock.now = 105.0
+        assert capture.frozen
+        camera.unplug()
+
+
+def test_a_camera_that_is_lost_is_not_frozen_nor_is_one_that_came_back_late(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, freeze_after=5.0, clock=clock) as capture:
+        camera.show(picture(1))
+        camera.wait_until_read()
+        clock.now += 6
+        assert capture.frozen
+        camera.unplug()
+        wait_until(lambda: capture.lost, "the camera to be lost")
+        assert not capture.frozen
+        clock.now += 100
+        assert not capture.frozen
+        camera.plug()
+        wait_until(lambda: not capture.lost, "the camera to come back")
+        assert not capture.frozen
+        assert [event.kind for event in capture.take_events()] == [
+            EventKind.FROZEN,
+            EventKind.GAP,
+            EventKind.REOPENED,
+        ]
+        clock.now += 5
+        assert capture.frozen
+        camera.unplug()
+
+
+def test_a_file_played_as_a_camera_is_never_frozen(camera: FakeCamera) -> None:
+    clock = Clock()
+    with opened(camera, ends=True, freeze_after=5.0, clock=clock) as capture:
+        for _ in range(3):
+            camera.show(picture(1), position=0.0)
+            camera.wait_until_read()
+            clock.now += 60
+            assert not capture.frozen
+        assert capture.take_events() == []
+        camera.unplug()
+
+
+def test_a_reader_that_fails_gives_the_device_back() -> None:
+    class Broken(FakeCamera):
+        def read(self) -> None:
+            raise RuntimeError("the driver fell over")
+
+    camera = Broken()
+    with opened(camera) as capture, pytest.raises(SourceError):
+        capture.newest()
+    assert camera.closed == 1
+
+
+def test_a_camera_at_work_is_given_back_before_closing_returns(camera: FakeCamera) -> None:
+    """It has to take the picture that it waits for; who closes waits for that."""
+    closing, go = threading.Event(), threading.Event()
+    close = camera.close
+
+    def slowly() -> None:
+        closing.set()
+        assert go.wait(PATIENCE)
+        close()
+
+    camera.close = slowly  # type: ignore[method-assign]
+    capture = opened(camera)
+    closer = threading.Thread(target=capture.close)
+    closer.start()
+    wait_until(capture._stopping.is_set, "to be told to stop")
+    camera.show(picture(1))
+    assert closing.wait(PATIENCE)
+    closer.join(timeout=0.2)
+    assert closer.is_alive()
+    go.set()
+    closer.join()
+    assert camera.closed == 1
+
+
+def test_who_waits_is_let_go_though_the_camera_hangs(camera: FakeCamera) -> None:
+    capture = opened(camera)
+    found: list[object] = []
+    waiter = threading.Thread(target=lambda: found.append(capture.newest()))
+    waiter.start()
+    closer = threading.Thread(target=capture.close)
+    closer.start()
+    waiter.join(timeout=PATIENCE)
+    assert found == [None]
+    assert camera.closed == 0  # it still hangs
+    camera.unplug()
+    closer.join()

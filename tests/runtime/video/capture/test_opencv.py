@@ -2,6 +2,7 @@
 
 import socket
 import sys
+import time
 from pathlib import Path
 
 import needs
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from rtsp_camera import rtsp_camera
 from video_files import MjpegServer, damage_frames, red, write_video
+from waiting import PATIENCE, wait_until
 
 from edgecnn_runtime.errors import MissingExtraError, SourceError
 from edgecnn_runtime.video.capture import EventKind, open_capture, opencv
@@ -17,6 +19,8 @@ from edgecnn_runtime.video.capture.opencv import OpenCVDevice
 from edgecnn_runtime.video.capture.source import parse_source
 
 needs.package("cv2", "edgecnn[camera]")
+# `newest` waits for as long as it takes.
+pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
 
 @pytest.fixture
@@ -71,7 +75,9 @@ def test_an_mjpeg_address_is_live_and_is_opened_again_when_it_ends() -> None:
         with NewestFrames(lambda: OpenCVDevice(source), source.name, retry_first=0.001) as capture:
             kinds: list[EventKind] = []
             last = 0
+            deadline = time.monotonic() + PATIENCE
             while kinds.count(EventKind.REOPENED) < 2:
+                assert time.monotonic() < deadline, kinds
                 frame = capture.newest(after=last)
                 assert frame is not None
                 assert frame.pixels.shape == (48, 64, 3)
@@ -88,7 +94,9 @@ def test_an_rtsp_camera_is_read() -> None:
     with rtsp_camera([red(200), red(100)]) as address, open_capture(address) as capture:
         assert capture.live
         last, values = 0, set()
+        deadline = time.monotonic() + PATIENCE
         while len(values) < 2:
+            assert time.monotonic() < deadline, values
             frame = capture.newest(after=last)
             assert frame is not None
             assert frame.pixels.shape == (48, 64, 3)
@@ -105,8 +113,12 @@ def test_an_address_that_falls_silent_is_lost_after_its_time(monkeypatch: pytest
         source = parse_source(server.address)
         with NewestFrames(lambda: OpenCVDevice(source), source.name, retry_first=0.001) as capture:
             events: list[EventKind] = []
-            while EventKind.REOPENED not in events:
-                events += [event.kind for event in capture.take_events()]
+
+            def is_back() -> bool:
+                events.extend(event.kind for event in capture.take_events())
+                return EventKind.REOPENED in events
+
+            wait_until(is_back, "the camera to be opened again")
             assert events[:2] == [EventKind.GAP, EventKind.REOPENED]
             server.stopping.set()
 

@@ -1,17 +1,24 @@
 """Splits that keep near-identical images together."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image, ImageFilter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.checks.check import check
-from edgecnn_training.data.finding import FindingKind
+from edgecnn_training.data.checks.grouped_split import _joined, grouped_sample, without_copies_across
+from edgecnn_training.data.checks.near_identical import near_identical
+from edgecnn_training.data.finding import Finding, FindingKind
 from edgecnn_training.data.holdout import Holdout, with_test_split
 from edgecnn_training.data.readers.class_folders import read_class_folders
-from edgecnn_training.data.readers.source import RawImageSet
+from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 
 GROUPED = Holdout(0.25, seed=0, group_near_duplicates=True)
 
@@ -54,6 +61,15 @@ def test_no_part_is_on_both_sides(castings):
     # A quarter of 40 images is 10; of groups of four, two fit.
     assert np.bincount(test.labels).tolist() == [8, 8]
     assert len(train) + len(test) == 80
+
+
+@pytest.mark.parametrize(
+    ("fraction", "parts_each"),
+    [(0.1, 1), (0.2, 2), (0.19, 2), (0.18, 1)],  # 4, 8, 7.6 and 7.2 of 40 images, in groups of four
+)
+def test_groups_fill_a_share_of_every_class(castings, fraction, parts_each):
+    test = read(castings, dataclasses.replace(GROUPED, fraction=fraction)).splits["test"]
+    assert np.bincount(test.labels).tolist() == [4 * parts_each] * 2
 
 
 def test_without_the_option_parts_are_on_both_sides(castings):
@@ -127,3 +143,95 @@ def test_a_class_that_would_lose_all_training_images(tmp_path, castings):
         DataError, match=r"without near-identical images: expected training images of every class, got none of: ok;"
     ):
         read(tmp_path / "split", GROUPED)
+
+
+@given(st.integers(1, 12), st.data())
+def test_groups_are_joined_by_chains_in_any_order(count, data):
+    member = st.integers(0, count - 1)
+    pairs = data.draw(st.lists(st.tuples(member, member), max_size=14))
+    rows, columns = [one for one, _ in pairs], [other for _, other in pairs]
+    _, names = connected_components(coo_array((np.ones(len(pairs)), (rows, columns)), shape=(count, count)))
+    expected = {frozenset(np.flatnonzero(names == name).tolist()) for name in set(names.tolist())}
+    joined = _joined(count, pairs)
+    assert {frozenset(group) for group in joined} == expected
+    assert sorted(number for group in joined for number in group) == list(range(count))
+
+
+def in_memory(**splits) -> RawImageSet:
+    """Splits of images `(side, side)` of the classes a and b by turns."""
+    return RawImageSet(
+        ("a", "b"),
+        {
+            name: SourceSplit(
+                [image[..., np.newaxis] for image in images],
+                np.arange(len(images)) % 2,
+                [f"{name}/{number}" for number in range(len(images))],
+            )
+            for name, images in splits.items()
+        },
+    )
+
+
+def scene(seed: int) -> np.ndarray:
+    noise = Image.fromarray(np.random.default_rng(seed).integers(0, 256, (64, 64), np.uint8))
+    pixels = np.asarray(noise.filter(ImageFilter.GaussianBlur(5)), float)
+    return 60 + 120 * (pixels - pixels.min()) / np.ptp(pixels)
+
+
+def grained(image: np.ndarray, share: float) -> np.ndarray:
+    """Add fine grain, so much of the image's contrast; it leaves the low frequencies, and with them the hash, alone."""
+    grain = np.where(np.add.outer(np.arange(64), np.arange(64)) % 2, 1, -1)
+    return (image + share * image.std() * grain).round().astype(np.uint8)
+
+
+def test_images_just_beyond_what_is_reported_stay_together():
+    """They may come within the bounds when they are resized."""
+    images = [grained(scene(number), share) for number in range(20) for share in (0, 0.22)]
+    assert near_identical(np.stack(images)) == []
+    split = in_memory(all=images).splits["all"]
+    split = dataclasses.replace(split, labels=np.zeros(40, np.int64))
+    chosen = grouped_sample(split, ("a",), 0.5, seed=0)
+    assert len(chosen) == 20
+    assert set(chosen.tolist()) == {2 * (number // 2) + other for number in chosen.tolist() for other in (0, 1)}
+
+
+def test_validation_images_like_test_images_go_and_protect_nothing():
+    """Of test, valid and train each resembles the next; the first and the last do not."""
+    middle = scene(0)
+    test, valid, train = (grained(middle, share) for share in (-0.15, 0, 0.15))
+    assert [(pair.first, pair.second) for pair in near_identical(np.stack([test, valid, train]))] == [(0, 1), (1, 2)]
+    others = [grained(scene(number), 0) for number in range(1, 5)]
+    found = without_copies_across(in_memory(test=[test], valid=[valid, others[0]], train=[train, *others[1:]]))
+    assert {name: split.files for name, split in found.splits.items()} == {
+        "test": ["test/0"],
+        "valid": ["valid/1"],
+        "train": ["train/0", "train/1", "train/2", "train/3"],
+    }
+    (finding,) = found.findings
+    assert str(finding) == "valid: images near-identical to one in test are left out: 1 (valid/0)"
+
+
+def test_what_the_reader_found_is_not_lost():
+    before = Finding(FindingKind.SIZE, "images of several sizes")
+    image = grained(scene(0), 0)
+    source = dataclasses.replace(
+        in_memory(test=[image], train=[image, *(grained(scene(n), 0) for n in (1, 2))]), findings=(before,)
+    )
+    assert [finding.kind for finding in without_copies_across(source).findings] == [
+        FindingKind.SIZE,
+        FindingKind.LEFT_OUT,
+    ]
+
+
+@given(st.lists(st.integers(0, 5), min_size=4, max_size=14), st.floats(0.1, 0.9), st.integers(0, 9))
+def test_no_copy_is_on_both_sides_whatever_is_drawn(numbers, fraction, seed):
+    """Images of six scenes, each as often and in as many orientations as it comes."""
+    images = [np.rot90(grained(scene(number), 0), place % 4) for place, number in enumerate(numbers)]
+    split = in_memory(all=images).splits["all"]
+    split = dataclasses.replace(split, labels=np.array(numbers) // 3)
+    chosen = set(grouped_sample(split, ("a", "b"), fraction, seed=seed).tolist())
+    inside = {numbers[position] for position in chosen}
+    assert not inside & {number for position, number in enumerate(numbers) if position not in chosen}
+    for label in (0, 1):
+        of_class = [position for position, number in enumerate(numbers) if number // 3 == label]
+        assert len(chosen & set(of_class)) <= round(fraction * len(of_class))

@@ -5,8 +5,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image, ImageFilter
+from scipy.fft import dctn, idctn
 
-from edgecnn_training.data.checks.near_identical import near_identical
+from edgecnn_training.data.checks import near_identical as module
+from edgecnn_training.data.checks.near_identical import Bounds, near_identical
 
 SIDE = 64
 
@@ -64,7 +66,7 @@ def test_all_pairs_across_blocks_are_those_of_the_reference():
     assert found == {(first, second) for first, second in np.argwhere(close) if first < second}
 
 
-@pytest.mark.parametrize("apart", [300, 512, 600])
+@pytest.mark.parametrize("apart", [300, 512, 600, 650])
 def test_only_pairs_across_a_border(apart):
     images = scenes(700)
     images[650:] = images[:50]
@@ -72,6 +74,84 @@ def test_only_pairs_across_a_border(apart):
     across = {(first, second) for first, second in pairs if first < apart <= second}
     assert across
     assert {(pair.first, pair.second) for pair in near_identical(images, apart=apart)} == across
+
+
+def dct_hash(image: np.ndarray) -> np.ndarray:
+    """C. Zauner's: the signs of the lowest 8x8 frequencies against the median of all but the first."""
+    lowest = dctn(image.astype(float))[:8, :8]
+    return lowest.ravel() > np.median(lowest.ravel()[1:])
+
+
+def correlation(first: np.ndarray, second: np.ndarray) -> float:
+    return float(np.corrcoef(first.ravel(), second.ravel())[0, 1])
+
+
+def test_the_hash_is_zauners():
+    images = scenes(20)
+    for orientation, turned in ((0, images), (1, images[:, :, ::-1]), (4, images.transpose(0, 2, 1))):
+        hashes = module._hashes(images, orientation)
+        np.testing.assert_array_equal(hashes > 0, np.stack([dct_hash(image) for image in turned]))
+
+
+@pytest.mark.parametrize("bounds", [Bounds(), Bounds(distance=8, correlation=0.9), Bounds(distance=2)])
+def test_copies_are_found_up_to_the_bounds_and_not_beyond(bounds):
+    """Of every pair of an image and a smoothly changed copy, whether scipy's transform and correlation say so."""
+    images, other = scenes(120)[:60], scenes(120)[60:]
+    shares = np.linspace(0, 0.5, 60)[:, np.newaxis, np.newaxis]
+    changed = ((1 - shares) * images + shares * other).astype(np.uint8)
+    found = near_identical(np.concatenate([images, changed]), bounds=bounds)
+    same = {pair.first for pair in found if pair.second == pair.first + 60 and pair.orientation == "as it is"}
+    expected, bits = set(), set()
+    for number, (image, copy) in enumerate(zip(images, changed, strict=True)):
+        differ = int((dct_hash(image) != dct_hash(copy)).sum())
+        if differ <= bounds.distance and correlation(image, copy) >= bounds.correlation:
+            expected.add(number)
+            bits.add(differ)
+    assert same == expected
+    # The bound is reached: where the first bit is the same, an even number differs.
+    assert max(bits) >= bounds.distance - 1
+
+
+def test_fine_detail_in_common_makes_a_copy_too():
+    """Without it, as on the small thumbnails that sort out most pairs, the two correlate less than 0.98."""
+    scene, other = scenes(40)[[17, 37]].astype(float)
+    texture = 60.0 * np.random.default_rng(3).choice([-1, 1], (SIDE, SIDE))
+    copy = 0.78 * scene + 0.22 * other
+    images = np.stack([(0.5 * smooth + 64 + texture).astype(np.uint8) for smooth in (scene, copy)])
+    small = [image.reshape(16, 4, 16, 4).mean(axis=(1, 3)) for image in images]
+    assert correlation(*small) < 0.98 <= correlation(*images)
+    assert len(near_identical(images)) == 1
+
+
+def test_the_orientation_in_which_it_resembles_most_is_told():
+    """Of a symmetric image but for fine grain on its left, which the hash does not see."""
+    frequencies = np.zeros((SIDE, SIDE))
+    # The symmetric ones, all above the median.
+    frequencies[:8, :8:2] = np.random.default_rng(0).uniform(1, 2, (8, 4))
+    symmetric = idctn(frequencies)
+    symmetric = 20 + 200 * (symmetric - symmetric.min()) / np.ptp(symmetric)
+    grain = np.where(np.add.outer(np.arange(SIDE), np.arange(SIDE)) % 2, 3, -3)
+    grain[:, SIDE // 2 :] = 0
+    image = (symmetric + grain).round().astype(np.uint8)
+    assert 0.98 < correlation(image, np.fliplr(image)) < 0.995
+    assert (dct_hash(image) != dct_hash(np.fliplr(image))).sum() <= 5
+    (pair,) = near_identical(np.stack([image, image]))
+    assert pair.orientation == "as it is"
+    assert pair.correlation == pytest.approx(1, abs=1e-4)
+    (pair,) = near_identical(np.stack([image, np.fliplr(image)]))
+    assert pair.orientation == "mirrored"
+
+
+def test_more_images_than_are_compared_at_a_time(monkeypatch):
+    images = scenes(120)
+    images = np.concatenate([images, images[::2]])
+    whole = near_identical(images)
+    assert len(whole) == 60
+    monkeypatch.setattr(module, "_PAIRS", 32)
+    monkeypatch.setattr(module, "_BLOCK", 50)
+    seen = []
+    assert near_identical(images, report=lambda done, total: seen.append((done, total))) == whole
+    assert seen == [(50, 180), (100, 180), (150, 180), (180, 180)]
 
 
 @pytest.mark.parametrize("count", [0, 1])
