@@ -66,7 +66,7 @@ def test_top_is_sorted_and_stable() -> None:
 
 @pytest.mark.parametrize(
     ("shift", "tolerance", "passed"),
-    [(0, 0.0, True), (0.01, 0.02, True), (0.03, 0.02, False), (float("nan"), 1, False)],
+    [(0, 0.0, True), (0.01, 0.02, True), (0.03, 0.02, False), (float("nan"), 0.15, False)],
 )
 def test_the_golden_check_allows_its_tolerance(shift: float, tolerance: float, passed: bool) -> None:
     expected = _classifier().predict_proba(golden_images(MANIFEST.input)).astype(float)
