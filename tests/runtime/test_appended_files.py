@@ -81,7 +81,7 @@ def test_what_unpacks_to_more_than_a_model_says_about_itself_is_not_unpacked(
     content = path.read_bytes()
     path.write_bytes(content.replace(struct.pack("<L", min(size, MOST_BYTES + 1)), struct.pack("<L", size)))
     if read:
-        assert read_associated_file(path, TFLITE_FILE) == bytes(size)
+        assert read_associated_file(path.read_bytes(), TFLITE_FILE) == bytes(size)
         return
     monkeypatch.setattr("edgecnn_runtime.model_files.appended_files.zlib.decompressobj", None)
     with pytest.raises(ModelError, match=rf"{TFLITE_FILE} of at most 4 MiB in it, got one of {size >> 20:,} MiB"):
