@@ -223,8 +223,8 @@ MANIFESTS = st.builds(
     golden=st.none()
     | st.builds(
         GoldenCheck,
-        st.lists(st.tuples(*[st.floats(0, 1)] * 2), max_size=3).map(tuple),
-        tolerance=st.floats(0, 1),
+        st.lists(st.tuples(*[st.floats(0, 1)] * 2), min_size=1, max_size=3).map(tuple),
+        tolerance=st.floats(0, 0.15),
     ),
     versions=st.dictionaries(WORDS, WORDS, max_size=3),
     optimization=st.none() | st.builds(Optimization, st.none() | st.floats(0, 1), st.none() | COUNTS, st.booleans()),

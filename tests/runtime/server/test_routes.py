@@ -7,7 +7,6 @@ import json
 import socket
 import struct
 import threading
-import time
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from running_server import (
     png,
     running,
 )  # fmt: skip
+from waiting import wait_until
 
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.backends.fake import FakeBackend
@@ -377,11 +377,22 @@ def test_small_answers_are_not_held_back(monkeypatch: pytest.MonkeyPatch) -> Non
     assert all(options)
 
 
-def test_a_client_that_leaves_in_the_middle_is_forgotten(plain: Address) -> None:
-    with raw(plain) as connection:
-        connection.sendall(UNFINISHED)
-        plain.wait_for_metric("edgecnn_classify_under_way", 1)
-    plain.wait_for_metric("edgecnn_classify_under_way", 0)
+def test_a_client_that_leaves_in_the_middle_is_forgotten() -> None:
+    """The three bytes that it sent keep a picture out, as long as it is there."""
+    picture = png(200)
+    with running(a_service(limits=RequestLimits(bytes_under_way=len(picture) + 2))) as address:
+        with raw(address) as connection:
+            connection.sendall(UNFINISHED)
+            wait_until(lambda: address.classify(picture).status == 429, "the bytes to be counted")
+        wait_until(lambda: address.classify(picture).status == 200, "the bytes to be forgotten")
+
+
+def refuses(address: Address) -> bool:
+    try:
+        raw(address).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def raw(address: Address, host: str = "127.0.0.1") -> socket.socket:
@@ -454,13 +465,9 @@ def test_requests_under_way_are_finished_when_the_server_ends(monkeypatch: pytes
         with raw(address) as uploading:
             uploading.sendall(UNFINISHED.replace(b"100", b"%d" % len(picture)).removesuffix(b"abc"))
             waiting = [pool.submit(address.classify, picture) for _ in range(6)]
-            while b"edgecnn_classify_under_way 6" not in address.ask("/metrics").body:
-                time.sleep(0.01)
+            address.wait_for_metric("edgecnn_classify_under_way", 6)
             server.should_exit = True
-            with contextlib.suppress(ConnectionRefusedError):
-                while True:
-                    raw(address).close()
-                    time.sleep(0.01)
+            wait_until(lambda: refuses(address), "no further connection to be taken")
             uploading.sendall(picture)
             backend.gate.set()
             assert [future.result().status for future in waiting] == [200] * 6
