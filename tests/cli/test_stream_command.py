@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from conftest import edgecnn, hear_interrupts
 from tiny_models import tiny_onnx
 from video_files import MjpegServer, damage_frames, write_video
+from waiting import wait_until
 
 needs.package("cv2", "edgecnn[camera]")
 
@@ -127,8 +127,8 @@ def test_a_service_that_only_starts_is_ended(model: Path, video: Path, command: 
     ]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         status = Path(f"/proc/{process.pid}/status")
-        while not int(status.read_text().partition("SigCgt:")[2].split()[0], 16) >> (signal.SIGTERM - 1) & 1:
-            time.sleep(0.001)
+        caught = 1 << (signal.SIGTERM - 1)
+        wait_until(lambda: int(status.read_text().partition("SigCgt:")[2].split()[0], 16) & caught, "the handler")
         process.send_signal(signal.SIGTERM)
         printed = process.communicate(timeout=60)
     assert process.returncode == 0
