@@ -82,3 +82,16 @@ def test_one_that_something_else_needs_stays(options) -> None:  # type: ignore[n
     assert model.graph.node[0].op_type == "Transpose"
     for found, wanted in zip(run(model), expected, strict=True):
         np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("flattened", [False, True])
+def test_one_that_nothing_multiplies_stays(flattened: bool) -> None:
+    model = flattening(also=["flat" if flattened else "last"])
+    graph = model.graph
+    for node in list(graph.node)[2 if flattened else 1 :]:
+        graph.node.remove(node)
+    del graph.output[0]
+    expected = run(model)
+    flatten_channels_first(model)
+    assert graph.node[0].op_type == "Transpose"
+    np.testing.assert_array_equal(run(model)[0], expected[0])

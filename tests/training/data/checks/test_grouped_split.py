@@ -200,15 +200,15 @@ def test_validation_images_like_test_images_go_and_protect_nothing():
     middle = scene(0)
     test, valid, train = (grained(middle, share) for share in (-0.15, 0, 0.15))
     assert [(pair.first, pair.second) for pair in near_identical(np.stack([test, valid, train]))] == [(0, 1), (1, 2)]
-    others = [grained(scene(number), 0) for number in range(1, 5)]
-    found = without_copies_across(in_memory(test=[test], valid=[valid, others[0]], train=[train, *others[1:]]))
+    others = [grained(scene(number), 0) for number in range(1, 6)]
+    found = without_copies_across(in_memory(test=[test], valid=[*others[:2], valid], train=[train, *others[2:]]))
     assert {name: split.files for name, split in found.splits.items()} == {
         "test": ["test/0"],
-        "valid": ["valid/1"],
+        "valid": ["valid/0", "valid/1"],
         "train": ["train/0", "train/1", "train/2", "train/3"],
     }
     (finding,) = found.findings
-    assert str(finding) == "valid: images near-identical to one in test are left out: 1 (valid/0)"
+    assert str(finding) == "valid: images near-identical to one in test are left out: 1 (valid/2)"
 
 
 def test_what_the_reader_found_is_not_lost():
