@@ -123,8 +123,8 @@ def _hashes(thumbnails: NDArray[np.uint8], orientation: int) -> NDArray[np.float
     for start in range(0, len(thumbnails), _PAIRS):
         block = _oriented(thumbnails[start : start + _PAIRS], orientation).astype(np.float32)
         coefficients = (cosines @ block @ cosines.T).reshape(len(block), HASH_BITS)
-        # Without the first, the mean brightness, which says nothing about what is seen.
-        median = np.median(coefficients[:, 1:], axis=1, keepdims=True)
+        # The first, the mean brightness, says nothing about what is seen; being the largest, it is above any median.
+        median = np.median(coefficients, axis=1, keepdims=True)
         hashes[start : start + len(block)] = np.where(coefficients > median, 1, -1)
     return hashes
 
