@@ -177,6 +177,8 @@ def test_the_sentence_says_among_what_it_was_chosen(result: BenchResult) -> None
     ):
         sentence = recommend_within(result, limits).sentence
         assert sentence.startswith(f"Ship mnist_int8.tflite with LiteRT, {chosen}: ")
+    assert ", as good as any." in recommend_within(result, ShipLimits(max_drop=0)).sentence
+    assert " below the best." in recommend_within(result, ShipLimits()).sentence
     unknown = dataclasses.replace(
         changed(result, **{row.label.replace(".", "_"): {"accuracy": None} for row in result.rows}), keras_accuracy=None
     )

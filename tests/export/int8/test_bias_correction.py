@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.int8.quantizable import FloatOperator, Statistics
 from edgecnn_export.onnx.container import ONNX
 from edgecnn_export.onnx.graph import OnnxGraph
+from edgecnn_export.onnx.quantize import quantize as quantize_onnx
 from edgecnn_export.proof.inference import opened
 from edgecnn_export.tflite.container import TFLITE
 from edgecnn_export.tflite.graph import TFLiteGraph
@@ -219,3 +221,20 @@ def test_a_dead_channel_keeps_its_bias(graphs: dict[str, TFLiteGraph]) -> None:
     with opened(quantize(graph, statistics_of(graph)), ".tflite") as backend:
         rounded = backend.infer(IMAGES)
     np.testing.assert_allclose(rounded, exact, atol=0.02)
+
+
+@pytest.mark.parametrize(("reduce_range", "largest"), [(False, 127), (True, 64)])
+def test_onnx_weights_have_one_scale_per_channel(
+    graphs: dict[str, OnnxGraph], reduce_range: bool, largest: int
+) -> None:
+    graph = graphs["onnx"]
+    made = quantize_onnx(graph, statistics_of(graph), reduce_range=reduce_range).graph
+    constants = {entry.name: onnx.numpy_helper.to_array(entry) for entry in made.initializer}
+    scales = {
+        node.input[0]: constants[node.input[1]]
+        for node in made.node
+        if node.op_type == "DequantizeLinear" and constants.get(node.input[0], np.zeros(0)).dtype == np.int8
+    }
+    shapes = sorted((constants[name].shape, scale.shape) for name, scale in scales.items() if constants[name].ndim > 1)
+    assert shapes == [((8, 3, 3, 3), (8,)), ((16, 1, 3, 3), (16,)), ((16, 3), (3,))]
+    assert {int(np.abs(constants[name].astype(int)).max()) for name in scales if constants[name].ndim > 1} == {largest}
