@@ -33,10 +33,13 @@ _LONG = re.compile(r"\b(keras|tensorflow|trained_run|exported_run|browser|sshd|s
 
 with contextlib.suppress(ImportError):  # not where only the tests of a GPU run
     import hypothesis
+    from hypothesis.internal.conjecture import providers
 
     # The same examples in every run, few enough for a second or two, and no files beside the tests.
     hypothesis.settings.register_profile("edgecnn", derandomize=True, database=None, deadline=None, max_examples=50)
     hypothesis.settings.load_profile("edgecnn")
+    # Nor numbers from the source of whatever modules other tests have loaded, for which hypothesis has no setting.
+    providers._get_local_constants = lambda: providers._local_constants
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecnn_runtime.accuracy import Accuracy
@@ -232,7 +232,6 @@ MANIFESTS = st.builds(
 )
 
 
-@settings(max_examples=20)
 @given(MANIFESTS)
 def test_any_manifest_comes_back_from_its_bytes(manifest: Manifest) -> None:
     text = manifest.to_json().encode()
