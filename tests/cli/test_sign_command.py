@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import needs
 import pytest
 from conftest import edgecnn, edgecnn_here
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -211,10 +211,9 @@ def test_only_a_key_needs_cryptography(exported: Path, keys: Path) -> None:
 
 
 def test_keys_of_openssl_work(exported: Path, tmp_path: Path) -> None:
-    if shutil.which("openssl") is None:
-        pytest.skip("needs openssl")
-    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "key.pem"], check=True)
-    subprocess.run(["openssl", "pkey", "-in", tmp_path / "key.pem", "-pubout", "-out", tmp_path / "pub"], check=True)
+    openssl = needs.program("openssl")
+    subprocess.run([openssl, "genpkey", "-algorithm", "ed25519", "-out", tmp_path / "key.pem"], check=True)
+    subprocess.run([openssl, "pkey", "-in", tmp_path / "key.pem", "-pubout", "-out", tmp_path / "pub"], check=True)
     unsigned = with_swapped_labels(model_of(exported, ".onnx"))
     path = tmp_path / "model.onnx"
     path.write_bytes(CONTAINERS[".onnx"].sign(unsigned, SigningKey.read(tmp_path / "key.pem")))

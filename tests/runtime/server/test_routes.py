@@ -114,12 +114,12 @@ def test_what_the_model_says_about_itself(plain: Address) -> None:
 
 
 def test_labels_of_a_hostile_model_file_are_only_text() -> None:
-    hostile = ('"</script>\n\\', "\ud800", "ü" * 500, "=cmd")
-    manifest = replace(MANIFEST, name='x"\n\\\ud800', labels=hostile, accuracy=Accuracy(9, 10), scheme=Scheme.INT8)
+    hostile = ('"</script>\n\\', "\u202e", "ü" * 500, "=cmd")
+    manifest = replace(MANIFEST, name='x"\n\\', labels=hostile, accuracy=Accuracy(9, 10), scheme=Scheme.INT8)
     with running(a_service(manifest=manifest)) as address:
         assert address.classify(png(0)).document["results"][0]["label"] == hostile[0]
         assert address.ask("/v1/model").document["labels"] == list(hostile)
-        assert b'model="x\\"\\n\\\\?"' in address.ask("/metrics").body
+        assert b'model="x\\"\\n\\\\"' in address.ask("/metrics").body
 
 
 # Each row: what is sent, and the status and words of the refusal.
