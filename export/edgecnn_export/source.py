@@ -137,7 +137,11 @@ def open_source(run: RunFolder, image_set: ImageSet) -> ExportSource:
             f"data: expected the labels and the input of the run ({len(record.labels)} labels, "
             f"{record.input.shape}), got {image_set.name} ({len(image_set.labels)}, {image_set.input.shape})"
         )
-    training, validation = record.division_of(image_set).divide(image_set)
+    if "train" in image_set.splits:
+        training, validation = record.division_of(image_set).divide(image_set)
+    else:
+        # Of an imported model without images, a few generated ones: to compare on, not to calibrate or learn from.
+        training = validation = Portion(image_set.split("test"), np.empty(0, np.int64))
     model = run.load_model(import_keras())
     test = image_set.split("test")
     keras = _predict(model, test.images)

@@ -163,6 +163,17 @@ def test_images_alone_give_agreement_and_nothing_is_called_accuracy(
     assert run.read_record().recipe["name"] == "imported"
 
 
+def test_without_images_float_files_are_compared_on_generated_ones(network: keras.Model, tmp_path: Path) -> None:
+    network.save(tmp_path / "colours.keras")
+    words = ("export", "colours.keras", "--labels", ",".join(LABELS), "--preprocess", "caffe", "-f", "tflite-float32")
+    printed = edgecnn_here(*words, cwd=tmp_path)
+    assert "not accuracy" in printed
+    run = RunFolder(tmp_path / "runs/colours")
+    assert Classifier.open(run.exported("float32", ".tflite")).verify().passed
+    said = edgecnn_here("export", run.path, "--int8", code=2)
+    assert "calibration: expected images, got a run that was imported without any" in said
+
+
 def test_a_model_of_which_no_file_can_be_made_leaves_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     image = keras.Input((SIDE, SIDE, 3))

@@ -59,6 +59,11 @@ def choose_calibration(training: Portion, *, images: int | None, seed: int) -> C
     Raises:
         DataError: there are fewer training images than asked for, or none was asked for.
     """
+    if not len(training):
+        raise DataError(
+            "calibration: expected images, got a run that was imported without any; export the model again with "
+            "--calibration-data"
+        )
     if images is None:
         images = min(USUAL_IMAGES, len(training))
     if not 1 <= images <= len(training):
