@@ -130,7 +130,9 @@ def fit(
 
 def _weights_bytes(network: Any) -> int:
     """Return at least the size of the file: each variable takes up to some KB beside its numbers, of float32."""
-    variables = [*network.variables, *(network.optimizer.variables if network.optimizer else ())]
+    # A network whose head alone is trained is never compiled.
+    optimizer = getattr(network, "optimizer", None)
+    variables = [*network.variables, *(optimizer.variables if optimizer else ())]
     return 65536 + sum(4 * math.prod(map(int, variable.shape)) + 4096 for variable in variables)
 
 

@@ -128,9 +128,11 @@ class TFLiteContainer:
         from edgecnn_export.tflite.read_metadata import read_tflite_metadata
         from edgecnn_runtime.model_files.tflite_file import read_associated_file
 
-        return ModelContents(
-            read_tflite(path), read_associated_file(path.read_bytes(), TFLITE_FILE), metadata=read_tflite_metadata(path)
-        )
+        try:
+            manifest = read_associated_file(path.read_bytes(), TFLITE_FILE)
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
+        return ModelContents(read_tflite(path), manifest, metadata=read_tflite_metadata(path))
 
     def kernels(self, content: bytes) -> list[tuple[str, NDArray[Any]]]:
         """Return the kernels of convolutions and dense layers, as the file holds them."""
