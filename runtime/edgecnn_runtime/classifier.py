@@ -194,7 +194,7 @@ class Classifier:
             try:
                 manifest = Manifest.from_json(backend.manifest_json)
             except ModelError as error:
-                raise ModelError(f"{path}: {error}") from error
+                raise ModelError(f"{model.path}: {error}") from error
             classifier = cls(backend, manifest)
         else:
             assert adapter is not None  # the file has no manifest

@@ -1,14 +1,17 @@
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from own_models import own_onnx
 
 from edgecnn_runtime.backends.fake import FakeBackend
 from edgecnn_runtime.classifier import Classifier
 from edgecnn_runtime.errors import ImageError, ModelError
 from edgecnn_runtime.golden import golden_images
 from edgecnn_runtime.manifest import Colour, GoldenCheck, InputSpec, Manifest, Scheme
+from edgecnn_runtime.model_formats import ModelFile
 from edgecnn_runtime.prediction import Prediction
 
 MANIFEST = Manifest("grey", ("black", "dark", "bright", "white"), InputSpec(4, 6, Colour.GREY), Scheme.FLOAT32)
@@ -56,6 +59,21 @@ def test_pixels_that_are_no_array_are_refused(pixels: object) -> None:
 def test_a_manifest_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         _classifier(replace(MANIFEST, **change))  # type: ignore[arg-type]
+
+
+def test_a_file_with_a_wrong_manifest_is_named_whether_it_is_read_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = own_onnx(tmp_path / "own.onnx")
+
+    def refuse(_: bytes) -> Manifest:
+        raise ModelError("expected another manifest")
+
+    monkeypatch.setattr(Manifest, "from_json", refuse)
+    for model in (path, ModelFile.read(path)):
+        with pytest.raises(ModelError) as caught:
+            Classifier.open_as(model)
+        assert str(caught.value) == f"{path}: expected another manifest"
 
 
 def test_top_is_sorted_and_stable() -> None:
