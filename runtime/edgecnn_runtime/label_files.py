@@ -48,8 +48,8 @@ _TRAILING_SPACE = re.compile(r"(.*\S)\s+(\d{1,6})")
 # The identifiers of WordNet, with which lists of ImageNet's classes begin.
 _SYNSET = re.compile(r"n\d{8}[\s,]+(\S.*)")
 _LONGEST = 1000  # characters of a line that may be numbered
-# Characters of a Python literal, each of which may take half a kilobyte to read.
-_LONGEST_LITERAL = 1 << 19
+# Characters of a Python literal, each of which may take half a kilobyte to read; ImageNet-21k's names take 400,000.
+LONGEST_LITERAL = 1 << 19
 _YAML_KEY = re.compile(rf"(?m)^({'|'.join(_KEYS)})[ \t]*:(?:[ \t]+(.*))?$")
 
 
@@ -208,7 +208,7 @@ def _literal(text: str, source: str) -> Any:
         return dict(pairs)
 
     readers: list[Callable[[str], Any]] = [partial(json.loads, object_pairs_hook=once)]
-    if len(text) <= _LONGEST_LITERAL:
+    if len(text) <= LONGEST_LITERAL:
         readers.append(ast.literal_eval)
     for read in readers:
         try:

@@ -10,12 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from edgecnn_runtime.image_fit import ImageFit
+from edgecnn_runtime.label_files import LONGEST_LITERAL
 from edgecnn_runtime.manifest import LARGEST_SIDE, Interpolation, Resize
 from edgecnn_runtime.model_files.graph_facts import CLASSIFY, FileMetadata
 from edgecnn_runtime.pixel_scaling import PixelScaling
 
-# Characters of a Python literal, each of which may take half a kilobyte to read; ImageNet-21k's names take 400,000.
-_LONGEST_LITERAL = 1 << 19
 _AUTHOR = "Ultralytics"
 _TASKS = frozenset({CLASSIFY, "detect", "segment", "semantic", "depth", "pose", "obb"})
 # The first release that resizes before it crops, as torchvision does; it cropped first, and resized with OpenCV.
@@ -56,7 +55,7 @@ def ultralytics_metadata(entries: Mapping[str, Any], *, source: str) -> FileMeta
 
 def parsed(entry: Any) -> Any:
     """Return what a text stands for that is a Python literal, as `str` writes it; anything else as it is."""
-    if not isinstance(entry, str) or len(entry) > _LONGEST_LITERAL:
+    if not isinstance(entry, str) or len(entry) > LONGEST_LITERAL:
         return entry
     try:
         return ast.literal_eval(entry)
