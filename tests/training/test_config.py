@@ -11,7 +11,7 @@ from edgecnn_training.config import Config, read_config
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, TrainingSettings
+from edgecnn_training.settings import ClassWeights, Optimizer, TrainingSettings
 
 
 def read(text: str, folder: Path) -> Config:
@@ -32,6 +32,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         schedule = "cosine"
         monitor = "loss"
         patience = 3
+        least_steps = 300
+        class_weights = "balanced"
+        precise_batch_norm = true
         augment = true
         weights = "none"
         unfreeze = 5
@@ -55,6 +58,9 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         schedule=Schedule.COSINE,
         monitor=Monitor.LOSS,
         patience=3,
+        least_steps=300,
+        class_weights=ClassWeights.BALANCED,
+        precise_batch_norm=True,
         augment=True,
         unfreeze=5,
         fine_tune_epochs=2,

@@ -20,7 +20,7 @@ from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, TrainingSettings
+from edgecnn_training.settings import ClassWeights, Optimizer, TrainingSettings
 from edgecnn_training.stage import stages_of
 from edgecnn_training.stage_data import prepare_stage_data
 from edgecnn_training.train import train
@@ -64,6 +64,37 @@ def test_a_split_for_validation_is_used(with_valid: ImageSet) -> None:
     _, made = stage_data(MNIST, with_valid)
     assert len(images_of(made.training)) == 100
     np.testing.assert_array_equal(images_of(made.validation), with_valid.split("valid").images)
+
+
+@pytest.mark.parametrize(
+    ("least", "epochs", "batch_size", "passes"), [(0, 2, 32, 1), (12, 2, 32, 1), (24, 2, 32, 2), (500, 2, 180, 250)]
+)
+def test_a_small_set_is_gone_through_several_times_an_epoch(
+    least: int, epochs: int, batch_size: int, passes: int, small_set: ImageSet
+) -> None:
+    settings = dataclasses.replace(QUICK, epochs=epochs, batch_size=batch_size, least_steps=least)
+    _, made = stage_data(MNIST, small_set, settings)
+    assert epochs * len(made.training) >= least
+    _, plain = stage_data(MNIST, small_set)
+    images = images_of(made.training)
+    assert images.shape == (180 * passes, 28, 28, 1)
+    kinds, counts = np.unique(images, axis=0, return_counts=True)
+    np.testing.assert_array_equal(kinds, np.unique(images_of(plain.training), axis=0))
+    assert set(counts) == {passes}
+
+
+def test_balanced_weights_are_those_of_scikit_learn(small_set: ImageSet) -> None:
+    from sklearn.utils.class_weight import compute_class_weight
+
+    settings = dataclasses.replace(QUICK, class_weights=ClassWeights.BALANCED)
+    _, made = stage_data(MNIST, small_set, settings)
+    labels = made.training.read(0, len(made.training))[1]
+    assert made.class_weights is not None
+    np.testing.assert_allclose(
+        [made.class_weights[number] for number in range(10)],
+        compute_class_weight("balanced", classes=np.arange(10), y=labels),
+    )
+    assert stage_data(MNIST, small_set)[1].class_weights is None
 
 
 @pytest.mark.parametrize("which", ["small_set", "with_valid"])

@@ -9,6 +9,7 @@ from typing import Any
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.system.atomic_files import atomic_write, check_room
 from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training.batch_norm import BatchNormStatistics
 from edgecnn_training.devices.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.resuming.checkpoints import Checkpoint
@@ -95,10 +96,21 @@ def fit(
         if checkpoint is not None and stage.number == begun:
             write_history(folder.history, history)
         if not stage.is_over(history, settings):
-            keeper = _Keeper(stage_data, stage, history, checkpoint, origin=origin, folder=folder, report=report)
+            keeper = _Keeper(
+                stage_data,
+                stage,
+                history,
+                checkpoint,
+                origin=origin,
+                folder=folder,
+                # Each device has statistics of its own, of its share of each batch.
+                statistics=settings.precise_batch_norm and devices.shares == 1,
+                report=report,
+            )
             epochs = range(len(history), keeper.first + stage.epochs)
             stage_data.model.fit(
                 feed(stage_data.training, shares=devices.shares, epochs=epochs),
+                class_weight=stage_data.class_weights,
                 validation_data=feed(stage_data.validation, shares=devices.shares),
                 steps_per_epoch=len(stage_data.training),
                 initial_epoch=epochs.start,
@@ -107,6 +119,7 @@ def fit(
                     devices.keras.callbacks.LambdaCallback(
                         on_epoch_begin=keeper.on_epoch_begin,
                         on_train_batch_end=keeper.on_train_batch_end,
+                        on_test_begin=keeper.on_test_begin,
                         on_epoch_end=keeper.on_epoch_end,
                     )
                 ],
@@ -148,6 +161,7 @@ class _Keeper:
         *,
         origin: RunOrigin,
         folder: RunFolder,
+        statistics: bool,
         report: ReportProgress,
     ) -> None:
         self.history, self.checkpoint = history, checkpoint
@@ -157,6 +171,7 @@ class _Keeper:
         self._origin, self._folder, self._report = origin, folder, report
         self._epochs = self.first + sum(each.epochs for each in stages_of(origin.settings)[stage.number - 1 :])
         self._epoch, self._rate, self._started = 0, 0.0, 0.0
+        self._statistics = BatchNormStatistics(stage_data.unaugmented) if statistics else None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Shuffle, and set the learning rate. Keras counts epochs from 0."""
@@ -174,6 +189,13 @@ class _Keeper:
     def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         """Report the step."""
         self._report(self._progress(batch + 1, logs))
+
+    def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Make the statistics of batch norm those of the training images, before the network is validated."""
+        del logs
+        if self._statistics is not None:
+            self._stage_data.sample.start_epoch(self._epoch)
+            self._statistics.recompute(self._stage_data.sample)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Keep the epoch: the checkpoint first, then what can be made from it."""

@@ -12,10 +12,11 @@ from edgecnn_runtime.system.atomic_files import write_text
 
 
 class Monitor(enum.StrEnum):
-    """Which score of the validation images chooses the best epoch."""
+    """Which epoch is taken as the best one: by a score of the validation images, or the last one in any case."""
 
     ACCURACY = "accuracy"  # the highest; of equal ones that of the lowest loss
-    LOSS = "loss"  # the lowest; steadier where there are few validation images
+    LOSS = "loss"  # the lowest
+    LAST = "last"  # for a schedule that ends at a low rate, and wherever few validation images would choose by chance
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Epoch:
 
 
 def best_epoch(history: Sequence[Epoch], monitor: Monitor) -> Epoch:
-    """Return the best epoch on the validation images; of equal ones the first."""
+    """Return the epoch whose weights are kept; of equally good ones the first."""
+    if monitor is Monitor.LAST:
+        return history[-1]
     if monitor is Monitor.LOSS:
         return min(history, key=lambda epoch: epoch.val_loss)
     return max(history, key=lambda epoch: (epoch.val_accuracy, -epoch.val_loss))

@@ -10,7 +10,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 
@@ -23,6 +23,13 @@ from edgecnn_training.schedule import Schedule
 if TYPE_CHECKING:
     from edgecnn_runtime.workstation.division import Division
     from edgecnn_runtime.workstation.image_set import ImageSet
+
+
+class ClassWeights(enum.StrEnum):
+    """How much an image counts in the loss."""
+
+    NONE = "none"  # all the same, so that frequent classes count for more
+    BALANCED = "balanced"  # in inverse proportion to the images of its class: N / (classes * images of the class)
 
 
 class Optimizer(enum.StrEnum):
@@ -90,12 +97,26 @@ class TrainingSettings:
         Setting("Learning rate at first; default: the recipe's, or the usual one of another --optimizer.", _RATE),
     ]
     schedule: Annotated[Schedule, Setting("Course of the learning rate over the epochs.")] = Schedule.CONSTANT
-    monitor: Annotated[Monitor, Setting("Score of the validation images that chooses the best epoch.")] = (
-        Monitor.ACCURACY
-    )
+    monitor: Annotated[
+        Monitor, Setting("Epoch that is kept: that of the best score on the validation images, or the last.")
+    ] = Monitor.ACCURACY
     patience: Annotated[
         int, Setting("Epochs without a better one after which the training stops; 0: never.", _at_least(0))
     ] = 0
+    least_steps: Annotated[
+        int, Setting("Steps at least; a small set is gone through several times an epoch for them.", _at_least(0), "N")
+    ] = 0
+    class_weights: Annotated[
+        ClassWeights, Setting("Whether the images of rare classes count for more, so that all classes count the same.")
+    ] = ClassWeights.NONE
+    precise_batch_norm: Annotated[
+        bool,
+        Setting(
+            "Before each validation, take the statistics of batch norm from the training images, not from the last "
+            "steps.",
+            flag="--precise-batch-norm/--moving-batch-norm",
+        ),
+    ] = False
     augment: Annotated[bool, Setting("Train on randomly changed images, as the recipe knows how to.")] = False
     weights: Annotated[str, Setting("Weights of a pretrained base: imagenet, none, or a file of Keras weights.")] = (
         NO_WEIGHTS
@@ -138,7 +159,8 @@ class TrainingSettings:
     def overridden(self, **given: Any) -> Self:
         """Return these settings with those replaced that are given and not None.
 
-        Another optimizer without learning rates gets its usual ones, not those of the optimizer it replaces.
+        Another optimizer without learning rates gets its usual ones, not those of the optimizer it replaces. Who names
+        the epochs gets just these: the least steps of a recipe no longer count.
 
         Args:
             given: values by the names of the fields; a choice may be its name, in upper or lower case.
@@ -151,6 +173,8 @@ class TrainingSettings:
         0.001
         """
         given = {name: _chosen(name, value) for name, value in given.items() if value is not None}
+        if "epochs" in given:
+            given = {"least_steps": 0} | given
         chosen = given.get("optimizer", self.optimizer)
         if chosen is not self.optimizer:
             usual = USUAL_LEARNING_RATES[chosen]
@@ -163,6 +187,15 @@ class TrainingSettings:
 
         return Division.of(image_set, fraction=self.validation_fraction, seed=self.seed)
 
+
+# What a recipe for the user's own images sets, which may be few and of uneven classes: steps enough to learn from a
+# handful, no epoch chosen by a few validation images, and classes that count the same.
+FOR_ANY_FOLDER: Mapping[str, Any] = {
+    "monitor": Monitor.LAST,
+    "least_steps": 500,
+    "class_weights": ClassWeights.BALANCED,
+    "precise_batch_norm": True,
+}
 
 _HINTS = get_type_hints(TrainingSettings, include_extras=True)
 

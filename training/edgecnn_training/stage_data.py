@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_training.batches import Batches, Labelled
@@ -14,11 +15,13 @@ from edgecnn_training.networks.augmentation_layers import augmented
 from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfreeze_top
 from edgecnn_training.networks.network import core
 from edgecnn_training.recipe import Recipe, Shape
-from edgecnn_training.settings import TrainingSettings
+from edgecnn_training.settings import ClassWeights, TrainingSettings
 from edgecnn_training.stage import Stage
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
 _PREDICTED_VALUES = 2**22
+# Of a feature map, each image gives many values to the statistics of batch norm.
+_SAMPLE = 1024
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,11 @@ class StageData:
     model: Any
     training: Batches
     validation: Batches
+    # Training images, some thousand at most, for the statistics of batch norm, and what they go through: `model`
+    # without the augmentation.
+    sample: Batches
+    unaugmented: Any
+    class_weights: dict[int, float] | None  # by class number; None where all count the same
     # Where `model` is a copy built in tf_keras (`many_workers.py`): the one that shares its layers with the network.
     shared: Any = None
 
@@ -75,11 +83,35 @@ def prepare_stage_data(
     elif recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
         splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
+    # As few passes an epoch as reach the steps.
+    full_batches = max(0, -(-settings.least_steps // stage.epochs) - 1)
+    passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
-        model,
-        Batches(splits[TRAIN], training.positions, batch_size=settings.batch_size, shuffle_seed=settings.seed),
-        Batches(splits.get(VALID, splits[TRAIN]), validation.positions, batch_size=batch_size + -batch_size % shares),
+        model=model,
+        training=Batches(
+            splits[TRAIN],
+            np.tile(training.positions, passes),
+            batch_size=settings.batch_size,
+            shuffle_seed=settings.seed,
+        ),
+        validation=Batches(
+            splits.get(VALID, splits[TRAIN]), validation.positions, batch_size=batch_size + -batch_size % shares
+        ),
+        sample=Batches(
+            splits[TRAIN],
+            training.sample(min(_SAMPLE, len(training)), seed=settings.seed).positions,
+            batch_size=batch_size,
+            shuffle_seed=settings.seed,
+        ),
+        unaugmented=network if settings.augment else model,
+        class_weights=_class_weights(training.labels) if settings.class_weights is ClassWeights.BALANCED else None,
     )
+
+
+def _class_weights(labels: NDArray[np.int64]) -> dict[int, float]:
+    """Return the weight of an image by its class number, 1 on average (`compute_class_weight` of scikit-learn)."""
+    counts = np.bincount(labels)
+    return {number: len(labels) / (len(counts) * max(1, int(count))) for number, count in enumerate(counts)}
 
 
 def predict_batch(shape: Shape) -> int:

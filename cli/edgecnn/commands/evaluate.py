@@ -10,7 +10,7 @@ from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.model_options import ModelOptions
 from edgecnn.options.option_group import takes_options
 from edgecnn.printing.one_label import one_label
-from edgecnn.printing.scores import accuracy_shown, without_copies_shown
+from edgecnn.printing.scores import accuracy_shown, uneven_classes_shown, without_copies_shown
 
 
 @takes_options(model_options=ModelOptions)
@@ -69,7 +69,8 @@ def evaluate(
         f"Weighted F1 {evaluation.weighted_f1:.4f}, macro F1 {evaluation.macro_f1:.4f}",
         f"Accuracy {accuracy_shown(result.document)}, split {labelled.split} of {labelled.data}",
     )
-    if (without_copies := without_copies_shown(result.document)) is not None:
-        console.say(without_copies)
+    for line in (uneven_classes_shown(result.document), without_copies_shown(result.document)):
+        if line is not None:
+            console.say(line)
     console.say(f"{result.folder} (metrics.json, classification_report.txt, predictions.csv, figures/)")
     console.document({**result.document, "folder": str(result.folder)})

@@ -15,7 +15,7 @@ import typer
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
 from edgecnn.options.option_group import takes_options
 from edgecnn.options.training_options import TrainingOptions
-from edgecnn.printing.scores import accuracy_shown, without_copies_shown
+from edgecnn.printing.scores import accuracy_shown, uneven_classes_shown, without_copies_shown
 
 if TYPE_CHECKING:
     from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -214,8 +214,9 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     record = folder.read_record()
     console.say(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
-    if (without_copies := without_copies_shown(metrics)) is not None:
-        console.say(without_copies)
+    for line in (uneven_classes_shown(metrics), without_copies_shown(metrics)):
+        if line is not None:
+            console.say(line)
     console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, figures/)")
     console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
 

@@ -6,6 +6,9 @@ from typing import Any
 from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_runtime.json_dataclasses import read_dataclass
 
+# From which ratio of the images of two classes on the accuracy hides how the smaller one fares.
+_UNEVEN = 1.5
+
 
 def accuracy_shown(metrics: Mapping[str, Any]) -> str:
     """Say the accuracy, its interval and the number of images."""
@@ -14,6 +17,21 @@ def accuracy_shown(metrics: Mapping[str, Any]) -> str:
     return (
         f"{accuracy.value:.2%} (95% interval {low:.2%} to {high:.2%}): "
         f"{accuracy.correct:,} of {accuracy.total:,} images"
+    )
+
+
+def uneven_classes_shown(metrics: Mapping[str, Any]) -> str | None:
+    """Say how the classes fare one by one, where some have many more images than others; None where none has."""
+    classes = {label: scores for label, scores in metrics["per_class"].items() if scores["support"]}
+    counts = [scores["support"] for scores in classes.values()]
+    if max(counts) < _UNEVEN * min(counts):
+        return None
+    label, worst = min(classes.items(), key=lambda each: each[1]["recall"])
+    found = round(worst["recall"] * worst["support"])
+    return (
+        f"Classes of {min(counts):,} to {max(counts):,} images: balanced accuracy {metrics['balanced_accuracy']:.2%}, "
+        f"macro F1 {metrics['macro_f1']:.4f}; worst class {label}: {found:,} of {worst['support']:,} "
+        f"(95% interval {worst['recall_low']:.0%} to {worst['recall_high']:.0%})"
     )
 
 

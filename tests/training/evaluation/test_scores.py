@@ -2,7 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.metrics import balanced_accuracy_score
 
+from edgecnn_runtime.accuracy import Accuracy
 from edgecnn_training.evaluation.scores import cross_entropy, evaluate
 
 # Six images of the classes 0 0 0 1 1 2, taken for 0 0 1 1 1 0: class 2 is never predicted.
@@ -25,6 +27,8 @@ def test_scores_by_hand() -> None:
     ]
     assert evaluation.macro_f1 == pytest.approx((2 / 3 + 0.8) / 3)
     assert evaluation.weighted_f1 == pytest.approx((3 * 2 / 3 + 2 * 0.8) / 6)
+    assert evaluation.balanced_accuracy == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert evaluation.per_class[0].found == Accuracy(2, 3)
     assert evaluation.loss == pytest.approx(-np.log([0.8, 0.6, 0.2, 0.8, 0.4, 0.25]).mean(), rel=1e-6)
     assert "weighted avg" in evaluation.report
 
@@ -38,6 +42,13 @@ def test_loss_is_that_of_keras() -> None:
 
 def test_a_certain_error_has_a_finite_loss() -> None:
     assert cross_entropy(np.array([[1, 0]], np.float32), np.array([1])) == pytest.approx(-np.log(1e-7))
+
+
+def test_a_class_without_images_does_not_count() -> None:
+    evaluation = evaluate(PROBABILITIES[:5], NUMBERS[:5], ("a", "b", "c"))
+    assert evaluation.balanced_accuracy == pytest.approx(balanced_accuracy_score(NUMBERS[:5], [0, 0, 1, 1, 1]))
+    assert evaluation.per_class[2].found is None
+    assert "recall_low" not in evaluation.document()["per_class"]["c"]
 
 
 def test_labels_that_are_also_names_of_means() -> None:

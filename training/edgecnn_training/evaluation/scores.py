@@ -23,12 +23,26 @@ class ClassScores:
     f1: float
     support: int  # images of this class
 
+    @property
+    def found(self) -> Accuracy | None:
+        """The recall as a count, with its interval; None without images."""
+        return Accuracy(round(self.recall * self.support), self.support) if self.support else None
+
+    def document(self) -> dict[str, Any]:
+        """Return the scores as `metrics.json` holds them."""
+        scores = {"precision": self.precision, "recall": self.recall, "f1": self.f1, "support": self.support}
+        if self.found is None:
+            return scores
+        low, high = self.found.interval
+        return {**scores, "recall_low": low, "recall_high": high}
+
 
 @dataclass(frozen=True)
 class Evaluation:
     """The scores of a classifier on one split."""
 
     accuracy: Accuracy
+    balanced_accuracy: float  # 0…1: the mean recall of the classes that have images
     loss: float  # cross-entropy, nats
     per_class: tuple[ClassScores, ...]
     macro_f1: float  # the mean over the classes
@@ -43,18 +57,11 @@ class Evaluation:
         return {
             "images": self.accuracy.total,
             "accuracy": self.accuracy.to_document(),
+            "balanced_accuracy": self.balanced_accuracy,
             "loss": self.loss,
             "macro_f1": self.macro_f1,
             "weighted_f1": self.weighted_f1,
-            "per_class": {
-                scores.label: {
-                    "precision": scores.precision,
-                    "recall": scores.recall,
-                    "f1": scores.f1,
-                    "support": scores.support,
-                }
-                for scores in self.per_class
-            },
+            "per_class": {scores.label: scores.document() for scores in self.per_class},
             **({} if clean is None else {"without_copies": clean.document()}),
         }
 
@@ -84,6 +91,7 @@ def evaluate(
     )
     return Evaluation(
         accuracy=top1_accuracy(probabilities, numbers),
+        balanced_accuracy=float(recall[support > 0].mean()),
         loss=cross_entropy(probabilities, numbers),
         per_class=tuple(
             ClassScores(label, float(precision[index]), float(recall[index]), float(f1[index]), int(support[index]))

@@ -9,7 +9,7 @@ from typing import Any
 from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.schedule import Schedule
-from edgecnn_training.settings import Optimizer, TrainingSettings
+from edgecnn_training.settings import FOR_ANY_FOLDER, Optimizer, TrainingSettings
 
 
 def build(keras: Any, shape: Shape, classes: int) -> Any:
@@ -48,6 +48,7 @@ SMALL_CNN = Recipe(
         optimizer=Optimizer.ADAM,
         learning_rate=0.001,
         schedule=Schedule.COSINE,
+        **FOR_ANY_FOLDER,
     ),
     augmentation=PHOTOS,
     build=build,

@@ -14,7 +14,8 @@ from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape
 from edgecnn_training.scaling import Scaling
-from edgecnn_training.settings import Optimizer, TrainingSettings
+from edgecnn_training.schedule import Schedule
+from edgecnn_training.settings import FOR_ANY_FOLDER, Optimizer, TrainingSettings
 
 # The networks of keras.applications by the scaling that their `preprocess_input` does.
 _BASES: dict[Scaling, str] = {
@@ -58,7 +59,8 @@ def _recipe(name: str, base: str) -> Recipe:
             batch_size=32,
             optimizer=Optimizer.ADAM,
             learning_rate=0.001,
-            patience=5,
+            schedule=Schedule.COSINE,
+            **FOR_ANY_FOLDER,
             weights="imagenet",
         ),
         scaling=SCALING_OF_BASE[base],
