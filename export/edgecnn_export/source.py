@@ -48,9 +48,15 @@ class ExportSource:
     test: KerasReference
     golden_images: NDArray[np.uint8]
     training: Portion
-    validation: Portion
+    validation: Portion  # the training images again where none were kept back
+    labelled_by_model: bool = False  # whether the images came without labels
     optimized: Optimized | None = None
     calibration: CalibrationImages | None = None  # where a format needs some
+
+    @property
+    def none_kept_back(self) -> bool:
+        """Whether the network was trained on the validation images too."""
+        return self.record.division is not None and bool(self.record.division.joined)
 
     @property
     def model(self) -> "keras.Model":
@@ -78,12 +84,17 @@ class ExportSource:
         if self.calibration is None:
             raise ValueError("expected calibration images, got none")
         count = min(max(0, _MEASURED_ON - len(self.validation)), len(self.training))
+        if self.none_kept_back:
+            count = 0
         portions = self.validation, self.training.sample(count, seed=0)
         images = np.concatenate([portion.images for portion in portions])
         labels = np.concatenate([portion.labels for portion in portions])
         keras = _predict(self.as_trained, images)
         changed = _predict(self.optimized.model, images) if self.optimized else None
-        measured = KerasReference(images, labels, keras, self.test.labelled_by_model)
+        if self.none_kept_back:
+            # It knows the labels by heart, and its own answers say as much.
+            labels = keras.argmax(axis=1)
+        measured = KerasReference(images, labels, keras, self.none_kept_back or self.labelled_by_model)
         return SearchImages(self.training, self.calibration, measured, len(self.validation), changed)
 
     def calibrated(self, *, images: int | None, seed: int) -> "ExportSource":
@@ -110,7 +121,7 @@ class ExportSource:
 
     @cached_property
     def _after_qat(self) -> Optimized | EdgecnnError:
-        if self.test.labelled_by_model:
+        if self.labelled_by_model:
             return InputError("expected images with labels to learn from, got none")
         if self.optimized is not None:
             if self.biases_learnt:
@@ -138,15 +149,21 @@ def open_source(run: RunFolder, image_set: ImageSet) -> ExportSource:
             f"{record.input.shape}), got {image_set.name} ({len(image_set.labels)}, {image_set.input.shape})"
         )
     if "train" in image_set.splits:
-        training, validation = record.division_of(image_set).divide(image_set)
+        division = record.division_of(image_set)
+        training, validation = division.divide(image_set)
+        test, seen = division.reference(image_set), division.trains_on_test
     else:
         # Of an imported model without images, a few generated ones: to compare on, not to calibrate or learn from.
-        training = validation = Portion(image_set.split("test"), np.empty(0, np.int64))
+        test, seen = image_set.split("test"), False
+        training = validation = Portion(test, np.empty(0, np.int64))
     model = run.load_model(import_keras())
-    test = image_set.split("test")
     keras = _predict(model, test.images)
-    reference = KerasReference(test.images, test.labels, keras, image_set.labelled_by_model)
-    return ExportSource(run, record, model, reference, golden_images(image_set.input), training, validation)
+    # On images that the network was trained on its labels say more than the images' own, which it knows by heart.
+    numbers = keras.argmax(axis=1) if seen else test.labels
+    reference = KerasReference(test.images, numbers, keras, seen or image_set.labelled_by_model)
+    golden = golden_images(image_set.input)
+    labelled_by_model = image_set.labelled_by_model
+    return ExportSource(run, record, model, reference, golden, training, validation, labelled_by_model)
 
 
 def _predict(model: "keras.Model", images: NDArray[np.uint8]) -> NDArray[np.float32]:

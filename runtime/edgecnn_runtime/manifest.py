@@ -207,7 +207,8 @@ class Manifest:
     # On the test split: the Keras model as trained, and this file as the runtime runs it.
     accuracy_keras: Accuracy | None = None
     accuracy: Accuracy | None = None
-    # In their place where the images have no labels: on how many this file names the class that Keras names.
+    # In their place where the images have no labels, or were trained on: on how many this file names the class that
+    # Keras names.
     agreement: Accuracy | None = None
     calibration: Calibration | None = None
     # The operators of an int8 file that stayed float32, since it would lose too much with them.

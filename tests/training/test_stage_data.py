@@ -15,6 +15,7 @@ from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training import fit
+from edgecnn_training.features import FeatureCache
 from edgecnn_training.history import Epoch
 from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipe import Recipe
@@ -46,7 +47,9 @@ def with_valid(
 
 def stage_data(recipe: Recipe, image_set: ImageSet, settings: TrainingSettings = QUICK) -> tuple[Any, Any]:
     network = build_network(keras, recipe, 10)
-    return network, prepare_stage_data(network, recipe, settings, image_set, stages_of(settings)[0])
+    training, validation = settings.division_of(image_set).divide(image_set)
+    stage = stages_of(settings)[0]
+    return network, prepare_stage_data(network, recipe, settings, stage, training, validation, features=FeatureCache())
 
 
 def images_of(batches: Any) -> np.ndarray:

@@ -18,6 +18,7 @@ from edgecnn_runtime.json_dataclasses import read_dataclass
 from edgecnn_runtime.workstation.division import Division, DivisionMethod
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
 from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training.features import FeatureCache
 from edgecnn_training.fit import Progress
 from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipes import get_recipe
@@ -110,10 +111,17 @@ def test_steps_and_epochs_are_reported(trained: Trained) -> None:
 
 
 def test_validation_images_are_stratified_and_not_trained_on(small_set: ImageSet) -> None:
-    batches = prepare_stage_data(
-        build_network(keras, MNIST, 10), MNIST, MNIST.settings, small_set, stages_of(MNIST.settings)[0]
-    )
     training, validation = MNIST.settings.division_of(small_set).divide(small_set)
+    batches = prepare_stage_data(
+        build_network(keras, MNIST, 10),
+        MNIST,
+        MNIST.settings,
+        stages_of(MNIST.settings)[0],
+        training,
+        validation,
+        features=FeatureCache(),
+    )
+    assert batches.validation is not None
     for expected, got in ((training, batches.training), (validation, batches.validation)):
         images = np.concatenate([got[index][0] for index in range(len(got))])
         assert sorted(map(bytes, images)) == sorted(map(bytes, expected.split.images[expected.positions]))

@@ -46,3 +46,24 @@ def compute_features(
                 report(done, total, name)
         computed[name] = Features(rows, split.labels)
     return computed
+
+
+class FeatureCache:
+    """The features of splits, each computed once, though several networks on one base train on them."""
+
+    def __init__(self, report: FeatureReport | None = None) -> None:
+        """Report as `compute_features` does."""
+        self._report = report
+        # With the splits, so that no other is at the address of one.
+        self._known: dict[int, tuple[Labelled, Features]] = {}
+
+    def of(self, extractor: Any, splits: Mapping[str, Labelled], *, batch_size: int) -> dict[str, Features]:
+        """Return the features of some splits, which `compute_features` computes where they are new."""
+        new: dict[int, str] = {}
+        for name, split in splits.items():
+            if id(split) not in self._known:
+                new.setdefault(id(split), name)
+        wanted = {name: splits[name] for name in new.values()}
+        computed = compute_features(extractor, wanted, batch_size=batch_size, report=self._report) if wanted else {}
+        self._known |= {id(splits[name]): (splits[name], features) for name, features in computed.items()}
+        return {name: self._known[id(split)][1] for name, split in splits.items()}

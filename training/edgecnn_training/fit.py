@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,8 @@ class Progress:
     steps: int
     loss: float  # mean over the epoch so far
     accuracy: float  # 0…1, the same
+    fold: int = 0  # 1…folds; 0 for the network that is kept
+    folds: int = 0
     finished: Epoch | None = None  # the scores, once the epoch is finished and its checkpoint written
 
 
@@ -60,6 +62,7 @@ def fit(
     folder: RunFolder,
     checkpoint: Checkpoint | None,
     report: ReportProgress,
+    scores: Sequence[Epoch] = (),
 ) -> tuple[Epoch, ...]:
     """Train a network through all stages to its last epoch, from a checkpoint where there is one.
 
@@ -74,6 +77,7 @@ def fit(
         folder: where the run goes.
         checkpoint: where to go on.
         report: called after each step and each epoch.
+        scores: of each epoch on images that were kept back in folds, where `prepare` gives none to validate on.
 
     Returns:
         The scores of all epochs, those before the checkpoint among them.
@@ -106,12 +110,13 @@ def fit(
                 # Each device has statistics of its own, of its share of each batch.
                 statistics=settings.precise_batch_norm and devices.shares == 1,
                 report=report,
+                scores=scores,
             )
             epochs = range(len(history), keeper.first + stage.epochs)
             stage_data.model.fit(
                 feed(stage_data.training, shares=devices.shares, epochs=epochs),
                 class_weight=stage_data.class_weights,
-                validation_data=feed(stage_data.validation, shares=devices.shares),
+                validation_data=stage_data.validation and feed(stage_data.validation, shares=devices.shares),
                 steps_per_epoch=len(stage_data.training),
                 initial_epoch=epochs.start,
                 epochs=epochs.stop,
@@ -163,6 +168,7 @@ class _Keeper:
         folder: RunFolder,
         statistics: bool,
         report: ReportProgress,
+        scores: Sequence[Epoch],
     ) -> None:
         self.history, self.checkpoint = history, checkpoint
         # The first epoch of the stage, counted from 0 over all stages, as Keras does here.
@@ -171,6 +177,7 @@ class _Keeper:
         self._origin, self._folder, self._report = origin, folder, report
         self._epochs = self.first + sum(each.epochs for each in stages_of(origin.settings)[stage.number - 1 :])
         self._epoch, self._rate, self._started = 0, 0.0, 0.0
+        self._scores = scores
         self._statistics = BatchNormStatistics(stage_data.unaugmented) if statistics else None
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -199,6 +206,10 @@ class _Keeper:
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         """Keep the epoch: the checkpoint first, then what can be made from it."""
+        if self._stage_data.validation is None:
+            self.on_test_begin()
+            kept_back = self._scores[epoch]
+            logs = {**logs, "val_loss": kept_back.val_loss, "val_accuracy": kept_back.val_accuracy}
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
             raise GateError(
                 f"loss: expected a finite number, got {logs['loss']} in epoch {epoch + 1}; "

@@ -135,6 +135,15 @@ class TrainingSettings:
         float,
         Setting("Share of the training images that chooses the best epoch, where the set has no split for it.", _SHARE),
     ] = VALIDATION_FRACTION
+    folds: Annotated[
+        int | None,
+        Setting(
+            "Train K times more, each time without another K-th of the images, which are scored; the model is then "
+            "trained on all images. 0: never; default: 5 where a recipe for your own images gets fewer than 200.",
+            Range("0, or at least 2", lambda folds: folds == 0 or folds >= 2),
+            "K",
+        ),
+    ] = 0
     seed: Annotated[int, Setting("Seed of the weights, order and validation images.", _SEED)] = 0
     deterministic: Annotated[
         bool,
@@ -185,6 +194,8 @@ class TrainingSettings:
         """Decide which images of a set are trained on and which choose the best epoch."""
         from edgecnn_runtime.workstation.division import Division
 
+        if self.folds:
+            return Division.keeping_none(image_set)
         return Division.of(image_set, fraction=self.validation_fraction, seed=self.seed)
 
 
@@ -195,6 +206,7 @@ FOR_ANY_FOLDER: Mapping[str, Any] = {
     "least_steps": 500,
     "class_weights": ClassWeights.BALANCED,
     "precise_batch_norm": True,
+    "folds": None,
 }
 
 _HINTS = get_type_hints(TrainingSettings, include_extras=True)

@@ -7,10 +7,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecnn_runtime.workstation.image_set import ImageSet
+from edgecnn_runtime.workstation.division import Portion
 from edgecnn_training.batches import Batches, Labelled
-from edgecnn_training.data.readers.split_names import TRAIN, VALID
-from edgecnn_training.features import FeatureReport, compute_features
+from edgecnn_training.features import FeatureCache
 from edgecnn_training.networks.augmentation_layers import augmented
 from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfreeze_top
 from edgecnn_training.networks.network import core
@@ -30,7 +29,7 @@ class StageData:
 
     model: Any
     training: Batches
-    validation: Batches
+    validation: Batches | None  # None where all images are trained on
     # Training images, some thousand at most, for the statistics of batch norm, and what they go through: `model`
     # without the augmentation.
     sample: Batches
@@ -49,10 +48,11 @@ def prepare_stage_data(
     network: Any,
     recipe: Recipe,
     settings: TrainingSettings,
-    image_set: ImageSet,
     stage: Stage,
-    report: FeatureReport | None = None,
+    training: Portion,
+    validation: Portion | None,
     *,
+    features: FeatureCache,
     shares: int = 1,
 ) -> StageData:
     """Decide what is trained.
@@ -64,17 +64,16 @@ def prepare_stage_data(
         network: of `build_network`, with its base's weights; the layers that the stage unfreezes are unfrozen.
         recipe: of the network.
         settings: of the run.
-        image_set: the set, with the split `train`; `valid` is validated on where there is one.
         stage: of the run.
-        report: called while images go through the base.
+        training: the images that are trained on.
+        validation: those that are validated on; None for none.
+        features: of a frozen base, those that are known by now.
         shares: into how many parts a batch is divided; those to validate on divide evenly, but for the last.
-
-    Raises:
-        DataError: too few images to validate on.
     """
-    batch_size = predict_batch(image_set.input.shape)
-    splits: dict[str, Labelled] = {name: image_set.split(name) for name in (TRAIN, VALID) if name in image_set.splits}
-    training, validation = settings.division_of(image_set).divide(image_set)
+    batch_size = predict_batch(network.input_shape[1:])
+    images: dict[str, Labelled] = {"train": training.split}
+    if validation is not None:
+        images["valid"] = validation.split
     model = network
     if stage.unfreeze:
         unfreeze_top(keras, base_of(keras, core(network)), stage.unfreeze)
@@ -82,23 +81,23 @@ def prepare_stage_data(
         model = augmented(network, recipe.augmentation, seed=settings.seed)
     elif recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
-        splits = {**compute_features(extractor, splits, batch_size=batch_size, report=report)}
+        images = {**features.of(extractor, images, batch_size=batch_size)}
     # As few passes an epoch as reach the steps.
     full_batches = max(0, -(-settings.least_steps // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
         model=model,
         training=Batches(
-            splits[TRAIN],
+            images["train"],
             np.tile(training.positions, passes),
             batch_size=settings.batch_size,
             shuffle_seed=settings.seed,
         ),
-        validation=Batches(
-            splits.get(VALID, splits[TRAIN]), validation.positions, batch_size=batch_size + -batch_size % shares
-        ),
+        validation=None
+        if validation is None
+        else Batches(images["valid"], validation.positions, batch_size=batch_size + -batch_size % shares),
         sample=Batches(
-            splits[TRAIN],
+            images["train"],
             training.sample(min(_SAMPLE, len(training)), seed=settings.seed).positions,
             batch_size=batch_size,
             shuffle_seed=settings.seed,

@@ -14,27 +14,28 @@ import numpy as np
 from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
 from edgecnn_runtime.system.atomic_files import atomic_write, write_json, write_text
 from edgecnn_runtime.version import __version__
+from edgecnn_runtime.workstation.division import Division, Portion
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
-from edgecnn_training.batches import Batches
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
-from edgecnn_training.devices.devices import Devices, inference, prepare_devices
-from edgecnn_training.devices.many_workers import folder_of_worker, tf_keras_model_of
+from edgecnn_training.devices.devices import Devices, prepare_devices
+from edgecnn_training.devices.many_workers import folder_of_worker
 from edgecnn_training.evaluation.scores import evaluate
-from edgecnn_training.features import FeatureReport
-from edgecnn_training.fit import Progress, ReportProgress, fit
+from edgecnn_training.features import FeatureCache, FeatureReport
+from edgecnn_training.fit import Progress, ReportProgress
+from edgecnn_training.folds import OutOfFold, with_folds
 from edgecnn_training.history import Epoch, best_epoch
-from edgecnn_training.networks.frozen_base import base_of
-from edgecnn_training.networks.network import build_network, core
-from edgecnn_training.networks.pretrained import load_base_weights
+from edgecnn_training.network_training import NetworkTraining, answers
+from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, TrainingSettings
-from edgecnn_training.stage import Stage
-from edgecnn_training.stage_data import StageData, predict_batch, prepare_stage_data
 from edgecnn_training.stopwatch import Stopwatch
 from edgecnn_training.tensorboard import check_event_writer, event_writer
+
+# The scores of all images by the networks of the folds, in `metrics.json`.
+OUT_OF_FOLD = "out_of_fold"
 
 
 def train(
@@ -50,6 +51,7 @@ def train(
     watch: Stopwatch | None = None,
     report: ReportProgress | None = None,
     report_features: FeatureReport | None = None,
+    out_of_fold: OutOfFold | None = None,
 ) -> RunRecord | None:
     """Train a recipe and leave a run folder behind.
 
@@ -72,6 +74,7 @@ def train(
         watch: started when the command was, for the time to the first step.
         report: called after each step and each epoch.
         report_features: called while the images go through a frozen base, before the first epoch.
+        out_of_fold: of the folds, where they were trained before.
 
     Returns:
         The record, as in `run.json`; None on a worker that is not the first.
@@ -92,49 +95,37 @@ def train(
         check_event_writer()
     devices = prepare_devices(device=settings.device, threads=settings.threads, deterministic=settings.deterministic)
     _check_devices(devices, settings)
-    settings = dataclasses.replace(settings, threads=devices.threads)
+    settings = with_folds(dataclasses.replace(settings, threads=devices.threads), image_set, shares=devices.shares)
     origin = RunOrigin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
     if folder.record.exists() and not overwrite:
         claim(folder, origin, resume=resume, overwrite=False)
         return folder.read_record()
 
-    keras.utils.set_random_seed(settings.seed)
-    with devices.building(keras, mixed=settings.mixed_precision):
-        network = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
-        if recipe.base is not None:
-            _check_unfreeze(network, settings.unfreeze)
-            load_base_weights(network, recipe, settings.weights)
+    training = NetworkTraining(recipe, image_set, origin, devices, watch, FeatureCache(report_features))
+    network = training.network()
+    division = settings.division_of(image_set)
+    trained_on, validation = division.divide(image_set)
     # Only now, when nothing can be missing any more, an earlier run may go.
     checkpoint = claim(folder, origin, resume=resume, overwrite=overwrite, is_chief=devices.cluster.is_chief)
-    reports = [_first_step_noted(watch)]
+    first_step = _first_step_noted(watch)
+    reports = [first_step, *([report] if report is not None else ())]
+    if settings.folds and out_of_fold is None:
+        out_of_fold = training.out_of_fold(trained_on, folder=folder, report=_reported_to_all(reports))
     if tensorboard and devices.cluster.is_chief:
         reports.append(event_writer(folder.tensorboard, network, checkpoint.history if checkpoint else ()))
-    if report is not None:
-        reports.append(report)
-
-    def prepare(stage: Stage) -> StageData:
-        with watch.timing("preparation"), devices.building(keras, mixed=settings.mixed_precision):
-            stage_data = prepare_stage_data(
-                network, recipe, settings, image_set, stage, report_features, shares=devices.shares
-            )
-        if devices.cluster.workers == 1:
-            return stage_data
-        with devices.building(devices.keras, mixed=settings.mixed_precision):
-            return tf_keras_model_of(stage_data, network, recipe, stage, keras=devices.keras)
-
     with folder_of_worker(folder, devices, origin, checkpoint) as written:
-        history = fit(
+        history = training.fit(
             network,
-            prepare,
-            origin=origin,
-            devices=devices,
+            trained_on,
+            None if out_of_fold else validation,
             folder=written,
             checkpoint=checkpoint,
             report=_reported_to_all(reports),
+            scores=out_of_fold.history if out_of_fold else (),
         )
     if not devices.cluster.is_chief:
         return None
-    _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), watch)
+    _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), out_of_fold, division, watch)
 
     record = RunRecord(
         name=folder.name,
@@ -149,7 +140,7 @@ def train(
         command=command,
         versions=_versions(devices),
         timings=_timings(watch, history),
-        division=settings.division_of(image_set),
+        division=division,
     )
     folder.write_record(record)
     shutil.rmtree(folder.checkpoints)
@@ -162,9 +153,11 @@ def _finish(
     folder: RunFolder,
     history: tuple[Epoch, ...],
     best: Epoch,
+    out_of_fold: OutOfFold | None,
+    division: Division,
     watch: Stopwatch,
 ) -> None:
-    """Score the best weights on the test split, draw, and save the model."""
+    """Score the kept weights on the test split, or by the folds where they have seen it; draw, and save the model."""
     # They load as long as a small training takes to begin, so they wait until here.
     from edgecnn_training import figures
 
@@ -173,20 +166,26 @@ def _finish(
     model = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
-        batches = Batches(test, np.arange(len(test)), batch_size=predict_batch(image_set.input.shape))
-        forward = inference(model)
-        probabilities = np.concatenate([forward(batches[index][0]) for index in range(len(batches))])
+        probabilities = answers(model, Portion(test, np.arange(len(test))))
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
+        of_folds = out_of_fold and evaluate(out_of_fold.probabilities, out_of_fold.images.labels, image_set.labels)
     with atomic_write(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
-    scores = {"split": "test", "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
-    write_json(folder.metrics, scores | evaluation.document())
+    split, images = TEST, test
+    if out_of_fold and of_folds and division.trains_on_test:
+        split, images = OUT_OF_FOLD, out_of_fold.images
+        evaluation, probabilities, of_folds = of_folds, out_of_fold.probabilities, None
+    scores = {"split": split, "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
+    more = {OUT_OF_FOLD: of_folds.document()} if of_folds else {}
+    write_json(folder.metrics, {**scores, **evaluation.document(), **more})
     write_text(folder.classification_report, evaluation.report)
     with atomic_write(folder.model) as partial:
         model.save(partial)
     # Last: a figure that cannot be drawn must not cost the model.
     with watch.timing("figures"):
-        figures.draw_all(folder, history, best, evaluation, test, probabilities, image_set.labels, model=model)
+        figures.draw_all(
+            folder, history, best, evaluation, images, probabilities, image_set.labels, model=model, split=split
+        )
 
 
 def _resolved(recipe: Recipe, settings: TrainingSettings) -> dict[str, Any]:
@@ -218,12 +217,6 @@ def _check_devices(devices: Devices, settings: TrainingSettings) -> None:
             "augment: expected one machine, as the augmentation of several workers would be that of another Keras, "
             f"got {devices.cluster.workers} workers; leave --augment out, or unset TF_CONFIG"
         )
-
-
-def _check_unfreeze(network: Any, count: int) -> None:
-    base = base_of(keras, core(network))
-    if count > len(base.layers):
-        raise InputError(f"unfreeze: expected 0…{len(base.layers)}, as {base.name} has so many layers, got {count}")
 
 
 def _check_data(recipe: Recipe, image_set: ImageSet) -> None:

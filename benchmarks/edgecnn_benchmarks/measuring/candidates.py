@@ -221,6 +221,7 @@ def _run_images(run: RunFolder, record: RunRecord, data: Path | None) -> Labelle
     images = PreparedImages(open_run_data(record)) if data is None else open_images(data)
     if not isinstance(images, PreparedImages) or images.prepared.fingerprint != record.data_fingerprint:
         return images
+    images = replace(images, trained_on=record.division_of(images.prepared).trains_on_test)
     if not run.test_probabilities.exists():
         return images
     return replace(images, keras_probabilities=_read_probabilities(run.test_probabilities, images.prepared))

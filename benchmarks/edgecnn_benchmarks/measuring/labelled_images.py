@@ -108,11 +108,12 @@ class PreparedImages:
 
     prepared: ImageSet
     keras_probabilities: NDArray[np.float32] | None = None
+    trained_on: bool = False  # so that a score on their labels says nothing
 
     @property
     def has_labels(self) -> bool:
-        """Whether somebody labelled the images, not only the float model."""
-        return not self.prepared.labelled_by_model
+        """Whether somebody labelled the images, not only the float model, and an accuracy on them means something."""
+        return not (self.prepared.labelled_by_model or self.trained_on)
 
     @property
     def keras_accuracy(self) -> Accuracy | None:

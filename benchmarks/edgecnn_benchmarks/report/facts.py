@@ -93,7 +93,10 @@ def _data_method(result: BenchResult) -> str:
     fingerprint = f", fingerprint {result.data.fingerprint[:12]}" if result.data.fingerprint else ""
     images = f"the {result.data.images:,} test images of {result.data.name}{fingerprint}"
     if all(row.accuracy is None for row in result.rows):
-        return f"Agreement: the same most probable class as the Keras model on {images}, which have no labels."
+        return (
+            f"Agreement: the same most probable class as the Keras model on {images}, "
+            "which have no labels or were trained on."
+        )
     return (
         f"Accuracy: the share of {images} whose most probable class is the labelled one, with the Wilson interval. "
         "Files are compared image by image (exact McNemar test)."

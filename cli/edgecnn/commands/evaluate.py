@@ -49,6 +49,11 @@ def evaluate(
     console = Console(json=json, quiet=quiet)
     model = open_model(target, open_file=lambda path: model_options.open(console, path, threads=available_cpus()))
     labelled = open_labelled_images(model, data=data, split=split, say=console.say)
+    if labelled.trained_on:
+        console.warn(
+            f"the network was trained on the {len(labelled.images):,} images of {labelled.split}: "
+            "the score says nothing about new ones"
+        )
     try:
         from edgecnn_training.evaluation.model_evaluation import evaluate_model
 

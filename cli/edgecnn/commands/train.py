@@ -15,7 +15,7 @@ import typer
 from edgecnn.console import Advance, Console, JsonOption, QuietOption
 from edgecnn.options.option_group import takes_options
 from edgecnn.options.training_options import TrainingOptions
-from edgecnn.printing.scores import accuracy_shown, uneven_classes_shown, without_copies_shown
+from edgecnn.printing.scores import scores_shown, uneven_classes_shown, without_copies_shown
 
 if TYPE_CHECKING:
     from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -185,21 +185,28 @@ def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
     """Show a training: a bar or lines with the steps, and a line with the scores of each finished epoch."""
     with contextlib.ExitStack() as stack:
         advance: Advance | None = None
-        first, stage = 1, 0
+        first, part = 1, (0, 0)
 
         def show(progress: "Progress") -> None:
-            nonlocal advance, first, stage
-            if advance is None or progress.stage != stage:
+            nonlocal advance, first, part
+            if advance is None or (progress.fold, progress.stage) != part:
                 # A resumed run does not begin at epoch 1, and its ETA is that of the epochs to come. So is that of
                 # another stage, whose steps take another time.
-                first, stage = progress.epoch, progress.stage
+                first, part = progress.epoch, (progress.fold, progress.stage)
                 total = (progress.epochs - first + 1) * progress.steps
                 stack.close()
-                label = "training" if stage == 1 else "fine-tuning"
+                label = "training" if progress.stage == 1 else "fine-tuning"
+                if progress.fold:
+                    label = f"fold {progress.fold}/{progress.folds}"
                 advance = stack.enter_context(console.progress(label, total))
             done = (progress.epoch - first) * progress.steps + progress.step
             advance(done, f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f}")
-            if (epoch := progress.finished) is not None:
+            epoch = progress.finished
+            if epoch is not None and progress.fold and epoch.epoch == progress.epochs:
+                console.say(
+                    f"fold {progress.fold}/{progress.folds}  accuracy {epoch.val_accuracy:.4f} on the images kept back"
+                )
+            elif epoch is not None and not progress.fold:
                 console.say(
                     f"epoch {epoch.epoch:>{len(str(progress.epochs))}}/{progress.epochs}  "
                     f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
@@ -213,7 +220,7 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
     """Print the scores of a finished run and its files, or the JSON document."""
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     record = folder.read_record()
-    console.say(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
+    console.say(*scores_shown(metrics))
     for line in (uneven_classes_shown(metrics), without_copies_shown(metrics)):
         if line is not None:
             console.say(line)
@@ -248,7 +255,7 @@ def _resume_command_shown(console: Console, recipe: str, folder: "RunFolder") ->
     """Report, when a training is stopped or a disk is full, what is kept and the command that resumes it."""
 
     def report() -> None:
-        if folder.last_checkpoint.exists():
+        if folder.last_checkpoint.exists() or folder.fold(1).last_checkpoint.exists():
             output = shlex.quote(str(folder.path))
             how = f"what was trained is kept; go on with: edgecnn train {recipe} --output {output} --resume"
         else:

@@ -36,8 +36,8 @@ def print_exported(console: Console, files: "list[ExportedFile]", c_source: "CSo
     )
     if unlabelled:
         console.say(
-            "The images have no labels, so this is agreement with the float model, not accuracy. Expected loss: "
-            "points of accuracy lost if the float model's probabilities are right."
+            "The images have no labels, or were trained on: this is agreement with the float model, not accuracy. "
+            "Expected loss: points of accuracy lost if the float model's probabilities are right."
         )
     if sparse:
         console.say("distinct: the largest number of distinct weights in an output channel of a layer")

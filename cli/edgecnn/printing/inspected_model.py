@@ -71,7 +71,7 @@ def _about(model: "InspectedModel") -> list[tuple[str, str]]:
             rows.append(("accuracy", accuracy))
         if manifest.agreement is not None:
             agreement = f"with Keras on {100 * manifest.agreement.value:.2f} % of {manifest.agreement.total:,} images"
-            rows.append(("agreement", f"{agreement}, which have no labels"))
+            rows.append(("agreement", f"{agreement}, which have no labels or were trained on"))
         if manifest.calibration is not None:
             calibration = manifest.calibration
             rows.append(("calibrated", f"on {calibration.images} training images, seed {calibration.seed}"))

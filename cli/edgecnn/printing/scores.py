@@ -20,6 +20,21 @@ def accuracy_shown(metrics: Mapping[str, Any]) -> str:
     )
 
 
+def scores_shown(metrics: Mapping[str, Any]) -> list[str]:
+    """Say the accuracy of a run, and which images by which networks it rests on."""
+    folds = metrics if metrics["split"] == "out_of_fold" else metrics.get("out_of_fold")
+    lines = []
+    if folds is not metrics:
+        lines.append(f"Test accuracy {accuracy_shown(metrics)}, weights of epoch {metrics['best_epoch']}")
+    if folds is not None:
+        lines.append(f"Out-of-fold accuracy {accuracy_shown(folds)}, each by a network not trained on it")
+    if folds is metrics:
+        lines.append(
+            f"The model itself is trained on all {metrics['images']:,} images or more: new ones alone test it."
+        )
+    return lines
+
+
 def uneven_classes_shown(metrics: Mapping[str, Any]) -> str | None:
     """Say how the classes fare one by one, where some have many more images than others; None where none has."""
     classes = {label: scores for label, scores in metrics["per_class"].items() if scores["support"]}

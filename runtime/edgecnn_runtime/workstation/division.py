@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.workstation import VALIDATION_FRACTION
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.joined_split import join_splits
 
 
 class DivisionMethod(enum.StrEnum):
@@ -20,6 +21,7 @@ class DivisionMethod(enum.StrEnum):
 
     VALID_SPLIT = "valid-split"  # the set has a split `valid`
     STRATIFIED = "stratified"  # a share of each class of the split `train`
+    NONE = "none"  # all images are trained on; what the network makes of new ones is known from folds
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Division:
     method: DivisionMethod
     fraction: float | None = None  # of the split `train` for validation, 0…1; None with a split `valid`
     seed: int | None = None  # of the choice; None with a split `valid`
+    joined: tuple[str, ...] = ()  # the splits that are trained on together, where no images are kept back
 
     @classmethod
     def of(cls, image_set: ImageSet, *, fraction: float = VALIDATION_FRACTION, seed: int = 0) -> Self:
@@ -62,12 +65,38 @@ class Division:
             return cls(method=DivisionMethod.VALID_SPLIT)
         return cls(method=DivisionMethod.STRATIFIED, fraction=fraction, seed=seed)
 
+    @classmethod
+    def keeping_none(cls, image_set: ImageSet) -> Self:
+        """Decide that all images are trained on, but for a split `test` that came with the images."""
+        kept = () if image_set.test_held_out else ("test",)
+        return cls(method=DivisionMethod.NONE, joined=tuple(name for name in image_set.splits if name not in kept))
+
+    @property
+    def trains_on_test(self) -> bool:
+        """Whether the images of the split `test` are trained on too, so that a score on them says nothing."""
+        return "test" in self.joined
+
+    def reference(self, image_set: ImageSet) -> Split:
+        """Return the images that an exported file is compared with the Keras model on.
+
+        These are the split `test`; where the network has seen it anyhow, all images, which are few then.
+        """
+        return self._joined(image_set).split if self.trains_on_test else image_set.split("test")
+
+    def _joined(self, image_set: ImageSet) -> Portion:
+        split = join_splits([image_set.split(name) for name in self.joined])
+        return Portion(split, np.arange(len(split)))
+
     def divide(self, image_set: ImageSet) -> tuple[Portion, Portion]:
-        """Return the training images and the validation images of a set; no image is in both.
+        """Return the training images and the validation images of a set.
+
+        No image is in both, unless none is kept back: then both are all images.
 
         Raises:
             DataError: too few images for both, or no such split.
         """
+        if self.joined:
+            return self._joined(image_set), self._joined(image_set)
         train = image_set.split("train")
         everything = np.arange(len(train))
         if self.fraction is None or self.seed is None:

@@ -62,6 +62,8 @@ class ImageSet:
     # Whether the images came without labels: each has the class that a float model named, the one they were prepared
     # for. What agrees with such labels agrees with that model, and may still be wrong.
     labelled_by_model: bool = False
+    # Whether edgecnn took the split `test` from the training images; else it came with the images.
+    test_held_out: bool = False
 
     def split(self, name: str) -> Split:
         """Return one split.
@@ -136,6 +138,7 @@ def describe(image_set: ImageSet) -> dict[str, Any]:
         "warnings": list(image_set.warnings),
         "copies": {name: list(positions) for name, positions in image_set.copies.items()},
         "labelled_by_model": image_set.labelled_by_model,
+        "test_held_out": image_set.test_held_out,
     }
 
 

@@ -122,6 +122,10 @@ class RunFolder:
         """What a killed run resumes from; removed when the run is finished."""
         return self.path / "checkpoints"
 
+    def fold(self, number: int) -> "RunFolder":
+        """What a fold of an unfinished run, counted from 1, leaves behind."""
+        return RunFolder(self.checkpoints / f"fold-{number}")
+
     @property
     def last_checkpoint(self) -> Path:
         """The state of an unfinished run after its last finished epoch."""

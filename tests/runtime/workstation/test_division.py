@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.division import Division, DivisionMethod, Portion, stratified_sample
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
+from edgecnn_runtime.workstation.joined_split import join_splits
 
 
 def split(count: int) -> Split:
@@ -83,3 +85,48 @@ def test_the_seed_decides_and_nothing_else() -> None:
 def test_more_than_there_are_is_refused() -> None:
     with pytest.raises(ValueError, match=r"expected 0…2 images, got 3"):
         stratified_sample(np.array([0, 1]), 3, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("held_out", "joined"), [(True, ("train", "valid", "test")), (False, ("train", "valid"))], ids=["ours", "theirs"]
+)
+def test_where_none_is_kept_back_all_images_are_trained_on(held_out: bool, joined: tuple[str, ...]) -> None:
+    splits = {"train": split(5), "valid": split(2), "test": split(3)}
+    whole = replace(SET, splits=splits, test_held_out=held_out)
+    division = Division.keeping_none(whole)
+    assert division == Division(method=DivisionMethod.NONE, joined=joined)
+    assert division.trains_on_test is held_out
+    training, validation = division.divide(whole)
+    assert len(training) == len(validation) == sum(len(splits[name]) for name in joined)
+    # The images that a file is compared on: those of `test`, unless the network knows them anyhow.
+    assert len(division.reference(whole)) == (10 if held_out else 3)
+
+
+def numbered(first: int, count: int) -> Split:
+    images = np.arange(first, first + count, dtype=np.uint8).reshape(count, 1, 1, 1)
+    return Split(images, np.arange(count) % 2, tuple(map(str, range(first, first + count))))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        3,
+        -1,
+        slice(None),
+        slice(1, 9, 3),
+        slice(8, 2, -2),
+        np.array([9, 0, 4, 4]),
+        np.arange(10) % 3 == 0,
+        np.array([], int),
+    ],
+    ids=repr,
+)
+def test_joined_splits_are_read_as_one_array(key: Any) -> None:
+    parts = [numbered(0, 4), numbered(4, 0), numbered(4, 6)]
+    joined = join_splits(parts)
+    whole = np.concatenate([part.images for part in parts])
+    assert (joined.images.shape, joined.images.dtype, len(joined)) == (whole.shape, np.uint8, 10)
+    np.testing.assert_array_equal(joined.images[key], whole[key])
+    np.testing.assert_array_equal(np.asarray(joined.images), whole)
+    assert joined.files == tuple(map(str, range(10)))
+    assert join_splits(parts[:1]) is parts[0]

@@ -94,4 +94,5 @@ def _divided(source: RawImageSet, holdout: Holdout, name: str) -> RawImageSet:
             f"got {len(split)} in all; add images, or give the test images separately"
         )
     splits = {**source.splits, TRAIN: split.chosen(~in_test), TEST: split.chosen(in_test)}
-    return dataclasses.replace(source, splits={split: splits[split] for split in SPLITS if split in splits})
+    ordered = {split: splits[split] for split in SPLITS if split in splits}
+    return dataclasses.replace(source, splits=ordered, test_held_out=True)

@@ -146,6 +146,7 @@ def _write_files(
         warnings=tuple(warnings),
         copies=copies,
         labelled_by_model=labelled_by_model,
+        test_held_out=source.test_held_out,
     )
     atomic_files.write_json(folder / DATASET_FILE, describe(image_set))
 

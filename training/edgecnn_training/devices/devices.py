@@ -161,6 +161,8 @@ def prepare_devices(*, device: str | None, threads: int | None, deterministic: b
                 f"process, got {threads}; train in a fresh process"
             ) from None
         count = running or count
+    # It warns of each new network that it traces, of which the folds of a run make many.
+    tf.get_logger().setLevel("ERROR")
     if deterministic:
         tf.config.experimental.enable_op_determinism()
     return Devices(tuple(_names(numbers)), count, cluster, _strategy(cluster, len(gpus)))

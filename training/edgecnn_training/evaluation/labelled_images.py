@@ -33,6 +33,7 @@ class LabelledImages:
     images: Split
     fingerprint: str  # of the whole set, or of the images read
     copies: tuple[int, ...] = ()  # positions of those that are also in the set's training images
+    trained_on: bool = False  # whether the model was trained on them, as far as its run says
 
 
 def open_labelled_images(
@@ -88,8 +89,15 @@ def _of_set(model: OpenedModel, image_set: ImageSet, split: str) -> LabelledImag
             f"{image_set.name}: expected images prepared as {model.path} takes them ({model.input}), "
             f"got {image_set.input}; give the class folders themselves, or prepare the set again"
         )
+    own = model.record is not None and model.record.data_fingerprint == image_set.fingerprint
+    joined = model.record.division_of(image_set).joined if model.record is not None and own else ()
     return LabelledImages(
-        image_set.name, split, image_set.split(split), image_set.fingerprint, image_set.copies.get(split, ())
+        image_set.name,
+        split,
+        image_set.split(split),
+        image_set.fingerprint,
+        image_set.copies.get(split, ()),
+        trained_on=split in joined or (own and split == TRAIN),
     )
 
 

@@ -28,11 +28,12 @@ def draw_all(
     history: Sequence[Epoch],
     best: Epoch,
     evaluation: Evaluation,
-    split: Split,
+    images: Split,
     probabilities: NDArray[np.float32],
     labels: tuple[str, ...],
     *,
     model: Any,
+    split: str = "test",
 ) -> None:
     """Draw every figure of a run into `figures/`.
 
@@ -40,16 +41,17 @@ def draw_all(
         folder: the run.
         history: the scores of the epochs.
         best: the one of them whose weights the model has.
-        evaluation: the scores on the test split.
-        split: the test split, N images.
-        probabilities: `(N, classes)`, what the model gave for it.
+        evaluation: the scores.
+        images: the N images that it was made on.
+        probabilities: `(N, classes)`, what was given for them.
         labels: the names of the classes.
         model: the Keras model.
+        split: the name of these images, for the titles.
     """
     write_png(training_curves(history, best), folder.figures / "training_curves.png")
     write_text(folder.figures / "training_curves.html", curves_page(history, best, name=folder.name))
     write_png(network_diagram(layer_rows(model), name=model.name), folder.figures / "network.png")
-    draw_evaluation(folder.figures, evaluation, split, probabilities, labels)
+    draw_evaluation(folder.figures, evaluation, images, probabilities, labels, split=split.replace("_", " "))
 
 
 def draw_evaluation(

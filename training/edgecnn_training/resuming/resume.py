@@ -20,7 +20,7 @@ def started_with(folder: RunFolder) -> RunOrigin | None:
             return RunOrigin.from_record(record)
         except ValueError as error:
             raise InputError(f"{folder.record}: {error}; train again with --overwrite") from error
-    checkpoint = Checkpoint.read(folder)
+    checkpoint = Checkpoint.read(folder) or Checkpoint.read(folder.fold(1))
     return checkpoint.origin if checkpoint else None
 
 

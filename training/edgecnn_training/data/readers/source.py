@@ -43,6 +43,7 @@ class RawImageSet:
     splits: Mapping[str, SourceSplit]
     # What the reader left out, and why.
     findings: tuple[Finding, ...] = ()
+    test_held_out: bool = False  # whether the split `test` was taken from the training images
 
     def __len__(self) -> int:
         return sum(len(split) for split in self.splits.values())
