@@ -93,7 +93,9 @@ def fold_numbers(images: Split, folds: int, *, seed: int) -> NDArray[np.int64]:
     return numbers
 
 
-def cross_fit(everything: Portion, folds: int, *, seed: int, folder: RunFolder, fit_fold: FitFold) -> OutOfFold:
+def cross_fit(
+    everything: Portion, folds: int, *, seed: int, folder: RunFolder, fit_fold: FitFold, only: int | None = None
+) -> OutOfFold:
     """Train the networks of all folds; of a stopped run, those that are not yet finished.
 
     Args:
@@ -102,11 +104,12 @@ def cross_fit(everything: Portion, folds: int, *, seed: int, folder: RunFolder, 
         seed: of the choice.
         folder: of the run; each fold has its own within, for as long as the run is not finished.
         fit_fold: trains one, and leaves its checkpoint in the folder of the fold.
+        only: train the first so many folds, and score their images alone; None: all.
     """
     numbers = fold_numbers(everything.split, folds, seed=seed)
     rows: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
     histories: list[tuple[Epoch, ...]] = []
-    for number in range(int(numbers.max()) + 1):
+    for number in range(int(numbers.max()) + 1)[:only]:
         held = np.flatnonzero(numbers == number)
         place = folder.fold(number + 1)
         if not place.test_probabilities.exists():

@@ -90,32 +90,42 @@ class NetworkTraining:
             scores=scores,
         )
 
-    def out_of_fold(self, everything: Portion, *, folder: RunFolder, report: ReportProgress) -> OutOfFold:
+    def out_of_fold(
+        self,
+        everything: Portion,
+        *,
+        folder: RunFolder,
+        report: ReportProgress,
+        folds: int | None = None,
+        only: int | None = None,
+    ) -> OutOfFold:
         """Train the networks of all folds, and return what each gives for the images that it was not trained on.
 
         Args:
             everything: the images.
             folder: of the run; a stopped one goes on with the folds that are not finished.
             report: called after each step and each epoch.
+            folds: how many; None: as the settings say.
+            only: train the first so many of them, and score their images alone; None: all.
 
         Raises:
             DataError: no class has two different images.
         """
         settings = self.origin.settings
-        folds = settings.folds or 0
+        folds = folds or settings.folds or 0
 
         def fit_fold(training: Portion, held: Portion, place: RunFolder, number: int) -> NDArray[np.float32]:
             network = self.network()
 
             def report_fold(progress: Progress) -> None:
-                report(dataclasses.replace(progress, fold=number, folds=folds))
+                report(dataclasses.replace(progress, fold=number, folds=only or folds))
 
             self.fit(network, training, held, folder=place, checkpoint=Checkpoint.read(place), report=report_fold)
             network.load_weights(place.best_weights)
             return answers(network, held)
 
         with self.watch.timing("folds"):
-            return cross_fit(everything, folds, seed=settings.seed, folder=folder, fit_fold=fit_fold)
+            return cross_fit(everything, folds, seed=settings.seed, folder=folder, fit_fold=fit_fold, only=only)
 
     def _preparing(self, network: Any, training: Portion, validation: Portion | None) -> Callable[[Stage], StageData]:
         recipe, settings, devices = self.recipe, self.origin.settings, self.devices

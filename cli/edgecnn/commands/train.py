@@ -3,27 +3,32 @@
 import contextlib
 import dataclasses
 import json as json_module
+import math
 import os
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgecnn.console import Advance, Console, JsonOption, QuietOption
+from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.option_group import takes_options
 from edgecnn.options.training_options import TrainingOptions
 from edgecnn.printing.scores import scores_shown, uneven_classes_shown, without_copies_shown
 
 if TYPE_CHECKING:
+    from edgecnn.workflows.train_automatic import Chosen
     from edgecnn_runtime.workstation.run_folder import RunFolder
-    from edgecnn_training.fit import Progress
     from edgecnn_training.recipe import Recipe, Shape
+    from edgecnn_training.stopwatch import Stopwatch
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 _INTERRUPTED = 130
+
+# What the trainings of a run without a recipe may take together.
+_MINUTES = 10.0
 
 
 @takes_options(training_options=TrainingOptions)
@@ -57,6 +62,13 @@ def train(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the run in DIR, with its exports, and start again.")
     ] = False,
+    minutes: Annotated[
+        float | None,
+        typer.Option(help="Without a recipe: what all trainings together may take; default: 10.", show_default=False),
+    ] = None,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Without a recipe: print what would be trained, and why, and stop.")
+    ] = False,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Write the scores to DIR/tensorboard too, for TensorBoard.")
     ] = False,
@@ -65,6 +77,8 @@ def train(
 ) -> None:
     """Train a classifier into a run folder.
 
+    Without a recipe, edgecnn looks at your images and chooses: --data my_folder.
+
     The folder holds the model, its scores on the test split, and figures.
 
     The best epoch is chosen on validation images taken from the training split, unless the set brings a split
@@ -72,42 +86,84 @@ def train(
     recipe's.
     """
     from edgecnn.printing.image_progress import shown_images, shown_preparing
+    from edgecnn.printing.training_progress import shown_training
     from edgecnn_runtime.errors import InputError
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
     from edgecnn_training.devices.cluster import cluster_of_environment
+    from edgecnn_training.recipes import get_recipe
     from edgecnn_training.resuming.resume import run_to_resume
     from edgecnn_training.stopwatch import Stopwatch
 
     watch = Stopwatch.of_process()
     console = Console(json=json, quiet=quiet)
     described = read_config(config) if config else Config()
-    chosen = _chosen_recipe(recipe or described.recipe, backbone)
-    folder = RunFolder(output or Path("runs") / chosen.name.replace(":", "-"))
-    earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
-    settings = (
-        (earlier.settings if earlier else chosen.settings)
-        .overridden(**described.settings)
-        .overridden(**dataclasses.asdict(training_options))
-    )
-    cluster = cluster_of_environment(os.environ)
-    _check_device(settings.device)
-    source = data or described.data or (earlier.data_folder if earlier else chosen.data)
-    if source is None:
+    given = {name: value for name, value in dataclasses.asdict(training_options).items() if value is not None}
+    given = {**described.settings, **given}
+    name, source = recipe or described.recipe, data or described.data
+    if name is None and output is None and source is not None:
+        output = Path("runs") / Path(source).stem
+    named = None if name is None else _chosen_recipe(name, backbone)
+    if named is None and (output is None or backbone is not None):
         raise InputError(
-            f"data: expected a folder with one sub-folder per class for {chosen.name}; give it with --data"
+            "recipe: expected a name, --data with your images or --config, got none of them; 'edgecnn recipes' shows "
+            "the choice"
         )
-    shape = _image_shape(chosen, imgsz if imgsz is not None else described.imgsz)
-    with watch.timing("data"), shown_preparing(console, source) as preparing:
-        image_set = open_or_prepare(
-            source, say=console.say, shape=shape, own_shape=chosen.input_shape, report=preparing
+    folder = RunFolder(output or Path("runs") / (named.name.replace(":", "-") if named else ""))
+    earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
+    cluster = cluster_of_environment(os.environ)
+    _check_device(given.get("device"))
+    out_of_fold, going_on = None, resume
+    if named is None and earlier is not None and not folder.plan.exists():
+        # A run that was started with a recipe, or is finished, goes on without its name.
+        named = get_recipe(earlier.recipe)
+    if named is not None and folder.plan.exists() and not overwrite:
+        raise InputError(
+            f"{folder.path}: expected no recipe, as the run was started without one, got {named.name}; leave it out to "
+            "resume, or give --overwrite to start again"
         )
+    if named is None:
+        automatic = _chosen_automatically(
+            console,
+            source,
+            folder,
+            given=given,
+            imgsz=imgsz if imgsz is not None else described.imgsz,
+            minutes=minutes,
+            plan_only=plan,
+            overwrite=overwrite,
+            watch=watch,
+        )
+        if automatic is None:
+            return
+        # What was there before is gone, and the folds of what is chosen are done.
+        overwrite, going_on = False, True
+        chosen, image_set = get_recipe(automatic.recipe), automatic.image_set
+        settings, out_of_fold = automatic.settings, automatic.out_of_fold
+    else:
+        chosen = named
+        if plan or minutes is not None:
+            raise InputError(
+                f"--{'plan' if plan else 'minutes'}: expected no recipe, as {chosen.name} is trained as it is; "
+                "leave the one or the other out"
+            )
+        settings = (earlier.settings if earlier else chosen.settings).overridden(**given)
+        source = source or (earlier.data_folder if earlier else chosen.data)
+        if source is None:
+            raise InputError(
+                f"data: expected a folder with one sub-folder per class for {chosen.name}; give it with --data"
+            )
+        shape = _image_shape(chosen, imgsz if imgsz is not None else described.imgsz)
+        with watch.timing("data"), shown_preparing(console, source) as preparing:
+            image_set = open_or_prepare(
+                source, say=console.say, shape=shape, own_shape=chosen.input_shape, report=preparing
+            )
+        for warning in image_set.warnings:
+            console.warn(f"{image_set.name}: {warning}")
     if described.data_fingerprint not in (None, image_set.fingerprint):
         console.warn(f"{image_set.name}: not the images that the run of {config} was trained on")
-    for warning in image_set.warnings:
-        console.warn(f"{image_set.name}: {warning}")
-    if resume and earlier is None:
+    if resume and earlier is None and out_of_fold is None:
         console.say(f"{folder.path} has no checkpoint: starting with the first epoch.")
     finished_before = folder.record.exists() and not overwrite
     if not finished_before:
@@ -134,13 +190,14 @@ def train(
             image_set,
             folder,
             settings,
-            resume=resume,
+            resume=going_on,
             overwrite=overwrite,
             tensorboard=tensorboard,
             command=shlex.join(["edgecnn", *sys.argv[1:]]),
             watch=watch,
             report=report,
             report_features=report_features,
+            out_of_fold=out_of_fold,
         )
     if record is None:
         console.say(f"Worker {cluster.worker} of {cluster.workers} is done; worker 0 writes the run: {folder.path}")
@@ -152,13 +209,43 @@ def train(
     console.say("", f"Next: edgecnn export {shlex.quote(str(folder.path))} --int8")
 
 
-def _chosen_recipe(name: str | None, backbone: str | None) -> "Recipe":
+def _chosen_automatically(
+    console: Console,
+    source: str | None,
+    folder: "RunFolder",
+    *,
+    given: dict[str, Any],
+    imgsz: int | None,
+    minutes: float | None,
+    plan_only: bool,
+    overwrite: bool,
+    watch: "Stopwatch",
+) -> "Chosen | None":
+    """Plan, and choose by folds what is trained; None where only the plan was asked for."""
+    from edgecnn_runtime.errors import InputError
+
+    if source is None:
+        raise InputError("data: expected your images, got none; name them with --data, as at the start of the run")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise InputError(f"minutes: expected a finite number above 0, got {minutes:g}")
+    from edgecnn.workflows.train_automatic import choose_network, plan_training, show_plan
+
+    with loading_training("edgecnn train"):
+        import edgecnn_training.automatic.choice  # noqa: F401, for its messages
+    made = plan_training(console, source, folder, given=given, imgsz=imgsz, minutes=minutes or _MINUTES)
+    show_plan(console, source, made)
+    if plan_only:
+        console.document(dataclasses.asdict(made))
+        return None
+    with _resume_command_shown(console, f"--data {shlex.quote(source)}", folder):
+        return choose_network(console, source, made, folder, overwrite=overwrite, watch=watch)
+
+
+def _chosen_recipe(name: str, backbone: str | None) -> "Recipe":
     """Find the recipe; `transfer` with another backbone is the recipe `transfer:<backbone>`."""
     from edgecnn_runtime.errors import InputError
     from edgecnn_training.recipes import get_recipe
 
-    if name is None:
-        raise InputError("recipe: expected a name or --config, got neither; 'edgecnn recipes' shows the choice")
     if backbone is None:
         return get_recipe(name)
     if name.partition(":")[0] != "transfer":
@@ -178,42 +265,6 @@ def _image_shape(recipe: "Recipe", imgsz: int | None) -> "Shape | None":
     if imgsz < 1:
         raise InputError(f"imgsz: expected at least 1, got {imgsz}")
     return imgsz, imgsz, channels
-
-
-@contextlib.contextmanager
-def shown_training(console: Console) -> Iterator["Callable[[Progress], None]"]:
-    """Show a training: a bar or lines with the steps, and a line with the scores of each finished epoch."""
-    with contextlib.ExitStack() as stack:
-        advance: Advance | None = None
-        first, part = 1, (0, 0)
-
-        def show(progress: "Progress") -> None:
-            nonlocal advance, first, part
-            if advance is None or (progress.fold, progress.stage) != part:
-                # A resumed run does not begin at epoch 1, and its ETA is that of the epochs to come. So is that of
-                # another stage, whose steps take another time.
-                first, part = progress.epoch, (progress.fold, progress.stage)
-                total = (progress.epochs - first + 1) * progress.steps
-                stack.close()
-                label = "training" if progress.stage == 1 else "fine-tuning"
-                if progress.fold:
-                    label = f"fold {progress.fold}/{progress.folds}"
-                advance = stack.enter_context(console.progress(label, total))
-            done = (progress.epoch - first) * progress.steps + progress.step
-            advance(done, f"epoch {progress.epoch}/{progress.epochs} loss {progress.loss:.4f}")
-            epoch = progress.finished
-            if epoch is not None and progress.fold and epoch.epoch == progress.epochs:
-                console.say(
-                    f"fold {progress.fold}/{progress.folds}  accuracy {epoch.val_accuracy:.4f} on the images kept back"
-                )
-            elif epoch is not None and not progress.fold:
-                console.say(
-                    f"epoch {epoch.epoch:>{len(str(progress.epochs))}}/{progress.epochs}  "
-                    f"loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}  "
-                    f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}  {epoch.seconds:.1f} s"
-                )
-
-        yield show
 
 
 def print_trained(console: Console, folder: "RunFolder") -> None:
@@ -255,7 +306,7 @@ def _resume_command_shown(console: Console, recipe: str, folder: "RunFolder") ->
     """Report, when a training is stopped or a disk is full, what is kept and the command that resumes it."""
 
     def report() -> None:
-        if folder.last_checkpoint.exists() or folder.fold(1).last_checkpoint.exists():
+        if folder.plan.exists() or folder.last_checkpoint.exists() or folder.fold(1).last_checkpoint.exists():
             output = shlex.quote(str(folder.path))
             how = f"what was trained is kept; go on with: edgecnn train {recipe} --output {output} --resume"
         else:

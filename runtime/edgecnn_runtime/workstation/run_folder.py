@@ -83,6 +83,16 @@ class RunFolder:
         return self.path / "metrics.json"
 
     @property
+    def candidates(self) -> Path:
+        """What the folds say of each network among which one was chosen; only where no recipe was named."""
+        return self.path / "candidates.json"
+
+    @property
+    def plan(self) -> Path:
+        """Of an unfinished run without a named recipe, what was planned."""
+        return self.checkpoints / "plan.json"
+
+    @property
     def classification_report(self) -> Path:
         """Precision, recall, F1 and support of each class on the test split, as text."""
         return self.path / "classification_report.txt"

@@ -36,7 +36,7 @@ def run_to_resume(folder: RunFolder, *, resume: bool, overwrite: bool) -> RunOri
     if overwrite:
         return None
     earlier = started_with(folder)
-    if earlier is not None and not resume:
+    if (earlier is not None or folder.plan.exists()) and not resume:
         choice = "--output for another folder" if folder.record.exists() else "--resume to go on with it"
         raise InputError(
             f"{folder.path}: expected a folder without a run, got {_kind(folder)}; give {choice}, "
@@ -62,7 +62,7 @@ def claim(
     if overwrite and not is_chief:
         return None
     if overwrite:
-        _remove_run(folder)
+        clear(folder)
     if earlier is not None and (different := earlier.differences(origin)):
         raise InputError(
             f"{folder.path}: expected what {_kind(folder)} was started with, got {', '.join(different)}; "
@@ -75,7 +75,7 @@ def _kind(folder: RunFolder) -> str:
     return "a finished run" if folder.record.exists() else "an unfinished run"
 
 
-def _remove_run(folder: RunFolder) -> None:
+def clear(folder: RunFolder) -> None:
     """Remove what a run leaves behind, and what was exported and measured from it; nothing else."""
     # The record first: a folder that has it holds a finished run.
     for file in (
@@ -84,6 +84,7 @@ def _remove_run(folder: RunFolder) -> None:
         folder.best_weights,
         folder.history,
         folder.metrics,
+        folder.candidates,
         folder.classification_report,
         folder.test_probabilities,
     ):
