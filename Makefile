@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 SUITE := $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: quickstart test test-all test-slow test-mediapipe test-gpu check check-static mutants results scores notebooks peers interop interop-ci training-results wheel clean
+.PHONY: quickstart test test-all test-slow test-mediapipe test-gpu check check-static mutants results scores notebooks own-folder peers interop interop-ci training-results wheel clean
 
 quickstart: $(VENV)/.installed  ## train, export, verify and measure a small classifier, without network or data
 	$(BIN)/edgecnn quickstart
@@ -51,10 +51,12 @@ training-results: $(VENV)/.installed  ## measure the speed and memory of trainin
 scores: $(VENV)/.installed  ## train every recipe with five seeds and write benchmarks/SCORES.md; hours, needs EDGECNN_DATA
 	$(BIN)/python benchmarks/peers/training_scores.py
 
-# scikit-image as the notebooks use it; installed apart, since nothing else needs it.
-notebooks: $(VENV)/.installed  ## train the notebooks' own loops for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
-	$(PIP) --target build/skimage "scikit-image>=0.25"
+notebooks: build/skimage/.installed  ## train the notebooks' own loops for benchmarks/NOTEBOOKS.md; hours, needs EDGECNN_DATA
 	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/notebook_loops.py --rounds 9
+
+# OWN_FOLDER names options: make own-folder OWN_FOLDER="--minutes 60".
+own-folder: build/skimage/.installed  ## train on small folders for benchmarks/OWN_FOLDER.md; two hours, goes on where it stopped
+	PYTHONPATH=build/skimage $(BIN)/python benchmarks/peers/own_folder.py $(OWN_FOLDER)
 
 # Ultralytics is measured where it is installed; it brings torch, so that is your choice.
 peers: build/mediapipe/.installed  ## measure us beside other people's software for benchmarks/PEERS.md; an hour
@@ -94,6 +96,12 @@ build/gpu/.installed: pyproject.toml constraints.txt constraints-gpu.txt
 build/mediapipe/.installed: $(VENV)/.installed
 	rm -rf build/mediapipe
 	$(PIP) --no-deps --target build/mediapipe mediapipe
+	touch $@
+
+# scikit-image as the notebooks use it, and its faces; installed apart, since nothing else needs it.
+build/skimage/.installed: $(VENV)/.installed
+	rm -rf build/skimage
+	$(PIP) --target build/skimage "scikit-image>=0.25"
 	touch $@
 
 build/mutants/.installed: $(VENV)/.installed

@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
+from kept_lines import spread
 from notebook_epochs import EPOCHS, EpochsMeasured, epoch_lines, keep_epochs, measure_epochs, read_epochs
-from notebook_runs import KEPT, LoopRun, keep, read_runs, spread
+from notebook_runs import KEPT, LoopRun, keep, read_runs
 from training_scores import ENTRIES, SCORES, Row, read_rows
 
 from edgecnn_runtime.errors import DataError, EdgecnnError

@@ -17,7 +17,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebook_runs import KEPT, LoopRun, read_runs, spread
+from kept_lines import spread
+from notebook_runs import KEPT, LoopRun, read_runs
 from redrawn_symbols import COUNT, DRAWINGS, redrawn_accuracy
 
 from edgecnn_benchmarks.machine.description import describe_machine
