@@ -29,9 +29,7 @@ def scores_shown(metrics: Mapping[str, Any]) -> list[str]:
     if folds is not None:
         lines.append(f"Out-of-fold accuracy {accuracy_shown(folds)}, each by a network not trained on it")
     if folds is metrics:
-        lines.append(
-            f"The model itself is trained on all {metrics['images']:,} images or more: new ones alone test it."
-        )
+        lines.append("The model itself is trained on these images too, so that only new ones can test it.")
     return lines
 
 
