@@ -228,6 +228,8 @@ def _chosen_automatically(
         raise InputError("data: expected your images, got none; name them with --data, as at the start of the run")
     if minutes is not None and not 0 < minutes < math.inf:
         raise InputError(f"minutes: expected a finite number above 0, got {minutes:g}")
+    if imgsz is not None and imgsz < 1:
+        raise InputError(f"imgsz: expected at least 1, got {imgsz}")
     from edgecnn.workflows.train_automatic import choose_network, plan_training, show_plan
 
     with loading_training("edgecnn train"):
