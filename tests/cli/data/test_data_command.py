@@ -139,7 +139,9 @@ def test_a_mistake_is_told_without_a_traceback(mistake, home, tmp_path):
     assert not home.exists()
 
 
-@pytest.mark.parametrize("counts", [{"a": 0, "b": 5, "c": 4}, {"a": 1, "b": 0, "c": 1}, {"b": 5}, {"a": 0, "b": 1}], ids=str)
+@pytest.mark.parametrize(
+    "counts", [{"a": 0, "b": 5, "c": 4}, {"a": 1, "b": 0, "c": 1}, {"b": 5}, {"a": 0, "b": 1}], ids=str
+)
 def test_a_set_that_cannot_be_trained_on_is_checked_as_a_whole(counts, home, tmp_path):
     """All in one report, an unreadable image too; and what prepares the set says in one sentence what is missing."""
     for label, count in counts.items():
