@@ -192,6 +192,7 @@ def test_help(name: str) -> None:
     assert all(len(line) <= 80 for line in result.stdout.splitlines())
     options = {option for parameter in COMMANDS[name].params for option in parameter.opts}
     assert {"--json", "--quiet", "-q"} <= options
+    assert ("--output" in options) == ("-o" in options)
 
 
 @pytest.mark.parametrize("name", [name for name in GROUPS if name not in ("inspect", "bench")])

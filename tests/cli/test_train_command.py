@@ -209,6 +209,24 @@ def test_recipes_without_json_load_no_keras() -> None:
     assert done.stdout.splitlines()[-1] == "False"
 
 
+@pytest.mark.parametrize("package", ["keras", "sklearn", "matplotlib"])
+def test_a_missing_package_is_said_before_anything_is_prepared(package: str, tmp_path: Path) -> None:
+    """In a process where the package cannot be found, as where it is not installed."""
+    hidden = f"import sys; sys.modules[{package!r}] = None; from edgecnn.app import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, "train", "mnist", "--data", "mnist-5000"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, "EDGECNN_HOME": str(tmp_path / "home")},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: edgecnn train needs the package ")
+    assert 'pip install "edgecnn[train]"' in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_gpu_that_is_not_there_leaves_the_earlier_run(uninterrupted: Path, small_set: ImageSet) -> None:
     err = edgecnn_here(*options(small_set, uninterrupted), "--overwrite", "--device", "gpu:97", code=2)
     assert "got gpu:97; give another --device, or none; 'edgecnn doctor' shows" in err

@@ -56,6 +56,8 @@ def test_a_run_leaves_these_files_and_no_others(trained: Trained) -> None:
         "history.csv",
         "metrics.json",
         "model.keras",
+        "network.txt",
+        "predictions",
         "run.json",
         "test.probabilities.npy",
     ]
@@ -89,6 +91,32 @@ def test_the_saved_model_gives_the_saved_probabilities_and_scores(trained: Train
     assert "weighted avg" in trained.folder.classification_report.read_text()
     # Two epochs on 180 digits are far better than chance, or something is mixed up on the way.
     assert metrics["accuracy"]["value"] > 0.4
+
+
+def test_each_validation_and_test_image_has_its_prediction(trained: Trained, small_set: ImageSet) -> None:
+    assert sorted(path.name for path in trained.folder.predictions.iterdir()) == ["test.csv", "validation.csv"]
+    _, validation = trained.settings.division_of(small_set).divide(small_set)
+    rows = {name: predictions_of(trained.folder, name) for name in ("test", "validation")}
+    assert [row["image"] for row in rows["test"]] == list(small_set.split("test").files)
+    assert [row["image"] for row in rows["validation"]] == validation.files
+    probabilities = np.load(trained.folder.test_probabilities)
+    assert [row["predicted"] for row in rows["test"]] == [small_set.labels[n] for n in probabilities.argmax(axis=1)]
+    metrics = json.loads(trained.folder.metrics.read_text())
+    assert sum(row["true"] == row["predicted"] for row in rows["test"]) == metrics["accuracy"]["correct"]
+    # The weights are those of the best epoch, whose validation accuracy Keras has computed.
+    right = sum(row["true"] == row["predicted"] for row in rows["validation"])
+    assert right / len(validation) == pytest.approx(metrics["best_val_accuracy"], abs=1e-6)
+
+
+def predictions_of(folder: RunFolder, name: str) -> list[dict[str, str]]:
+    with (folder.predictions / f"{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_last_epoch_has_its_own_score(trained: Trained) -> None:
+    metrics = json.loads(trained.folder.metrics.read_text())
+    last = [report.finished for report in trained.reports if report.finished is not None][-1]
+    assert (metrics["last_epoch"], metrics["last_val_accuracy"]) == (2, last.val_accuracy)
 
 
 def test_the_model_holds_the_best_weights(trained: Trained) -> None:

@@ -1,7 +1,6 @@
 """A whole training run: data -> network -> epochs -> evaluation -> figures -> record."""
 
 import dataclasses
-import importlib.util
 import platform
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,8 +9,9 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
-from edgecnn_runtime.errors import DataError, InputError, MissingExtraError
+from edgecnn_runtime.errors import DataError, InputError
 from edgecnn_runtime.system.atomic_files import atomic_write, write_json, write_text
 from edgecnn_runtime.version import __version__
 from edgecnn_runtime.workstation.division import Division, Portion
@@ -20,6 +20,7 @@ from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
 from edgecnn_training.data.readers.split_names import TEST, TRAIN
 from edgecnn_training.devices.devices import Devices, prepare_devices
 from edgecnn_training.devices.many_workers import folder_of_worker
+from edgecnn_training.evaluation.predictions import write_predictions
 from edgecnn_training.evaluation.scores import evaluate
 from edgecnn_training.features import FeatureCache, FeatureReport
 from edgecnn_training.fit import Progress, ReportProgress
@@ -27,6 +28,8 @@ from edgecnn_training.folds import OutOfFold, with_folds
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.network_training import NetworkTraining, answers
 from edgecnn_training.networks.network import build_network
+from edgecnn_training.networks.network_layers import network_summary
+from edgecnn_training.packages import check_packages
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import claim
@@ -86,7 +89,7 @@ def train(
         GateError: the training diverged, or another worker is gone.
         OSError: a file cannot be written; a checkpoint that was written stays.
     """
-    _check_extra()
+    check_packages()
     watch = watch or Stopwatch()
     _check_data(recipe, image_set)
     _check_settings(recipe, settings)
@@ -166,26 +169,50 @@ def _finish(
     model = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
-        probabilities = answers(model, Portion(test, np.arange(len(test))))
+        probabilities = answers(model, Portion.whole(test))
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
         of_folds = out_of_fold and evaluate(out_of_fold.probabilities, out_of_fold.images.labels, image_set.labels)
     with atomic_write(folder.test_probabilities) as partial:
         np.save(partial, probabilities, allow_pickle=False)
+    _write_predictions(folder, model, image_set, division, probabilities, out_of_fold)
     split, images = TEST, test
     if out_of_fold and of_folds and division.trains_on_test:
         split, images = OUT_OF_FOLD, out_of_fold.images
         evaluation, probabilities, of_folds = of_folds, out_of_fold.probabilities, None
-    scores = {"split": split, "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy}
+    # Of the last epoch no score on test: that would be a second look, and who takes the better one chooses by it.
+    last = {"last_epoch": history[-1].epoch, "last_val_accuracy": history[-1].val_accuracy}
+    scores = {"split": split, "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy, **last}
     more = {OUT_OF_FOLD: of_folds.document()} if of_folds else {}
     write_json(folder.metrics, {**scores, **evaluation.document(), **more})
     write_text(folder.classification_report, evaluation.report)
     with atomic_write(folder.model) as partial:
         model.save(partial)
+    write_text(folder.network_summary, network_summary(model))
     # Last: a figure that cannot be drawn must not cost the model.
     with watch.timing("figures"):
         figures.draw_all(
             folder, history, best, evaluation, images, probabilities, image_set.labels, model=model, split=split
         )
+
+
+def _write_predictions(
+    folder: RunFolder,
+    model: Any,
+    image_set: ImageSet,
+    division: Division,
+    of_test: NDArray[np.float32],
+    out_of_fold: OutOfFold | None,
+) -> None:
+    """Write what each image was taken for by a network that was not trained on it."""
+    labels = image_set.labels
+    if not division.trains_on_test:
+        write_predictions(folder.predictions / "test.csv", Portion.whole(image_set.split(TEST)), of_test, labels)
+    if out_of_fold is not None:
+        images = Portion.whole(out_of_fold.images)
+        write_predictions(folder.predictions / "out_of_fold.csv", images, out_of_fold.probabilities, labels)
+    else:
+        _, validation = division.divide(image_set)
+        write_predictions(folder.predictions / "validation.csv", validation, answers(model, validation), labels)
 
 
 def _resolved(recipe: Recipe, settings: TrainingSettings) -> dict[str, Any]:
@@ -239,13 +266,6 @@ def _check_data(recipe: Recipe, image_set: ImageSet) -> None:
     for name in (TRAIN, TEST):
         if len(image_set.split(name)) == 0:
             raise DataError(f"{image_set.name}: expected images in the {name} split, got none")
-
-
-def _check_extra() -> None:
-    """Find out before the training, not after it, that the packages for its end are missing."""
-    for module, package in (("sklearn", "scikit-learn"), ("matplotlib", "matplotlib")):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtraError("training", package=package, extra="train")
 
 
 def _first_step_noted(watch: Stopwatch) -> ReportProgress:

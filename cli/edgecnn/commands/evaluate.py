@@ -8,7 +8,7 @@ import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.model_options import ModelOptions
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import output_option, takes_options
 from edgecnn.printing.one_label import one_label
 from edgecnn.printing.scores import accuracy_shown, uneven_classes_shown, without_copies_shown
 
@@ -30,9 +30,7 @@ def evaluate(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to write; default: evaluation/… in the model's run, or here."
-        ),
+        output_option("DIR", "Folder to write; default: evaluation/… in the model's run, or here."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,

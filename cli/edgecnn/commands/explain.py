@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.option_group import output_option
 from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import InputError, MissingExtraError
 from edgecnn_training.explain.window import Padding, Window
@@ -31,9 +32,7 @@ def explain(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output", "-o", metavar="DIR", help="Folder to write; default: explain/IMAGE in the run, or here."
-        ),
+        output_option("DIR", "Folder to write; default: explain/IMAGE in the run, or here."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,

@@ -14,7 +14,7 @@ import typer
 
 from edgecnn.console import Advance, Console, QuietOption
 from edgecnn.options.model_options import ModelOptions
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import output_option, takes_options
 from edgecnn.printing.one_label import warn_of_one_label
 
 if TYPE_CHECKING:
@@ -62,9 +62,7 @@ def predict(
     ] = None,
     output: Annotated[
         str | None,
-        typer.Option(
-            "--output", "-o", help="File to write instead of the screen, .csv or .jsonl; with --on ray a folder."
-        ),
+        output_option(None, "File to write instead of the screen, .csv or .jsonl; with --on ray a folder."),
     ] = None,
     excel: Annotated[
         bool,

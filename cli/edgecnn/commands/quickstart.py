@@ -5,9 +5,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from edgecnn.console import Console, JsonOption, QuietOption
+from edgecnn.options.option_group import output_option
 
 if TYPE_CHECKING:
     from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -21,9 +20,7 @@ _EXAMPLES = 10
 
 
 def quickstart(
-    output: Annotated[Path, typer.Option(metavar="DIR", help="Run folder; an earlier one is replaced.")] = Path(
-        "runs/mnist-5000"
-    ),
+    output: Annotated[Path, output_option("DIR", "Run folder; an earlier one is replaced.")] = Path("runs/mnist-5000"),
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

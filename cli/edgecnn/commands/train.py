@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import output_option, takes_options
 from edgecnn.options.training_options import TrainingOptions
-from edgecnn.printing.scores import scores_shown, uneven_classes_shown, without_copies_shown
+from edgecnn.printing.scores import last_epoch_shown, scores_shown, uneven_classes_shown, without_copies_shown
 
 if TYPE_CHECKING:
     from edgecnn.workflows.train_automatic import Chosen
@@ -55,7 +55,7 @@ def train(
         Path | None,
         typer.Option(metavar="FILE", help="TOML file with these options, or the run.json of a run to repeat."),
     ] = None,
-    output: Annotated[Path | None, typer.Option(metavar="DIR", help="Run folder; default: runs/<recipe>.")] = None,
+    output: Annotated[Path | None, output_option("DIR", "Run folder; default: runs/<recipe>.")] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on after the last finished epoch, with the options as they were.")
     ] = False,
@@ -92,6 +92,7 @@ def train(
     from edgecnn_training.config import Config, read_config
     from edgecnn_training.data.prepare import open_or_prepare
     from edgecnn_training.devices.cluster import cluster_of_environment
+    from edgecnn_training.packages import check_packages
     from edgecnn_training.recipes import get_recipe
     from edgecnn_training.resuming.resume import run_to_resume
     from edgecnn_training.stopwatch import Stopwatch
@@ -112,6 +113,7 @@ def train(
         )
     folder = RunFolder(output or Path("runs") / (named.name.replace(":", "-") if named else ""))
     earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
+    check_packages()
     cluster = cluster_of_environment(os.environ)
     _check_device(given.get("device"))
     out_of_fold, going_on = None, resume
@@ -274,10 +276,10 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
     metrics = json_module.loads(folder.metrics.read_text(encoding="utf-8"))
     record = folder.read_record()
     console.say(*scores_shown(metrics))
-    for line in (uneven_classes_shown(metrics), without_copies_shown(metrics)):
+    for line in (last_epoch_shown(metrics), uneven_classes_shown(metrics), without_copies_shown(metrics)):
         if line is not None:
             console.say(line)
-    console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, figures/)")
+    console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, predictions/, figures/)")
     console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
 
 

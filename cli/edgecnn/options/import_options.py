@@ -8,7 +8,7 @@ import typer
 
 from edgecnn.options.fit_options import BackgroundOption, InterpolationOption, ResizeOption, ResizeSizeOption
 from edgecnn.options.model_options import MeanOption, OutputIsOption, PreprocessOption, ScaleOption, StdOption
-from edgecnn.options.option_group import option
+from edgecnn.options.option_group import option, output_option
 from edgecnn_runtime.errors import InputError
 
 
@@ -42,7 +42,7 @@ class ImportOptions:
     background: BackgroundOption = None
     imgsz: Annotated[int | None, option("N", "Height and width, where the model takes images of any size.")] = None
     output_is: OutputIsOption = None
-    output: Annotated[Path | None, option("DIR", "Run folder to make; default: runs/NAME.", "--output", "-o")] = None
+    output: Annotated[Path | None, output_option("DIR", "Run folder to make; default: runs/NAME.")] = None
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Delete the run that --output holds.")] = False
 
     def refuse_beside_run(self, run: Path) -> None:

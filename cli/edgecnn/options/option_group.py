@@ -15,6 +15,11 @@ def option(metavar: str | None, text: str, *names: str) -> Any:
     return typer.Option(*names, metavar=metavar, help=text)
 
 
+def output_option(metavar: str | None, text: str) -> Any:
+    """Describe the option `--output`, or `-o`, that every command has which writes files where the user says."""
+    return option(metavar, text, "--output", "-o")
+
+
 def takes_options(**groups: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command an option for each field of dataclasses, in place of the parameters that take these.
 

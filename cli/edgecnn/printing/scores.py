@@ -33,6 +33,20 @@ def scores_shown(metrics: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def last_epoch_shown(metrics: Mapping[str, Any]) -> str | None:
+    """Say the validation accuracy of the epoch that was kept and of the last one; None where that was kept.
+
+    Runs of earlier versions do not have it.
+    """
+    best, last = metrics["best_epoch"], metrics.get("last_epoch")
+    if last in (None, best):
+        return None
+    return (
+        f"Validation accuracy {metrics['best_val_accuracy']:.2%} in epoch {best}, "
+        f"{metrics['last_val_accuracy']:.2%} in the last one, {last}"
+    )
+
+
 def uneven_classes_shown(metrics: Mapping[str, Any]) -> str | None:
     """Say how the classes fare one by one, where some have many more images than others; None where none has."""
     classes = {label: scores for label, scores in metrics["per_class"].items() if scores["support"]}

@@ -31,6 +31,11 @@ class Portion:
     split: Split
     positions: NDArray[np.int64]  # in the split, ascending
 
+    @classmethod
+    def whole(cls, split: Split) -> Self:
+        """Return all images of a split."""
+        return cls(split, np.arange(len(split)))
+
     def __len__(self) -> int:
         return len(self.positions)
 
@@ -43,6 +48,11 @@ class Portion:
     def labels(self) -> NDArray[np.int64]:
         """Their class numbers, `(N,)`."""
         return self.split.labels[self.positions]
+
+    @property
+    def files(self) -> list[str]:
+        """Where each of them came from, as the split says it."""
+        return [self.split.files[position] for position in self.positions]
 
     def sample(self, count: int, *, seed: int) -> "Portion":
         """Choose `count` of the images by `stratified_sample`."""
@@ -84,8 +94,7 @@ class Division:
         return self._joined(image_set).split if self.trains_on_test else image_set.split("test")
 
     def _joined(self, image_set: ImageSet) -> Portion:
-        split = join_splits([image_set.split(name) for name in self.joined])
-        return Portion(split, np.arange(len(split)))
+        return Portion.whole(join_splits([image_set.split(name) for name in self.joined]))
 
     def divide(self, image_set: ImageSet) -> tuple[Portion, Portion]:
         """Return the training images and the validation images of a set.

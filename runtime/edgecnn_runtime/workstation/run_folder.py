@@ -103,6 +103,16 @@ class RunFolder:
         return self.path / "test.probabilities.npy"
 
     @property
+    def predictions(self) -> Path:
+        """What images were taken for: `validation.csv`, `test.csv`, and of a run with folds `out_of_fold.csv`."""
+        return self.path / "predictions"
+
+    @property
+    def network_summary(self) -> Path:
+        """The layers of the network, their output shapes and parameters, as text."""
+        return self.path / "network.txt"
+
+    @property
     def images(self) -> Path:
         """Of an imported model, the prepared set of the images it was given; other runs have theirs elsewhere."""
         return self.path / "images"

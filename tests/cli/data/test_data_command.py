@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import edgecnn, edgecnn_here
+from PIL import Image
 from typer.testing import CliRunner
 
 from edgecnn.app import command_line
@@ -136,3 +137,24 @@ def test_a_mistake_is_told_without_a_traceback(mistake, home, tmp_path):
     assert part in told
     assert "Traceback" not in told
     assert not home.exists()
+
+
+@pytest.mark.parametrize(
+    "counts", [{"a": 0, "b": 5, "c": 4}, {"a": 1, "b": 0, "c": 1}, {"b": 5}, {"a": 0, "b": 1}], ids=str
+)
+def test_a_set_that_cannot_be_trained_on_is_checked_as_a_whole(counts, home, tmp_path):
+    """All in one report, an unreadable image too; and what prepares the set says in one sentence what is missing."""
+    for label, count in counts.items():
+        (tmp_path / "set" / label).mkdir(parents=True)
+        for number in range(count):
+            pixels = np.random.default_rng([number, len(label)]).integers(0, 256, (8, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "set" / label / f"{number}.png")
+    (tmp_path / "set" / "b" / "bad.png").write_bytes(b"no image")
+    document = json.loads(edgecnn_here("data", "check", tmp_path / "set", "--json"))
+    kinds = [finding["kind"] for finding in document["findings"]]
+    assert {"untrainable", "unreadable"} <= set(kinds)
+    assert "expected no finding with --strict" in edgecnn_here("data", "check", tmp_path / "set", "--strict", code=1)
+    told = edgecnn_here("data", "prepare", tmp_path / "set", "--imgsz", "8", code=2)
+    for finding in document["findings"]:
+        assert finding["kind"] != "untrainable" or finding["text"] in told
+    assert not (home / "sets").exists()

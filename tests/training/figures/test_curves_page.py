@@ -56,6 +56,16 @@ def test_it_is_well_formed_and_holds_every_epoch(epochs: int) -> None:
     assert "2.0000" in page.texts["td"]
 
 
+def test_scores_that_stay_the_same_are_drawn_on_scales_of_what_can_be() -> None:
+    epoch = Epoch(1, 0.0, 1.0, 0.0, 1.0, 0.001, 1.0)
+    page = Page(curves_page([epoch], epoch, name="perfect"))
+    percents = [float(text.rstrip("%")) for text in page.texts["text"] if text.endswith("%")]
+    losses = [float(text) for text in page.texts["text"][: page.texts["text"].index("epoch") - 1]]
+    assert (min(percents), max(percents)) == (95, 100)
+    assert (min(losses), max(losses)) == (0, 0.05)
+    assert "2" not in page.texts["text"], "an epoch that there is not"
+
+
 def test_nothing_comes_from_elsewhere() -> None:
     text = curves_page(HISTORY, HISTORY[-1], name="mnist")
     page = Page(text)

@@ -79,6 +79,20 @@ def test_curves_tell_where_fine_tuning_begins() -> None:
         assert list(line.get_xdata()) == [2.5, 2.5]
 
 
+@pytest.mark.parametrize("history", [[(0.0, 1.0)], [(2.0, 0.2), (0.0, 1.0)], [(1.0, 0.0)] * 3], ids=str)
+def test_curves_show_whole_marks_on_scales_of_what_can_be(history: list[tuple[float, float]]) -> None:
+    epochs = [Epoch(number, loss, share, loss, share, 0.001, 1.0) for number, (loss, share) in enumerate(history, 1)]
+    figure = figures.training_curves(epochs, epochs[-1])
+    drawn(figure)
+    for axes in figure.axes:
+        assert not any(line.get_clip_on() for line in axes.lines if line.get_marker() == "o")
+        assert axes.get_ylim()[0] >= 0
+        left, right = axes.get_xlim()
+        ticks = [tick for tick in axes.get_xticks() if left <= tick <= right]
+        assert ticks == [epoch.epoch for epoch in epochs]
+    assert figure.axes[1].get_ylim()[1] <= 1
+
+
 @pytest.mark.parametrize("epochs", [1, 3])
 def test_curves_name_the_best_epoch(epochs: int) -> None:
     figure = figures.training_curves(HISTORY[:epochs], HISTORY[epochs - 1])

@@ -29,6 +29,7 @@ def listed(names: Sequence[str]) -> str:
 class FindingKind(enum.StrEnum):
     """What a finding is about."""
 
+    UNTRAINABLE = "untrainable"  # nothing can be trained on the set as it is
     MISSING_VALUE = "missing-value"  # a label that is missing, contradictory or no label
     FILE_WITHOUT_LABEL = "file-without-label"
     LABEL_WITHOUT_FILE = "label-without-file"

@@ -6,7 +6,7 @@ from pathlib import Path
 from edgecnn_runtime.errors import DataError
 from edgecnn_runtime.manifest import Colour, InputSpec, Resize
 from edgecnn_runtime.workstation.image_set import ImageSet, open_prepared
-from edgecnn_training.data.holdout import with_test_split
+from edgecnn_training.data.holdout import with_faults_found
 from edgecnn_training.data.home import prepared_sets
 from edgecnn_training.data.known_sets import KNOWN_SETS, KnownSet
 from edgecnn_training.data.prepared_as import find_images
@@ -53,8 +53,7 @@ def open_source(
         raise DataError(f"{data}: expected --from only beside the name of a known set ({', '.join(KNOWN_SETS)})")
     if isinstance(found, Path):
         return _of_prepared(open_prepared(found))
-    source = with_test_split(found.read(), name=data)
-    return OpenedSource(found.name, source, _SHOWN, found.provenance)
+    return OpenedSource(found.name, with_faults_found(found.read()), _SHOWN, found.provenance)
 
 
 def _of_prepared(image_set: ImageSet) -> OpenedSource:

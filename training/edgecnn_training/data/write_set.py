@@ -15,7 +15,7 @@ from edgecnn_runtime.workstation.image_set import DATASET_FILE, ImageSet, Split,
 from edgecnn_training.data.checks.copies import copies_of_train
 from edgecnn_training.data.checks.inspection import inspect
 from edgecnn_training.data.decode import map_images
-from edgecnn_training.data.finding import listed
+from edgecnn_training.data.finding import listed, named
 from edgecnn_training.data.npy_writer import NpyWriter
 from edgecnn_training.data.readers.source import RawImageSet, SourceSplit
 from edgecnn_training.data.readers.split_names import TRAIN
@@ -191,8 +191,8 @@ def _check_readable(
         lost = sorted(set(split.labels.tolist()) - set(read.tolist())) if split_name == TRAIN else []
         if not lost:
             return
-        among = [split.files[position] for position in errors if split.labels[position] == lost[0]]
-        name = f"{name}: {labels[lost[0]]}"
+        among = [split.files[position] for position in errors if split.labels[position] in lost]
+        name = f"{name}: {named([labels[number] for number in lost])}"
     raise DataError(
         f"{name}: {split_name}: expected images that Pillow reads, got none among {listed(among)}; "
         f"the first: {_first(errors)}"

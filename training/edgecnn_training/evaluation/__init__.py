@@ -1,1 +1,1 @@
-"""A model evaluated on labelled images: `opened_model`, `labelled_images`, `scores`, and all in `model_evaluation`."""
+"""A model on labelled images: `opened_model`, `labelled_images`, `scores`, `predictions`, all in `model_evaluation`."""

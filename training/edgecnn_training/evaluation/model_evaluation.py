@@ -1,7 +1,5 @@
 """Evaluate a model on labelled images, and leave the scores, the figures and each answer in a folder."""
 
-import csv
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.system.atomic_files import write_json, write_text
+from edgecnn_runtime.workstation.division import Portion
 from edgecnn_runtime.workstation.image_set import Split
 from edgecnn_training.evaluation.labelled_images import LabelledImages
 from edgecnn_training.evaluation.opened_model import OpenedModel
+from edgecnn_training.evaluation.predictions import write_predictions
 from edgecnn_training.evaluation.scores import Evaluation, evaluate
 
 # Images at once; the scores do not depend on it. 16 MB of pixels at 300x300 RGB.
@@ -62,7 +62,7 @@ def evaluate_model(
     }
     write_json(folder / "metrics.json", document)
     write_text(folder / "classification_report.txt", evaluation.report)
-    write_text(folder / "predictions.csv", _predictions(labelled.images, probabilities, model.labels))
+    write_predictions(folder / "predictions.csv", Portion.whole(labelled.images), probabilities, model.labels)
     figures.draw_evaluation(
         folder / "figures", evaluation, labelled.images, probabilities, model.labels, split=labelled.split
     )
@@ -82,15 +82,3 @@ def _classify(model: OpenedModel, images: Split, report: ReportPredicted | None)
 def _default_folder(model: OpenedModel, labelled: LabelledImages) -> Path:
     home = Path("evaluation") if model.run is None else model.run.evaluation
     return home / model.path.name / f"{labelled.data}_{labelled.split}"
-
-
-def _predictions(images: Split, probabilities: NDArray[np.float32], labels: tuple[str, ...]) -> str:
-    """Write one row per image as CSV: where it came from, what it is, what it was taken for, how surely."""
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(("image", "true", "predicted", "probability"))
-    predicted = probabilities.argmax(axis=1)
-    for index, name in enumerate(images.files):
-        row = predicted[index]
-        table.writerow((name, labels[images.labels[index]], labels[row], f"{probabilities[index, row]:.6f}"))
-    return text.getvalue()

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from edgecnn_training.history import Epoch
 # Of a chart's own unit; the page decides how large it is shown.
 _WIDTH, _HEIGHT = 480, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 74, 12, 14, 44
+# What is shown around values that are all the same.
+_AROUND = 0.05
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class _Quantity:
     validation: Callable[[Epoch], float]
     write: Callable[[float], str]
     write_tick: Callable[[float], str]
+    most: float  # that it can be; the least is 0
 
 
 _LOSS = _Quantity(
@@ -38,6 +42,7 @@ _LOSS = _Quantity(
     validation=lambda epoch: epoch.val_loss,
     write="{:.4f}".format,
     write_tick="{:.6g}".format,
+    most=math.inf,
 )
 _ACCURACY = _Quantity(
     title="Accuracy",
@@ -46,6 +51,7 @@ _ACCURACY = _Quantity(
     validation=lambda epoch: epoch.val_accuracy,
     write="{:.2%}".format,
     write_tick=lambda tick: f"{100 * tick:.6g}%",
+    most=1.0,
 )
 
 
@@ -63,13 +69,14 @@ def curves_page(history: Sequence[Epoch], best: Epoch, *, name: str) -> str:
         for suffix in ("css", "js", "html.template")
     )
     seconds = sum(epoch.seconds for epoch in history)
+    epochs = "1 epoch" if len(history) == 1 else f"{len(history)} epochs"
     return Template(template).substitute(
         name=escape(name),
         style=style,
         style_hash=_hash(style),
         script=script,
         script_hash=_hash(script),
-        subtitle=f"{len(history)} epochs in {_duration(seconds)} · {seconds / len(history):.1f} s an epoch",
+        subtitle=f"{epochs} in {_duration(seconds)} · {seconds / len(history):.1f} s an epoch",
         tiles="".join(
             f'<div class="tile"><b>{value}</b><span>{what}</span></div>'
             for value, what in (
@@ -103,7 +110,11 @@ def _duration(seconds: float) -> str:
 
 def _chart(history: Sequence[Epoch], best: Epoch, quantity: _Quantity) -> str:
     values = [read(epoch) for epoch in history for read in (quantity.training, quantity.validation)]
-    ticks = _ticks(min(values), max(values))
+    low, high = min(values), max(values)
+    if low == high:
+        # No interval to divide: some of what the quantity can be.
+        low, high = max(low - _AROUND, 0), min(high + _AROUND, quantity.most)
+    ticks = _ticks(low, high)
     first, last = history[0].epoch, max(history[-1].epoch, history[0].epoch + 1)
 
     def x(epoch: float) -> float:
@@ -134,7 +145,14 @@ def _chart(history: Sequence[Epoch], best: Epoch, quantity: _Quantity) -> str:
             "data-best": json.dumps(history.index(best)),
         },
     )
-    _draw_axes(svg, quantity, ticks, [tick for tick in _ticks(first, last) if tick in range(first, last + 1)], x, y)
+    _draw_axes(
+        svg,
+        quantity,
+        ticks,
+        [tick for tick in _ticks(first, last) if tick in range(first, history[-1].epoch + 1)],
+        x,
+        y,
+    )
     for read, kind in ((quantity.training, "training"), (quantity.validation, "validation")):
         path = "M" + "L".join(f"{x(epoch.epoch)} {y(read(epoch))}" for epoch in history)
         # A single epoch is a line of no length, which its round ends make a dot.

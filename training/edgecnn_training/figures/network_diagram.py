@@ -1,20 +1,29 @@
 """The layers of a network in a column, with output shapes and parameters; drawn without Graphviz."""
 
 import itertools
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import RendererAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import FancyBboxPatch, Rectangle
 
-from edgecnn_training.figures.style import GREY, VERMILLION
-from edgecnn_training.networks.network_layers import LayerRow
+from edgecnn_training.figures.style import DOTS_PER_INCH, GREY, VERMILLION
+from edgecnn_training.networks.network_layers import LayerRow, parameters_in_words
 
-# Rows to a column; a deeper network goes on in the next one.
-_ROWS = 40
+# Rows to a column at most, as long as there are no more columns; a very deep network makes them longer.
+_ROWS, _COLUMNS = 40, 6
 # Inches.
-_ROW, _GAP, _COLUMN = 0.36, 0.16, 9.2
-_INDENT, _MARGIN = 0.22, 0.3
+_ROW, _GAP = 0.36, 0.16
+_INDENT, _MARGIN, _PADDING, _BETWEEN = 0.22, 0.3, 0.18, 0.35
+# Points.
+_TITLE, _SUBTITLE, _TEXT, _SMALL = 17, 12, 10.5, 8.5
+# A longer name ends in "…"; `network.txt` has it whole.
+_LONGEST_KIND, _LONGEST_NAME = 40, 60
 
 # What a layer does, by the beginning of its class, and the tint of its box: O. K. Ito's colours, lightened.
 _TINTS = {
@@ -33,40 +42,66 @@ _OTHER = "#F7F7F7"
 
 def network_diagram(rows: Sequence[LayerRow], *, name: str) -> Figure:
     """Draw the layers of a network, those of nested models within a frame."""
-    columns = [rows[start : start + _ROWS] for start in range(0, len(rows), _ROWS)]
-    total = sum(row.parameters for row in rows if row.depth == 0)
-    frozen = sum(row.parameters for row in rows if row.frozen and not row.nested)
+    per_column = math.ceil(len(rows) / min(_COLUMNS, math.ceil(len(rows) / _ROWS)))
+    columns = [rows[start : start + per_column] for start in range(0, len(rows), per_column)]
+    layout = _Layout.of(rows)
     height = len(columns[0]) * (_ROW + _GAP) + 2 * _MARGIN + 0.9
-    width = len(columns) * (_COLUMN + _MARGIN) + _MARGIN
-    figure = Figure(figsize=(width, height))
+    width = len(columns) * (layout.width + _MARGIN) + _MARGIN
+    counted = parameters_in_words(rows)
+    heads = max(_text_width(name, _TITLE, bold=True), _text_width(counted, _SUBTITLE)) + 2 * _MARGIN
+    figure = Figure(figsize=(max(width, heads), height))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, width)
+    axes.set_xlim(0, max(width, heads))
     axes.set_ylim(height, 0)
     axes.axis("off")
-    axes.text(_MARGIN, 0.45, name, fontsize=17, fontweight="bold", va="center")
-    axes.text(
-        _MARGIN,
-        0.82,
-        f"{total:,} parameters" + (f", {total - frozen:,} trained, {frozen:,} frozen *" if frozen else ""),
-        fontsize=12,
-        color=GREY,
-        va="center",
-    )
+    axes.text(_MARGIN, 0.45, name, fontsize=_TITLE, fontweight="bold", va="center")
+    axes.text(_MARGIN, 0.82, counted, fontsize=_SUBTITLE, color=GREY, va="center")
     for number, column in enumerate(columns):
-        _draw_column(axes, column, left=_MARGIN + number * (_COLUMN + _MARGIN), top=1.15)
+        _draw_column(axes, column, layout, left=_MARGIN + number * (layout.width + _MARGIN), top=1.15)
     return figure
 
 
-def _draw_column(axes: Axes, rows: Sequence[LayerRow], *, left: float, top: float) -> None:
+@dataclass(frozen=True)
+class _Layout:
+    """Where the texts of a row stand, in inches from the left of its column: as far apart as the longest need."""
+
+    name: float
+    shape: float  # its right end
+    parameters: float  # its right end
+    width: float  # of the column
+
+    @classmethod
+    def of(cls, rows: Sequence[LayerRow]) -> Self:
+        deepest = _INDENT * max(row.depth for row in rows)
+        kinds = max(_INDENT * row.depth + _text_width(_kind(row), _TEXT, bold=row.nested) for row in rows)
+        name = _PADDING + kinds + _BETWEEN
+        shape = name + _widest(rows, _name, _SMALL) + _BETWEEN + _widest(rows, lambda row: row.shape_text, _TEXT)
+        parameters = shape + _BETWEEN + _widest(rows, lambda row: row.parameters_text, _TEXT)
+        return cls(name, shape, parameters, width=parameters + _PADDING + deepest)
+
+
+def _widest(rows: Iterable[LayerRow], text_of: Callable[[LayerRow], str], size: float) -> float:
+    return max(_text_width(text_of(row), size, bold=row.nested) for row in rows)
+
+
+def _text_width(text: str, size: float, *, bold: bool = False) -> float:
+    """Measure a text in inches."""
+    font = FontProperties(size=size, weight="bold" if bold else "normal")
+    renderer = RendererAgg(1, 1, DOTS_PER_INCH)  # type: ignore[no-untyped-call]
+    width: float = renderer.get_text_width_height_descent(text, font, ismath=False)[0]  # type: ignore[no-untyped-call]
+    return width / DOTS_PER_INCH
+
+
+def _draw_column(axes: Axes, rows: Sequence[LayerRow], layout: _Layout, *, left: float, top: float) -> None:
     step = _ROW + _GAP
     for depth in range(1, max(row.depth for row in rows) + 1):
-        _draw_frames(axes, rows, depth=depth, left=left, top=top)
+        _draw_frames(axes, rows, layout.width, depth=depth, left=left, top=top)
     for index, row in enumerate(rows):
         y = top + index * step
-        _draw_row(axes, row, left=left + row.depth * _INDENT, right=left + _COLUMN - row.depth * _INDENT, y=y)
+        _draw_row(axes, row, layout, left=left, y=y)
         # A layer that reads others than the one before says which; the rest get an arrow.
         if index and not row.inputs:
-            middle = left + _COLUMN / 2
+            middle = left + layout.width / 2
             axes.annotate(
                 "",
                 (middle, y),
@@ -75,7 +110,7 @@ def _draw_column(axes: Axes, rows: Sequence[LayerRow], *, left: float, top: floa
             )
 
 
-def _draw_frames(axes: Axes, rows: Sequence[LayerRow], *, depth: int, left: float, top: float) -> None:
+def _draw_frames(axes: Axes, rows: Sequence[LayerRow], width: float, *, depth: int, left: float, top: float) -> None:
     """Put a frame behind each unbroken range of rows that are at least so deep, and its head."""
     step = _ROW + _GAP
     place = 0
@@ -87,7 +122,7 @@ def _draw_frames(axes: Axes, rows: Sequence[LayerRow], *, depth: int, left: floa
             axes.add_patch(
                 Rectangle(
                     (left + inset, top + first * step - 0.06),
-                    _COLUMN - 2 * inset,
+                    width - 2 * inset,
                     (place + count - first) * step - _GAP + 0.12,
                     facecolor="#00000008",
                     edgecolor=GREY,
@@ -98,14 +133,15 @@ def _draw_frames(axes: Axes, rows: Sequence[LayerRow], *, depth: int, left: floa
         place += count
 
 
-def _draw_row(axes: Axes, row: LayerRow, *, left: float, right: float, y: float) -> None:
+def _draw_row(axes: Axes, row: LayerRow, layout: _Layout, *, left: float, y: float) -> None:
     middle = y + _ROW / 2
+    indent = row.depth * _INDENT
     if not row.nested:
         tint = next((tint for start, tint in _TINTS.items() if row.kind.startswith(start)), _OTHER)
         axes.add_patch(
             FancyBboxPatch(
-                (left + 0.06, y),
-                right - left - 0.12,
+                (left + indent + 0.06, y),
+                layout.width - 2 * indent - 0.12,
                 _ROW,
                 boxstyle="round,pad=0,rounding_size=0.06",
                 facecolor=tint,
@@ -113,24 +149,23 @@ def _draw_row(axes: Axes, row: LayerRow, *, left: float, right: float, y: float)
                 linewidth=0.8,
             )
         )
-    weight = "bold" if row.nested else "normal"
-    source = f"  ← {', '.join(row.inputs)}" if row.inputs else ""
-    name = f"{row.name}{source}"
-    axes.text(left + 0.18, middle, _cut(row.kind, 36), fontsize=10.5, fontweight=weight, va="center")
-    axes.text(left + 3.2, middle, _cut(name, 46), fontsize=8.5, color=GREY, va="center")
-    shape = " × ".join("N" if size is None else str(size) for size in row.shape)
-    axes.text(right - 1.18, middle, shape, fontsize=10, va="center", ha="right", fontweight=weight)
-    count = f"{row.parameters:,}" if row.parameters else "–"
-    axes.text(
-        right - 0.18,
-        middle,
-        count + (" *" if row.frozen else ""),
-        fontsize=10,
-        va="center",
-        ha="right",
-        color=VERMILLION if row.frozen else "black",
-        fontweight=weight,
-    )
+
+    def text(x: float, content: str, *, size: float = _TEXT, ha: str = "left", color: str = "black") -> None:
+        weight = "bold" if row.nested else "normal"
+        axes.text(left + x, middle, content, fontsize=size, fontweight=weight, color=color, ha=ha, va="center")
+
+    text(_PADDING + indent, _kind(row))
+    text(layout.name, _name(row), size=_SMALL, color=GREY)
+    text(layout.shape, row.shape_text, ha="right")
+    text(layout.parameters, row.parameters_text, ha="right", color=VERMILLION if row.frozen else "black")
+
+
+def _kind(row: LayerRow) -> str:
+    return _cut(row.kind, _LONGEST_KIND)
+
+
+def _name(row: LayerRow) -> str:
+    return _cut(f"{row.name}  ← {', '.join(row.inputs)}" if row.inputs else row.name, _LONGEST_NAME)
 
 
 def _cut(text: str, longest: int) -> str:

@@ -17,14 +17,14 @@ from edgecnn_runtime.system.atomic_files import atomic_write
 
 BLUE, VERMILLION, GREY = "#0072B2", "#D55E00", "#666666"
 
-_DOTS_PER_INCH = 150
+DOTS_PER_INCH = 150
 # A figure with more pixels a side than this is drawn coarser: viewers and browsers give up on larger ones.
 _LARGEST_SIDE = 8000
 
 
 def write_png(figure: Figure, path: Path) -> None:
     """Draw a figure into a PNG file."""
-    figure.set_dpi(min(_DOTS_PER_INCH, _LARGEST_SIDE / max(figure.get_size_inches())))
+    figure.set_dpi(min(DOTS_PER_INCH, _LARGEST_SIDE / max(figure.get_size_inches())))
     canvas = FigureCanvasAgg(figure)
     # Once: `savefig` draws a second time, to lay out what is laid out here already.
     canvas.draw()  # type: ignore[no-untyped-call]

@@ -1,6 +1,6 @@
 """The layers of a Keras model as rows, those of nested models with them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +18,45 @@ class LayerRow:
     nested: bool  # the head of a nested model; its layers follow, one deeper
     inputs: tuple[str, ...]  # names of the layers it reads, where that is not just the one before
 
+    @property
+    def shape_text(self) -> str:
+        """The shape in words: "N × 28 × 28 × 1"."""
+        return " × ".join("N" if size is None else str(size) for size in self.shape)
+
+    @property
+    def parameters_text(self) -> str:
+        """The parameters in words; a star says that they are frozen."""
+        return (f"{self.parameters:,}" if self.parameters else "–") + (" *" if self.frozen else "")
+
 
 def layer_rows(model: Any) -> tuple[LayerRow, ...]:
     """List the layers of a built functional or sequential Keras model, in the order in which it was put together."""
     return tuple(_rows(model, depth=0))
+
+
+def parameters_in_words(rows: Sequence[LayerRow]) -> str:
+    """Say how many parameters a network has, and how many of them are frozen."""
+    total = sum(row.parameters for row in rows if row.depth == 0)
+    frozen = sum(row.parameters for row in rows if row.frozen and not row.nested)
+    return f"{total:,} parameters" + (f", {total - frozen:,} trained, {frozen:,} frozen *" if frozen else "")
+
+
+def network_summary(model: Any) -> str:
+    """Return the layers of a Keras model as text: what each does, its output, its parameters, what it reads."""
+    rows = layer_rows(model)
+    table = [
+        ("layer", "name", "output", "parameters", "reads"),
+        *(
+            ("  " * row.depth + row.kind, row.name, row.shape_text, row.parameters_text, ", ".join(row.inputs))
+            for row in rows
+        ),
+    ]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        f"{kind:<{widths[0]}}  {name:<{widths[1]}}  {shape:>{widths[2]}}  {count:>{widths[3]}}  {inputs}".rstrip()
+        for kind, name, shape, count, inputs in table
+    ]
+    return "\n".join([f"{model.name}: {parameters_in_words(rows)}", "", *lines, ""])
 
 
 def _rows(model: Any, *, depth: int) -> Iterator[LayerRow]:

@@ -87,10 +87,12 @@ def clear(folder: RunFolder) -> None:
         folder.candidates,
         folder.classification_report,
         folder.test_probabilities,
+        folder.network_summary,
     ):
         file.unlink(missing_ok=True)
     for inner in (
         folder.checkpoints,
+        folder.predictions,
         folder.figures,
         folder.tensorboard,
         folder.evaluation,

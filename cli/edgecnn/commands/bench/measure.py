@@ -10,7 +10,7 @@ import typer
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.host_options import HostChoice
 from edgecnn.options.model_options import ModelOptions
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import output_option, takes_options
 from edgecnn.workflows.small_devices import estimate_small_devices
 from edgecnn_benchmarks.settings import BenchSettings
 from edgecnn_runtime.errors import InputError
@@ -57,7 +57,7 @@ def measure(
     seed: Annotated[int, typer.Option(help="Seed of the order of the turns.")] = BenchSettings.seed,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Folder of the result. Default: RUN/bench, or bench for model files."),
+        output_option(None, "Folder of the result. Default: RUN/bench, or bench for model files."),
     ] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,

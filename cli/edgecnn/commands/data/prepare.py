@@ -8,7 +8,7 @@ import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
 from edgecnn.options.fit_options import BackgroundOption, InterpolationOption, ResizeOption, ResizeSizeOption
-from edgecnn.options.option_group import option, takes_options
+from edgecnn.options.option_group import option, output_option, takes_options
 from edgecnn.options.set_options import SetArgument, SetOptions
 from edgecnn.printing.image_progress import shown_preparing
 
@@ -56,7 +56,7 @@ def prepare(
             "where the set has its own test images, are left out of training.",
         ),
     ] = False,
-    output: Annotated[Path | None, option("DIR", "Folder to write; default: one in edgecnn's home.")] = None,
+    output: Annotated[Path | None, output_option("DIR", "Folder to write; default: one in edgecnn's home.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from edgecnn.console import Console, JsonOption, QuietOption
-from edgecnn.options.option_group import takes_options
+from edgecnn.options.option_group import output_option, takes_options
 from edgecnn.options.set_options import SetArgument, SetOptions
 
 
@@ -17,9 +17,7 @@ def show(
     split: Annotated[str, typer.Option(help="Split to show.")] = "train",
     per_class: Annotated[int, typer.Option(help="Images per class.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the choice of images.")] = 0,
-    output: Annotated[
-        Path | None, typer.Option(metavar="PNG", help="PNG file to write; default: <set>_<split>.png here.")
-    ] = None,
+    output: Annotated[Path | None, output_option("PNG", "PNG file to write; default: <set>_<split>.png here.")] = None,
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 
 from edgecnn_runtime.errors import DataError
 from edgecnn_training.data.checks.check import check
-from edgecnn_training.data.holdout import with_test_split
+from edgecnn_training.data.holdout import with_faults_found, with_test_split
 from edgecnn_training.data.known_sets import KNOWN_SETS
 from edgecnn_training.data.readers.class_folders import read_class_folders
 
@@ -127,6 +127,16 @@ def test_each_fault_is_found(fault, photos):
         else:
             (only,) = finding.cases
             assert case in only
+
+
+def test_what_forbids_training_hides_no_other_fault(photos):
+    """An empty class, and too few of another, are findings among the rest."""
+    truncate(photos)
+    (photos / "train" / "cow").mkdir()
+    findings = check(with_faults_found(read_class_folders(photos))).findings
+    found = [(finding.kind, finding.text.partition(";")[0]) for finding in findings]
+    assert ("untrainable", "expected training images of every class, got none of: cow") in found
+    assert ("unreadable", "train: images that cannot be read") in found
 
 
 def test_what_the_set_holds(photos):

@@ -140,7 +140,16 @@ UNUSABLE = {
         "in a split 'train', got only valid and test; add them",
     ),
     "two folders of one split": ((*SPLIT, "val/cat/1.png", "valid/cat/1.png"), "expected one valid folder"),
-    "too few to test": ((*images("cat", 1), *images("dog", 1)), "enough images to keep 20% of each class"),
+    "too few to test": (
+        (*images("cat", 1), *images("dog", 1), *images("cow", 1)),
+        "enough images to keep 20% of each class for testing and train on others, "
+        "got too few of: cat (1), cow (1), dog (1); have at least 3 of each class",
+    ),
+    "two faults at once": (
+        (*images("cat", 1), "dog/", "d\nog/"),
+        "'d\\nog'; rename it. Besides, expected training images of every class, got none of: d\nog, dog; add images or "
+        "remove the folder. Besides, expected enough images",
+    ),
     "a name with a line break": (
         (*images("cat", 5), *images("d\nog", 5)),
         "expected classes with printable names, got 'd\\nog'",
