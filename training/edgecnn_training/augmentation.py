@@ -2,10 +2,9 @@
 
 import dataclasses
 import enum
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from edgecnn_runtime.choices import choose, did_you_mean
 from edgecnn_runtime.errors import InputError
@@ -67,7 +66,7 @@ class Augmentation:
             elif field.default is False:
                 if not isinstance(value, bool):
                     raise InputError(f"augmentation: {name}: expected true or false, got {value!r}")
-            elif isinstance(value, bool) or not isinstance(value, numbers.Real):
+            elif isinstance(value, bool) or not isinstance(value, int | float):
                 raise InputError(f"augmentation: {name}: expected a number, as in {name}=0.1, got {value!r}")
             elif not 0 <= value <= field.metadata["most"]:
                 raise InputError(f"augmentation: {name}: expected 0…{field.metadata['most']:g}, got {value:g}")
@@ -75,7 +74,7 @@ class Augmentation:
                 object.__setattr__(self, field.name, float(value))
 
     @classmethod
-    def of(cls, described: "Self | str | Mapping[str, Any]") -> Self:
+    def of(cls, described: "Augmentation | str | Mapping[str, Any]") -> "Augmentation":
         """Return the changes that are named, and no others.
 
         Args:
@@ -87,7 +86,7 @@ class Augmentation:
         >>> Augmentation.of("flip-horizontal,zoom-in=0.2") == Augmentation(flip_horizontal=True, zoom_in=0.2)
         True
         """
-        if isinstance(described, cls):
+        if isinstance(described, Augmentation):
             return described
         values = _parsed(described) if isinstance(described, str) else described
         fields = {_shown(field.name): field for field in dataclasses.fields(cls)}

@@ -240,7 +240,7 @@ class TrainingSettings:
                 raise InputError("augmentation: expected --augment with it, got --no-augment; leave one of them out")
             given["augment"] = True
         elif given.get("augment") is False:
-            given["augmentation"] = None
+            given |= {"augmentation": None}
         return dataclasses.replace(self, **given)
 
     def division_of(self, image_set: "ImageSet") -> "Division":

@@ -28,9 +28,12 @@ class SoftLabelModel(keras.Model):  # type: ignore[misc]
         """
         super().__init__(model.input, model.output, name="soft_labels")
         self._classes, self._smoothing = model.output_shape[-1], smoothing
-        self._changes = changing_layers(changes, seed=seed) if changes is not None else []
-        mixes = changes is not None and changes.mixes_images
-        self._mixed = MixedImages(changes.mixup, changes.cutmix, seed=seed + 7) if mixes else None
+        self._changes: list[Any] = []
+        self._mixed: Any = None
+        if changes is not None:
+            self._changes = changing_layers(changes, seed=seed)
+            if changes.mixes_images:
+                self._mixed = MixedImages(changes.mixup, changes.cutmix, seed=seed + 7)
 
     def train_step(self, data: Any) -> Any:
         """Do one step; the weight of an image counts for the shares that it has in others."""
