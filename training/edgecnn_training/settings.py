@@ -232,15 +232,19 @@ class TrainingSettings:
             given = {"least_steps": 0} | given
         chosen = given.get("optimizer", self.optimizer)
         if chosen is not self.optimizer:
-            usual = USUAL_LEARNING_RATES[chosen]
-            decay = USUAL_WEIGHT_DECAYS.get(chosen, 0.0)
-            given = {"learning_rate": usual, "fine_tune_rate": usual * _FINE_TUNING, "weight_decay": decay} | given
+            rate, decay = USUAL_LEARNING_RATES[chosen], USUAL_WEIGHT_DECAYS.get(chosen, 0.0)
+            usual: dict[str, Any] = {
+                "learning_rate": rate,
+                "fine_tune_rate": rate * _FINE_TUNING,
+                "weight_decay": decay,
+            }
+            given = usual | given
         if "augmentation" in given:
             if given.get("augment") is False:
                 raise InputError("augmentation: expected --augment with it, got --no-augment; leave one of them out")
             given["augment"] = True
         elif given.get("augment") is False:
-            given |= {"augmentation": None}
+            given["augmentation"] = None
         return dataclasses.replace(self, **given)
 
     def division_of(self, image_set: "ImageSet") -> "Division":
