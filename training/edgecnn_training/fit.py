@@ -26,7 +26,7 @@ from edgecnn_training.stage_data import StageData
 _OPTIMIZERS = {
     Optimizer.SGD: "SGD",
     Optimizer.ADAM: "Adam",
-    Optimizer.ADAMW: "AdamW",
+    Optimizer.ADAMW: "Adam",  # every optimizer of Keras decays weights so; its AdamW is Adam that always does
     Optimizer.RMSPROP: "RMSprop",
     Optimizer.ADADELTA: "Adadelta",
 }
