@@ -47,6 +47,17 @@ def plain_convolutions(keras: Any, shape: Shape, classes: int) -> Any:
     return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 
 
+def with_batch_norm(keras: Any, shape: Shape, classes: int) -> Any:
+    """A recipe whose batch norm is trained."""
+    layers = keras.layers
+    scaled = keras.Input(shape)
+    x = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, use_bias=False)(scaled))
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(x))
+    return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
+
+
+NORMALIZED = dataclasses.replace(MNIST, name="normalized", build=with_batch_norm)
+
 # Learns 180 digits, with nothing random in it either.
 PLAIN = dataclasses.replace(
     MNIST,

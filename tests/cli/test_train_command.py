@@ -44,7 +44,11 @@ def run(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> str:
 
 def options(small_set: ImageSet, output: Path) -> list[str]:
     assert small_set.folder is not None
-    values = f"--epochs 3 --batch-size 32 --optimizer adam --threads 2 --deterministic --data {small_set.folder}"
+    values = (
+        "--epochs 3 --batch-size 32 --optimizer adamw --averaged-weights --label-smoothing 0.1 --warmup-epochs 1 "
+        "--augmentation shift=0.05,rand-augment=0.1,noise=0.05,erasing=0.1,mixup=0.2 "
+        f"--threads 2 --deterministic --data {small_set.folder}"
+    )
     return ["train", "mnist", *values.split(), "--output", str(output)]
 
 
@@ -122,7 +126,13 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
     [
         (["minst"], "recipe: expected one of small-cnn, "),
         (["mnist", "--epochs", "0"], "epochs: expected at least 1, got 0"),
-        (["mnist", "--optimizer", "adamw"], "optimizer: expected one of sgd, adam, adadelta, got 'adamw'"),
+        (
+            ["mnist", "--optimizer", "adma"],
+            "optimizer: expected one of sgd, adam, adamw, rmsprop, adadelta, got 'adma'; did you mean adam?",
+        ),
+        (["mnist", "--augmentation", "rotatoin=0.1"], "got 'rotatoin'; did you mean rotation?"),
+        (["mnist", "--augmentation", "rotation=-1"], "augmentation: rotation: expected 0…1, got -1"),
+        (["mnist", "--no-augment", "--augmentation", "blur=1"], "augmentation: expected --augment with it"),
         (["mnist", "--data", "no/such/set"], "no/such/set"),
         (["mnist", "--batch-size", "many"], "--batch-size"),
         (["mnist", "--imgsz", "32"], "imgsz: mnist takes images of 28x28 only, got 32"),

@@ -7,6 +7,7 @@ import pytest
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder, RunRecord
+from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.config import Config, read_config
 from edgecnn_training.history import Monitor
 from edgecnn_training.recipes import get_recipe
@@ -30,6 +31,10 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         optimizer = "sgd"
         learning_rate = 1
         schedule = "cosine"
+        warmup_epochs = 2
+        weight_decay = 0.01
+        label_smoothing = 0.1
+        averaged_weights = true
         monitor = "loss"
         patience = 3
         least_steps = 300
@@ -46,6 +51,11 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         mixed_precision = true
         threads = 2
         device = "cpu"
+
+        [augmentation]
+        flip-horizontal = true
+        zoom_in = 0.2
+        blur = 1
     """
     config = read(text, tmp_path)
     assert (config.recipe, config.data, config.imgsz) == ("small-cnn", "my images", 64)
@@ -56,12 +66,17 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         optimizer=Optimizer.SGD,
         learning_rate=1,
         schedule=Schedule.COSINE,
+        warmup_epochs=2,
+        weight_decay=0.01,
+        label_smoothing=0.1,
+        averaged_weights=True,
         monitor=Monitor.LOSS,
         patience=3,
         least_steps=300,
         class_weights=ClassWeights.BALANCED,
         precise_batch_norm=True,
         augment=True,
+        augmentation=Augmentation(flip_horizontal=True, zoom_in=0.2, blur=1.0),
         unfreeze=5,
         fine_tune_epochs=2,
         fine_tune_rate=1e-4,
@@ -89,12 +104,32 @@ def test_what_is_not_given_is_the_recipes(tmp_path: Path) -> None:
         ("augment = 1", r"run\.toml: augment: expected true or false, got 1"),
         ("optimizer = 1", r"run\.toml: optimizer: expected text in quotes, got 1"),
         ("threads = 1.5", r"run\.toml: threads: expected a whole number, got 1\.5"),
+        ("augmentation = 1", r"run\.toml: augmentation: expected a table of changes, got 1"),
         ("epochs 7", r"run\.toml: expected TOML; "),
     ],
 )
 def test_what_cannot_be_read_is_named(text: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message):
         read(text, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[augmentation]\nrotatoin = 1", r"run\.toml: augmentation: .* got 'rotatoin'; did you mean rotation"),
+        ("[augmentation]\nrotation = -1", r"run\.toml: augmentation: rotation: expected 0…1, got -1"),
+        ("[augmentation]\nrotation = [1]", r"run\.toml: augmentation: rotation: expected a number, .* got \[1\]"),
+        ("[augmentation]", r"run\.toml: augmentation: expected at least one change"),
+    ],
+)
+def test_a_wrong_table_of_changes_is_named(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=message):
+        read(text, tmp_path)
+
+
+def test_changes_can_be_text_as_on_the_command_line(tmp_path: Path) -> None:
+    config = read('augmentation = "blur=1"', tmp_path)
+    assert get_recipe("mnist").settings.overridden(**config.settings).augmentation == Augmentation(blur=1.0)
 
 
 @pytest.mark.parametrize("name", ["missing.toml", "missing.json"])

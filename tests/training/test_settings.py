@@ -6,6 +6,7 @@ import pytest
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.json_dataclasses import read_dataclass
+from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.settings import USUAL_LEARNING_RATES, Optimizer, TrainingSettings
 
 DEFAULT = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
@@ -21,7 +22,16 @@ DEFAULT = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADEL
         ({"learning_rate": float("nan")}, "learning rate: .* got nan"),
         ({"learning_rate": float("inf")}, "learning rate: .* got inf"),
         ({"seed": -1}, r"seed: expected 0…4294967295, got -1"),
-        ({"optimizer": "adamw"}, "optimizer: expected one of sgd, adam, adadelta, got 'adamw'"),
+        (
+            {"optimizer": "adamx"},
+            "optimizer: expected one of sgd, adam, adamw, rmsprop, adadelta, got 'adamx'; did you mean adam",
+        ),
+        ({"warmup_epochs": -1}, "warmup epochs: expected at least 0, got -1"),
+        ({"weight_decay": -0.1}, "weight decay: expected a number from 0 up to, but not including, 1, got -0.1"),
+        ({"weight_decay": float("nan")}, "weight decay: .* got nan"),
+        ({"label_smoothing": 1.0}, "label smoothing: expected a number from 0 up to, but not including, 1, got 1"),
+        ({"augmentation": "rotate=1"}, "augmentation: expected changes among .* got 'rotate'; did you mean rotation"),
+        ({"augmentation": "blur=1", "augment": False}, "augmentation: expected --augment with it, got --no-augment"),
     ],
 )
 def test_a_wrong_value_is_named(wrong: dict[str, Any], message: str) -> None:
@@ -54,3 +64,22 @@ def test_json_gives_the_same_settings_back() -> None:
     settings = DEFAULT.overridden(seed=7, deterministic=True, threads=2)
     document = json.loads(json.dumps(dataclasses.asdict(settings)))
     assert read_dataclass(TrainingSettings, document, name="recipe") == settings
+
+
+def test_adamw_brings_a_weight_decay_and_takes_it_away_again() -> None:
+    decayed = DEFAULT.overridden(optimizer="adamw")
+    assert (decayed.learning_rate, decayed.weight_decay) == (0.001, 0.004)
+    assert decayed.overridden(optimizer="rmsprop").weight_decay == 0
+    assert DEFAULT.overridden(optimizer="adamw", weight_decay=0.0).weight_decay == 0
+    assert DEFAULT.overridden(optimizer="sgd", weight_decay=1e-4).weight_decay == 1e-4
+
+
+def test_changes_that_are_named_are_made() -> None:
+    changed = DEFAULT.overridden(augmentation="flip-horizontal,rotation=0.1")
+    assert changed.augment
+    assert changed.augmentation == Augmentation(flip_horizontal=True, rotation=0.1)
+    assert changed.overridden(augmentation={"blur": 1}).augmentation == Augmentation(blur=1.0)
+    off = changed.overridden(augment=False)
+    assert (off.augment, off.augmentation) == (False, None)
+    document = json.loads(json.dumps(dataclasses.asdict(changed)))
+    assert read_dataclass(TrainingSettings, document, name="recipe") == changed

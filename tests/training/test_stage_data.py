@@ -9,14 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tiny_base import AUGMENTED, FROZEN, MNIST
+from tiny_base import AUGMENTED, FROZEN, MNIST, NORMALIZED
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training import fit
+from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.features import FeatureCache
-from edgecnn_training.history import Epoch
+from edgecnn_training.history import Epoch, Monitor
 from edgecnn_training.networks.network import build_network
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import get_recipe
@@ -27,6 +28,20 @@ from edgecnn_training.stage_data import prepare_stage_data
 from edgecnn_training.train import train
 
 QUICK = TrainingSettings(epochs=2, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.003, seed=3)
+
+
+# Everything of a training that has a state of its own, or that the best weights depend on.
+ALL_OF_IT: dict[str, Any] = {
+    "optimizer": Optimizer.ADAMW,
+    "weight_decay": 0.01,
+    "warmup_epochs": 1,
+    "label_smoothing": 0.1,
+    "averaged_weights": True,
+    "precise_batch_norm": True,
+    "class_weights": ClassWeights.BALANCED,
+    "augment": True,
+    "augmentation": Augmentation.of("shift=0.05,rand-augment=0.2,blur=0.5,noise=0.05,erasing=0.1,mixup=0.2,cutmix=1"),
+}
 
 
 @pytest.fixture(autouse=True)
@@ -126,8 +141,9 @@ def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
     [
         (FROZEN, dataclasses.replace(QUICK, epochs=3)),
         (AUGMENTED, dataclasses.replace(QUICK, epochs=3, augment=True, schedule=Schedule.COSINE)),
+        (NORMALIZED, dataclasses.replace(QUICK, epochs=3, **ALL_OF_IT)),
     ],
-    ids=["head", "augmented"],
+    ids=["head", "augmented", "all of it"],
 )
 def test_a_stopped_run_ends_as_an_uninterrupted_one(
     recipe: Recipe, settings: TrainingSettings, tmp_path: Path, small_set: ImageSet
@@ -151,6 +167,36 @@ def test_a_stopped_run_ends_as_an_uninterrupted_one(
     for one, other in zip(expected.get_weights(), model.get_weights(), strict=True):
         # To the bit only in a deterministic process; see test_train_command.
         np.testing.assert_allclose(other, one, atol=1e-4)
+
+
+def test_what_is_validated_and_kept_are_the_averaged_weights(tmp_path: Path, small_set: ImageSet) -> None:
+    """The last epoch's validation scores are those of the saved model, whose weights are averages."""
+    finished: list[Epoch] = []
+
+    def note(progress: fit.Progress) -> None:
+        if progress.finished:
+            finished.append(progress.finished)
+
+    settings = dataclasses.replace(QUICK, **ALL_OF_IT | {"monitor": Monitor.LAST})
+    folder = RunFolder(tmp_path / "run")
+    train(NORMALIZED, small_set, folder, settings, report=note)
+    model = keras.models.load_model(folder.model, safe_mode=True)
+    _, made = stage_data(NORMALIZED, small_set, settings)
+    images, labels = made.validation.read(0, len(made.validation))
+    found = np.asarray(model(images), np.float64)[np.arange(len(labels)), labels]
+    # Plain cross-entropy: neither smoothed, nor weighted by class.
+    assert finished[-1].val_loss == pytest.approx(-np.log(found).mean(), rel=1e-3)
+    assert finished[0].learning_rate == pytest.approx(settings.learning_rate / 2)
+
+
+@pytest.mark.parametrize(("augment", "steps"), [(False, 12), (True, 36)])
+def test_augmentation_brings_the_steps_that_it_needs(augment: bool, steps: int, small_set: ImageSet) -> None:
+    settings = dataclasses.replace(QUICK, least_steps=12, augment=augment)
+    _, made = stage_data(AUGMENTED, small_set, settings)
+    assert steps <= settings.epochs * len(made.training) < steps + 12
+    # Who names the epochs gets these.
+    _, named = stage_data(AUGMENTED, small_set, settings.overridden(epochs=2))
+    assert len(named.training) == 6
 
 
 def test_a_run_ends_when_nothing_gets_better(tmp_path: Path, small_set: ImageSet) -> None:
@@ -178,7 +224,14 @@ def test_the_rate_follows_the_schedule(tmp_path: Path, small_set: ImageSet) -> N
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (dataclasses.replace(QUICK, augment=True), "augment: expected a recipe with augmentation, got mnist"),
+        (
+            dataclasses.replace(QUICK, warmup_epochs=2),
+            "warmup epochs: expected fewer than the 2 epochs of stage 1, got 2; give fewer, or more --epochs",
+        ),
+        (
+            dataclasses.replace(QUICK, batch_size=1, augment=True, augmentation=Augmentation(mixup=0.2)),
+            "augmentation: expected batches of at least 2 images per device, as mixup and cutmix take two, got 1",
+        ),
         (dataclasses.replace(QUICK, weights="imagenet"), "weights: expected a recipe on a pretrained base, got mnist"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Any
 from edgecnn_runtime.choices import did_you_mean
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import started_with
 from edgecnn_training.settings import setting_type, settings_described
@@ -37,6 +38,8 @@ def read_config(path: Path) -> Config:
     ...     _ = path.write_text('recipe = "signs"\nepochs = 300\nschedule = "cosine"')
     ...     read_config(path).settings
     {'epochs': 300, 'schedule': 'cosine'}
+
+    Augmentation is a table with the changes of `Augmentation`, or text as on the command line.
 
     Raises:
         InputError: the file is missing or is neither of the two, has an unknown key or a value of another type.
@@ -74,6 +77,11 @@ def _of_toml(path: Path) -> Config:
         if not _fits(value, known[name]):
             raise InputError(f"{path}: {name}: expected {_in_words(known[name])}, got {value!r}")
     settings = {name: value for name, value in document.items() if name not in own}
+    if "augmentation" in settings:
+        try:
+            settings["augmentation"] = Augmentation.of(settings["augmentation"])
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
     return Config(**{name: document[name] for name in own if name in document}, settings=settings)
 
 
@@ -81,9 +89,11 @@ def _fits(value: Any, kind: type) -> bool:
     """Whether a value that TOML gave is of a type; a choice is text, and a whole number is a fine learning rate."""
     # By `type`, since `true` is no number, though Python thinks so.
     given = type(value)
+    if kind is Augmentation:
+        return given in (dict, str)
     return issubclass(kind, given) if given is str else given is kind or (given is int and kind is float)
 
 
 def _in_words(kind: type) -> str:
-    words = {int: "a whole number", float: "a number", bool: "true or false"}
+    words = {int: "a whole number", float: "a number", bool: "true or false", Augmentation: "a table of changes"}
     return words.get(kind, "text in quotes")

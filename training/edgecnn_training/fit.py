@@ -6,12 +6,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.system.atomic_files import atomic_write, check_room
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.batch_norm import BatchNormStatistics
 from edgecnn_training.devices.devices import Devices, feed
 from edgecnn_training.history import Epoch, best_epoch, write_history
+from edgecnn_training.networks.soft_labels import SoftLabelModel, accuracy, cross_entropy
 from edgecnn_training.resuming.checkpoints import Checkpoint
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.schedule import rate_at
@@ -20,7 +23,13 @@ from edgecnn_training.stage import Stage, stages_of
 from edgecnn_training.stage_data import StageData
 
 # The optimizers of `TrainingSettings`, as Keras names them.
-_OPTIMIZERS = {Optimizer.SGD: "SGD", Optimizer.ADAM: "Adam", Optimizer.ADADELTA: "Adadelta"}
+_OPTIMIZERS = {
+    Optimizer.SGD: "SGD",
+    Optimizer.ADAM: "Adam",
+    Optimizer.ADAMW: "Adam",  # every optimizer of Keras decays weights so; its AdamW is Adam that always does
+    Optimizer.RMSPROP: "RMSprop",
+    Optimizer.ADADELTA: "Adadelta",
+}
 
 
 @dataclass(frozen=True)
@@ -44,13 +53,30 @@ ReportProgress = Callable[[Progress], None]
 
 def compile_network(keras: Any, model: Any, settings: TrainingSettings) -> None:
     """Compile a network of the module `keras` that gives probabilities, for class numbers as labels."""
+    optimizer = getattr(keras.optimizers, _OPTIMIZERS[settings.optimizer])(
+        settings.learning_rate, weight_decay=settings.weight_decay or None, use_ema=settings.averaged_weights
+    )
+    # Not of biases, nor of the scales and offsets of a batch norm: all that have one axis.
+    optimizer.exclude_from_weight_decay(var_list=[each for each in model.trainable_variables if len(each.shape) < 2])
+    soft = isinstance(model, SoftLabelModel)
     model.compile(
-        optimizer=getattr(keras.optimizers, _OPTIMIZERS[settings.optimizer])(settings.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        optimizer=optimizer,
+        loss=cross_entropy if soft else "sparse_categorical_crossentropy",
+        metrics=[accuracy if soft else "accuracy"],
         # Keras chooses XLA by itself where it can, which takes six times as long here: MNIST on two CPU cores.
         jit_compile=False,
     )
+
+
+def swap_averages(model: Any) -> None:
+    """Exchange the weights of a model with the averages that its optimizer keeps of them."""
+    # With float16 an optimizer that scales the loss is around the one that keeps them.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    averages = optimizer._model_variables_moving_average
+    for weight, average in zip(model.trainable_variables, averages, strict=True):
+        value = np.array(weight.numpy())
+        weight.assign(average)
+        average.assign(value)
 
 
 def fit(
@@ -179,15 +205,20 @@ class _Keeper:
         self._epoch, self._rate, self._started = 0, 0.0, 0.0
         self._scores = scores
         self._statistics = BatchNormStatistics(stage_data.unaugmented) if statistics else None
+        # Where weights are averaged, each epoch ends with the averages in the model, and its own weights in their place
+        # in the optimizer; so it is kept, and so a resumed stage begins.
+        self._holds_averages = bool(history) and history[-1].stage == stage.number
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Shuffle, and set the learning rate. Keras counts epochs from 0."""
         del logs
+        self._swap_averages(into_model=False)
         self._rate = rate_at(
             self._origin.settings.schedule,
             epoch - self.first,
             epochs=self._stage.epochs,
             base=self._stage.learning_rate,
+            warmup=self._origin.settings.warmup_epochs,
         )
         self._stage_data.model.optimizer.learning_rate = self._rate
         self._epoch, self._started = epoch, time.perf_counter()
@@ -200,6 +231,7 @@ class _Keeper:
     def on_test_begin(self, logs: dict[str, float] | None = None) -> None:
         """Make the statistics of batch norm those of the training images, before the network is validated."""
         del logs
+        self._swap_averages(into_model=True)
         if self._statistics is not None:
             self._stage_data.sample.start_epoch(self._epoch)
             self._statistics.recompute(self._stage_data.sample)
@@ -234,6 +266,12 @@ class _Keeper:
         if self._stage.is_over(self.history, self._origin.settings):
             self._stage_data.model.stop_training = True
         self._report(self._progress(len(self._stage_data.training), logs, finished))
+
+    def _swap_averages(self, *, into_model: bool) -> None:
+        """Exchange the weights with their averages, if they are averaged and not where they should be."""
+        if self._origin.settings.averaged_weights and into_model is not self._holds_averages:
+            swap_averages(self._stage_data.model)
+            self._holds_averages = into_model
 
     def _progress(self, step: int, logs: dict[str, float], finished: Epoch | None = None) -> Progress:
         return Progress(

@@ -1,10 +1,10 @@
 """A recipe: a documented classifier, with the data, the input and the settings that belong to it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from edgecnn_training.augmentation import Augmentation
+from edgecnn_training.augmentation import ANYTHING, Augmentation
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import TrainingSettings
 
@@ -33,7 +33,11 @@ class Recipe:
     scaling: Scaling = Scaling.UNIT
     # Whether the network takes images of any size, and `input_shape` is only the default.
     any_size: bool = False
-    # What happens to the training images where `settings.augment` is set.
-    augmentation: Augmentation = field(default=Augmentation())
+    # What happens to the training images where `settings.augment` is set and no other changes are asked for.
+    augmentation: Augmentation = ANYTHING
     # The frozen network of `keras.applications` that it is built on; the rest of the network is its head.
     base: str | None = None
+
+    def changes(self, settings: TrainingSettings) -> Augmentation | None:
+        """Return what happens to the training images; None where nothing does."""
+        return (settings.augmentation or self.augmentation) if settings.augment else None

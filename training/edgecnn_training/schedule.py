@@ -16,7 +16,7 @@ class Schedule(enum.StrEnum):
 _DECAY = 0.99
 
 
-def rate_at(schedule: Schedule, epoch: int, *, epochs: int, base: float) -> float:
+def rate_at(schedule: Schedule, epoch: int, *, epochs: int, base: float, warmup: int = 0) -> float:
     """Return the learning rate of an epoch; it depends on nothing else, so a resumed run repeats it.
 
     Args:
@@ -25,12 +25,19 @@ def rate_at(schedule: Schedule, epoch: int, *, epochs: int, base: float) -> floa
         epoch: 0…epochs - 1.
         epochs: of the whole stage.
         base: the learning rate of the stage.
+        warmup: in so many epochs at first the rate rises in equal steps, to `base` in the one after them (P. Goyal et
+            al., arXiv:1706.02677); the schedule then takes the epochs that are left.
 
     >>> rate_at(Schedule.EXPONENTIAL, 0, epochs=5, base=0.001) == 0.001 * 0.99**5
     True
     >>> rate_at(Schedule.COSINE, 5, epochs=10, base=1.0)
     0.5
+    >>> [rate_at(Schedule.CONSTANT, epoch, epochs=9, base=1.0, warmup=3) for epoch in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
     """
+    if epoch < warmup:
+        return base * (epoch + 1) / (warmup + 1)
+    epoch, epochs = epoch - warmup, epochs - warmup
     match schedule:
         case Schedule.CONSTANT:
             return base

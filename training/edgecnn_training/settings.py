@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, get_type_hints
 from edgecnn_runtime.choices import choose
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation import VALIDATION_FRACTION
+from edgecnn_training.augmentation import CHANGES, Augmentation
 from edgecnn_training.history import Monitor
 from edgecnn_training.schedule import Schedule
 
@@ -37,12 +38,22 @@ class Optimizer(enum.StrEnum):
 
     SGD = "sgd"
     ADAM = "adam"
+    ADAMW = "adamw"
+    RMSPROP = "rmsprop"
     ADADELTA = "adadelta"
 
 
 # The learning rate taken where an optimizer is asked for by name only: the defaults of Keras, but for Adadelta
 # the 1.0 of its paper (M. D. Zeiler, arXiv:1212.5701), which Keras had until 2.3 and the notebooks relied on.
-USUAL_LEARNING_RATES = {Optimizer.SGD: 0.01, Optimizer.ADAM: 0.001, Optimizer.ADADELTA: 1.0}
+USUAL_LEARNING_RATES = {
+    Optimizer.SGD: 0.01,
+    Optimizer.ADAM: 0.001,
+    Optimizer.ADAMW: 0.001,
+    Optimizer.RMSPROP: 0.001,
+    Optimizer.ADADELTA: 1.0,
+}
+# Likewise, the weight decay; Keras's own of AdamW, and none of the others, which all can have one.
+USUAL_WEIGHT_DECAYS = {Optimizer.ADAMW: 0.004}
 
 
 # Of the usual learning rate, where a pretrained base learns too: the Keras guide "Transfer learning & fine-tuning" and
@@ -78,6 +89,7 @@ def _at_least(least: int) -> Range:
 
 _RATE = Range("a finite number above 0", lambda rate: 0 < rate < math.inf)
 _SHARE = Range("a share between 0 and 1, as validation images choose the best epoch", lambda share: 0 < share < 1)
+_DECAY = Range("a number from 0 up to, but not including, 1", lambda decay: 0 <= decay < 1)
 # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
 _SEED = Range(f"0…{2**32 - 1}", lambda seed: 0 <= seed < 2**32)
 _DEVICE = Range(
@@ -97,6 +109,29 @@ class TrainingSettings:
         Setting("Learning rate at first; default: the recipe's, or the usual one of another --optimizer.", _RATE),
     ]
     schedule: Annotated[Schedule, Setting("Course of the learning rate over the epochs.")] = Schedule.CONSTANT
+    warmup_epochs: Annotated[
+        int, Setting("Epochs at first in which the learning rate rises; the schedule takes the others.", _at_least(0))
+    ] = 0
+    weight_decay: Annotated[
+        float,
+        Setting(
+            "Share of each weight, times the learning rate, that a step takes off, with any optimizer; not of biases "
+            "and batch norm. Default: 0, or 0.004 with --optimizer adamw.",
+            _DECAY,
+        ),
+    ] = 0.0
+    label_smoothing: Annotated[
+        float,
+        Setting("Share of each label that is spread over all classes while training; not in validation.", _DECAY),
+    ] = 0.0
+    averaged_weights: Annotated[
+        bool,
+        Setting(
+            "Validate and keep the moving average of the weights over the last hundred steps or so, not those of the "
+            "last step.",
+            flag="--averaged-weights/--last-weights",
+        ),
+    ] = False
     monitor: Annotated[
         Monitor, Setting("Epoch that is kept: that of the best score on the validation images, or the last.")
     ] = Monitor.ACCURACY
@@ -117,7 +152,15 @@ class TrainingSettings:
             flag="--precise-batch-norm/--moving-batch-norm",
         ),
     ] = False
-    augment: Annotated[bool, Setting("Train on randomly changed images, as the recipe knows how to.")] = False
+    augment: Annotated[bool, Setting("Train on randomly changed images, and for more steps where few are due.")] = False
+    augmentation: Annotated[
+        Augmentation | None,
+        Setting(
+            "Changes of the images and how far they go at most, in place of the recipe's with --augment; "
+            f"of {', '.join(CHANGES)}.",
+            metavar="flip-horizontal,rotation=0.1,…",
+        ),
+    ] = None
     weights: Annotated[str, Setting("Weights of a pretrained base: imagenet, none, or a file of Keras weights.")] = (
         NO_WEIGHTS
     )
@@ -168,14 +211,17 @@ class TrainingSettings:
     def overridden(self, **given: Any) -> Self:
         """Return these settings with those replaced that are given and not None.
 
-        Another optimizer without learning rates gets its usual ones, not those of the optimizer it replaces. Who names
-        the epochs gets just these: the least steps of a recipe no longer count.
+        Another optimizer without learning rates and weight decay gets its usual ones, not those of the optimizer it
+        replaces. Who names the epochs gets just these: the least steps of a recipe no longer count. Who names changes
+        of the images gets these, and augmentation with them.
 
         Args:
-            given: values by the names of the fields; a choice may be its name, in upper or lower case.
+            given: values by the names of the fields; a choice may be its name, in upper or lower case, and an
+                augmentation what `Augmentation.of` takes.
 
         Raises:
-            InputError: a value is out of range, or there is no such choice.
+            InputError: a value is out of range, there is no such choice, or changes of the images are named and
+                augmentation is switched off.
 
         >>> default = TrainingSettings(epochs=10, batch_size=128, optimizer=Optimizer.ADADELTA, learning_rate=1.0)
         >>> default.overridden(optimizer="adam").learning_rate
@@ -186,8 +232,19 @@ class TrainingSettings:
             given = {"least_steps": 0} | given
         chosen = given.get("optimizer", self.optimizer)
         if chosen is not self.optimizer:
-            usual = USUAL_LEARNING_RATES[chosen]
-            given = {"learning_rate": usual, "fine_tune_rate": usual * _FINE_TUNING} | given
+            rate, decay = USUAL_LEARNING_RATES[chosen], USUAL_WEIGHT_DECAYS.get(chosen, 0.0)
+            usual: dict[str, Any] = {
+                "learning_rate": rate,
+                "fine_tune_rate": rate * _FINE_TUNING,
+                "weight_decay": decay,
+            }
+            given = usual | given
+        if "augmentation" in given:
+            if given.get("augment") is False:
+                raise InputError("augmentation: expected --augment with it, got --no-augment; leave one of them out")
+            given["augment"] = True
+        elif given.get("augment") is False:
+            given["augmentation"] = None
         return dataclasses.replace(self, **given)
 
     def division_of(self, image_set: "ImageSet") -> "Division":
@@ -229,8 +286,10 @@ def setting_type(name: str) -> type:
 
 
 def _chosen(name: str, value: Any) -> Any:
-    """Return the member of an enum that is named; other values as they are."""
+    """Return the member of an enum that is named, the augmentation that is described, and other values as they are."""
     kind = setting_type(name)
+    if kind is Augmentation:
+        return Augmentation.of(value)
     if not issubclass(kind, enum.StrEnum):
         return value
     return choose(kind, name, str(value))

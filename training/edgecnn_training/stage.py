@@ -24,6 +24,11 @@ class Stage:
         """The option of the command line that sets the learning rate."""
         return "--learning-rate" if self.number == 1 else "--fine-tune-rate"
 
+    @property
+    def epochs_option(self) -> str:
+        """The option of the command line that sets the epochs."""
+        return "--epochs" if self.number == 1 else "--fine-tune-epochs"
+
     def is_over(self, history: Sequence[Epoch], settings: TrainingSettings) -> bool:
         """Whether all epochs are done, or the best one of this stage lies so far back that it ends early."""
         done = [epoch for epoch in history if epoch.stage == self.number]

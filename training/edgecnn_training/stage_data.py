@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecnn_runtime.workstation.division import Portion
+from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.batches import Batches, Labelled
 from edgecnn_training.features import FeatureCache
 from edgecnn_training.networks.augmentation_layers import augmented
 from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfreeze_top
 from edgecnn_training.networks.network import core
+from edgecnn_training.networks.soft_labels import SoftLabelModel
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import ClassWeights, TrainingSettings
 from edgecnn_training.stage import Stage
@@ -21,6 +23,8 @@ from edgecnn_training.stage import Stage
 _PREDICTED_VALUES = 2**22
 # Of a feature map, each image gives many values to the statistics of batch norm.
 _SAMPLE = 1024
+# Times as many as least, where images are changed: a network that meets none of them twice learns more slowly.
+_STEPS_OF_AUGMENTED = 3
 
 
 @dataclass(frozen=True)
@@ -77,16 +81,16 @@ def prepare_stage_data(
     model = network
     if stage.unfreeze:
         unfreeze_top(keras, base_of(keras, core(network)), stage.unfreeze)
-    if settings.augment:
-        model = augmented(network, recipe.augmentation, seed=settings.seed)
-    elif recipe.base is not None and not stage.unfreeze:
+    changes = recipe.changes(settings)
+    if changes is None and recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
         images = {**features.of(extractor, images, batch_size=batch_size)}
     # As few passes an epoch as reach the steps.
-    full_batches = max(0, -(-settings.least_steps // stage.epochs) - 1)
+    least_steps = settings.least_steps * (_STEPS_OF_AUGMENTED if changes else 1)
+    full_batches = max(0, -(-least_steps // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
-        model=model,
+        model=_learner(model, changes, settings),
         training=Batches(
             images["train"],
             np.tile(training.positions, passes),
@@ -102,9 +106,16 @@ def prepare_stage_data(
             batch_size=batch_size,
             shuffle_seed=settings.seed,
         ),
-        unaugmented=network if settings.augment else model,
+        unaugmented=model,
         class_weights=_class_weights(training.labels) if settings.class_weights is ClassWeights.BALANCED else None,
     )
+
+
+def _learner(model: Any, changes: Augmentation | None, settings: TrainingSettings) -> Any:
+    """Return what is fitted: a model behind the changes of the images, and with labels as they are asked for."""
+    if settings.label_smoothing or (changes is not None and changes.mixes_images):
+        return SoftLabelModel(model, changes, smoothing=settings.label_smoothing, seed=settings.seed)
+    return model if changes is None else augmented(model, changes, seed=settings.seed)
 
 
 def _class_weights(labels: NDArray[np.int64]) -> dict[int, float]:

@@ -34,6 +34,7 @@ from edgecnn_training.recipe import Recipe
 from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.resuming.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, TrainingSettings
+from edgecnn_training.stage import stages_of
 from edgecnn_training.stopwatch import Stopwatch
 from edgecnn_training.tensorboard import check_event_writer, event_writer
 
@@ -97,8 +98,9 @@ def train(
     if tensorboard:
         check_event_writer()
     devices = prepare_devices(device=settings.device, threads=settings.threads, deterministic=settings.deterministic)
-    _check_devices(devices, settings)
-    settings = with_folds(dataclasses.replace(settings, threads=devices.threads), image_set, shares=devices.shares)
+    _check_devices(devices, recipe, settings)
+    settings = dataclasses.replace(settings, threads=devices.threads, augmentation=recipe.changes(settings))
+    settings = with_folds(settings, image_set, shares=devices.shares)
     origin = RunOrigin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
     if folder.record.exists() and not overwrite:
         claim(folder, origin, resume=resume, overwrite=False)
@@ -218,26 +220,50 @@ def _write_predictions(
 def _resolved(recipe: Recipe, settings: TrainingSettings) -> dict[str, Any]:
     """Return the recipe as `run.json` holds it: every value that was used."""
     used = {"name": recipe.name, "data": recipe.data, "base": recipe.base, "scaling": recipe.scaling}
-    augmentation = dataclasses.asdict(recipe.augmentation) if settings.augment else None
-    return {**used, "augmentation": augmentation, **dataclasses.asdict(settings)}
+    return {**used, **dataclasses.asdict(settings)}
 
 
 def _check_settings(recipe: Recipe, settings: TrainingSettings) -> None:
-    """Refuse settings that the recipe can make nothing of."""
-    if settings.augment and not recipe.augmentation:
-        raise InputError(f"augment: expected a recipe with augmentation, got {recipe.name}; leave --augment out")
+    """Refuse settings that the recipe can make nothing of, or that exclude one another."""
+    for stage in stages_of(settings):
+        if settings.warmup_epochs >= stage.epochs:
+            raise InputError(
+                f"warmup epochs: expected fewer than the {stage.epochs} epochs of stage {stage.number}, "
+                f"got {settings.warmup_epochs}; give fewer, or more {stage.epochs_option}"
+            )
+    if _softens_labels(recipe, settings) and keras.backend.backend() == "jax":
+        raise InputError(
+            "label smoothing, mixup and cutmix: expected the Keras backend tensorflow or torch, got jax; "
+            "set KERAS_BACKEND=tensorflow or leave them out"
+        )
     if settings.weights != NO_WEIGHTS and recipe.base is None:
         raise InputError(f"weights: expected a recipe on a pretrained base, got {recipe.name}; leave --weights out")
     if settings.unfreeze and recipe.base is None:
         raise InputError(f"unfreeze: expected a recipe on a pretrained base, got {recipe.name}; leave --unfreeze out")
 
 
-def _check_devices(devices: Devices, settings: TrainingSettings) -> None:
+def _softens_labels(recipe: Recipe, settings: TrainingSettings) -> bool:
+    changes = recipe.changes(settings)
+    return bool(settings.label_smoothing or (changes and changes.mixes_images))
+
+
+def _check_devices(devices: Devices, recipe: Recipe, settings: TrainingSettings) -> None:
     """Refuse settings that these devices can make nothing of."""
     if settings.batch_size % devices.shares:
         raise InputError(
             f"batch size: expected a multiple of {devices.shares}, as it is divided among {devices}, "
             f"got {settings.batch_size}; give another --batch-size, or fewer devices with --device"
+        )
+    changes = recipe.changes(settings)
+    if changes is not None and changes.mixes_images and settings.batch_size // devices.shares < 2:
+        raise InputError(
+            f"augmentation: expected batches of at least 2 images per device, as mixup and cutmix take two, "
+            f"got {settings.batch_size // devices.shares}; give a larger --batch-size, or leave the two out"
+        )
+    if settings.label_smoothing and devices.cluster.workers > 1:
+        raise InputError(
+            "label smoothing: expected one machine, as several workers train in another Keras, "
+            f"got {devices.cluster.workers} workers; leave --label-smoothing out, or unset TF_CONFIG"
         )
     if settings.augment and devices.cluster.workers > 1:
         raise InputError(

@@ -57,7 +57,7 @@ def recipes(
                     **size,
                     "base": recipe.base,
                     "scaling": recipe.scaling,
-                    "augmentation": dataclasses.asdict(recipe.augmentation) if recipe.augmentation else None,
+                    "augmentation": dataclasses.asdict(recipe.augmentation),
                     "settings": dataclasses.asdict(recipe.settings),
                 }
                 for recipe, size in zip(found, sizes, strict=True)

@@ -173,6 +173,8 @@ def train(
             f"Training {chosen.name} on {image_set.name}: epochs {settings.epochs}, batch size {settings.batch_size}, "
             f"{settings.optimizer} with learning rate {settings.learning_rate:g}, seed {settings.seed}"
         )
+        if (changes := chosen.changes(settings)) is not None:
+            console.say(f"The images are changed at random: {changes}")
         if chosen.base and not settings.augment:
             console.say(f"Each image goes through the frozen {chosen.base} once; then the head trains on the features.")
         if chosen.base and settings.unfreeze:

@@ -16,6 +16,8 @@ def _option(name: str, setting: Setting) -> Any:
     names = [setting.flag or "--{0}/--no-{0}".format(name.replace("_", "-"))] if kind is bool else []
     if issubclass(kind, enum.StrEnum):
         kind, metavar = str, "|".join(kind)
+    elif kind not in (bool, int, float):
+        kind = str
     return Annotated[kind | None, typer.Option(*names, metavar=metavar, help=setting.help)]
 
 

@@ -1,9 +1,10 @@
 import keras
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from edgecnn_training.augmentation import Augmentation, Border
-from edgecnn_training.networks.augmentation_layers import augmented
+from edgecnn_training.networks.augmentation_layers import RandAugment, RandomNoise, _Change, augmented, blurred
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 12, 12, 3), np.uint8)
 
@@ -24,6 +25,13 @@ CHANGES = [
     {"shift": 0.5},
     {"shear": 0.5},
     {"rotation": 1.0, "border": Border.BLACK},
+    {"crop": 0.5},
+    {"height": 0.5},
+    {"width": 0.5},
+    {"rand_augment": 0.5},
+    {"blur": 2.0},
+    {"noise": 0.2},
+    {"erasing": 0.5},
 ]
 
 
@@ -102,6 +110,26 @@ def test_a_shift_is_a_share_of_the_side() -> None:
     assert 3 < np.abs(shifts).max() <= 4.1
 
 
+def test_a_crop_is_a_part_of_the_image() -> None:
+    matrices, shifts = matrices_of(Augmentation(crop=0.4))
+    kept = matrices[:, 0, 0]
+    np.testing.assert_allclose(matrices, kept[:, None, None] * np.eye(2), atol=1e-4)
+    assert 0.6 <= kept.min() < 0.65 < 0.95 < kept.max() <= 1
+    room = (1 - kept) / 2 * 41
+    assert np.all(np.abs(shifts) <= room[:, None] + 1e-3)
+    assert np.any(np.abs(shifts) > 0.8 * room[:, None])
+
+
+def test_height_and_width_stretch_one_side_alone() -> None:
+    for name, axis in (("width", 0), ("height", 1)):
+        matrices, shifts = matrices_of(Augmentation(**{name: 0.5}))  # type: ignore[arg-type]
+        np.testing.assert_allclose(matrices[:, 1 - axis, 1 - axis], 1, atol=1e-4)
+        np.testing.assert_allclose(matrices[:, [0, 1], [1, 0]], 0, atol=1e-4)
+        sizes = 1 / matrices[:, axis, axis]
+        assert 0.5 <= sizes.min() < 0.6 < 1.4 < sizes.max() <= 1.5 + 1e-3
+        np.testing.assert_allclose(shifts, 0, atol=1e-3)
+
+
 def test_a_shear_leans_lines() -> None:
     matrices, _ = matrices_of(Augmentation(shear=0.3))
     np.testing.assert_allclose(matrices[:, [0, 1], [0, 1]], 1, atol=1e-4)
@@ -128,9 +156,73 @@ def test_four_changes_draw_no_softer_than_one() -> None:
     assert contrast(rotation=0.04, zoom_in=0.1, shift=0.1, shear=0.1) > 0.9 * contrast(rotation=0.04)
 
 
-def test_nothing_is_no_augmentation() -> None:
-    assert not Augmentation()
-    assert not Augmentation(border=Border.WHITE)
+def test_a_blur_is_that_of_scipy() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (3, 14, 20, 3)).astype(np.float32)
+    deviations = np.array([0.0, 0.7, 1.5], np.float32)
+    made = np.asarray(blurred(images, deviations, most=1.5))
+    np.testing.assert_allclose(made[0], images[0], atol=1e-3)
+    for image, deviation, got in zip(images[1:], deviations[1:], made[1:], strict=True):
+        expected = gaussian_filter(image, (deviation, deviation, 0), mode="nearest", radius=(5, 5, 0))
+        np.testing.assert_allclose(got, expected, atol=1e-3)
+
+
+def test_noise_has_a_deviation_of_its_own_in_each_image() -> None:
+    grey = np.full((64, 40, 40, 1), 128, np.uint8)
+    changed = np.asarray(RandomNoise(0.1, seed=1)(grey, training=True)) - 128
+    np.testing.assert_allclose(changed.mean(axis=(1, 2, 3)), 0, atol=3)
+    deviations = changed.std(axis=(1, 2, 3)) / 255
+    assert 0 <= deviations.min() < 0.01 < 0.09 < deviations.max() <= 0.105
+    assert deviations.mean() == pytest.approx(0.05, abs=0.01)
+
+
+def test_what_is_erased_is_a_rectangle_of_at_most_that_area() -> None:
+    pixels = keras.Input((40, 40, 1))
+    network = keras.Model(pixels, keras.layers.Activation("linear")(pixels))
+    images = np.full((32, 40, 40, 1), 100, np.uint8)
+    erased = np.asarray(augmented(network, Augmentation(erasing=0.3), seed=1)(images, training=True))[..., 0] != 100
+    areas = []
+    for each in erased:
+        rows, columns = np.flatnonzero(each.any(axis=1)), np.flatnonzero(each.any(axis=0))
+        area = (np.ptp(rows) + 1) * (np.ptp(columns) + 1) / 1600 if len(rows) else 0.0
+        areas.append(area)
+        assert each.sum() >= 0.95 * area * 1600  # noise may hit the same value
+    assert 0.2 < max(areas) <= 0.36
+    assert len(set(areas)) > 10
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_rand_augment_changes_each_image_in_its_own_way(channels: int) -> None:
+    """Of the same image, 64 times, some stay, and hardly two become the same."""
+    image = np.random.default_rng(0).integers(0, 256, (1, 20, 20, channels), np.uint8)
+    changed = np.asarray(RandAugment(0.5, Border.NEAREST, seed=1)(np.repeat(image, 64, axis=0), training=True))
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    kinds = np.unique(changed.round(2), axis=0)
+    assert len(kinds) > 30
+
+
+def test_the_blends_of_rand_augment_are_those_of_pillow() -> None:
+    image = np.random.default_rng(0).integers(60, 190, (1, 20, 20, 3), np.uint8).astype(np.float32)
+    layer = RandAugment(1 / 3, Border.NEAREST, seed=1)
+
+    def one(change: _Change, strength: float) -> np.ndarray:
+        return np.asarray(layer._changed_once(image, np.array([float(change)]), np.array([strength], np.float32)))
+
+    np.testing.assert_allclose(one(_Change.NOTHING, 1 / 3), image, atol=1e-3)
+    np.testing.assert_allclose(one(_Change.BRIGHTNESS, -1 / 3), image * 0.7, atol=1e-2)
+    np.testing.assert_allclose(
+        one(_Change.CONTRAST, 1 / 3), np.clip(image.mean() + 1.3 * (image - image.mean()), 0, 255), atol=1e-2
+    )
+    grey = image.mean(axis=-1, keepdims=True)
+    np.testing.assert_allclose(one(_Change.SATURATION, -1 / 3), grey + 0.7 * (image - grey), atol=1e-2)
+    np.testing.assert_allclose(one(_Change.POSTERIZE, 1 / 3), image // 2 * 2, atol=1e-2)
+    np.testing.assert_allclose(
+        one(_Change.SOLARIZE, 1 / 3), np.where(image >= 256 * 2 / 3, 255 - image, image), atol=1e-2
+    )
+    low, high = image.min(axis=(1, 2), keepdims=True), image.max(axis=(1, 2), keepdims=True)
+    np.testing.assert_allclose(one(_Change.SPREAD, 1 / 3), (image - low) * 255 / (high - low), atol=1e-2)
+    aside = one(_Change.SHIFT_ASIDE, 1 / 3)  # 0.15 of 20 pixels
+    np.testing.assert_allclose(aside[:, :, :17], image[:, :, 3:], atol=1e-2)
 
 
 def test_the_network_is_shared() -> None:

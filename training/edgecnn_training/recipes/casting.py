@@ -63,6 +63,11 @@ def _network(keras: Any, shape: Shape, last: Any) -> Any:
     )
 
 
+# Of the notebook; a casting has no upside.
+CASTING_CHANGES = Augmentation(
+    flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border=Border.BLACK
+)
+
 CASTING = Recipe(
     name="casting",
     summary="casting defects: three convolutions, dense 224; 4,394,786 parameters",
@@ -72,6 +77,7 @@ CASTING = Recipe(
     settings=TrainingSettings(
         epochs=30, batch_size=32, optimizer=Optimizer.ADAM, learning_rate=0.001, monitor=Monitor.LOSS, patience=5
     ),
+    augmentation=CASTING_CHANGES,
     build=build,
 )
 AUGMENTED = dataclasses.replace(
@@ -79,9 +85,6 @@ AUGMENTED = dataclasses.replace(
     name="casting-augmented",
     summary="the network of casting, trained on flipped, rotated images of varied contrast",
     settings=dataclasses.replace(CASTING.settings, augment=True),
-    augmentation=Augmentation(
-        flip_horizontal=True, flip_vertical=True, contrast=0.1, rotation=1.0, border=Border.BLACK
-    ),
 )
 BINARY = dataclasses.replace(
     CASTING,

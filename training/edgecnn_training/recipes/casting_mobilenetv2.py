@@ -16,6 +16,7 @@ from typing import Any
 from edgecnn_training.history import Monitor
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Recipe, Shape
+from edgecnn_training.recipes.casting import CASTING_CHANGES
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -46,6 +47,7 @@ CASTING_MOBILENETV2 = Recipe(
         weights="imagenet",
     ),
     scaling=Scaling.SIGNED,
+    augmentation=CASTING_CHANGES,
     base="MobileNetV2",
     build=build,
 )

@@ -8,7 +8,6 @@ convolutions is left out, so that the loss is the cross-entropy that every other
 
 from typing import Any
 
-from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import FOR_ANY_FOLDER, Optimizer, TrainingSettings
@@ -54,6 +53,5 @@ RESNET8 = Recipe(
         schedule=Schedule.COSINE,
         **FOR_ANY_FOLDER,
     ),
-    augmentation=PHOTOS,
     build=build,
 )

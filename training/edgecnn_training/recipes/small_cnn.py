@@ -6,7 +6,6 @@ parameters does not grow with the image.
 
 from typing import Any
 
-from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import FOR_ANY_FOLDER, Optimizer, TrainingSettings
@@ -50,6 +49,5 @@ SMALL_CNN = Recipe(
         schedule=Schedule.COSINE,
         **FOR_ANY_FOLDER,
     ),
-    augmentation=PHOTOS,
     build=build,
 )

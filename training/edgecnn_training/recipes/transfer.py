@@ -10,7 +10,6 @@ from typing import Any
 
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.augmentation import PHOTOS
 from edgecnn_training.networks.frozen_base import frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape
 from edgecnn_training.scaling import Scaling
@@ -64,7 +63,6 @@ def _recipe(name: str, base: str) -> Recipe:
             weights="imagenet",
         ),
         scaling=SCALING_OF_BASE[base],
-        augmentation=PHOTOS,
         base=base,
         build=_builder(base),
     )
