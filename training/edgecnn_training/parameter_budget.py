@@ -1,6 +1,8 @@
 """The widest network that stays within a number of parameters."""
 
+import bisect
 import functools
+import math
 from collections.abc import Sequence
 
 import keras
@@ -46,18 +48,24 @@ def widest_within(
         keras.backend.clear_session()
         return candidate, count
 
-    fewest = counted(0)[1]
-    if fewest > parameters:
+    def fits(number: int) -> bool:
+        return counted(number)[1] <= parameters
+
+    # Parameters grow about with the square of the width, so the search begins close to its end: building takes time.
+    likely = math.sqrt(parameters / counted(widths.index(1.0))[1])
+    within = beyond = min(bisect.bisect(widths, likely), len(widths) - 1)
+    step = 1
+    while beyond < len(widths) and fits(beyond):
+        within, beyond, step = beyond, beyond + step, 2 * step
+    while within > 0 and not fits(within):
+        within, beyond, step = max(0, within - step), within, 2 * step
+    if not fits(within):
         raise InputError(
-            f"params: expected at least {fewest:,}, the fewest that {recipe.name} has with {classes} classes "
+            f"params: expected at least {counted(0)[1]:,}, the fewest that {recipe.name} has with {classes} classes "
             f"(--alpha {widths[0]:g}), got {parameters:,}; give more, or another recipe"
         )
-    # From narrow to wide, so that no network is built that is much larger than what is asked for.
-    within, beyond = 0, 1
-    while beyond < len(widths) and counted(beyond)[1] <= parameters:
-        within, beyond = beyond, 2 * beyond
     beyond = min(beyond, len(widths))
     while beyond - within > 1:
         middle = (within + beyond) // 2
-        within, beyond = (middle, beyond) if counted(middle)[1] <= parameters else (within, middle)
+        within, beyond = (middle, beyond) if fits(middle) else (within, middle)
     return counted(within)
