@@ -11,6 +11,7 @@ from edgecnn_runtime.system.atomic_files import atomic_write, check_room
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.batch_norm import BatchNormStatistics
 from edgecnn_training.devices.devices import Devices, feed
+from edgecnn_training.distillation import DistillationLoss, accuracy_metric
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.resuming.checkpoints import Checkpoint
 from edgecnn_training.resuming.origin import RunOrigin
@@ -44,10 +45,16 @@ ReportProgress = Callable[[Progress], None]
 
 def compile_network(keras: Any, model: Any, settings: TrainingSettings) -> None:
     """Compile a network of the module `keras` that gives probabilities, for class numbers as labels."""
+    loss: Any = "sparse_categorical_crossentropy"
+    accuracy: Any = "accuracy"
+    if settings.teacher is not None:
+        beside = settings.augment
+        loss = DistillationLoss(temperature=settings.temperature, weight=settings.teacher_weight, beside=beside)
+        accuracy = accuracy_metric(beside=beside)
     model.compile(
         optimizer=getattr(keras.optimizers, _OPTIMIZERS[settings.optimizer])(settings.learning_rate),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        loss=loss,
+        metrics=[accuracy],
         # Keras chooses XLA by itself where it can, which takes six times as long here: MNIST on two CPU cores.
         jit_compile=False,
     )

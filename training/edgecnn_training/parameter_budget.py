@@ -35,7 +35,6 @@ def widest_within(
     Raises:
         InputError: the recipe's network has one width, or more parameters even at the smallest.
     """
-
     widths: Sequence[float] = _WIDTHS
     if recipe.base is not None and weights == IMAGENET:
         widths = IMAGENET_WIDTHS.get(recipe.base, widths)

@@ -23,7 +23,9 @@ def builder(alpha: float) -> Build:
         layers = keras.layers
 
         def convolution(x: Any, filters: int, size: int, strides: int) -> Any:
-            return layers.Conv2D(channels(filters, alpha), size, strides=strides, padding="same", kernel_initializer="he_normal")(x)
+            return layers.Conv2D(
+                channels(filters, alpha), size, strides=strides, padding="same", kernel_initializer="he_normal"
+            )(x)
 
         def normalized(x: Any) -> Any:
             return layers.BatchNormalization()(x)
