@@ -1,4 +1,4 @@
 """Networks: `network` is trained, saved and exported; it may have a `frozen_base` with `pretrained` weights.
 
-`augmentation_layers` go in front of it while it is trained; `network_layers` and `network_size` describe it.
+Recipes say in which `width`. `augmentation_layers` go in front of it while it is trained; `network_layers` and `network_size` describe it.
 """

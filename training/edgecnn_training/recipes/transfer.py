@@ -2,8 +2,9 @@
 
 The notebooks "Casting defects", in an exercise, and "Chinese MNIST", under "fine tuning", do this.
 
-`transfer` uses MobileNetV2, `transfer:ResNet50` uses ResNet50. MobileNets come in several widths. The head is that of `casting-mobilenetv2`: the
-average over the feature maps, dropout, one dense layer. Each base brings the scaling it was trained with.
+`transfer` uses MobileNetV2, `transfer:ResNet50` uses ResNet50; the MobileNets come in several widths. The head is
+that of `casting-mobilenetv2`: the average over the feature maps, dropout, one dense layer. Each base brings the
+scaling it was trained with.
 """
 
 import functools
