@@ -58,11 +58,11 @@ def test_the_loss_is_that_of_the_paper(temperature: float, weight: float) -> Non
         (True, numbers, np.concatenate([student, teacher], axis=1)),
     ):
         loss = DistillationLoss(temperature=temperature, weight=weight, beside=beside)
-        assert float(loss(y_true, y_pred)) == pytest.approx(expected.mean(), rel=1e-5)
+        assert float(loss(y_true, y_pred)) == pytest.approx(expected.mean(), rel=1e-4)
         # Each image by the weight of its class.
         weights = np.arange(9) / 4
         weighted = float(loss(y_true, y_pred, sample_weight=weights))
-        assert weighted == pytest.approx((expected * weights).mean(), rel=1e-5)
+        assert weighted == pytest.approx((expected * weights).mean(), rel=1e-4)
         metric = accuracy_metric(beside=beside)
         metric.update_state(y_true, y_pred)
         assert float(metric.result()) == pytest.approx(np.mean(student.argmax(axis=1) == numbers))
@@ -233,5 +233,5 @@ def test_a_teacher_that_was_trained_anew_does_not_teach_the_rest(
     folder = RunFolder(tmp_path / "run")
     train(TINY, small_set, folder, settings)
     train(dataclasses.replace(PLAIN, name="plain"), small_set, copy, PLAIN.settings.overridden(seed=8), overwrite=True)
-    with pytest.raises(InputError, match="teacher .* trained anew instead of"):
+    with pytest.raises(InputError, match=r"teacher .* trained anew instead of"):
         train(TINY, small_set, folder, settings, resume=True)

@@ -30,7 +30,7 @@ def test_with_imagenet_weights_the_width_has_some() -> None:
 @pytest.mark.parametrize("parameters", [0, 100])
 def test_too_few_parameters(parameters: int) -> None:
     with pytest.raises(
-        InputError, match=f"params: expected at least 672, .* 3 classes .*, got {parameters}; give more"
+        InputError, match=f"params: expected at least 719, .* 3 classes .*, got {parameters}; give more"
     ):
         widest_within(get_recipe("small-cnn"), parameters, classes=3, shape=(24, 24, 1))
 

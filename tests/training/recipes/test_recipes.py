@@ -54,7 +54,7 @@ MULTIPLY_ACCUMULATES = {
 WIDTHS = {
     "small-cnn@0.5": (10, 216 + 1_152 + 4_608 + 18_432 + 4 * 120 + 650),
     "mnist-plus@0.25": (10, 36 + 288 + 1_152 + 4_608 + 4 * 60 + 330),
-    "resnet8@0.5": (10, 20_170),
+    "resnet8@0.5": (10, 20_266),
     "transfer@0.35": (3, 410_208 + 3_843),
     "transfer:MobileNet@0.25": (3, 218_544 + 771),
     "transfer:MobileNetV3Small@0.75": (3, 0),
