@@ -87,7 +87,8 @@ class _AnswersBeside(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, teacher: Teacher) -> None:
         super().__init__(dtype="float32")
-        network, shape, columns = teacher.opened.network, teacher.opened.input.shape, teacher.columns
+        network: Any = teacher.opened.network
+        shape, columns = teacher.opened.input.shape, teacher.columns
 
         def answers(pixels: Any) -> Any:
             return keras.ops.take(network(fitted_to(shape, pixels), training=False), columns, axis=1)
