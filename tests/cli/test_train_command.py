@@ -198,7 +198,7 @@ def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
 def test_a_narrow_network_learns_from_a_wide_one(digit_files: list[Path], tmp_path: Path) -> None:
     """From the width of the file's name to int8 and a label; the second stops nowhere and is resumed as finished."""
     in_class_folders(digit_files, tmp_path / "digits")
-    common = ("small-cnn", "--data", "digits", "--imgsz", "24", "--epochs", "1")
+    common = ("small-cnn", "--data", "digits", "--imgsz", "24", "--epochs", "1", "--folds", "0")
     edgecnn_here("train", *common, "--alpha", "0.5", cwd=tmp_path)
     teacher = tmp_path / "runs" / "small-cnn-0.5"
     assert RunFolder(teacher).read_record().recipe["name"] == "small-cnn@0.5"

@@ -10,17 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy.special import rel_entr
-from tiny_base import AUGMENTED, MNIST, PLAIN, TINY
+from tiny_base import MNIST, PLAIN, TINY
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.distillation import DistillationLoss, accuracy_metric, targets
+from edgecnn_training.features import FeatureCache
 from edgecnn_training.networks.network import build_network
-from edgecnn_training.settings import ClassWeights, TrainingSettings
+from edgecnn_training.settings import ClassWeights
 from edgecnn_training.stage import stages_of
 from edgecnn_training.stage_data import prepare_stage_data
-from edgecnn_training.teacher import Teacher, fitted_to, open_teacher
+from edgecnn_training.teacher import fitted_to, open_teacher
 from edgecnn_training.train import train
 
 
@@ -86,11 +87,6 @@ def test_keras_finds_the_class_in_the_targets() -> None:
     assert np.asarray(weights).tolist() == [5, 6, 7]
 
 
-def stage_data(teacher: Teacher, image_set: ImageSet, settings: TrainingSettings) -> Any:
-    network = build_network(keras, MNIST, 10, shape=image_set.input.shape)
-    return prepare_stage_data(network, AUGMENTED, settings, image_set, stages_of(settings)[0], teacher=teacher)
-
-
 def read(batches: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     return batches.read(0, len(batches))  # type: ignore[no-any-return]
 
@@ -100,7 +96,9 @@ def test_training_images_have_the_answers_of_the_teacher(taught: RunFolder, smal
     assert teacher.warnings == ()
     network = build_network(keras, MNIST, 10)
     settings = dataclasses.replace(PLAIN.settings, class_weights=ClassWeights.BALANCED)
-    made = prepare_stage_data(network, MNIST, settings, small_set, stages_of(settings)[0], teacher=teacher)
+    divided = settings.division_of(small_set).divide(small_set)
+    stage = stages_of(settings)[0]
+    made = prepare_stage_data(network, MNIST, settings, stage, *divided, features=FeatureCache(), teacher=teacher)
     images, learnt = read(made.training)
     expected = np.asarray(keras.models.load_model(taught.model, compile=False)(images))
     np.testing.assert_allclose(learnt[:, 10:], expected, atol=1e-5)
@@ -135,6 +133,25 @@ def test_labels_in_another_order_are_mapped(
     assert (answers[training.positions].argmax(axis=1) == training.labels).mean() > 0.8
     left_out = np.setdiff1d(np.arange(200), training.positions)
     assert not answers[left_out].any()
+
+
+def test_a_teacher_that_has_seen_all_images_is_doubted(taught: RunFolder, small_set: ImageSet, tmp_path: Path) -> None:
+    """As folds leave it behind, where the set has no test images of its own."""
+    import json
+    import shutil
+
+    shutil.copytree(taught.path, tmp_path / "teacher")
+    record = json.loads(taught.record.read_text())
+    record["division"] = {"method": "none", "joined": ["train", "test"]}
+    RunFolder(tmp_path / "teacher").record.write_text(json.dumps(record))
+    (doubt,) = open_teacher(tmp_path / "teacher", small_set, augment=False).warnings
+    assert "those of the split test too, so the test score flatters; train it with --folds 0" in doubt
+
+
+def test_a_teacher_and_folds_exclude_one_another(taught: RunFolder, small_set: ImageSet, tmp_path: Path) -> None:
+    settings = dataclasses.replace(PLAIN.settings, folds=5, teacher=str(taught.path))
+    with pytest.raises(InputError, match=r"folds: expected none with a teacher, .* got 5; leave --folds out"):
+        train(PLAIN, small_set, RunFolder(tmp_path / "run"), settings)
 
 
 def test_a_teacher_of_other_classes_is_refused(

@@ -37,16 +37,14 @@ class Teacher:
     # The student's images as they were prepared for the teacher, in the same order; None where there are none.
     own_images: ImageSet | None
     warnings: tuple[str, ...]
+    report: FeatureReport | None = None  # called while images go through it
 
-    def answers(
-        self, training: Portion, *, batch_size: int, report: FeatureReport | None = None
-    ) -> NDArray[np.float32]:
+    def answers(self, training: Portion, *, batch_size: int) -> NDArray[np.float32]:
         """Return what it gives for training images.
 
         Args:
             training: the student's training images.
             batch_size: images at once.
-            report: called after each batch.
 
         Returns:
             Probabilities `(M, classes)`, a row for each image of the split; 0 for those that `training` leaves out.
@@ -64,8 +62,8 @@ class Teacher:
                 fitted = keras.ops.convert_to_numpy(fitted_to(self.opened.input.shape, pixels))
                 pixels = np.rint(np.clip(fitted, 0, 255)).astype(np.uint8)
             answers[positions] = forward(pixels)[:, self.columns]
-            if report:
-                report(start + len(positions), len(training), "teacher")
+            if self.report:
+                self.report(start + len(positions), len(training), "teacher")
         return answers
 
     def beside(self, network: Any) -> Any:
@@ -129,13 +127,14 @@ def fitted_to(shape: Shape, pixels: Any) -> Any:
     )
 
 
-def open_teacher(path: Path, image_set: ImageSet, *, augment: bool) -> Teacher:
+def open_teacher(path: Path, image_set: ImageSet, *, augment: bool, report: FeatureReport | None = None) -> Teacher:
     """Open a teacher, and find out what it has to do with the images of the student.
 
     Args:
         path: a run folder, its `model.keras`, or a model file of any format that the runtime reads.
         image_set: the student's images.
         augment: whether the student's images are changed at random, so that the teacher must be a Keras model.
+        report: called while images go through it.
 
     Raises:
         InputError: there is none, it knows other classes, or it cannot see changed images.
@@ -161,6 +160,11 @@ def open_teacher(path: Path, image_set: ImageSet, *, augment: bool) -> Teacher:
             f"teacher {path}: not trained on {image_set.name}, so it cannot be told whether it has learnt from the "
             "test images; where it has, the test score flatters"
         )
+    elif record is not None and record.division is not None and record.division.trains_on_test:
+        warnings.append(
+            f"teacher {path}: trained on all images of {image_set.name}, those of the split test too, so the test "
+            "score flatters; train it with --folds 0"
+        )
     if opened.input.shape != image_set.input.shape and (own_images is None or augment):
         warnings.append(
             f"teacher {path}: sees the images of {image_set.input.shape} scaled to {opened.input.shape}, which is not "
@@ -172,6 +176,7 @@ def open_teacher(path: Path, image_set: ImageSet, *, augment: bool) -> Teacher:
         fingerprint=hashlib.sha256(opened.path.read_bytes()).hexdigest(),
         own_images=own_images,
         warnings=tuple(warnings),
+        report=report,
     )
 
 
