@@ -133,6 +133,8 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
         (["small-cnn", "--params", "much"], "params: expected a number of parameters such as 30k"),
         (["small-cnn", "--params", "30k", "--alpha", "0.5"], "params: expected no --alpha beside it, got 0.5"),
         (["transfer", "--backbone", "VGG16", "--alpha", "0.5"], "of several widths"),
+        (["--data", "here", "--alpha", "0.5"], "alpha: expected the name of a recipe beside it"),
+        (["--data", "here", "--teacher", "run"], "teacher: expected the name of a recipe beside it"),
         (["mnist", "--temperature", "0"], "temperature: expected a finite number above 0, got 0"),
         (["mnist", "--teacher-weight", "1.5"], "teacher weight: expected a share above 0, at most 1, got 1.5"),
         (["mnist", "--config", "no.toml"], "no.toml: not found; expected a TOML file"),
