@@ -137,6 +137,16 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
         (["mnist", "--batch-size", "many"], "--batch-size"),
         (["mnist", "--imgsz", "32"], "imgsz: mnist takes images of 28x28 only, got 32"),
         (["mnist", "--backbone", "VGG16"], "backbone: expected the recipe transfer, got mnist"),
+        (["mnist", "--alpha", "0.5"], "alpha: expected a recipe of several widths (small-cnn, "),
+        (["mnist", "--params", "30k"], "alpha: expected a recipe of several widths (small-cnn, "),
+        (["small-cnn", "--alpha", "nan"], "alpha: expected 0.05…10, got nan"),
+        (["small-cnn", "--params", "much"], "params: expected a number of parameters such as 30k"),
+        (["small-cnn", "--params", "30k", "--alpha", "0.5"], "params: expected no --alpha beside it, got 0.5"),
+        (["transfer", "--backbone", "VGG16", "--alpha", "0.5"], "of several widths"),
+        (["--data", "here", "--alpha", "0.5"], "alpha: expected the name of a recipe beside it"),
+        (["--data", "here", "--teacher", "run"], "teacher: expected the name of a recipe beside it"),
+        (["mnist", "--temperature", "0"], "temperature: expected a finite number above 0, got 0"),
+        (["mnist", "--teacher-weight", "1.5"], "teacher weight: expected a share above 0, at most 1, got 1.5"),
         (["mnist", "--config", "no.toml"], "no.toml: not found; expected a TOML file"),
         (["small-cnn"], "data: expected a folder with one sub-folder per class for small-cnn"),
         (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: expected one of VGG16"),
@@ -195,6 +205,41 @@ def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
     folder = RunFolder(tmp_path / "run")
     assert [line.rpartition(",")[2] for line in folder.history.read_text().splitlines()] == ["stage", "1", "2"]
     assert len(list(folder.tensorboard.rglob("*.v2"))) == 2
+
+
+def test_a_narrow_network_learns_from_a_wide_one(digit_files: list[Path], tmp_path: Path) -> None:
+    """From the width of the file's name to int8 and a label; the second stops nowhere and is resumed as finished."""
+    in_class_folders(digit_files, tmp_path / "digits")
+    common = ("small-cnn", "--data", "digits", "--imgsz", "24", "--epochs", "1", "--folds", "0")
+    edgecnn_here("train", *common, "--alpha", "0.5", cwd=tmp_path)
+    teacher = tmp_path / "runs" / "small-cnn-0.5"
+    assert RunFolder(teacher).read_record().recipe["name"] == "small-cnn@0.5"
+
+    (tmp_path / "small.toml").write_text('recipe = "small-cnn"\nparams = 3000\nteacher = "runs/small-cnn-0.5"\n')
+    small = ("--config", "small.toml", *common[1:], "--augment", "--threads", "2")
+    out = edgecnn_here("train", *small, cwd=tmp_path)
+    assert "small-cnn@0.15 has 2,334 of at most 3,000 parameters (--alpha 0.15)" in out
+    assert "Its loss is to 50% the difference from the answers of runs/small-cnn-0.5" in out
+    folder = RunFolder(tmp_path / "runs" / "small-cnn-3000")
+    record = folder.read_record()
+    assert (record.recipe["name"], record.recipe["teacher"]) == ("small-cnn@0.15", str(teacher))
+    assert "was finished before" in edgecnn_here("train", *small, "--resume", cwd=tmp_path)
+    again = edgecnn_here("train", "--config", folder.record, "--output", "again", cwd=tmp_path)
+    assert "Training small-cnn@0.15 on digits" in again
+
+    edgecnn_here("export", "runs/small-cnn-3000", "--int8", cwd=tmp_path)
+    label = edgecnn_here(
+        "predict", "runs/small-cnn-3000/export/small-cnn-3000_int8.tflite", digit_files[0], cwd=tmp_path
+    )
+    assert str(digit_files[0]) in label
+
+
+def test_widths_without_imagenet_weights_are_named(digit_files: list[Path], tmp_path: Path) -> None:
+    in_class_folders(digit_files, tmp_path / "digits")
+    options = "transfer --alpha 0.4 --data digits --imgsz 32 --epochs 1"
+    err = edgecnn_here("train", *options.split(), code=2, cwd=tmp_path)
+    assert "alpha: expected one of 0.35, 0.5, 0.75, 1, 1.3, 1.4, the widths of MobileNetV2 with ImageNet weights" in err
+    assert "got 0.4; give one of them, or --weights FILE or --weights none" in err
 
 
 def test_recipes_are_listed() -> None:

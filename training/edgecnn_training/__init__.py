@@ -3,8 +3,10 @@
 - `data/`: from what the world ships to prepared image sets (`readers/`, `checks/`).
 - `recipes/`: the documented classifiers, each a `Recipe` with its `TrainingSettings`; `config` reads both from a file.
 - `networks/`: the network that is trained, saved and exported.
+- `parameter_budget`: the widest of them within a number of parameters.
 - `devices/`: where it is computed.
 - `train`: a run: `stage_data` (on `features` of a frozen base, in `batches`), `fit` stage by `stage`, `history`.
+- `teacher`, `distillation`: what a network learns from a larger one beside the labels.
 - `resuming/`: how a stopped run goes on.
 - `evaluation/`, `figures/`, `explain/`: what the trained network knows.
 """

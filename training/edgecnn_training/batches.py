@@ -16,8 +16,8 @@ class Labelled(Protocol):
         ...
 
     @property
-    def labels(self) -> NDArray[np.int64]:
-        """`(N,)`, the class numbers."""
+    def labels(self) -> NDArray[Any]:
+        """`(N,)`, the class numbers, or what is learnt beside them (`distillation.targets`), one row per image."""
         ...
 
 
@@ -46,7 +46,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def __len__(self) -> int:
         return -(-len(self._positions) // self.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read one batch: uint8 pixels `(n, height, width, channels)` or features, and class numbers int64 `(n,)`.
 
         The last batch of an epoch has what is left, 1…batch_size images.
@@ -55,7 +55,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
             raise IndexError(index)
         return self.read(index, index + 1)
 
-    def read(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    def read(self, start: int, stop: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Read batches start…stop - 1, or to the end of the epoch, as one."""
         chosen = self._order[start * self.batch_size : stop * self.batch_size]
         return self._split.images[chosen], self._split.labels[chosen]

@@ -23,6 +23,8 @@ class Config:
     recipe: str | None = None
     data: str | None = None
     imgsz: int | None = None
+    alpha: float | None = None  # the width of the network
+    params: str | None = None  # parameters of the network at most, as in "30k"
     # Of the data of a run to repeat.
     data_fingerprint: str | None = None
     # By the names of the fields of `TrainingSettings`, of their types.
@@ -69,8 +71,10 @@ def _of_toml(path: Path) -> Config:
         raise InputError(f"{path}: expected TOML of a few levels, got one that is nested too deeply") from None
     except ValueError as error:
         raise InputError(f"{path}: expected TOML; {error}") from error
-    own = {"recipe": str, "data": str, "imgsz": int}
+    own = {"recipe": str, "data": str, "imgsz": int, "alpha": float, "params": str}
     known = own | {name: setting_type(name) for name in settings_described()}
+    if type(document.get("params")) is int:
+        document["params"] = str(document["params"])  # 30000 says as much as "30k"
     for name, value in document.items():
         if name not in known:
             raise InputError(f"{path}: expected keys among {', '.join(known)}, got {name!r}{did_you_mean(name, known)}")

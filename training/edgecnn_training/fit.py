@@ -13,6 +13,7 @@ from edgecnn_runtime.system.atomic_files import atomic_write, check_room
 from edgecnn_runtime.workstation.run_folder import RunFolder
 from edgecnn_training.batch_norm import BatchNormStatistics
 from edgecnn_training.devices.devices import Devices, feed
+from edgecnn_training.distillation import DistillationLoss, accuracy_metric
 from edgecnn_training.history import Epoch, best_epoch, write_history
 from edgecnn_training.networks.soft_labels import SoftLabelModel, accuracy, cross_entropy
 from edgecnn_training.resuming.checkpoints import Checkpoint
@@ -58,11 +59,18 @@ def compile_network(keras: Any, model: Any, settings: TrainingSettings) -> None:
     )
     # Not of biases, nor of the scales and offsets of a batch norm: all that have one axis.
     optimizer.exclude_from_weight_decay(var_list=[each for each in model.trainable_variables if len(each.shape) < 2])
-    soft = isinstance(model, SoftLabelModel)
+    loss: Any = "sparse_categorical_crossentropy"
+    metric: Any = "accuracy"
+    if isinstance(model, SoftLabelModel):
+        loss, metric = cross_entropy, accuracy
+    elif settings.teacher is not None:
+        beside = settings.augment
+        loss = DistillationLoss(temperature=settings.temperature, weight=settings.teacher_weight, beside=beside)
+        metric = accuracy_metric(beside=beside)
     model.compile(
         optimizer=optimizer,
-        loss=cross_entropy if soft else "sparse_categorical_crossentropy",
-        metrics=[accuracy if soft else "accuracy"],
+        loss=loss,
+        metrics=[metric],
         # Keras chooses XLA by itself where it can, which takes six times as long here: MNIST on two CPU cores.
         jit_compile=False,
     )

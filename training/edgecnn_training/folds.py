@@ -46,13 +46,14 @@ class OutOfFold:
 def with_folds(settings: TrainingSettings, image_set: ImageSet, *, shares: int) -> TrainingSettings:
     """Decide on the number of folds where it is left open.
 
-    There are none where a split, an epoch or several devices were asked for, whatever the number of images.
+    There are none where a split, an epoch, several devices or a teacher were asked for, whatever the number of images:
+    a teacher has learnt from the images that a fold keeps back.
     """
     if settings.folds is not None:
         return settings
     division = dataclasses.replace(settings, folds=_USUAL_FOLDS).division_of(image_set)
     images = sum(len(image_set.split(name)) for name in division.joined)
-    fixed = settings.monitor is Monitor.LAST and not settings.patience
+    fixed = settings.monitor is Monitor.LAST and not settings.patience and settings.teacher is None
     few = images < _FEW_IMAGES and fixed and shares == 1 and "valid" not in image_set.splits
     return dataclasses.replace(settings, folds=_USUAL_FOLDS if few else 0)
 

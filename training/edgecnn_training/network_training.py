@@ -29,6 +29,7 @@ from edgecnn_training.resuming.origin import RunOrigin
 from edgecnn_training.stage import Stage
 from edgecnn_training.stage_data import StageData, predict_batch, prepare_stage_data
 from edgecnn_training.stopwatch import Stopwatch
+from edgecnn_training.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class NetworkTraining:
     devices: Devices
     watch: Stopwatch
     features: FeatureCache = field(default_factory=FeatureCache)
+    teacher: Teacher | None = None
 
     def network(self) -> Any:
         """Build the network with the weights that its training starts from, the same at each call.
@@ -141,6 +143,7 @@ class NetworkTraining:
                     validation,
                     features=self.features,
                     shares=devices.shares,
+                    teacher=self.teacher,
                 )
             if devices.cluster.workers == 1:
                 return stage_data

@@ -30,6 +30,10 @@ class Recipe:
     input_shape: Shape
     settings: TrainingSettings
     build: Build
+    # `build_at(alpha)` gives the `build` of the same network with about `alpha` times as many channels; None where
+    # the network has one width.
+    build_at: Callable[[float], Build] | None = None
+    alpha: float = 1.0
     scaling: Scaling = Scaling.UNIT
     # Whether the network takes images of any size, and `input_shape` is only the default.
     any_size: bool = False

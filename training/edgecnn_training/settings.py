@@ -87,7 +87,8 @@ def _at_least(least: int) -> Range:
     return Range(f"at least {least}", lambda value: value >= least)
 
 
-_RATE = Range("a finite number above 0", lambda rate: 0 < rate < math.inf)
+_RATE = Range("a finite number above 0", lambda value: 0 < value < math.inf)
+_TEACHER_SHARE = Range("a share above 0, at most 1", lambda share: 0 < share <= 1)
 _SHARE = Range("a share between 0 and 1, as validation images choose the best epoch", lambda share: 0 < share < 1)
 _DECAY = Range("a number from 0 up to, but not including, 1", lambda decay: 0 <= decay < 1)
 # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
@@ -168,6 +169,14 @@ class TrainingSettings:
         int,
         Setting("Layers at the top of the base to train too, after the head; not batch norm.", _at_least(0), "N"),
     ] = 0
+    teacher: Annotated[
+        str | None,
+        Setting("Trained run, or a file exported from one, whose answers are learnt beside the labels.", metavar="RUN"),
+    ] = None
+    temperature: Annotated[float, Setting("Temperature that softens the answers with --teacher.", _RATE)] = 4.0
+    teacher_weight: Annotated[
+        float, Setting("Share of --teacher in the loss; the labels have the rest.", _TEACHER_SHARE)
+    ] = 0.5
     # As in the Keras guide above.
     fine_tune_epochs: Annotated[int, Setting("Epochs with --unfreeze; default: 10.", _at_least(1))] = 10
     fine_tune_rate: Annotated[

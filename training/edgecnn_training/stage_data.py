@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from edgecnn_runtime.workstation.division import Portion
 from edgecnn_training.augmentation import Augmentation
 from edgecnn_training.batches import Batches, Labelled
+from edgecnn_training.distillation import targets
 from edgecnn_training.features import FeatureCache
 from edgecnn_training.networks.augmentation_layers import augmented
 from edgecnn_training.networks.frozen_base import base_of, split_at_base, unfreeze_top
@@ -18,6 +19,7 @@ from edgecnn_training.networks.soft_labels import SoftLabelModel
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import ClassWeights, TrainingSettings
 from edgecnn_training.stage import Stage
+from edgecnn_training.teacher import Teacher
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
 _PREDICTED_VALUES = 2**22
@@ -48,6 +50,14 @@ class StageData:
             self.shared.set_weights(self.model.get_weights())
 
 
+@dataclass(frozen=True)
+class _Taught:
+    """Images or features with what is learnt of them."""
+
+    images: NDArray[Any]
+    labels: NDArray[np.float32]  # `targets`
+
+
 def prepare_stage_data(
     network: Any,
     recipe: Recipe,
@@ -58,6 +68,7 @@ def prepare_stage_data(
     *,
     features: FeatureCache,
     shares: int = 1,
+    teacher: Teacher | None = None,
 ) -> StageData:
     """Decide what is trained.
 
@@ -73,6 +84,7 @@ def prepare_stage_data(
         validation: those that are validated on; None for none.
         features: of a frozen base, those that are known by now.
         shares: into how many parts a batch is divided; those to validate on divide evenly, but for the last.
+        teacher: of the settings; None without one.
     """
     batch_size = predict_batch(network.input_shape[1:])
     images: dict[str, Labelled] = {"train": training.split}
@@ -85,14 +97,21 @@ def prepare_stage_data(
     if changes is None and recipe.base is not None and not stage.unfreeze:
         extractor, model = split_at_base(keras, network)
         images = {**features.of(extractor, images, batch_size=batch_size)}
+    taught, learner = images["train"], model
+    if teacher is not None and changes is not None:
+        learner = teacher.beside(network)
+    elif teacher is not None:
+        # Its answers never change, as the images do not.
+        answers = teacher.answers(training, batch_size=predict_batch(teacher.opened.input.shape))
+        taught = _Taught(taught.images, targets(training.split.labels, answers))
     # As few passes an epoch as reach the steps.
     least_steps = settings.least_steps * (_STEPS_OF_AUGMENTED if changes else 1)
     full_batches = max(0, -(-least_steps // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
-        model=_learner(model, changes, settings),
+        model=_learner(learner, changes, settings),
         training=Batches(
-            images["train"],
+            taught,
             np.tile(training.positions, passes),
             batch_size=settings.batch_size,
             shuffle_seed=settings.seed,

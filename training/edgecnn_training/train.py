@@ -3,8 +3,10 @@
 import dataclasses
 import platform
 import shutil
-from collections.abc import Mapping, Sequence
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -36,6 +38,7 @@ from edgecnn_training.resuming.resume import claim
 from edgecnn_training.settings import NO_WEIGHTS, TrainingSettings
 from edgecnn_training.stage import stages_of
 from edgecnn_training.stopwatch import Stopwatch
+from edgecnn_training.teacher import open_teacher
 from edgecnn_training.tensorboard import check_event_writer, event_writer
 
 # The scores of all images by the networks of the folds, in `metrics.json`.
@@ -56,6 +59,7 @@ def train(
     report: ReportProgress | None = None,
     report_features: FeatureReport | None = None,
     out_of_fold: OutOfFold | None = None,
+    warn: Callable[[str], None] = warnings.warn,
 ) -> RunRecord | None:
     """Train a recipe and leave a run folder behind.
 
@@ -77,8 +81,9 @@ def train(
         command: the command line, for the record.
         watch: started when the command was, for the time to the first step.
         report: called after each step and each epoch.
-        report_features: called while the images go through a frozen base, before the first epoch.
+        report_features: called while the images go through a frozen base or a teacher, before the first epoch.
         out_of_fold: of the folds, where they were trained before.
+        warn: told, in a sentence, what is doubtful about a teacher.
 
     Returns:
         The record, as in `run.json`; None on a worker that is not the first.
@@ -101,12 +106,26 @@ def train(
     _check_devices(devices, recipe, settings)
     settings = dataclasses.replace(settings, threads=devices.threads, augmentation=recipe.changes(settings))
     settings = with_folds(settings, image_set, shares=devices.shares)
-    origin = RunOrigin(recipe.name, str(image_set.folder), image_set.fingerprint, settings)
+    teacher = None
+    if settings.teacher is not None:
+        path = Path(settings.teacher).resolve()
+        settings = dataclasses.replace(settings, teacher=str(path))
+        with devices.scope():
+            teacher = open_teacher(path, image_set, augment=settings.augment, report=report_features)
+        for doubt in teacher.warnings:
+            warn(doubt)
+    origin = RunOrigin(
+        recipe.name,
+        str(image_set.folder),
+        image_set.fingerprint,
+        settings,
+        teacher_fingerprint=teacher.fingerprint if teacher else None,
+    )
     if folder.record.exists() and not overwrite:
         claim(folder, origin, resume=resume, overwrite=False)
         return folder.read_record()
 
-    training = NetworkTraining(recipe, image_set, origin, devices, watch, FeatureCache(report_features))
+    training = NetworkTraining(recipe, image_set, origin, devices, watch, FeatureCache(report_features), teacher)
     network = training.network()
     division = settings.division_of(image_set)
     trained_on, validation = division.divide(image_set)
@@ -134,7 +153,7 @@ def train(
 
     record = RunRecord(
         name=folder.name,
-        recipe=_resolved(recipe, settings),
+        recipe=_resolved(recipe, settings) | ({"teacher_fingerprint": teacher.fingerprint} if teacher else {}),
         labels=image_set.labels,
         input=image_set.input,
         data_name=image_set.name,
@@ -238,6 +257,16 @@ def _check_settings(recipe: Recipe, settings: TrainingSettings) -> None:
         )
     if settings.weights != NO_WEIGHTS and recipe.base is None:
         raise InputError(f"weights: expected a recipe on a pretrained base, got {recipe.name}; leave --weights out")
+    if settings.teacher is not None and settings.folds:
+        raise InputError(
+            f"folds: expected none with a teacher, which has learnt from the images that a fold keeps back, got "
+            f"{settings.folds}; leave --folds out"
+        )
+    if settings.teacher is not None and _softens_labels(recipe, settings):
+        raise InputError(
+            "teacher: expected none beside label smoothing, mixup and cutmix, as it softens the labels itself; "
+            "leave the one or the others out"
+        )
     if settings.unfreeze and recipe.base is None:
         raise InputError(f"unfreeze: expected a recipe on a pretrained base, got {recipe.name}; leave --unfreeze out")
 
@@ -264,6 +293,11 @@ def _check_devices(devices: Devices, recipe: Recipe, settings: TrainingSettings)
         raise InputError(
             "label smoothing: expected one machine, as several workers train in another Keras, "
             f"got {devices.cluster.workers} workers; leave --label-smoothing out, or unset TF_CONFIG"
+        )
+    if settings.teacher is not None and devices.cluster.workers > 1:
+        raise InputError(
+            f"teacher: expected one machine, got {devices.cluster.workers} workers; leave --teacher out, or unset "
+            "TF_CONFIG"
         )
     if settings.augment and devices.cluster.workers > 1:
         raise InputError(

@@ -37,7 +37,7 @@ def recipes(
                 str(recipe.settings.epochs),
                 str(recipe.settings.batch_size),
                 f"{recipe.settings.optimizer} {recipe.settings.learning_rate:g}",
-                recipe.summary,
+                recipe.summary + (" (--alpha)" if recipe.build_at else ""),
             )
             for recipe in found
         ],
@@ -53,6 +53,7 @@ def recipes(
                     "data": recipe.data,
                     "input_shape": list(recipe.input_shape),
                     "any_size": recipe.any_size,
+                    "takes_alpha": recipe.build_at is not None,
                     "classes": recipe.classes,
                     **size,
                     "base": recipe.base,

@@ -5,6 +5,7 @@ import dataclasses
 import json as json_module
 import math
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator
@@ -20,8 +21,10 @@ from edgecnn.printing.scores import last_epoch_shown, scores_shown, uneven_class
 
 if TYPE_CHECKING:
     from edgecnn.workflows.train_automatic import Chosen
+    from edgecnn_runtime.workstation.image_set import ImageSet
     from edgecnn_runtime.workstation.run_folder import RunFolder
     from edgecnn_training.recipe import Recipe, Shape
+    from edgecnn_training.settings import TrainingSettings
     from edgecnn_training.stopwatch import Stopwatch
 
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
@@ -50,6 +53,14 @@ def train(
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Network of keras.applications for transfer, such as EfficientNetV2B0.")
+    ] = None,
+    alpha: Annotated[
+        float | None,
+        typer.Option(help="Width of the network: channels as a multiple of the recipe's, such as 0.35."),
+    ] = None,
+    params: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Parameters at most, such as 30k: takes the largest --alpha within them."),
     ] = None,
     config: Annotated[
         Path | None,
@@ -105,13 +116,19 @@ def train(
     name, source = recipe or described.recipe, data or described.data
     if name is None and output is None and source is not None:
         output = Path("runs") / Path(source).stem
-    named = None if name is None else _chosen_recipe(name, backbone)
+    # A width given here goes before a number of parameters in the file, and the other way round.
+    if alpha is None and params is None:
+        alpha, params = described.alpha, described.params
+    named = None if name is None else _chosen_recipe(name, backbone, alpha)
+    parameters = None if named is None else _parameters(named, alpha, params)
     if named is None and (output is None or backbone is not None):
         raise InputError(
             "recipe: expected a name, --data with your images or --config, got none of them; 'edgecnn recipes' shows "
             "the choice"
         )
-    folder = RunFolder(output or Path("runs") / (named.name.replace(":", "-") if named else ""))
+    if named is None:
+        _refuse_without_recipe(alpha=alpha, params=params, teacher=given.get("teacher"))
+    folder = RunFolder(output or Path("runs") / (_folder_name(named, params) if named else ""))
     earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
     check_packages()
     cluster = cluster_of_environment(os.environ)
@@ -167,6 +184,10 @@ def train(
         console.warn(f"{image_set.name}: not the images that the run of {config} was trained on")
     if resume and earlier is None and out_of_fold is None:
         console.say(f"{folder.path} has no checkpoint: starting with the first epoch.")
+    if parameters is not None:
+        if cluster.workers > 1:
+            raise InputError(f"params: expected one machine, got {cluster.workers} workers; give --alpha")
+        chosen = _widest_within(console, chosen, parameters, image_set, settings)
     finished_before = folder.record.exists() and not overwrite
     if not finished_before:
         console.say(
@@ -175,6 +196,11 @@ def train(
         )
         if (changes := chosen.changes(settings)) is not None:
             console.say(f"The images are changed at random: {changes}")
+        if settings.teacher is not None:
+            console.say(
+                f"Its loss is to {settings.teacher_weight:.0%} the difference from the answers of {settings.teacher}, "
+                f"softened at temperature {settings.temperature:g}."
+            )
         if chosen.base and not settings.augment:
             console.say(f"Each image goes through the frozen {chosen.base} once; then the head trains on the features.")
         if chosen.base and settings.unfreeze:
@@ -202,6 +228,7 @@ def train(
             report=report,
             report_features=report_features,
             out_of_fold=out_of_fold,
+            warn=console.warn,
         )
     if record is None:
         console.say(f"Worker {cluster.worker} of {cluster.workers} is done; worker 0 writes the run: {folder.path}")
@@ -247,16 +274,68 @@ def _chosen_automatically(
         return choose_network(console, source, made, folder, overwrite=overwrite, watch=watch)
 
 
-def _chosen_recipe(name: str, backbone: str | None) -> "Recipe":
-    """Find the recipe; `transfer` with another backbone is the recipe `transfer:<backbone>`."""
+def _refuse_without_recipe(**given: Any) -> None:
+    """Refuse options that say something of a recipe where none is named, and the network is chosen."""
     from edgecnn_runtime.errors import InputError
-    from edgecnn_training.recipes import get_recipe
 
-    if backbone is None:
-        return get_recipe(name)
-    if name.partition(":")[0] != "transfer":
-        raise InputError(f"backbone: expected the recipe transfer, got {name}; leave --backbone out")
-    return get_recipe(f"transfer:{backbone}")
+    for name, value in given.items():
+        if value is not None:
+            raise InputError(f"{name}: expected the name of a recipe beside it, such as small-cnn, got none; add one")
+
+
+def _chosen_recipe(name: str, backbone: str | None, alpha: float | None) -> "Recipe":
+    """Find the recipe; `transfer` with another backbone is `transfer:<backbone>`, at another width `transfer@<alpha>`.
+
+    An option goes before what the name says.
+    """
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_training.recipes import at_width, get_recipe
+
+    chosen = get_recipe(name)
+    if backbone is not None:
+        if chosen.name.partition(":")[0].partition("@")[0] != "transfer":
+            raise InputError(f"backbone: expected the recipe transfer, got {name}; leave --backbone out")
+        alpha = chosen.alpha if alpha is None and chosen.alpha != 1 else alpha
+        chosen = get_recipe(f"transfer:{backbone}")
+    return chosen if alpha is None else at_width(chosen, alpha)
+
+
+def _parameters(recipe: "Recipe", alpha: float | None, params: str | None) -> int | None:
+    """Return the number of parameters that --params asks for, if it does."""
+    from edgecnn_runtime.errors import InputError
+    from edgecnn_training.networks.width import parse_parameters
+    from edgecnn_training.recipes import at_width
+
+    if params is None:
+        return None
+    if alpha is not None:
+        raise InputError(f"params: expected no --alpha beside it, got {alpha:g}; give one of the two")
+    # Refuses a recipe of one width before the data are prepared.
+    at_width(recipe, recipe.alpha)
+    return parse_parameters(params)
+
+
+def _folder_name(recipe: "Recipe", params: str | None) -> str:
+    """Name the run folder, whose name its files begin with: no colon, for Windows, and no width that is yet unknown."""
+    name = recipe.name if params is None else f"{recipe.name.partition('@')[0]}@{params.strip().lower()}"
+    return re.sub("[:@,]", "-", name)
+
+
+def _widest_within(
+    console: Console, recipe: "Recipe", parameters: int, image_set: "ImageSet", settings: "TrainingSettings"
+) -> "Recipe":
+    """Choose the width for --params, and say which."""
+    with loading_training("edgecnn train --params"):
+        from edgecnn_training.devices.devices import prepare_devices
+        from edgecnn_training.parameter_budget import widest_within
+    # Before the networks that are counted are built, after which TensorFlow changes neither devices nor threads.
+    prepare_devices(device=settings.device, threads=settings.threads, deterministic=settings.deterministic)
+    shape = image_set.input.shape
+    chosen, count = widest_within(
+        recipe, parameters, classes=len(image_set.labels), shape=shape, weights=settings.weights
+    )
+    console.say(f"{chosen.name} has {count:,} of at most {parameters:,} parameters (--alpha {chosen.alpha:g}).")
+    return chosen
 
 
 def _image_shape(recipe: "Recipe", imgsz: int | None) -> "Shape | None":

@@ -49,6 +49,17 @@ MULTIPLY_ACCUMULATES = {
     "resnet8": 12.5e6,
 }
 
+# At other widths, by the name of the recipe: classes and all parameters. MobileNetV2 0.35 and MobileNet 0.25 are
+# 410,208 and 218,544 without their tops in Keras, with a dense layer on 1280 and on 256 features; small-cnn by hand.
+WIDTHS = {
+    "small-cnn@0.5": (10, 216 + 1_152 + 4_608 + 18_432 + 4 * 120 + 650),
+    "mnist-plus@0.25": (10, 36 + 288 + 1_152 + 4_608 + 4 * 60 + 330),
+    "resnet8@0.5": (10, 20_266),
+    "transfer@0.35": (3, 410_208 + 3_843),
+    "transfer:MobileNet@0.25": (3, 218_544 + 771),
+    "transfer:MobileNetV3Small@0.75": (3, 0),
+}
+
 CASTING_LAYERS = [
     ("Conv2D", (None, 298, 298, 8), 224),
     ("MaxPooling2D", (None, 149, 149, 8), 0),
@@ -152,6 +163,50 @@ def test_the_network_has_the_documented_parameters(recipe: Recipe) -> None:
     assert model.input_shape == (None, *recipe.input_shape)
 
 
+@pytest.mark.parametrize("name", WIDTHS)
+def test_a_width_has_its_parameters(name: str) -> None:
+    import keras
+
+    from edgecnn_training.networks.network import build_network
+
+    classes, expected = WIDTHS[name]
+    recipe = get_recipe(name)
+    assert recipe.name == name
+    assert size_of(build_network(keras, recipe, classes)).parameters == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("small-cnn@1", "small-cnn"),
+        ("small-cnn@1.0", "small-cnn"),
+        ("small-cnn@0.50", "small-cnn@0.5"),
+        ("small-cnn@.5", "small-cnn@0.5"),
+        ("transfer:MobileNetV2@0.35", "transfer:MobileNetV2@0.35"),
+    ],
+)
+def test_a_width_has_one_name(name: str, same: str) -> None:
+    assert get_recipe(name).name == same
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mnist@0.5", r"alpha: expected a recipe of several widths \(small-cnn, .*, got mnist; leave --alpha"),
+        ("transfer:ResNet50@0.5", r"of --backbone the MobileNets\), got transfer:ResNet50"),
+        ("small-cnn@", "alpha: expected a number behind @ as in small-cnn@0.5, got ''"),
+        ("small-cnn@half", "got 'half'"),
+        ("small-cnn@0.5@0.5", "got '0.5@0.5'"),
+        ("small-cnn@0", "alpha: expected 0.05…10, got 0"),
+        ("small-cnn@1000", "alpha: expected 0.05…10, got 1000"),
+        ("smal-cnn@0.5", "recipe: expected one of .*, got 'smal-cnn'; did you mean small-cnn"),
+    ],
+)
+def test_a_width_that_is_none(name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        get_recipe(name)
+
+
 @pytest.mark.parametrize("name", MULTIPLY_ACCUMULATES)
 def test_the_network_has_the_published_multiply_accumulates(name: str) -> None:
     counted = size_of(built(get_recipe(name))).multiply_accumulates
@@ -222,18 +277,23 @@ def test_pixels_go_in_and_probabilities_come_out(recipe: Recipe, tmp_path: Any) 
 
 
 def test_the_same_functions_build_under_tf_keras() -> None:
+    names = {**{name: row[0] for name, row in DOCUMENTED.items()}, **{name: row[0] for name, row in WIDTHS.items()}}
     done = subprocess.run(
-        [sys.executable, "-c", UNDER_TF_KERAS, json.dumps({name: row[0] for name, row in DOCUMENTED.items()})],
+        [sys.executable, "-c", UNDER_TF_KERAS, json.dumps(names)],
         capture_output=True,
         text=True,
         check=True,
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
     )
     there = json.loads(done.stdout.splitlines()[-1])
-    for recipe in RECIPES.values():
+    import keras
+
+    from edgecnn_training.networks.network import build_network
+
+    for name, classes in names.items():
         # In this order, because the weights are copied over one by one.
-        weights = [list(weight.shape) for weight in built(recipe).weights]
-        assert there[recipe.name] == [weights, ["pixels"], ["probabilities"]], recipe.name
+        weights = [list(weight.shape) for weight in build_network(keras, get_recipe(name), classes).weights]
+        assert there[name] == [weights, ["pixels"], ["probabilities"]], name
 
 
 def test_mnist_has_the_notebooks_dropout_and_activations() -> None:

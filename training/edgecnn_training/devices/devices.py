@@ -245,7 +245,7 @@ def feed(batches: Batches, *, shares: int = 1, epochs: range | None = None) -> A
 
     signature = (
         tf.TensorSpec((None, *images.shape[1:]), tf.as_dtype(np.dtype(images.dtype))),
-        tf.TensorSpec((None,), tf.as_dtype(np.dtype(labels.dtype))),
+        tf.TensorSpec((None, *labels.shape[1:]), tf.as_dtype(np.dtype(labels.dtype))),
     )
     options = tf.data.Options()
     options.autotune.enabled = False

@@ -8,8 +8,16 @@ from typing import Any
 
 from edgecnn_training.recipe import Shape
 
+# The networks of `keras.applications` that come in several widths, and the widths that it has ImageNet weights for.
+IMAGENET_WIDTHS: dict[str, tuple[float, ...]] = {
+    "MobileNet": (0.25, 0.5, 0.75, 1.0),
+    "MobileNetV2": (0.35, 0.5, 0.75, 1.0, 1.3, 1.4),
+    "MobileNetV3Small": (0.75, 1.0),
+    "MobileNetV3Large": (0.75, 1.0),
+}
 
-def frozen_base(keras: Any, name: str, shape: Shape, *, pooling: str | None = None) -> Any:
+
+def frozen_base(keras: Any, name: str, shape: Shape, *, alpha: float = 1.0, pooling: str | None = None) -> Any:
     """Return a network of `keras.applications` without its top, frozen, with random weights.
 
     Call it with `training=False`, so that batch norm stays in inference mode whatever is unfrozen later.
@@ -18,9 +26,16 @@ def frozen_base(keras: Any, name: str, shape: Shape, *, pooling: str | None = No
         keras: the module `keras` or `tf_keras`.
         name: as in `keras.applications`, such as "MobileNetV2".
         shape: of its images.
+        alpha: its width; 1 where it has one width.
         pooling: "avg" for features `(N, n)`; None for feature maps.
     """
-    base = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=shape, pooling=pooling)
+    options: dict[str, Any] = {"pooling": pooling}
+    if alpha != 1:
+        options["alpha"] = alpha
+        if name.startswith("MobileNetV3"):
+            # Keras gives the others a name with their width, by which a file of weights is found.
+            options["name"] = f"{name}_{alpha:.2f}"
+    base = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=shape, **options)
     base.trainable = False
     return base
 

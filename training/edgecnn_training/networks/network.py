@@ -1,5 +1,6 @@
 """The network that is trained, saved and exported: pixels 0…255 in, probabilities out."""
 
+import re
 from typing import Any
 
 from edgecnn_training.recipe import Recipe, Shape
@@ -27,7 +28,7 @@ def build_network(keras: Any, recipe: Recipe, classes: int, *, shape: Shape | No
     shape = shape or recipe.input_shape
     pixels = keras.Input(shape, name="pixels")
     outcome = recipe.build(keras, shape, classes)(scaling_layer(keras, recipe.scaling)(pixels))
-    return keras.Model(pixels, _probabilities(keras, outcome), name=recipe.name.replace("-", "_").replace(":", "_"))
+    return keras.Model(pixels, _probabilities(keras, outcome), name=re.sub("[-:@]", "_", recipe.name))
 
 
 def core(network: Any) -> Any:

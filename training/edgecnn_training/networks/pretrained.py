@@ -1,5 +1,6 @@
 """Weights for a network of `keras.applications`, with its top or as a base: of ImageNet, of a file, or none."""
 
+import functools
 import os
 import re
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from edgecnn_runtime.errors import InputError
 from edgecnn_training.data.home import data_folder
-from edgecnn_training.networks.frozen_base import base_of
+from edgecnn_training.networks.frozen_base import IMAGENET_WIDTHS, base_of
 from edgecnn_training.networks.network import core
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.scaling import Scaling
@@ -31,12 +32,14 @@ def load_base_weights(network: Any, recipe: Recipe, weights: str) -> None:
     if weights == NO_WEIGHTS:
         return
     base = base_of(keras, core(network))
-    load_application_weights(base, str(recipe.base), weights, include_top=False)
+    load_application_weights(base, str(recipe.base), weights, include_top=False, alpha=recipe.alpha)
     if recipe.scaling is Scaling.CAFFE:
         _turn_to_rgb(base)
 
 
-def load_application_weights(network: Any, application: str, weights: str, *, include_top: bool) -> str:
+def load_application_weights(
+    network: Any, application: str, weights: str, *, include_top: bool, alpha: float = 1.0
+) -> str:
     """Give a network of `keras.applications` its pretrained weights.
 
     Args:
@@ -45,6 +48,7 @@ def load_application_weights(network: Any, application: str, weights: str, *, in
         weights: a file of Keras weights; "imagenet" takes the file named after the network in `$EDGECNN_DATA/weights`,
             else the one that Keras downloads and caches; "none" leaves the random weights.
         include_top: whether the network has its classifier.
+        alpha: its width; 1 where it has one width.
 
     Returns:
         Where the weights came from, in words.
@@ -56,7 +60,7 @@ def load_application_weights(network: Any, application: str, weights: str, *, in
         return NO_WEIGHTS
     path = _file_at_hand(network.name, include_top=include_top) if weights == IMAGENET else Path(weights)
     if path is None:
-        _load_imagenet(network, application, include_top=include_top)
+        _load_imagenet(network, application, include_top=include_top, alpha=alpha)
         return IMAGENET
     _load_file(network, path, include_top=include_top)
     return str(path)
@@ -90,9 +94,12 @@ def _load_file(network: Any, path: Path, *, include_top: bool) -> None:
         ) from error
 
 
-def _load_imagenet(network: Any, name: str, *, include_top: bool) -> None:
+def _load_imagenet(network: Any, name: str, *, include_top: bool, alpha: float) -> None:
     """Take the weights that Keras caches, downloading them where they are not."""
     application = getattr(keras.applications, name)
+    if name in IMAGENET_WIDTHS:
+        _check_width(name, alpha)
+        application = functools.partial(application, alpha=alpha)
     # With the top, Keras wants the size that it was trained on; the weights are those of any size.
     shape = None if include_top else network.input_shape[1:]
     try:
@@ -114,6 +121,15 @@ def _load_imagenet(network: Any, name: str, *, include_top: bool) -> None:
             f"{name}: expected --imgsz {trained.input_shape[1]}, which its ImageNet weights were trained on, "
             f"got {network.input_shape[1]}: its top depends on the size"
         ) from error
+
+
+def _check_width(name: str, alpha: float) -> None:
+    widths = IMAGENET_WIDTHS[name]
+    if alpha not in widths:
+        raise InputError(
+            f"alpha: expected one of {', '.join(f'{width:g}' for width in widths)}, the widths of {name} with ImageNet "
+            f"weights, got {alpha:g}; give one of them, or --weights FILE or --weights {NO_WEIGHTS}"
+        )
 
 
 def _turn_to_rgb(base: Any) -> None:

@@ -1,9 +1,11 @@
 """The documented classifiers, one file each. Listing them loads no framework."""
 
+import dataclasses
 import fnmatch
 
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
+from edgecnn_training.networks.width import AT_WIDTH, check_alpha, parse_alpha
 from edgecnn_training.recipe import Recipe
 from edgecnn_training.recipes import (
     casting,
@@ -42,19 +44,49 @@ RECIPES: dict[str, Recipe] = {
 
 
 def get_recipe(name: str) -> Recipe:
-    """Return the recipe of that name; `transfer:ResNet50` is `transfer` on another base.
+    """Return the recipe of that name.
+
+    `transfer:ResNet50` is `transfer` on another base, and `small-cnn@0.5` is `small-cnn` at half its width.
 
     Raises:
         InputError: there is none.
 
     >>> get_recipe("mnist").input_shape
     (28, 28, 1)
+    >>> get_recipe("transfer:MobileNetV2@0.35").alpha
+    0.35
     """
+    name, at, alpha = name.partition(AT_WIDTH)
+    if at:
+        return at_width(get_recipe(name), parse_alpha(alpha))
     if name.startswith(transfer.PREFIX):
         return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
     if name not in RECIPES:
         raise InputError(not_among("recipe", name, RECIPES))
     return RECIPES[name]
+
+
+def at_width(recipe: Recipe, alpha: float) -> Recipe:
+    """Return a recipe with `alpha` times the channels that are documented for it, as `small-cnn@0.5`.
+
+    Raises:
+        InputError: its network has one width, or none like that.
+
+    >>> at_width(at_width(get_recipe("small-cnn"), 0.5), 0.25).name
+    'small-cnn@0.25'
+    """
+    name = recipe.name.partition(AT_WIDTH)[0]
+    if recipe.build_at is None:
+        wide = ", ".join(each.name for each in RECIPES.values() if each.build_at is not None)
+        raise InputError(
+            f"alpha: expected a recipe of several widths ({wide}; of --backbone the MobileNets), got {name}; "
+            "leave --alpha and --params out"
+        )
+    # What `run.json` says by the name is what is built.
+    alpha = float(f"{check_alpha(alpha):g}")
+    if alpha != 1:
+        name += f"{AT_WIDTH}{alpha:g}"
+    return dataclasses.replace(recipe, name=name, alpha=alpha, build=recipe.build_at(alpha))
 
 
 def list_recipes(pattern: str = "*") -> tuple[Recipe, ...]:

@@ -8,7 +8,7 @@ compared, validation images decided.
 
 from edgecnn_training.augmentation import Augmentation, Border
 from edgecnn_training.recipe import Recipe, Shape
-from edgecnn_training.recipes.small_cnn import build
+from edgecnn_training.recipes.small_cnn import builder
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import Optimizer, TrainingSettings
 
@@ -39,7 +39,8 @@ def _plus(
             augment=True,
         ),
         augmentation=augmentation,
-        build=build,
+        build=builder(1.0),
+        build_at=builder,
     )
 
 

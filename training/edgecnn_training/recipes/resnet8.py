@@ -8,35 +8,43 @@ convolutions is left out, so that the loss is the cross-entropy that every other
 
 from typing import Any
 
-from edgecnn_training.recipe import Recipe, Shape
+from edgecnn_training.networks.width import channels
+from edgecnn_training.recipe import Build, Recipe, Shape
 from edgecnn_training.schedule import Schedule
 from edgecnn_training.settings import FOR_ANY_FOLDER, Optimizer, TrainingSettings
 
 
-def build(keras: Any, shape: Shape, classes: int) -> Any:
-    """Build the network: float32 `(N, *shape)` in 0…1 to probabilities `(N, classes)`."""
-    layers = keras.layers
+def builder(alpha: float) -> Build:
+    """Return what builds the network with `alpha` times as many channels."""
 
-    def convolution(x: Any, filters: int, size: int, strides: int) -> Any:
-        return layers.Conv2D(filters, size, strides=strides, padding="same", kernel_initializer="he_normal")(x)
+    def build(keras: Any, shape: Shape, classes: int) -> Any:
+        """Build the network: float32 `(N, *shape)` in 0…1 to probabilities `(N, classes)`."""
+        layers = keras.layers
 
-    def normalized(x: Any) -> Any:
-        return layers.BatchNormalization()(x)
+        def convolution(x: Any, filters: int, size: int, strides: int) -> Any:
+            return layers.Conv2D(
+                channels(filters, alpha), size, strides=strides, padding="same", kernel_initializer="he_normal"
+            )(x)
 
-    scaled = keras.Input(shape)
-    x = layers.ReLU()(normalized(convolution(scaled, 16, 3, 1)))
-    for filters, strides in ((16, 1), (32, 2), (64, 2)):
-        y = layers.ReLU()(normalized(convolution(x, filters, 3, strides)))
-        y = normalized(convolution(y, filters, 3, 1))
-        if strides > 1:
-            x = convolution(x, filters, 1, strides)
-        x = layers.ReLU()(layers.Add()([x, y]))
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(
-        scaled,
-        layers.Dense(classes, activation="softmax", dtype="float32", kernel_initializer="he_normal")(x),
-        name="core",
-    )
+        def normalized(x: Any) -> Any:
+            return layers.BatchNormalization()(x)
+
+        scaled = keras.Input(shape)
+        x = layers.ReLU()(normalized(convolution(scaled, 16, 3, 1)))
+        for filters, strides in ((16, 1), (32, 2), (64, 2)):
+            y = layers.ReLU()(normalized(convolution(x, filters, 3, strides)))
+            y = normalized(convolution(y, filters, 3, 1))
+            if strides > 1:
+                x = convolution(x, filters, 1, strides)
+            x = layers.ReLU()(layers.Add()([x, y]))
+        x = layers.GlobalAveragePooling2D()(x)
+        return keras.Model(
+            scaled,
+            layers.Dense(classes, activation="softmax", dtype="float32", kernel_initializer="he_normal")(x),
+            name="core",
+        )
+
+    return build
 
 
 RESNET8 = Recipe(
@@ -53,5 +61,6 @@ RESNET8 = Recipe(
         schedule=Schedule.COSINE,
         **FOR_ANY_FOLDER,
     ),
-    build=build,
+    build=builder(1.0),
+    build_at=builder,
 )

@@ -2,15 +2,17 @@
 
 The notebooks "Casting defects", in an exercise, and "Chinese MNIST", under "fine tuning", do this.
 
-`transfer` uses MobileNetV2, `transfer:ResNet50` uses ResNet50. The head is that of `casting-mobilenetv2`: the
-average over the feature maps, dropout, one dense layer. Each base brings the scaling it was trained with.
+`transfer` uses MobileNetV2, `transfer:ResNet50` uses ResNet50; the MobileNets come in several widths. The head is
+that of `casting-mobilenetv2`: the average over the feature maps, dropout, one dense layer. Each base brings the
+scaling it was trained with.
 """
 
+import functools
 from typing import Any
 
 from edgecnn_runtime.choices import not_among
 from edgecnn_runtime.errors import InputError
-from edgecnn_training.networks.frozen_base import frozen_base
+from edgecnn_training.networks.frozen_base import IMAGENET_WIDTHS, frozen_base
 from edgecnn_training.recipe import Build, Recipe, Shape
 from edgecnn_training.scaling import Scaling
 from edgecnn_training.schedule import Schedule
@@ -65,15 +67,17 @@ def _recipe(name: str, base: str) -> Recipe:
         scaling=SCALING_OF_BASE[base],
         base=base,
         build=_builder(base),
+        build_at=functools.partial(_builder, base) if base in IMAGENET_WIDTHS else None,
     )
 
 
-def _builder(base: str) -> Build:
+def _builder(base: str, alpha: float = 1.0) -> Build:
     def build(keras: Any, shape: Shape, classes: int) -> Any:
         """Build the network: float32 `(N, *shape)`, scaled, to probabilities `(N, classes)`."""
         layers = keras.layers
         scaled = keras.Input(shape)
-        x = layers.GlobalAveragePooling2D()(frozen_base(keras, base, shape)(scaled, training=False))
+        features = frozen_base(keras, base, shape, alpha=alpha)(scaled, training=False)
+        x = layers.GlobalAveragePooling2D()(features)
         x = layers.Dropout(0.2)(x)
         return keras.Model(scaled, layers.Dense(classes, activation="softmax", dtype="float32")(x), name="core")
 

@@ -17,6 +17,7 @@ class RunOrigin:
     data_folder: str
     data_fingerprint: str
     settings: TrainingSettings
+    teacher_fingerprint: str | None = None  # of the teacher's file; None without a teacher
 
     def differences(self, other: "RunOrigin") -> list[str]:
         """Name what `other` has differently, as in "epochs 12 instead of 10"."""
@@ -24,6 +25,8 @@ class RunOrigin:
         if self.data_fingerprint != other.data_fingerprint:
             mine, theirs = self.data_fingerprint[:12], other.data_fingerprint[:12]
             pairs.append(("data", f"{self.data_folder} ({mine}…)", f"{other.data_folder} ({theirs}…)"))
+        if self.settings.teacher == other.settings.teacher and self.teacher_fingerprint != other.teacher_fingerprint:
+            pairs.append(("teacher", f"{self.settings.teacher} as it was", f"{other.settings.teacher} trained anew"))
         for field in dataclasses.fields(TrainingSettings):
             # The threads and the device move the last bits only, which matter to a deterministic run alone.
             if field.name not in ("threads", "device") or self.settings.deterministic:
@@ -39,4 +42,5 @@ class RunOrigin:
             data_folder=record.data_folder,
             data_fingerprint=record.data_fingerprint,
             settings=read_dataclass(TrainingSettings, record.recipe, name="recipe"),
+            teacher_fingerprint=record.recipe.get("teacher_fingerprint"),
         )
