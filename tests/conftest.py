@@ -24,13 +24,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from edgecnn_runtime.backends.engines import ENGINES
-from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 # Seconds after which a test hangs; the first of a session to need a trained run waits for it. Slow ones: minutes each.
 _TIMEOUT, _SLOW_TIMEOUT = 600, 7200
 
 # What takes long: loading a framework, a run that is trained and exported first, a browser, a subprocess per test.
-_RUN = re.compile(r"\b(trained_run|exported_run)\b")
+_RUN = re.compile(r"\b(small_trained_run|trained_run|exported_run)\b")
 _LONG = re.compile(rf"{_RUN.pattern}|\b(keras|tensorflow|browser|sshd|subprocess|Popen)\b")
 
 
@@ -167,6 +167,26 @@ def trained_run(shared: Path, home: Path) -> RunFolder:
             # Figures take as long as half an epoch, and have tests of their own.
             patch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
             edgecnn_here(*words, env={"EDGECNN_HOME": str(home)})
+
+    made_once(run.path, train)
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_trained_run(shared: Path, trained_run: RunFolder) -> RunFolder:
+    """The same run with a network of 2,600 weights in its place, for tests that export again; not to be written to."""
+    run = RunFolder(shared / "small/digits")
+
+    def train() -> None:
+        import keras
+        from tiny_runs import tiny_network
+
+        shutil.copytree(trained_run.path, run.path)
+        train_split = open_run_data(run.read_record()).split("train")
+        network = tiny_network((28, 28, 1), 10)
+        network.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        network.fit(np.asarray(train_split.images, np.float32), train_split.labels, epochs=4, verbose=0)
+        network.save(run.model)
 
     made_once(run.path, train)
     return run
