@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import needs
@@ -22,13 +23,15 @@ from needs import pytest_configure, pytest_sessionfinish, pytest_terminal_summar
 from numpy.typing import NDArray
 from PIL import Image
 
-from edgecnn_runtime.workstation.run_folder import RunFolder
+from edgecnn_runtime.backends.engines import ENGINES
+from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 # Seconds after which a test hangs; the first of a session to need a trained run waits for it. Slow ones: minutes each.
 _TIMEOUT, _SLOW_TIMEOUT = 600, 7200
 
 # What takes long: loading a framework, a run that is trained and exported first, a browser, a subprocess per test.
-_LONG = re.compile(r"\b(keras|tensorflow|trained_run|exported_run|browser|sshd|subprocess|Popen)\b")
+_RUN = re.compile(r"\b(small_trained_run|trained_run|exported_run)\b")
+_LONG = re.compile(rf"{_RUN.pattern}|\b(keras|tensorflow|browser|sshd|subprocess|Popen)\b")
 
 
 with contextlib.suppress(ImportError):  # not where only the tests of a GPU run
@@ -43,9 +46,10 @@ with contextlib.suppress(ImportError):  # not where only the tests of a GPU run
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests of long files, and begin with the files of few tests, which are the longest.
+    """Mark the tests of long files, and begin with those of few tests, which are the longest.
 
-    The quick ones at the end even out two processes.
+    The files that need a trained run come behind the others, so that no process waits for another that trains it: only
+    the first of them begins early. The quick ones at the end even out two processes.
     """
     if config.pluginmanager.hasplugin("timeout"):
         # By a signal, which ends waiting for threads and subprocesses too, and lets the other tests go on.
@@ -54,11 +58,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 slow = item.get_closest_marker("slow") is not None
                 item.add_marker(pytest.mark.timeout(_SLOW_TIMEOUT if slow else _TIMEOUT))
     sizes = Counter(item.path for item in items)
-    long = {path for path in sizes if "tests" in path.parts and _LONG.search(path.read_text("utf-8"))}
+    texts = {path: path.read_text("utf-8") for path in sizes if "tests" in path.parts}
+    long = {path for path, text in texts.items() if _LONG.search(text)}
+    waiting = sorted((path for path, text in texts.items() if _RUN.search(text)), key=lambda path: (sizes[path], path))
     for item in items:
         if item.path in long:
             item.add_marker("long")
-    items.sort(key=lambda item: sizes[item.path])
+    items.sort(key=lambda item: (item.path not in long, item.path in waiting[1:], sizes[item.path], item.path))
 
 
 def edgecnn(*arguments: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None, code: int = 0) -> str:
@@ -97,6 +103,11 @@ def edgecnn_here(
             got = int(ended.code or 0)
     assert got == code, f"{arguments}: exit {got}\n{out.getvalue()}\n{err.getvalue()}"
     return out.getvalue() if code == 0 else out.getvalue() + err.getvalue()
+
+
+def without_openvino(patch: pytest.MonkeyPatch) -> None:
+    """Take OpenVINO, which runs all formats, for not installed: one engine measures each file, on every machine."""
+    patch.setitem(ENGINES, "openvino", replace(ENGINES["openvino"], packages={"absent": "absent"}))
 
 
 def hear_interrupts() -> None:
@@ -149,8 +160,35 @@ def home(shared: Path) -> Path:
 def trained_run(shared: Path, home: Path) -> RunFolder:
     """A run that `edgecnn train mnist` made in two epochs on 4,000 real digits; not to be written to."""
     run = RunFolder(shared / "trained/digits")
-    train = ("train", "mnist", "--data", "mnist-5000", "--epochs", "2", "--output", run.path)
-    made_once(run.path, lambda: edgecnn(*train, env={"EDGECNN_HOME": str(home)}))
+
+    def train() -> None:
+        words = ("train", "mnist", "--data", "mnist-5000", "--epochs", "2", "--output", run.path)
+        with pytest.MonkeyPatch.context() as patch:
+            # Figures take as long as half an epoch, and have tests of their own.
+            patch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+            edgecnn_here(*words, env={"EDGECNN_HOME": str(home)})
+
+    made_once(run.path, train)
+    return run
+
+
+@pytest.fixture(scope="session")
+def small_trained_run(shared: Path, trained_run: RunFolder) -> RunFolder:
+    """The same run with a network of 2,600 weights in its place, for tests that export again; not to be written to."""
+    run = RunFolder(shared / "small/digits")
+
+    def train() -> None:
+        import keras
+        from tiny_runs import tiny_network
+
+        shutil.copytree(trained_run.path, run.path)
+        train_split = open_run_data(run.read_record()).split("train")
+        network = tiny_network((28, 28, 1), 10)
+        network.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+        network.fit(np.asarray(train_split.images, np.float32), train_split.labels, epochs=4, verbose=0)
+        network.save(run.model)
+
+    made_once(run.path, train)
     return run
 
 
@@ -162,7 +200,7 @@ def exported_run(shared: Path, trained_run: RunFolder) -> RunFolder:
     def export() -> None:
         shutil.copytree(trained_run.path, run.path)
         # With 7-bit weights in int8 ONNX: sums of 8-bit weights saturate on processors without VNNI.
-        edgecnn("export", run.path, "--all", "--reduce-range")
+        edgecnn_here("export", run.path, "--all", "--reduce-range")
 
     made_once(run.path, export)
     return run

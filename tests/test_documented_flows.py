@@ -19,7 +19,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
-from conftest import edgecnn_here
+from conftest import edgecnn_here, without_openvino
 from free_ports import free_ports
 from made_bench import made_result
 from numpy.typing import NDArray
@@ -97,6 +97,7 @@ def in_empty_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.delenv("EDGECNN_DATA", raising=False)
         # Figures take most of the time of a short training, and have tests of their own.
         patch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+        without_openvino(patch)
         patch.chdir(folder)
         yield folder
 

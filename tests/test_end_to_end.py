@@ -7,16 +7,23 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn, edgecnn_here, without_openvino
 
 pytestmark = pytest.mark.end_to_end
 
 
 @pytest.fixture(scope="module")
 def quickstart(tmp_path_factory: pytest.TempPathFactory, home: Path) -> tuple[Path, str]:
-    """Run the quickstart in an empty folder, as a stranger does; return the folder and what was printed."""
+    """Run the quickstart in an empty folder, as a stranger does; return the folder and what was printed.
+
+    It is shortened to two epochs, one second of measuring and one engine per format. `make quickstart` runs it whole.
+    """
     folder = tmp_path_factory.mktemp("stranger")
-    return folder, edgecnn("quickstart", cwd=folder, env={"EDGECNN_HOME": str(home), "EDGECNN_DATA": ""})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgecnn.commands.quickstart._EPOCHS", 2)
+        patch.setattr("edgecnn.commands.quickstart._BENCH_SECS", 1)
+        without_openvino(patch)
+        return folder, edgecnn_here("quickstart", cwd=folder, env={"EDGECNN_HOME": str(home), "EDGECNN_DATA": ""})
 
 
 def test_the_stranger_holds_a_small_int8_model_that_is_right(quickstart: tuple[Path, str]) -> None:
@@ -25,7 +32,7 @@ def test_the_stranger_holds_a_small_int8_model_that_is_right(quickstart: tuple[P
     assert list(export) == ["tflite-float32", "tflite-int8", "onnx-float32", "onnx-int8"]
     assert all(entry["kept"] for entry in export.values())
     assert export["tflite-float32"]["bytes"] / export["tflite-int8"]["bytes"] > 3.9
-    assert export["tflite-int8"]["accuracy"]["value"] > 0.95
+    assert export["tflite-int8"]["accuracy"]["value"] > 0.9
     assert export["tflite-int8"]["drop_points"] <= 1.0
 
 

@@ -9,6 +9,8 @@ from PIL import Image
 from tiny_models import GREY_8, tiny_onnx
 
 from edgecnn_benchmarks.bench import bench
+from edgecnn_benchmarks.measuring.cold_start import ColdStarts
+from edgecnn_benchmarks.measuring.memory import Memories
 from edgecnn_benchmarks.measuring.result import SCHEMA_VERSION, BenchResult
 from edgecnn_benchmarks.measuring.result_file import read_result
 from edgecnn_benchmarks.report.terminal import terminal_table
@@ -18,6 +20,13 @@ from edgecnn_runtime.manifest import Colour, InputSpec
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 QUICK = BenchSettings(runs=3, warmup=1, rounds=1, starts=1)
+
+
+@pytest.fixture
+def latency_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out cold starts and memory, three of the five processes of a row, where they say nothing new."""
+    for stage in (ColdStarts, Memories):
+        monkeypatch.setattr(stage, "measure", lambda self, report: None)
 
 
 def test_every_file_of_a_run_is_measured(tiny_result: BenchResult, tiny_run: RunFolder) -> None:
@@ -86,6 +95,7 @@ def test_model_files_with_a_labelled_folder(shots: Path, tmp_path: Path) -> None
     assert (result.data.name, result.data.images, result.data.fingerprint) == ("shots", 4, None)
 
 
+@pytest.mark.usefixtures("latency_alone")
 def test_model_files_without_labelled_images(tmp_path: Path) -> None:
     result = bench([tiny_onnx(tmp_path / "a.onnx")], output=tmp_path / "out", settings=QUICK)
     assert result.rows[0].accuracy is None
@@ -93,6 +103,7 @@ def test_model_files_without_labelled_images(tmp_path: Path) -> None:
     assert any("--data" in note for note in result.notes)
 
 
+@pytest.mark.usefixtures("latency_alone")
 def test_misfit_is_measured_without_accuracy(tiny_run: RunFolder, tmp_path: Path) -> None:
     fits = tiny_run.export / "tiny_int8.onnx"
     other = tiny_onnx(tmp_path / "other.onnx", labels=("bright", "dark"))
@@ -120,6 +131,7 @@ _REASONS = {
 }
 
 
+@pytest.mark.usefixtures("latency_alone")
 @pytest.mark.parametrize("behaviour", _HOSTILE)
 def test_model_that_fails_is_a_reason_and_the_others_are_measured(
     behaviour: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -154,6 +166,7 @@ def test_output_that_cannot_be_written_is_found_first(tmp_path: Path) -> None:
         bench([model], output=model, settings=QUICK, progress=lambda percent, text: pytest.fail("began to measure"))
 
 
+@pytest.mark.usefixtures("latency_alone")
 def test_reference_by_name_and_an_unknown_one(tmp_path: Path) -> None:
     models = [tiny_onnx(tmp_path / name, spec=GREY_8) for name in ("a.onnx", "b.onnx")]
     result = bench(
@@ -166,6 +179,7 @@ def test_reference_by_name_and_an_unknown_one(tmp_path: Path) -> None:
         bench(models, output=tmp_path / "out", settings=BenchSettings(reference="int4"))
 
 
+@pytest.mark.usefixtures("latency_alone")
 def test_time_limit_leaves_three_rounds(tmp_path: Path) -> None:
     settings = BenchSettings(runs=1, warmup=0, rounds=50, starts=1, max_secs=0.01)
     result = bench([tiny_onnx(tmp_path / "a.onnx")], output=tmp_path / "out", settings=settings)
@@ -223,6 +237,7 @@ def test_interrupt_before_the_first_round_leaves_nothing(tmp_path: Path) -> None
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.usefixtures("latency_alone")
 def test_one_file_under_two_names_is_no_difference(tmp_path: Path) -> None:
     first = tiny_onnx(tmp_path / "a.onnx")
     second = tmp_path / "b.onnx"

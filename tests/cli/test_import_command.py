@@ -6,7 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from conftest import edgecnn, edgecnn_here
+from conftest import edgecnn_here
 from PIL import Image
 from tiny_imported import SIDE, probabilities_by_hand
 from typer.testing import CliRunner
@@ -93,7 +93,7 @@ def test_a_network_that_was_trained_through_another_filter(tmp_path: Path, capfd
             (tmp_path / "images" / label).mkdir(parents=True, exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / "images" / label / f"{number}.png")
     words = ("export", "texture.keras", "--labels", "plain,striped", "--calibration-data", "images", "--output", "run")
-    said = edgecnn(*words, "-f", "tflite-float32", cwd=tmp_path, code=0)
+    said = edgecnn_here(*words, "-f", "tflite-float32", cwd=tmp_path)
     run = RunFolder(tmp_path / "run")
     assert "50.00" in said
     assumed = " ".join(run.read_record().recipe["assumed"])
@@ -231,6 +231,6 @@ def test_bad_input_is_a_plain_message_and_leaves_nothing(
     assert "busy: expected a run folder with run.json" in str(
         CliRunner().invoke(command_line(), ["export", "busy", *GOOD]).exception
     )
-    said = edgecnn("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
+    said = edgecnn_here("export", "m.keras", *GOOD, "--calibration-data", "nowhere", code=2)
     assert "nowhere: not found; expected a folder of images" in said
     assert "Traceback" not in said

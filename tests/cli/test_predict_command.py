@@ -78,24 +78,52 @@ def test_a_name_or_label_that_is_refused_cannot_move_the_cursor(model: Path, sho
 def test_what_a_screen_or_pipe_cannot_show_is_escaped(shots: Path, tmp_path: Path, encoding: str) -> None:
     label = "größe 一 🙂"
     path = tiny_onnx(tmp_path / "größe.onnx", labels=("dark", label))
-    environment = {"PYTHONIOENCODING": encoding}
-    shown = edgecnn_bytes("predict", path, shots, environment=environment, code=1).decode(encoding)
-    assert shown.count(label.encode(encoding, "backslashreplace").decode(encoding)) == 4
-    shown = edgecnn_bytes("predict", path, shots, "--json", environment=environment, code=1).decode(encoding)
-    lines = [json.loads(line) for line in shown.splitlines()]
-    assert [line["label"] for line in lines if "label" in line] == [label] * 4
-    document = edgecnn_bytes("inspect", path, "--json", environment=environment).decode(encoding)
+    commands = [
+        ["predict", path, shots],
+        ["predict", path, shots, "--json"],
+        ["inspect", path, "--json"],
+        ["export", "--help"],
+        ["predict", path, tmp_path / label],
+    ]
+    *printed, help_page, nothing = printed_by(commands, codes=[1, 1, 0, 0, 2], encoding=encoding)
+    table, lines, document = (each.decode(encoding) for each in printed)
+    assert table.count(label.encode(encoding, "backslashreplace").decode(encoding)) == 4
+    told = [json.loads(line) for line in lines.splitlines()]
+    assert [line["label"] for line in told if "label" in line] == [label] * 4
     assert json.loads(document)["manifest"]["labels"][1] == label
-    assert edgecnn_bytes("export", "--help", environment=environment)
-    assert edgecnn_bytes("predict", path, tmp_path / label, environment=environment, code=2) == b""
+    assert b"--int8" in help_page
+    assert nothing == b""
 
 
-def edgecnn_bytes(*words: object, environment: dict[str, str], code: int = 0) -> bytes:
-    """Run the command line in an environment; return the bytes of stdout."""
-    command = [sys.executable, "-m", "edgecnn", *map(str, words)]
-    ended = subprocess.run(command, env=os.environ | environment, capture_output=True, check=False)
-    assert (ended.returncode, b"Traceback" in ended.stderr) == (code, False), ended.stderr.decode("latin-1")
-    return ended.stdout
+# Runs the command line once for each list of words; behind what each prints stands its exit code between two zeros.
+SEVERAL = """
+import json, sys
+from edgecnn.app import main
+for words in json.loads(sys.argv[1]):
+    sys.argv[1:] = words
+    try:
+        main()
+        code = 0
+    except SystemExit as ended:
+        code = ended.code or 0
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"\\0{code}\\0".encode())
+    sys.stdout.buffer.flush()
+"""
+
+
+def printed_by(commands: list[list[object]], *, codes: list[int], encoding: str) -> list[bytes]:
+    """Run commands, one after another in one process, where the screen has an encoding; return what each printed."""
+    words = json.dumps([[str(word) for word in command] for command in commands])
+    ended = subprocess.run(
+        [sys.executable, "-c", SEVERAL, words],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    parts = ended.stdout.split(b"\0")
+    assert (list(map(int, parts[1::2])), b"Traceback" in ended.stderr) == (codes, False), ended.stderr.decode("latin-1")
+    return parts[0:-1:2]
 
 
 def test_odd_names_come_back_from_json(model: Path, shots: Path) -> None:
@@ -105,15 +133,15 @@ def test_odd_names_come_back_from_json(model: Path, shots: Path) -> None:
 
 
 def test_an_engine_is_asked_for_by_name_and_its_old_meaning_is_still_understood(model: Path, shots: Path) -> None:
-    plain = edgecnn("predict", model, shots / "plain.png")
-    assert edgecnn("predict", model, shots / "plain.png", "--engine", "onnxruntime") == plain
-    assert edgecnn("predict", model, shots / "plain.png", "--engine", "local") == plain
-    said = edgecnn("predict", model, shots / "broken.png", "--engine", "local", code=1).splitlines()
+    plain = edgecnn_here("predict", model, shots / "plain.png")
+    assert edgecnn_here("predict", model, shots / "plain.png", "--engine", "onnxruntime") == plain
+    assert edgecnn_here("predict", model, shots / "plain.png", "--engine", "local") == plain
+    said = edgecnn_here("predict", model, shots / "broken.png", "--engine", "local", code=1).splitlines()
     assert "--engine local is now --on local; --engine names what runs the model" in said
-    assert "--engine litert: expected an engine that runs" in edgecnn(
+    assert "--engine litert: expected an engine that runs" in edgecnn_here(
         "predict", model, shots / "plain.png", "--engine", "litert", code=2
     )
-    assert "--on ray: expected an --output folder" in edgecnn(
+    assert "--on ray: expected an --output folder" in edgecnn_here(
         "predict", model, shots / "plain.png", "--engine", "ray", code=2
     )
 
@@ -171,7 +199,7 @@ def test_threads_and_workers_are_those_asked_for(
 
 def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     output = tmp_path / "results" / "shots.csv"
-    shown = edgecnn("predict", model, shots, "--recursive", "--output", output, code=1)
+    shown = edgecnn_here("predict", model, shots, "--recursive", "--output", output, code=1)
     assert shown.splitlines() == [f"{output}: 7 images", "error: 1 of 7 images could not be read"]
     with output.open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -179,7 +207,7 @@ def test_results_go_to_a_file(model: Path, shots: Path, tmp_path: Path) -> None:
     assert rows[2]["error"].startswith("expected a whole JPEG, PNG")
     assert rows[5]["image"] == f"{shots}/plain.png"
     assert sorted(path.name for path in output.parent.iterdir()) == ["shots.csv", "shots.csv.run.json"]
-    again = edgecnn("predict", model, shots, "--recursive", "--output", output, "--resume", code=1)
+    again = edgecnn_here("predict", model, shots, "--recursive", "--output", output, "--resume", code=1)
     assert f"{output}: 7 of 7 images were done before" in again
 
 
@@ -191,14 +219,14 @@ def test_a_table_for_excel_has_no_formulas_and_names_its_encoding(tmp_path: Path
         Image.new("L", (8, 8), 230).save(folder / name)
     names = sorted(path.name for path in folder.iterdir())
     command = ["predict", model, "*.png", "--output", output, "--excel"]
-    edgecnn(*command, cwd=folder)
+    edgecnn_here(*command, cwd=folder)
     content = output.read_bytes()
     assert content.startswith(b"\xef\xbb\xbfimage,label,probability,error\n")
     rows = list(csv.DictReader(content.decode("utf-8-sig").splitlines()))
     assert [row["image"] for row in rows] == [name if name[0] == "g" else f"'{name}" for name in names]
     assert {row["label"] for row in rows} == {"'=cmd|' /C calc'!A0"}
-    assert "5 of 5 images were done before" in edgecnn(*command, "--resume", cwd=folder)
-    assert "begun with --excel; do the same" in edgecnn(*command[:-1], "--resume", cwd=folder, code=2)
+    assert "5 of 5 images were done before" in edgecnn_here(*command, "--resume", cwd=folder)
+    assert "begun with --excel; do the same" in edgecnn_here(*command[:-1], "--resume", cwd=folder, code=2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import needs
 import pytest
-from conftest import edgecnn, edgecnn_here
+from conftest import edgecnn_here
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
@@ -71,7 +71,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory, keys: Path, small_set: Im
     folder = tmp_path_factory.mktemp("signed")
     run = tiny_run(folder / "run", small_set)
     words = ("-f", "tflite-int8", "-f", "onnx-float32", "--max-drop", "100", "--sign", keys / "ours.pem")
-    edgecnn("export", run.path, *words)
+    edgecnn_here("export", run.path, *words)
     return run.export
 
 

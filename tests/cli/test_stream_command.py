@@ -11,7 +11,7 @@ from pathlib import Path
 import needs
 import numpy as np
 import pytest
-from conftest import edgecnn, hear_interrupts
+from conftest import edgecnn_here, hear_interrupts
 from tiny_models import tiny_onnx
 from video_files import MjpegServer, damage_frames, write_video
 from waiting import wait_until
@@ -178,6 +178,6 @@ def test_a_reader_that_has_seen_enough_ends_it(model: Path, camera: MjpegServer)
     ],
 )
 def test_wrong_arguments_are_told(model: Path, video: Path, arguments: list[str], message: str) -> None:
-    shown = edgecnn("stream", model, *(video if word == "VIDEO" else word for word in arguments), code=2)
+    shown = edgecnn_here("stream", model, *(video if word == "VIDEO" else word for word in arguments), code=2)
     assert message in shown
     assert "Traceback" not in shown

@@ -32,6 +32,12 @@ main()
 """
 
 
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the trainings in this process; those in processes of their own draw them."""
+    monkeypatch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+
+
 def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "edgecnn", *map(str, arguments)]
 
@@ -78,7 +84,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(uninterrupted: Path, small_se
     assert RunFolder(folder).last_checkpoint.exists()
     assert not RunFolder(folder).record.exists()
 
-    assert "give --resume" in run("train", "mnist", "--output", folder, code=2)
+    assert "give --resume" in edgecnn_here("train", "mnist", "--output", folder, code=2)
     # The settings and the data are those of the checkpoint where they are not given.
     out = run("train", "mnist", "--resume", "--output", folder)
     assert "epoch 1/3" not in out

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import edgecnn, edgecnn_here
+from conftest import edgecnn_here
 
 from edgecnn_export.export_index import drop_stale, write_index
 from edgecnn_export.export_run import ExportSettings, export_run, require_all_kept
@@ -20,9 +20,9 @@ from edgecnn_runtime.workstation.run_folder import RunFolder, open_run_data
 
 
 @pytest.fixture
-def run(trained_run: RunFolder, tmp_path: Path) -> RunFolder:
+def run(small_trained_run: RunFolder, tmp_path: Path) -> RunFolder:
     """A copy of the trained run, to be exported as a test likes."""
-    shutil.copytree(trained_run.path, tmp_path / "digits", ignore=shutil.ignore_patterns("export", "bench"))
+    shutil.copytree(small_trained_run.path, tmp_path / "digits", ignore=shutil.ignore_patterns("export", "bench"))
     return RunFolder(tmp_path / "digits")
 
 
@@ -185,7 +185,7 @@ def test_the_same_model_gives_the_same_bytes(run: RunFolder) -> None:
 def test_c_source_is_told_recorded_and_goes_with_its_file(run: RunFolder, digit_files: list[Path]) -> None:
     """A full-integer file with int8 input and output and its C++ source; then the same file without."""
     command = ("export", run.path, "--format", "tflite-int8", "--io", "int8", "--c-source", "--json")
-    printed = json.loads(edgecnn(*command))
+    printed = json.loads(edgecnn_here(*command))
     model = run.export / "digits_int8-signed.tflite"
     source = printed["c_source"]
     assert (source["of"], source["files"]) == (model.name, ["digits_model_data.h", "digits_model_data.cc"])

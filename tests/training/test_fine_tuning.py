@@ -62,26 +62,40 @@ def test_the_top_layers_learn_but_for_batch_norm(count: int, learning: list[str]
     assert base.trainable_weights == []
 
 
-@pytest.fixture(scope="module", params=[FROZEN, AUGMENTED], ids=["features", "augmented"])
-def uninterrupted(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet
-) -> tuple[Recipe, TrainingSettings, RunFolder]:
-    recipe: Recipe = request.param
+Uninterrupted = tuple[Recipe, TrainingSettings, RunFolder]
+
+
+def trained(recipe: Recipe, small_set: ImageSet, folder: RunFolder) -> Uninterrupted:
     settings = dataclasses.replace(TUNED, augment=recipe is AUGMENTED)
-    folder = RunFolder(tmp_path_factory.mktemp("runs") / "whole")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
         train(recipe, small_set, folder, settings)
     return recipe, settings, folder
 
 
-def test_epochs_are_numbered_through(uninterrupted: tuple[Recipe, TrainingSettings, RunFolder]) -> None:
+@pytest.fixture(scope="module")
+def features(tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet) -> Uninterrupted:
+    return trained(FROZEN, small_set, RunFolder(tmp_path_factory.mktemp("runs") / "whole"))
+
+
+@pytest.fixture(scope="module")
+def augmented(tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet) -> Uninterrupted:
+    return trained(AUGMENTED, small_set, RunFolder(tmp_path_factory.mktemp("runs") / "whole"))
+
+
+@pytest.fixture(params=["features", "augmented"])
+def uninterrupted(request: pytest.FixtureRequest) -> Uninterrupted:
+    run: Uninterrupted = request.getfixturevalue(request.param)
+    return run
+
+
+def test_epochs_are_numbered_through(uninterrupted: Uninterrupted) -> None:
     _, _, folder = uninterrupted
     assert [(row["epoch"], row["stage"]) for row in rows(folder)] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2)]
     assert [row["learning_rate"] for row in rows(folder)] == pytest.approx([0.003] * 3 + [0.001] * 2)
 
 
-def test_the_saved_network_has_a_tuned_base(uninterrupted: tuple[Recipe, TrainingSettings, RunFolder]) -> None:
+def test_the_saved_network_has_a_tuned_base(uninterrupted: Uninterrupted) -> None:
     recipe, settings, folder = uninterrupted
     keras.utils.set_random_seed(settings.seed)
     before = base_weights(build_network(keras, recipe, 10))
@@ -111,14 +125,30 @@ def after(*, stage: int, epoch: int) -> Callable[[Progress], None]:
     return stop
 
 
+STOPS = {
+    "in the first stage": at(stage=1, epoch=2),
+    "between checkpoint and best weights": after(stage=1, epoch=3),
+    "between the stages": at(stage=2, epoch=4),
+    "in the second stage": at(stage=2, epoch=5),
+}
+
+
 @pytest.mark.parametrize(
-    "stop",
-    [at(stage=1, epoch=2), after(stage=1, epoch=3), at(stage=2, epoch=4), at(stage=2, epoch=5)],
-    ids=["in the first stage", "between checkpoint and best weights", "between the stages", "in the second stage"],
+    ("uninterrupted", "stop"),
+    [
+        *(("features", stop) for stop in STOPS.values()),
+        *(
+            # Where random images and a change of the trained part meet; the others are as on features.
+            pytest.param("augmented", stop, marks=() if name == "between the stages" else pytest.mark.slow)
+            for name, stop in STOPS.items()
+        ),
+    ],
+    ids=[f"{recipe}-{name}" for recipe in ("features", "augmented") for name in STOPS],
+    indirect=["uninterrupted"],
 )
 def test_a_stopped_run_ends_as_an_uninterrupted_one(
     stop: Callable[[Progress], None],
-    uninterrupted: tuple[Recipe, TrainingSettings, RunFolder],
+    uninterrupted: Uninterrupted,
     tmp_path: Path,
     small_set: ImageSet,
 ) -> None:

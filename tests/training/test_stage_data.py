@@ -139,7 +139,8 @@ def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
 @pytest.mark.parametrize(
     ("recipe", "settings"),
     [
-        (FROZEN, dataclasses.replace(QUICK, epochs=3)),
+        # In tests/training/test_fine_tuning.py too, with a second stage behind it.
+        pytest.param(FROZEN, dataclasses.replace(QUICK, epochs=3), marks=pytest.mark.slow),
         (AUGMENTED, dataclasses.replace(QUICK, epochs=3, augment=True, schedule=Schedule.COSINE)),
         (NORMALIZED, dataclasses.replace(QUICK, epochs=3, **ALL_OF_IT)),
     ],

@@ -39,6 +39,12 @@ class Trained:
     reports: tuple[Progress, ...]
 
 
+@pytest.fixture(autouse=True)
+def _without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw those of `trained` only, which is made before."""
+    monkeypatch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, small_set: ImageSet) -> Trained:
     folder = RunFolder(tmp_path_factory.mktemp("runs") / "digits")

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import needs
-from conftest import edgecnn, hear_interrupts
+from conftest import edgecnn, edgecnn_here, hear_interrupts
 from tiny_models import tiny_onnx
 from waiting import wait_until
 
@@ -24,15 +24,20 @@ def test_prints_table_verdict_and_where_the_report_is(tiny_run: RunFolder, tmp_p
 
 
 def test_json_is_one_document(tiny_run: RunFolder, tmp_path: Path) -> None:
-    document = json.loads(edgecnn("bench", tiny_run.path, *_QUICK, "--output", tmp_path, "--json"))
+    model = tiny_run.exported("int8", ".onnx")
+    document = json.loads(edgecnn("bench", model, *_QUICK, "--output", tmp_path, "--json"))
     assert document == json.loads((tmp_path / "bench.json").read_text())
     assert document["command"].startswith("edgecnn bench ")
     assert document["settings"]["rounds"] == 1
 
 
 def test_wrong_usage_exits_with_2(tmp_path: Path) -> None:
-    assert "not found; expected a run folder or a model file" in edgecnn("bench", tmp_path / "absent.tflite", code=2)
-    assert "rounds: expected at least 1" in edgecnn("bench", tiny_onnx(tmp_path / "a.onnx"), "--rounds", "0", code=2)
+    assert "not found; expected a run folder or a model file" in edgecnn_here(
+        "bench", tmp_path / "absent.tflite", code=2
+    )
+    assert "rounds: expected at least 1" in edgecnn_here(
+        "bench", tiny_onnx(tmp_path / "a.onnx"), "--rounds", "0", code=2
+    )
 
 
 @needs.linux

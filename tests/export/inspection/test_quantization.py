@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import edgecnn, edgecnn_here
+from conftest import edgecnn_here
 from PIL import Image
 
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 def test_every_operator_is_told(exported_run: RunFolder) -> None:
-    told = json.loads(edgecnn("inspect", "quantization", exported_run.path, "--images", "60", "--json"))
+    told = json.loads(edgecnn_here("inspect", "quantization", exported_run.path, "--images", "60", "--json"))
     assert told["images"] == 60
     operators = {entry["label"]: entry for entry in told["operators"]}
     assert [entry["kind"] for entry in operators.values()] == [

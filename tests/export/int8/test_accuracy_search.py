@@ -15,11 +15,11 @@ from edgecnn_runtime.workstation.run_folder import RunFolder
 
 
 @pytest.fixture
-def badly_scaled(trained_run: RunFolder, tmp_path: Path) -> RunFolder:
+def badly_scaled(small_trained_run: RunFolder, tmp_path: Path) -> RunFolder:
     """The trained run with channels of very different size between its convolutions; in float32 it is the same."""
     import keras
 
-    shutil.copytree(trained_run.path, tmp_path / "digits", ignore=shutil.ignore_patterns("export", "bench"))
+    shutil.copytree(small_trained_run.path, tmp_path / "digits", ignore=shutil.ignore_patterns("export", "bench"))
     run = RunFolder(tmp_path / "digits")
     model = keras.models.load_model(run.model)
     first, second = [layer for layer in model.get_layer("core").layers if isinstance(layer, keras.layers.Conv2D)][:2]

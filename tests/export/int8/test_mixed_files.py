@@ -62,7 +62,7 @@ def network() -> Any:
     return network
 
 
-@pytest.fixture(params=SUFFIXES)
+@pytest.fixture(scope="module", params=SUFFIXES)
 def quantizer(request: pytest.FixtureRequest, network: Any) -> Quantizer:
     return quantizer_of(network, request.param)
 

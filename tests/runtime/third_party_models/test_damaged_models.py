@@ -34,7 +34,7 @@ def ends_of(model: Path, *, count: int, seed: int) -> dict[str, int]:
 
 
 THIRD_PARTY_MODELS = {".tflite": write_tflite, ".onnx": write_onnx}
-SIZES = [pytest.param(200, id="200"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
+SIZES = [pytest.param(96, id="96"), pytest.param(2000, id="2000", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("count", SIZES)

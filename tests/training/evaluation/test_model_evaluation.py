@@ -137,6 +137,13 @@ def test_a_run_on_its_own_data(run: RunFolder, small_set: ImageSet, split: str) 
     assert len(labelled.images) == len(small_set.split(split))
 
 
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the evaluations here."""
+    monkeypatch.setattr("edgecnn_training.figures.draw_evaluation", lambda *arguments, **options: None)
+
+
+@pytest.mark.usefixtures("without_figures")
 def test_keras_answers_batch_by_batch(run: RunFolder, small_set: ImageSet, tmp_path: Path) -> None:
     import keras
 
@@ -155,6 +162,7 @@ def test_keras_answers_batch_by_batch(run: RunFolder, small_set: ImageSet, tmp_p
     assert result.evaluation.loss == pytest.approx(-np.log(expected[:, 0]).mean(), rel=1e-4)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_exported_file_knows_its_run(run: RunFolder, small_set: ImageSet) -> None:
     run.export.mkdir(exist_ok=True)
     labels = small_set.labels

@@ -10,22 +10,29 @@ import onnx
 import pytest
 from format_content import content_of, conversion_of
 from micro import A_LOGIT_STEP, MicroBackend
+from needs import Need
 from numpy.typing import NDArray
 from onnx_standard import opencv_for, require_standard
 from tflite_facts import oldest_runtime, operator_versions
 
-from edgecnn_export.formats import FORMATS
+from edgecnn_export.formats import FORMATS, Io
+from edgecnn_export.inspection.model import inspect_model
+from edgecnn_export.inspection.targets import ethos_u
+from edgecnn_export.int8.activation_statistics import measure_statistics
+from edgecnn_export.int8.calibration import CalibrationMethod
 from edgecnn_export.micro.bare_network import bare_network
 from edgecnn_export.micro.operators import resolver_methods
 from edgecnn_export.tflite.arena import measure_arena
 from edgecnn_export.tflite.flatbuffer import operator_names, unpack
+from edgecnn_export.tflite.graph import TFLiteGraph
+from edgecnn_export.tflite.quantize import quantize
 from edgecnn_runtime.backends import open_backend
 from edgecnn_runtime.backends.litert import LiteRTBackend
 from edgecnn_runtime.system.native_output import native_output_kept
 from edgecnn_training.recipes import get_recipe, list_recipes
 
-# Large enough for every network, and quick.
-SIDE = 64
+# Large enough for every network, and quick; those for smaller images take these.
+LARGEST_SIDE = 64
 # The network of another recipe: of casting, of small-cnn.
 SAME = {"casting-augmented", *(recipe.name for recipe in list_recipes() if recipe.name.endswith("-plus"))}
 SLOW = {"casting-mobilenetv2", "symbols-vgg16", "transfer"}
@@ -67,6 +74,15 @@ VERSIONS = {
 
 # Micro-controllers and NPUs have none of them.
 FORBIDDEN = {"SHAPE", "STRIDED_SLICE", "PACK"}
+
+# What Arm's compiler leaves on the CPU beside an Ethos-U: of all-integer files nothing, of the usual form the last
+# layer, which computes in float32.
+LEFT_ON_CPU = {
+    Io.INT8: set(),
+    Io.EDGE_TPU: set(),
+    # A sigmoid's p becomes [1 - p, p].
+    Io.UINT8: {"DEQUANTIZE", "FULLY_CONNECTED", "SOFTMAX", "LOGISTIC", "MUL", "ADD", "CONCATENATION"},
+}
 
 
 @dataclass(frozen=True)
@@ -114,7 +130,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
     folder = tmp_path_factory.mktemp("recipe")
     recipe = get_recipe(request.param)
-    shape = (SIDE, SIDE, recipe.input_shape[-1])
+    side = min(LARGEST_SIDE, recipe.input_shape[0])
+    shape = (side, side, recipe.input_shape[-1])
     keras.utils.set_random_seed(0)
     built = build_network(keras, recipe, 2, shape=shape)
     if request.param in SLOW:
@@ -209,3 +226,18 @@ def test_opencv_gives_the_same_probabilities(exported: Exported) -> None:
         for batch in (slice(0, 1), slice(0, 3)):
             network.setInput(exported.pixels[batch].astype(np.float32))
             np.testing.assert_allclose(network.forward(), expected[batch], atol=allowed)
+
+
+@needs.mark(ethos_u.vela_command() is not None, Need.PACKAGE, "pip install ethos-u-vela")
+def test_no_operator_of_a_recipe_is_left_on_the_cpu_of_an_ethos_u55(exported: Exported, tmp_path: Path) -> None:
+    graph = TFLiteGraph(exported.float32.read_bytes())
+    statistics = measure_statistics(graph, exported.pixels, CalibrationMethod.MINMAX)
+    path = tmp_path / f"{exported.name}_int8.tflite"
+    for io, allowed in LEFT_ON_CPU.items():
+        path.write_bytes(quantize(graph, statistics, io=io))
+        verdict = ethos_u.judge(inspect_model(path), "ethos-u55-128")
+        left = [operator.kind for obstacle in verdict.obstacles for operator in obstacle.operators]
+        assert set(left) <= allowed
+        assert left.count("FULLY_CONNECTED") <= 1
+        assert verdict.estimate is not None
+        assert verdict.estimate.cycles > 0
