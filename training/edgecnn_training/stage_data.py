@@ -18,15 +18,13 @@ from edgecnn_training.networks.network import core
 from edgecnn_training.networks.soft_labels import SoftLabelModel
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import ClassWeights, TrainingSettings
-from edgecnn_training.stage import Stage
+from edgecnn_training.stage import Stage, fewest_steps
 from edgecnn_training.teacher import Teacher
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
 _PREDICTED_VALUES = 2**22
 # Of a feature map, each image gives many values to the statistics of batch norm.
 _SAMPLE = 1024
-# Times as many as least, where images are changed: a network that meets none of them twice learns more slowly.
-_STEPS_OF_AUGMENTED = 3
 
 
 @dataclass(frozen=True)
@@ -105,8 +103,7 @@ def prepare_stage_data(
         answers = teacher.answers(training, batch_size=predict_batch(teacher.opened.input.shape))
         taught = _Taught(taught.images, targets(training.split.labels, answers))
     # As few passes an epoch as reach the steps.
-    least_steps = settings.least_steps * (_STEPS_OF_AUGMENTED if changes else 1)
-    full_batches = max(0, -(-least_steps // stage.epochs) - 1)
+    full_batches = max(0, -(-fewest_steps(settings) // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
         model=_learner(learner, changes, settings),

@@ -8,6 +8,7 @@ from typing import Any
 from edgecnn_training.automatic.set_looks import SetLooks
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import ClassWeights, TrainingSettings
+from edgecnn_training.stage import fewest_steps
 
 SCRATCH, TRANSFER = "small-cnn", "transfer"
 
@@ -133,7 +134,7 @@ def _scratch(
     channels = 1 if looks.is_grey else 3
     sides = _sides(looks) if imgsz is None else (imgsz,)
     shapes = [looks.fixed] if looks.fixed else [(side, side, channels) for side in sides]
-    settings = settings_for(SCRATCH, given)
+    settings = settings_for(SCRATCH, {"augment": True, **given})
     fewer_epochs = () if "epochs" in given else _FEWER_EPOCHS
     epochs = (settings.epochs, *(count for count in fewer_epochs if count < settings.epochs))
     fewer = (folds,) if "folds" in given or folds <= 3 else (folds, 3)
@@ -193,7 +194,7 @@ def _sides(looks: SetLooks) -> tuple[int, ...]:
 
 def _steps(looks: SetLooks, settings: TrainingSettings) -> int:
     per_epoch = -(-looks.images // settings.batch_size)
-    return max(per_epoch * settings.epochs, settings.least_steps)
+    return max(per_epoch * settings.epochs, fewest_steps(settings))
 
 
 def _images_said(looks: SetLooks) -> str:
@@ -216,6 +217,10 @@ def _settings_said(looks: SetLooks, scratch: Candidate) -> list[str]:
         said.append(f"{settings.validation_fraction:.0%} of the images are kept back to follow the training")
     if settings.class_weights is ClassWeights.BALANCED and looks.unevenness >= _UNEVEN:
         said.append("an image of a rare class counts for more, so that all classes count the same")
-    if _steps(looks, settings) == settings.least_steps:
-        said.append(f"{settings.least_steps:,} steps, as fewer images are gone through more often")
+    if settings.augment:
+        said.append(
+            f"{SCRATCH} sees each image changed a little, each time anew: {get_recipe(SCRATCH).changes(settings)}"
+        )
+    if _steps(looks, settings) == fewest_steps(settings):
+        said.append(f"{fewest_steps(settings):,} steps, as fewer images are gone through more often")
     return said
