@@ -23,8 +23,6 @@ from edgecnn_training.stage import Stage
 _PREDICTED_VALUES = 2**22
 # Of a feature map, each image gives many values to the statistics of batch norm.
 _SAMPLE = 1024
-# Times as many as least, where images are changed: a network that meets none of them twice learns more slowly.
-_STEPS_OF_AUGMENTED = 3
 
 
 @dataclass(frozen=True)
@@ -86,8 +84,7 @@ def prepare_stage_data(
         extractor, model = split_at_base(keras, network)
         images = {**features.of(extractor, images, batch_size=batch_size)}
     # As few passes an epoch as reach the steps.
-    least_steps = settings.least_steps * (_STEPS_OF_AUGMENTED if changes else 1)
-    full_batches = max(0, -(-least_steps // stage.epochs) - 1)
+    full_batches = max(0, -(-settings.steps_due // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
         model=_learner(model, changes, settings),

@@ -193,7 +193,7 @@ def _sides(looks: SetLooks) -> tuple[int, ...]:
 
 def _steps(looks: SetLooks, settings: TrainingSettings) -> int:
     per_epoch = -(-looks.images // settings.batch_size)
-    return max(per_epoch * settings.epochs, settings.least_steps)
+    return max(per_epoch * settings.epochs, settings.steps_due)
 
 
 def _images_said(looks: SetLooks) -> str:
@@ -216,6 +216,6 @@ def _settings_said(looks: SetLooks, scratch: Candidate) -> list[str]:
         said.append(f"{settings.validation_fraction:.0%} of the images are kept back to follow the training")
     if settings.class_weights is ClassWeights.BALANCED and looks.unevenness >= _UNEVEN:
         said.append("an image of a rare class counts for more, so that all classes count the same")
-    if _steps(looks, settings) == settings.least_steps:
-        said.append(f"{settings.least_steps:,} steps, as fewer images are gone through more often")
+    if _steps(looks, settings) == settings.steps_due:
+        said.append(f"{settings.steps_due:,} steps, as fewer images are gone through more often")
     return said
