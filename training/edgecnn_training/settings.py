@@ -91,6 +91,8 @@ _RATE = Range("a finite number above 0", lambda value: 0 < value < math.inf)
 _TEACHER_SHARE = Range("a share above 0, at most 1", lambda share: 0 < share <= 1)
 _SHARE = Range("a share between 0 and 1, as validation images choose the best epoch", lambda share: 0 < share < 1)
 _DECAY = Range("a number from 0 up to, but not including, 1", lambda decay: 0 <= decay < 1)
+# Times as many steps as least, where the images are changed.
+_STEPS_OF_AUGMENTED = 3
 # Numpy's legacy generator, which Keras seeds too, takes 32 bits.
 _SEED = Range(f"0…{2**32 - 1}", lambda seed: 0 <= seed < 2**32)
 _DEVICE = Range(
@@ -255,6 +257,11 @@ class TrainingSettings:
         elif given.get("augment") is False:
             given["augmentation"] = None
         return dataclasses.replace(self, **given)
+
+    @property
+    def steps_due(self) -> int:
+        """Steps at least; more with augmentation: a network that meets no image twice learns more slowly."""
+        return self.least_steps * (_STEPS_OF_AUGMENTED if self.augment else 1)
 
     def division_of(self, image_set: "ImageSet") -> "Division":
         """Decide which images of a set are trained on and which choose the best epoch."""

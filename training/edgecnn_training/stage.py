@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from edgecnn_training.history import Epoch, best_epoch
 from edgecnn_training.settings import TrainingSettings
 
-# Times as many as least, where images are changed: a network that meets none of them twice learns more slowly.
-_STEPS_OF_AUGMENTED = 3
-
 
 @dataclass(frozen=True, kw_only=True)
 class Stage:
@@ -40,11 +37,6 @@ class Stage:
         if not settings.patience or not done:
             return False
         return done[-1].epoch - best_epoch(done, settings.monitor).epoch >= settings.patience
-
-
-def fewest_steps(settings: TrainingSettings) -> int:
-    """Return how many steps a stage has at least, however few the images are."""
-    return settings.least_steps * (_STEPS_OF_AUGMENTED if settings.augment else 1)
 
 
 def stages_of(settings: TrainingSettings) -> tuple[Stage, ...]:

@@ -18,7 +18,7 @@ from edgecnn_training.networks.network import core
 from edgecnn_training.networks.soft_labels import SoftLabelModel
 from edgecnn_training.recipe import Recipe, Shape
 from edgecnn_training.settings import ClassWeights, TrainingSettings
-from edgecnn_training.stage import Stage, fewest_steps
+from edgecnn_training.stage import Stage
 from edgecnn_training.teacher import Teacher
 
 # Pixel values at once where nothing is learnt, 16 MB as float32; the results do not depend on it.
@@ -103,7 +103,7 @@ def prepare_stage_data(
         answers = teacher.answers(training, batch_size=predict_batch(teacher.opened.input.shape))
         taught = _Taught(taught.images, targets(training.split.labels, answers))
     # As few passes an epoch as reach the steps.
-    full_batches = max(0, -(-fewest_steps(settings) // stage.epochs) - 1)
+    full_batches = max(0, -(-settings.steps_due // stage.epochs) - 1)
     passes = full_batches * settings.batch_size // len(training) + 1
     return StageData(
         model=_learner(learner, changes, settings),

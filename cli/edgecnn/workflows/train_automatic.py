@@ -107,7 +107,7 @@ def show_plan(console: Console, data: str, plan: "Plan") -> None:
                 candidate.recipe,
                 "x".join(map(str, candidate.shape)),
                 str(candidate.settings.epochs),
-                str(candidate.settings.least_steps),
+                str(candidate.settings.steps_due),
                 str(candidate.settings.folds),
                 "yes" if candidate.settings.augment else "no",
                 f"{candidate.seconds:.0f} s" if candidate.seconds < 100 else f"{candidate.seconds / 60:.0f} min",

@@ -8,7 +8,6 @@ from typing import Any
 from edgecnn_training.automatic.set_looks import SetLooks
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import ClassWeights, TrainingSettings
-from edgecnn_training.stage import fewest_steps
 
 SCRATCH, TRANSFER = "small-cnn", "transfer"
 
@@ -194,7 +193,7 @@ def _sides(looks: SetLooks) -> tuple[int, ...]:
 
 def _steps(looks: SetLooks, settings: TrainingSettings) -> int:
     per_epoch = -(-looks.images // settings.batch_size)
-    return max(per_epoch * settings.epochs, fewest_steps(settings))
+    return max(per_epoch * settings.epochs, settings.steps_due)
 
 
 def _images_said(looks: SetLooks) -> str:
@@ -221,6 +220,6 @@ def _settings_said(looks: SetLooks, scratch: Candidate) -> list[str]:
         said.append(
             f"{SCRATCH} sees each image changed a little, each time anew: {get_recipe(SCRATCH).changes(settings)}"
         )
-    if _steps(looks, settings) == fewest_steps(settings):
-        said.append(f"{fewest_steps(settings):,} steps, as fewer images are gone through more often")
+    if _steps(looks, settings) == settings.steps_due:
+        said.append(f"{settings.steps_due:,} steps, as fewer images are gone through more often")
     return said
