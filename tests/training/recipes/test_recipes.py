@@ -49,15 +49,16 @@ MULTIPLY_ACCUMULATES = {
     "resnet8": 12.5e6,
 }
 
-# At other widths, by the name of the recipe: classes and all parameters. MobileNetV2 0.35 and MobileNet 0.25 are
-# 410,208 and 218,544 without their tops in Keras, with a dense layer on 1280 and on 256 features; small-cnn by hand.
+# At other widths, by the name of the recipe: classes and all parameters. MobileNetV2 0.35, MobileNet 0.25
+# and MobileNetV3Small 0.75 have 410,208, 218,544 and 583,160 in Keras without their tops, with a dense layer on 1280,
+# 256 and 432 features; small-cnn and resnet8 by hand.
 WIDTHS = {
     "small-cnn@0.5": (10, 216 + 1_152 + 4_608 + 18_432 + 4 * 120 + 650),
     "mnist-plus@0.25": (10, 36 + 288 + 1_152 + 4_608 + 4 * 60 + 330),
     "resnet8@0.5": (10, 20_266),
     "transfer@0.35": (3, 410_208 + 3_843),
     "transfer:MobileNet@0.25": (3, 218_544 + 771),
-    "transfer:MobileNetV3Small@0.75": (3, 0),
+    "transfer:MobileNetV3Small@0.75": (3, 583_160 + 1_299),
 }
 
 CASTING_LAYERS = [
