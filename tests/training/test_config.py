@@ -40,6 +40,11 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         least_steps = 300
         class_weights = "balanced"
         precise_batch_norm = true
+        temperature_scaling = true
+        folds = 3
+        teacher = "runs/large"
+        teacher_weight = 0.3
+        temperature = 2.5
         augment = true
         weights = "none"
         unfreeze = 5
@@ -75,6 +80,11 @@ def test_every_value_can_be_given(tmp_path: Path) -> None:
         least_steps=300,
         class_weights=ClassWeights.BALANCED,
         precise_batch_norm=True,
+        temperature_scaling=True,
+        folds=3,
+        teacher="runs/large",
+        teacher_weight=0.3,
+        temperature=2.5,
         augment=True,
         augmentation=Augmentation(flip_horizontal=True, zoom_in=0.2, blur=1.0),
         unfreeze=5,

@@ -155,6 +155,13 @@ class TrainingSettings:
             flag="--precise-batch-norm/--moving-batch-norm",
         ),
     ] = False
+    temperature_scaling: Annotated[
+        bool,
+        Setting(
+            "Make the probabilities as certain as images that were kept back bear out; no answer changes.",
+            flag="--temperature-scaling/--no-temperature-scaling",
+        ),
+    ] = False
     augment: Annotated[bool, Setting("Train on randomly changed images, and for more steps where few are due.")] = False
     augmentation: Annotated[
         Augmentation | None,
@@ -279,6 +286,7 @@ FOR_ANY_FOLDER: Mapping[str, Any] = {
     "least_steps": 500,
     "class_weights": ClassWeights.BALANCED,
     "precise_batch_norm": True,
+    "temperature_scaling": True,
     "folds": None,
 }
 

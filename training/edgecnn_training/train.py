@@ -24,6 +24,7 @@ from edgecnn_training.devices.devices import Devices, prepare_devices
 from edgecnn_training.devices.many_workers import folder_of_worker
 from edgecnn_training.evaluation.predictions import write_predictions
 from edgecnn_training.evaluation.scores import evaluate
+from edgecnn_training.evaluation.temperature import fit_temperature, temper, tempered
 from edgecnn_training.features import FeatureCache, FeatureReport
 from edgecnn_training.fit import Progress, ReportProgress
 from edgecnn_training.folds import OutOfFold, with_folds
@@ -149,7 +150,7 @@ def train(
         )
     if not devices.cluster.is_chief:
         return None
-    _finish(recipe, image_set, folder, history, best_epoch(history, settings.monitor), out_of_fold, division, watch)
+    _finish(recipe, image_set, folder, history, settings, out_of_fold, division, watch)
 
     record = RunRecord(
         name=folder.name,
@@ -176,7 +177,7 @@ def _finish(
     image_set: ImageSet,
     folder: RunFolder,
     history: tuple[Epoch, ...],
-    best: Epoch,
+    settings: TrainingSettings,
     out_of_fold: OutOfFold | None,
     division: Division,
     watch: Stopwatch,
@@ -185,11 +186,14 @@ def _finish(
     # They load as long as a small training takes to begin, so they wait until here.
     from edgecnn_training import figures
 
-    test = image_set.split(TEST)
+    test, best = image_set.split(TEST), best_epoch(history, settings.monitor)
     # A fresh network: the one that was fitted carries its optimizer, three times the size of the weights.
     model = build_network(keras, recipe, len(image_set.labels), shape=image_set.input.shape)
     model.load_weights(folder.best_weights)
     with watch.timing("evaluation"):
+        temperature = 1.0
+        if settings.temperature_scaling:
+            temperature, out_of_fold = _temper(model, image_set, division, out_of_fold)
         probabilities = answers(model, Portion.whole(test))
         evaluation = evaluate(probabilities, test.labels, image_set.labels, copies=image_set.copies.get(TEST, ()))
         of_folds = out_of_fold and evaluate(out_of_fold.probabilities, out_of_fold.images.labels, image_set.labels)
@@ -203,6 +207,8 @@ def _finish(
     # Of the last epoch no score on test: that would be a second look, and who takes the better one chooses by it.
     last = {"last_epoch": history[-1].epoch, "last_val_accuracy": history[-1].val_accuracy}
     scores = {"split": split, "best_epoch": best.epoch, "best_val_accuracy": best.val_accuracy, **last}
+    if temperature != 1:
+        scores["temperature"] = temperature
     more = {OUT_OF_FOLD: of_folds.document()} if of_folds else {}
     write_json(folder.metrics, {**scores, **evaluation.document(), **more})
     write_text(folder.classification_report, evaluation.report)
@@ -214,6 +220,21 @@ def _finish(
         figures.draw_all(
             folder, history, best, evaluation, images, probabilities, image_set.labels, model=model, split=split
         )
+
+
+def _temper(
+    model: Any, image_set: ImageSet, division: Division, out_of_fold: OutOfFold | None
+) -> tuple[float, OutOfFold | None]:
+    """Scale a model's certainty by the images that were kept back; return the temperature, and the folds at it."""
+    if out_of_fold is None:
+        _, validation = division.divide(image_set)
+        temperature = fit_temperature(answers(model, validation), validation.labels)
+    else:
+        temperature = fit_temperature(out_of_fold.probabilities, out_of_fold.images.labels)
+        scaled = tempered(out_of_fold.probabilities, temperature)
+        out_of_fold = dataclasses.replace(out_of_fold, probabilities=scaled)
+    temper(model, temperature)
+    return temperature, out_of_fold
 
 
 def _write_predictions(

@@ -49,7 +49,11 @@ def train(
         ),
     ] = None,
     imgsz: Annotated[
-        int | None, typer.Option(help="Side of the images in pixels, where the recipe takes any size.")
+        int | None,
+        typer.Option(
+            help="Side of the images in pixels, where the recipe takes any size; default: the recipe's, or that of the "
+            "images where it is smaller."
+        ),
     ] = None,
     backbone: Annotated[
         str | None, typer.Option(help="Network of keras.applications for transfer, such as EfficientNetV2B0.")
@@ -174,10 +178,9 @@ def train(
                 f"data: expected a folder with one sub-folder per class for {chosen.name}; give it with --data"
             )
         shape = _image_shape(chosen, imgsz if imgsz is not None else described.imgsz)
+        own_shape = _own_shape(chosen, source) if shape is None else shape
         with watch.timing("data"), shown_preparing(console, source) as preparing:
-            image_set = open_or_prepare(
-                source, say=console.say, shape=shape, own_shape=chosen.input_shape, report=preparing
-            )
+            image_set = open_or_prepare(source, say=console.say, shape=shape, own_shape=own_shape, report=preparing)
         for warning in image_set.warnings:
             console.warn(f"{image_set.name}: {warning}")
     if described.data_fingerprint not in (None, image_set.fingerprint):
@@ -362,6 +365,18 @@ def print_trained(console: Console, folder: "RunFolder") -> None:
             console.say(line)
     console.say(f"Run: {folder.path} (model.keras, metrics.json, classification_report.txt, predictions/, figures/)")
     console.document({"run": str(folder.path), "metrics": metrics, "timings": dict(record.timings)})
+
+
+def _own_shape(recipe: "Recipe", source: str) -> "Shape":
+    """Return the shape at which a user's own images are prepared for a recipe of any size, where none is asked for."""
+    from edgecnn_training.automatic.set_looks import look_at_source, usual_shape
+    from edgecnn_training.data.prepared_as import find_images
+    from edgecnn_training.data.readers.own_images import OwnImages
+
+    # A pretrained base has learnt at its size.
+    if recipe.base is None and isinstance(found := find_images(source), OwnImages):
+        return usual_shape(look_at_source(found.read()), recipe.input_shape)
+    return recipe.input_shape
 
 
 @contextlib.contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from edgecnn_training.automatic.set_looks import SetLooks
+from edgecnn_training.automatic.set_looks import LEAST_SIDE, SetLooks
 from edgecnn_training.recipes import get_recipe
 from edgecnn_training.settings import ClassWeights, TrainingSettings
 
@@ -15,7 +15,6 @@ SCRATCH, TRANSFER = "small-cnn", "transfer"
 # takes four times as long, here and on the device.
 _OWN_SIDE = 48
 _SIDES = (96, 64, 48, 32)
-_LEAST_SIDE = 24
 # Those at which MobileNetV2 was trained on ImageNet; at smaller ones its features are those of blurred images.
 _TRANSFER_SIDES = (160, 128, 96)
 # Below the first number of images all are trained on, with five folds; below the second with three, since each then
@@ -187,7 +186,7 @@ def _transfer(
 def _sides(looks: SetLooks) -> tuple[int, ...]:
     """Return the sides to learn at, the best first: no image is enlarged much, none shrunk below what the time asks."""
     if looks.side <= _OWN_SIDE:
-        return (max(_LEAST_SIDE, looks.side),)
+        return (max(LEAST_SIDE, looks.side),)
     return tuple(side for side in _SIDES if side <= looks.side)
 
 

@@ -16,6 +16,8 @@ from edgecnn_training.data.decode import map_images
 from edgecnn_training.data.readers.source import RawImageSet
 from edgecnn_training.data.readers.split_names import TEST
 
+# The least side at which networks learn here: four poolings leave two pixels of it.
+LEAST_SIDE = 24
 # Images that are opened to see how large they are, and what is looked at of each for colours.
 _SAMPLE = 64
 _COLOURS = InputSpec(32, 32, Colour.RGB)
@@ -73,6 +75,18 @@ def look_at_set(image_set: ImageSet) -> SetLooks:
         tests=not image_set.test_held_out,
         fixed=shape,
     )
+
+
+def usual_shape(looks: SetLooks, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the shape at which a network of any size learns these images: its usual one, or theirs if smaller.
+
+    To enlarge images shows a network nothing new, and four times the pixels take four times as long.
+
+    >>> usual_shape(SetLooks(counts=(5, 5), side=28, is_grey=True, tests=False), (96, 96, 3))
+    (28, 28, 3)
+    """
+    side = max(LEAST_SIDE, min(looks.side, *shape[:2]))
+    return (side, side, shape[-1]) if side < min(shape[:2]) else shape
 
 
 def _counts(labels: NDArray[np.int64], classes: int) -> tuple[int, ...]:
