@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # What a shell reports for a program that Ctrl-C ended: 128 + SIGINT.
 _INTERRUPTED = 130
 
+# Below so many validation images one image is more than three points of accuracy.
+_FEW_TO_CHOOSE_BY = 30
+
 # What the trainings of a run without a recipe may take together.
 _MINUTES = 10.0
 
@@ -211,6 +214,8 @@ def train(
                 f"From its best epoch on the top {settings.unfreeze} layers of {chosen.base} are trained too: "
                 f"epochs {settings.fine_tune_epochs}, learning rate {settings.fine_tune_rate:g}"
             )
+        if (few := _few_to_choose_by(settings, image_set)) is not None:
+            console.warn(few)
     with (
         _resume_command_shown(console, chosen.name, folder),
         shown_images(console, "features") as report_features,
@@ -284,6 +289,21 @@ def _refuse_without_recipe(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
             raise InputError(f"{name}: expected the name of a recipe beside it, such as small-cnn, got none; add one")
+
+
+def _few_to_choose_by(settings: "TrainingSettings", image_set: "ImageSet") -> str | None:
+    """Say that too few validation images choose the epoch; None where they suffice, or none are asked."""
+    from edgecnn_training.history import Monitor
+
+    if settings.folds or settings.monitor is Monitor.LAST:
+        return None
+    _, validation = settings.division_of(image_set).divide(image_set)
+    if len(validation) >= _FEW_TO_CHOOSE_BY:
+        return None
+    return (
+        f"{len(validation)} validation images choose the epoch that is kept, which is little more than chance; "
+        "give --monitor last, --folds 5 --monitor last, or more images"
+    )
 
 
 def _chosen_recipe(name: str, backbone: str | None, alpha: float | None) -> "Recipe":
