@@ -52,7 +52,7 @@ def options(small_set: ImageSet, output: Path) -> list[str]:
     assert small_set.folder is not None
     values = (
         "--epochs 3 --batch-size 32 --optimizer adamw --averaged-weights --label-smoothing 0.1 --warmup-epochs 1 "
-        "--augmentation shift=0.05,rand-augment=0.1,noise=0.05,erasing=0.1,mixup=0.2 "
+        "--augmentation shift=0.05,noise=0.05,mixup=0.2 "
         f"--threads 2 --deterministic --data {small_set.folder}"
     )
     return ["train", "mnist", *values.split(), "--output", str(output)]
