@@ -8,6 +8,8 @@ from edgecnn_runtime.json_dataclasses import read_dataclass
 
 # From which ratio of the images of two classes on the accuracy hides how the smaller one fares.
 _UNEVEN = 1.5
+# The worst of them are listed, so many at most.
+_CLASSES_SHOWN = 5
 
 
 def accuracy_shown(metrics: Mapping[str, Any]) -> str:
@@ -53,13 +55,19 @@ def uneven_classes_shown(metrics: Mapping[str, Any]) -> str | None:
     counts = [scores["support"] for scores in classes.values()]
     if max(counts) < _UNEVEN * min(counts):
         return None
-    label, worst = min(classes.items(), key=lambda each: each[1]["recall"])
-    found = round(worst["recall"] * worst["support"])
+    worst_first = sorted(classes.items(), key=lambda each: each[1]["recall"])
+    shown = [_found(label, scores) for label, scores in worst_first[:_CLASSES_SHOWN]]
+    more = f" and {len(classes) - _CLASSES_SHOWN:,} more classes" if len(classes) > _CLASSES_SHOWN else ""
     return (
         f"Classes of {min(counts):,} to {max(counts):,} images: balanced accuracy {metrics['balanced_accuracy']:.2%}, "
-        f"macro F1 {metrics['macro_f1']:.4f}; worst class {label}: {found:,} of {worst['support']:,} "
-        f"(95% interval {worst['recall_low']:.0%} to {worst['recall_high']:.0%})"
+        f"macro F1 {metrics['macro_f1']:.4f}; found (with 95% intervals): {', '.join(shown)}{more}"
     )
+
+
+def _found(label: str, scores: Mapping[str, Any]) -> str:
+    found = round(scores["recall"] * scores["support"])
+    low, high = scores["recall_low"], scores["recall_high"]
+    return f"{label} {found:,} of {scores['support']:,} ({low:.0%} to {high:.0%})"
 
 
 def without_copies_shown(metrics: Mapping[str, Any]) -> str | None:
