@@ -32,9 +32,6 @@ def frozen_base(keras: Any, name: str, shape: Shape, *, alpha: float = 1.0, pool
     options: dict[str, Any] = {"pooling": pooling}
     if alpha != 1:
         options["alpha"] = alpha
-        if name.startswith("MobileNetV3"):
-            # Keras gives the others a name with their width, by which a file of weights is found.
-            options["name"] = f"{name}_{alpha:.2f}"
     base = getattr(keras.applications, name)(include_top=False, weights=None, input_shape=shape, **options)
     base.trainable = False
     return base

@@ -58,7 +58,9 @@ def load_application_weights(
     """
     if weights == NO_WEIGHTS:
         return NO_WEIGHTS
-    path = _file_at_hand(network.name, include_top=include_top) if weights == IMAGENET else Path(weights)
+    # The names of other networks in several widths say the width.
+    name = f"{network.name}_{alpha:.2f}" if alpha != 1 and application.startswith("MobileNetV3") else network.name
+    path = _file_at_hand(name, include_top=include_top) if weights == IMAGENET else Path(weights)
     if path is None:
         _load_imagenet(network, application, include_top=include_top, alpha=alpha)
         return IMAGENET
