@@ -102,12 +102,19 @@ def test_all_images_are_trained_on_and_scored_by_the_folds(folded: RunFolder, fe
     last = folded.history.read_text().splitlines()[-1].split(",")
     assert float(last[4]) == pytest.approx(metrics["accuracy"]["value"], abs=1e-6)
     assert not folded.checkpoints.exists()
+    # What each image was taken for by a network that had not seen it, and nothing else.
+    (written,) = folded.predictions.iterdir()
+    assert written.name == "out_of_fold.csv"
+    rows = [line.split(",") for line in written.read_text().splitlines()[1:]]
+    assert (len(rows), sum(row[1] == row[2] for row in rows)) == (30, metrics["accuracy"]["correct"])
 
 
 def test_a_split_for_testing_of_the_users_own_stays_unseen(few: ImageSet, tmp_path: Path) -> None:
     run = train_quickly(dataclasses.replace(few, test_held_out=False), tmp_path / "run", QUICK)
     metrics = json.loads(run.metrics.read_text())
     assert (metrics["split"], metrics["images"], metrics["out_of_fold"]["images"]) == ("test", 6, 24)
+    lines = {path.name: len(path.read_text().splitlines()) - 1 for path in run.predictions.iterdir()}
+    assert lines == {"test.csv": 6, "out_of_fold.csv": 24}
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(folded: RunFolder, few: ImageSet, tmp_path: Path) -> None:
