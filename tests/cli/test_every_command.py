@@ -46,7 +46,7 @@ INVOCATIONS = {
     "data check": Invocation("{folder}"),
     "data show": Invocation("{folder} --output {out}/shown.png"),
     "recipes": Invocation(),
-    "train": Invocation("mnist --data {set} --epochs 1 --output {out}/trained --overwrite"),
+    "train": Invocation("mnist --data {set} --epochs 1 --monitor last --output {out}/trained --overwrite"),
     "evaluate": Invocation("{model} --data {folder} --split all --output {out}/evaluated"),
     "explain": Invocation("{image} --kernel 1,0,-1 --output {out}/explained"),
     "export": Invocation("{run} --format onnx-float32"),
