@@ -32,8 +32,19 @@ INLINE = [command for page in PAGES for command in re.findall(r"`(edgecnn [^`]+)
 
 # What makes commands short; of two equal options the last counts.
 SHORT = {
-    "train": ("--epochs", "1"),
-    "train transfer": ("--epochs", "1", "--fine-tune-epochs", "1", "--weights", "none", "--imgsz", "32"),
+    "train": ("--epochs", "1", "--folds", "0"),
+    "train transfer": (
+        "--epochs",
+        "1",
+        "--folds",
+        "0",
+        "--fine-tune-epochs",
+        "1",
+        "--weights",
+        "none",
+        "--imgsz",
+        "32",
+    ),
     "export": ("--max-drop", "100"),  # a network of one epoch is not worth a search
     "bench": ("--max-secs", "1", "--starts", "1"),
     "bench recommend": (),
@@ -46,7 +57,9 @@ BLOCKS_OF_SEVERAL = {
     "edgecnn data check my_folder #": "test_images_of_your_own",
     "edgecnn verify mnist_int8.tflite": "test_on_the_device",
     "edgecnn data check my_folder --strict": "test_networks_for_images_of_your_own",
-    "edgecnn train casting": "test_what_a_run_contains",
+    "edgecnn train casting --epochs": "test_what_a_run_contains",
+    "edgecnn train casting --augment": "alternatives; tests/cli/test_train_command.py",
+    "edgecnn train small-cnn --alpha": "alternatives; tests/cli/test_train_command.py",
     "edgecnn data prepare mnist-5000": "test_two_workers_train_on_the_set_that_was_prepared",
     "edgecnn bench recommend": "test_which_file_to_ship",
     "edgecnn inspect": "test_where_it_runs",
@@ -227,7 +240,7 @@ def test_what_a_run_contains(reader: Path) -> None:
     write_class_folders(reader / "my_folder", ("def_front", "ok_front"), side=300)
     shutil.copy(reader / "my_folder/ok_front/ok_front0.png", reader / "part.jpg")
     run(["edgecnn", "data", "prepare", "casting", "--from", "my_folder"])
-    *_, resumed, evaluated, _ = run_block("edgecnn train casting")
+    *_, resumed, evaluated, _ = run_block("edgecnn train casting --epochs")
     assert "was finished before" in resumed
     assert "20 images" in evaluated
     assert sorted(path.name for path in (reader / "runs").iterdir()) == ["casting", "casting-2"]

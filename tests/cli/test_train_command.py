@@ -156,7 +156,7 @@ def test_ctrl_c_tells_the_command_that_goes_on(small_set: ImageSet, tmp_path: Pa
         (["mnist", "--config", "no.toml"], "no.toml: not found; expected a TOML file"),
         (["small-cnn"], "data: expected a folder with one sub-folder per class for small-cnn"),
         (["transfer", "--backbone", "VGG17", "--data", "here"], "backbone: expected one of VGG16"),
-        ([], "recipe: expected a name or --config"),
+        ([], "recipe: expected a name, --data with your images or --config"),
         (["mnist", "--device", "tpu"], "device: expected cpu, gpu, or numbers as in gpu:0 or gpu:0,1, got 'tpu'"),
     ],
 )
@@ -190,7 +190,7 @@ def in_class_folders(digit_files: list[Path], root: Path) -> None:
 def test_images_of_the_user(digit_files: list[Path], tmp_path: Path) -> None:
     """Class folders, any size, options from a file; fifty digits, ten of which become the test split."""
     in_class_folders(digit_files, tmp_path / "digits")
-    (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\n')
+    (tmp_path / "short.toml").write_text('recipe = "small-cnn"\nepochs = 9\nimgsz = 24\naugment = true\nfolds = 0\n')
     options = ("--config", tmp_path / "short.toml", "--epochs", "1", "--data", "digits", "--output", "run")
     document = json.loads(edgecnn_here("train", *options, "--json", cwd=tmp_path))
     assert document["metrics"]["images"] == 10
@@ -203,7 +203,8 @@ def test_images_of_the_user(digit_files: list[Path], tmp_path: Path) -> None:
 def test_a_base_is_fine_tuned(digit_files: list[Path], tmp_path: Path) -> None:
     in_class_folders(digit_files, tmp_path / "digits")
     options = (
-        "--backbone MobileNet --weights none --data digits --imgsz 32 --epochs 1 --unfreeze 3 --fine-tune-epochs 1"
+        "--backbone MobileNet --weights none --data digits --imgsz 32 --epochs 1 --folds 0 --unfreeze 3 "
+        "--fine-tune-epochs 1"
     )
     out = edgecnn_here("train", "transfer", *options.split(), "--output", "run", "--tensorboard", cwd=tmp_path)
     assert "the top 3 layers of MobileNet are trained too: epochs 1, learning rate 1e-05" in out
@@ -222,7 +223,7 @@ def test_a_narrow_network_learns_from_a_wide_one(digit_files: list[Path], tmp_pa
     assert RunFolder(teacher).read_record().recipe["name"] == "small-cnn@0.5"
 
     (tmp_path / "small.toml").write_text('recipe = "small-cnn"\nparams = 3000\nteacher = "runs/small-cnn-0.5"\n')
-    small = ("--config", "small.toml", *common[1:], "--augment", "--threads", "2")
+    small = ("--config", "small.toml", *common[1:], "--augment")
     out = edgecnn_here("train", *small, cwd=tmp_path)
     assert "small-cnn@0.15 has 2,334 of at most 3,000 parameters (--alpha 0.15)" in out
     assert "Its loss is to 50% the difference from the answers of runs/small-cnn-0.5" in out

@@ -139,7 +139,10 @@ def train(
     earlier = run_to_resume(folder, resume=resume, overwrite=overwrite)
     check_packages()
     cluster = cluster_of_environment(os.environ)
-    _check_device(given.get("device"))
+    # Without a recipe, those of one for the user's own images say whether all values are in range.
+    begun_with = earlier or named or get_recipe("small-cnn")
+    settings = begun_with.settings.overridden(**given)
+    _check_device(settings.device)
     out_of_fold, going_on = None, resume
     if named is None and earlier is not None and not folder.plan.exists():
         # A run that was started with a recipe, or is finished, goes on without its name.
@@ -174,7 +177,6 @@ def train(
                 f"--{'plan' if plan else 'minutes'}: expected no recipe, as {chosen.name} is trained as it is; "
                 "leave the one or the other out"
             )
-        settings = (earlier.settings if earlier else chosen.settings).overridden(**given)
         source = source or (earlier.data_folder if earlier else chosen.data)
         if source is None:
             raise InputError(
