@@ -99,7 +99,7 @@ def test_only_what_keeps_to_the_limits_is_trained(
         + [f"small-cnn{depth}@{width} 24x24 grey" for depth in ("", ":3") for width in (0.25, 0.5)]
     )
     epochs = [epochs for _, epochs in faked.trained]
-    assert epochs == [3] * 4 + [10] + [30]
+    assert epochs == [3] * 4 + [10] * 3 + [30] * 3
     assert not any("@" not in name for name, _ in faked.trained)
 
 

@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edgecnn_runtime.errors import GateError
 from edgecnn_runtime.workstation.division import Division, DivisionMethod, stratified_sample
 from edgecnn_runtime.workstation.image_set import ImageSet, Split, fingerprint
@@ -31,7 +33,7 @@ def export_int8(folder: RunFolder, image_set: ImageSet, *, max_drop: float = 1.0
     from edgecnn_export.formats import FORMATS
 
     settings = ExportSettings((FORMATS[_FORMAT],), max_drop=max_drop)
-    (file,) = export_run(folder, image_set, settings, report=lambda file: None)
+    (file,) = export_run(folder, image_set, settings, report=_unseen)
     require_all_kept([file])
     return file
 
@@ -60,8 +62,11 @@ def export_untrained(architecture: "Architecture", image_set: ImageSet, path: Pa
     with tempfile.TemporaryDirectory(prefix="edgecnn-search-") as scratch:
         folder = RunFolder(Path(scratch) / "untrained")
         folder.path.mkdir()
-        keras.utils.set_random_seed(0)
-        build_network(keras, recipe, len(few.labels), shape=architecture.shape).save(folder.model)
+        network = build_network(keras, recipe, len(few.labels), shape=architecture.shape)
+        # Biases of zero, as an untrained network has them, would be left out of the file.
+        drawn = np.random.default_rng(0)
+        network.set_weights([value + 0.1 * drawn.random(value.shape) for value in network.get_weights()])
+        network.save(folder.model)
         folder.write_record(
             RunRecord(
                 name="untrained",
@@ -128,3 +133,8 @@ def judge_file(path: Path, target: str) -> "Verdict":
     with native_output_kept():
         (verdict,) = judge(inspect_model(path), [target])
     return verdict
+
+
+def _unseen(file: object) -> None:
+    """Take the one file that is made."""
+    del file

@@ -41,12 +41,13 @@ def run(seconds: float, *, each: float = 1.0) -> list[str]:
 
 
 def test_a_third_goes_on_from_each_rung() -> None:
-    assert run(1000) == ["abcdefghi", "cba", "c"]
+    assert run(1000) == ["abcdefghi", "cba", "cba"]
 
 
 def test_a_rung_takes_what_its_share_of_the_time_allows() -> None:
-    # A third of 18 seconds: six of the first rung; two go on, and three times a second each are within half of 12.
-    assert run(18) == ["defghi", "de", "d"]
+    # A third of 12 seconds: four of the first rung, the best three go on; three seconds that another one is expected
+    # to take after the first are not within half of what is left, the same again is within all of it.
+    assert run(12) == ["fghi", "fg", "fg"]
     # Three of the first rung and one of the others in any case.
     assert run(0) == ["ghi", "g", "g"]
 

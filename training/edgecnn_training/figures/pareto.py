@@ -78,9 +78,11 @@ def pareto(points: Sequence[Point], front: Sequence[int], *, title: str, most_ms
                 label=f"taken: {point.name}",
                 zorder=4,
             )
-    if most_ms is not None:
+    # A limit that is far away would push all that there is to see into a corner.
+    if most_ms is not None and most_ms < 5 * max(point.milliseconds for point in points):
         axes.axvline(most_ms, color=VERMILLION, linestyle=":", label="limit of the latency")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
     axes.set_title(title, fontsize=13, pad=12)
     axes.set_xlabel("latency of one image, ms (int8 TFLite); area: size of the file", fontsize=12)
     axes.set_ylabel("correct out of fold, %", fontsize=12)

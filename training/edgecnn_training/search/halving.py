@@ -50,8 +50,8 @@ def halve(
     """Train candidates rung by rung.
 
     The time that is left is divided among the rungs that are left. The first rung takes as many candidates as its time
-    allows, at least `ETA` of them; each later one the best third of those before, as far as there is time for them by
-    what they took, at least one.
+    allows, at least `ETA` of them. Each later one takes the best third of those before, or the best three, so that the
+    best is compared with something, as far as there is time for them by what they took; at least one.
 
     Args:
         candidates: in the order in which they are tried; at least one.
@@ -77,6 +77,6 @@ def halve(
             spent += done[-1][1].seconds
         done.sort(key=lambda pair: pair[1].merit, reverse=True)
         tried.append(done)
-        best = done[: max(1, len(done) // ETA)]
+        best = done[: max(ETA, len(done) // ETA)]
         going_on, expected = [candidate for candidate, _ in best], [ETA * each.seconds for _, each in best]
     return tried
