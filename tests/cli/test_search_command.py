@@ -14,7 +14,7 @@ from PIL import Image
 
 from edgecnn.console import Console
 from edgecnn.workflows import search as workflow
-from edgecnn.workflows.search import Asked, Kept, Search, SearchFolder, open_search
+from edgecnn.workflows.search import Asked, Kept, Search, SearchFolder, clear, open_search
 from edgecnn_runtime.errors import GateError, InputError
 from edgecnn_runtime.workstation.image_set import ImageSet, Split
 from edgecnn_runtime.workstation.run_folder import RunFolder
@@ -127,6 +127,18 @@ def test_a_stopped_search_goes_on(stop_at: int, folder: Path, tmp_path: Path, mo
     assert len(stopped.trained) == stop_at
     assert stopped.trained + going_on.trained == whole.trained
     assert not going_on.exported
+
+
+def test_overwriting_removes_a_search_and_nothing_else(tmp_path: Path) -> None:
+    place = SearchFolder(tmp_path)
+    for run in ("small-cnn-3", "mine"):
+        (tmp_path / run / "checkpoints").mkdir(parents=True)
+    clear(place)
+    assert len(list(tmp_path.iterdir())) == 2
+    place.result.write_text("{}")
+    place.figure.touch()
+    clear(place)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.usefixtures("home")

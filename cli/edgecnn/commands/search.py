@@ -41,7 +41,7 @@ def search(
             help="Device that must run the file, as in 'edgecnn inspect'; the time of an NPU is its compiler's.",
         ),
     ] = None,
-    minutes: Annotated[float, typer.Option(help="What the search may take, the last training included.")] = _MINUTES,
+    minutes: Annotated[float, typer.Option(help="Time for the search, the last training included.")] = _MINUTES,
     alpha: Annotated[
         str | None, typer.Option(metavar="0.25,0.5,…", help="Widths to try. Default: 0.25,0.5,1,2.")
     ] = None,

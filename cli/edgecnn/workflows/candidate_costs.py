@@ -103,7 +103,7 @@ def measure_latencies(paths: Sequence[Path], report: Callable[[float, str], None
     from edgecnn_benchmarks.settings import BenchSettings
 
     # A difference of a few percent decides nothing here.
-    settings = BenchSettings(precision=0.05, max_secs=max(10.0, 3.0 * len(paths)))
+    settings = BenchSettings(precision=0.05, max_secs=max(5.0, 2.0 * len(paths)))
     with tempfile.TemporaryDirectory(prefix="edgecnn-search-") as temporary:
         scratch = Path(temporary)
         shelf = SampleShelf(scratch)

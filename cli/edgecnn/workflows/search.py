@@ -142,8 +142,8 @@ def open_search(folder: SearchFolder, *, resume: bool, overwrite: bool) -> Kept 
     """Return what was kept of the search in a folder; None where a new one begins.
 
     Raises:
-        InputError: there is one and neither `resume` nor `overwrite` was asked for, it cannot be read, or a run or
-            something else is in the folder.
+        InputError: there is one and neither `resume` nor `overwrite` was asked for, it cannot be read, or a run is in
+            the folder.
     """
     there = folder.result.exists() or folder.kept.exists()
     if there and not (resume or overwrite):
@@ -154,9 +154,12 @@ def open_search(folder: SearchFolder, *, resume: bool, overwrite: bool) -> Kept 
         )
     if RunFolder(folder.path).record.exists():
         raise InputError(f"{folder.path}: expected a folder without a run, got a finished one; give --output")
-    if overwrite or not folder.kept.exists():
+    if overwrite or not there:
         return None
     try:
+        if folder.result.exists():
+            document = read_object(folder.result)
+            return Kept(asked=read_dataclass(Asked, document.get("asked", {}), name=str(folder.result)))
         return read_dataclass(Kept, read_object(folder.kept), name=str(folder.kept))
     except (OSError, ValueError) as error:
         raise InputError(f"{error}; search again with --overwrite") from error
@@ -164,10 +167,11 @@ def open_search(folder: SearchFolder, *, resume: bool, overwrite: bool) -> Kept 
 
 def clear(folder: SearchFolder) -> None:
     """Remove what an earlier search has left in a folder, its run included; nothing else."""
-    if folder.result.exists():
-        run = Path(str(read_object(folder.result).get("run", "")))
-        if run.parent.resolve() == folder.path.resolve() and RunFolder(run).record.exists():
-            shutil.rmtree(run)
+    if not (folder.result.exists() or folder.kept.exists()):
+        return
+    for run in map(RunFolder, folder.path.glob("small-cnn*")):
+        if run.record.exists() or run.checkpoints.is_dir():
+            shutil.rmtree(run.path)
     for file in (folder.result, folder.table, folder.figure):
         file.unlink(missing_ok=True)
     shutil.rmtree(folder.checkpoints, ignore_errors=True)
