@@ -24,6 +24,7 @@ COMMANDS = (
     "data",
     "recipes",
     "train",
+    "search",
     "evaluate",
     "explain",
     "export",
@@ -41,7 +42,7 @@ COMMANDS = (
 _SERVICES = frozenset({"stream", "serve"})
 # Those whose start need not be quick, and that write temporary files or let others do so.
 _ON_WORKSTATIONS = frozenset(
-    {"quickstart", "data", "train", "evaluate", "explain", "export", "inspect", "bench", "doctor"}
+    {"quickstart", "data", "train", "search", "evaluate", "explain", "export", "inspect", "bench", "doctor"}
 )
 
 

@@ -47,6 +47,11 @@ INVOCATIONS = {
     "data show": Invocation("{folder} --output {out}/shown.png"),
     "recipes": Invocation(),
     "train": Invocation("mnist --data {set} --epochs 1 --monitor last --output {out}/trained --overwrite"),
+    # The second call finds the search of the first finished.
+    "search": Invocation(
+        "--data {folder} --alpha 0.25 --depth 2 --imgsz 24 --colour grey --no-augment --epochs 1 --folds 2 "
+        "--output {out}/searched --resume"
+    ),
     "evaluate": Invocation("{model} --data {folder} --split all --output {out}/evaluated"),
     "explain": Invocation("{image} --kernel 1,0,-1 --output {out}/explained"),
     "export": Invocation("{run} --format onnx-float32"),

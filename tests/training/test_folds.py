@@ -157,3 +157,10 @@ def test_few_images_get_folds_unless_an_epoch_is_chosen(changes: dict[str, objec
 def test_many_images_and_several_devices_get_none(few: ImageSet, small_set: ImageSet) -> None:
     assert with_folds(SMALL.settings, few, shares=2).folds == 0
     assert with_folds(SMALL.settings, small_set, shares=1).folds == 0
+
+
+def test_a_set_is_divided_alike_at_every_size() -> None:
+    drawn = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 1), np.uint8)
+    labels, files = np.arange(30) % 3, tuple(map(str, range(30)))
+    whole, half = (fold_numbers(Split(images, labels, files), 3, seed=1) for images in (drawn, drawn[:, ::2, ::2]))
+    assert whole.tolist() == half.tolist()

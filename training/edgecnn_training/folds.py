@@ -41,6 +41,7 @@ class OutOfFold:
     images: Split
     probabilities: NDArray[np.float32]  # (N, classes)
     history: tuple[Epoch, ...]  # the mean scores of the epochs, over the images
+    positions: NDArray[np.int64]  # (N,), where the images are among all that were divided, ascending
 
 
 def with_folds(settings: TrainingSettings, image_set: ImageSet, *, shares: int) -> TrainingSettings:
@@ -75,7 +76,9 @@ def fold_numbers(images: Split, folds: int, *, seed: int) -> NDArray[np.int64]:
     from sklearn.model_selection import StratifiedGroupKFold
 
     digests = [hashlib.sha256(np.ascontiguousarray(images.images[index]).data).digest() for index in range(len(images))]
-    _, groups = np.unique(np.array(digests, "S32"), return_inverse=True)
+    # By the first image of each, not by the digests: a set is then divided alike at every size and in every colour.
+    numbered: dict[bytes, int] = {}
+    groups = np.array([numbered.setdefault(digest, len(numbered)) for digest in digests])
     different = [len(np.unique(groups[images.labels == number])) for number in np.unique(images.labels)]
     folds = min(folds, max(different))
     if folds < 2:
@@ -129,6 +132,7 @@ def cross_fit(
         Split(split.images[chosen], split.labels[chosen], tuple(split.files[index] for index in chosen)),
         np.concatenate([answers for _, answers in rows])[order],
         _mean(histories, [len(held) for held, _ in rows]),
+        chosen,
     )
 
 

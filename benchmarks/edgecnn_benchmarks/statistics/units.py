@@ -12,7 +12,7 @@ class Quantity(enum.Enum):
     """What can be limited."""
 
     DURATION = "us, ms or s, such as 5ms"
-    SIZE = "B, kB, MB, KiB or MiB, such as 1MB"
+    SIZE = "B, kB (or k), MB (or M), KiB or MiB, such as 1MB"
     SHARE = "%, such as 10%"
 
 
@@ -20,7 +20,8 @@ class Quantity(enum.Enum):
 # the binary ones with their own names (IEC 80000-13).
 _FACTORS = {
     Quantity.DURATION: {"us": 1.0, "µs": 1.0, "μs": 1.0, "ms": 1e3, "s": 1e6},
-    Quantity.SIZE: {"b": 1.0, "kb": 1e3, "mb": 1e6, "gb": 1e9, "kib": 1024.0, "mib": 1024.0**2, "gib": 1024.0**3},
+    Quantity.SIZE: {"b": 1.0, "k": 1e3, "kb": 1e3, "m": 1e6, "mb": 1e6, "gb": 1e9}
+    | {"kib": 1024.0, "mib": 1024.0**2, "gib": 1024.0**3},
     Quantity.SHARE: {"%": 0.01},
 }
 
@@ -33,6 +34,8 @@ def parse(text: str, quantity: Quantity, *, option: str) -> float:
 
     >>> parse("5ms", Quantity.DURATION, option="--max-latency"), parse("512KiB", Quantity.SIZE, option="--max-size")
     (5000.0, 524288.0)
+    >>> parse("60k", Quantity.SIZE, option="--max-size")
+    60000.0
     >>> parse("10%", Quantity.SHARE, option="--fail-if-slower")
     0.1
     """

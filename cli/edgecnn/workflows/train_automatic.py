@@ -72,7 +72,7 @@ def plan_training(
                     f"{', '.join(others)}; leave these options out to resume, or give --overwrite to start again"
                 )
         return plan
-    looks = _look(console, data)
+    looks = look_at_images(console, data)
 
     def speed(recipe: str, shape: tuple[int, int, int]) -> "Speed":
         return measure_speed(recipe, shape, classes=len(looks.counts))
@@ -197,7 +197,8 @@ def _interval(accuracy: Accuracy) -> str:
     return f"{100 * low:.1f} … {100 * high:.1f}"
 
 
-def _look(console: Console, data: str) -> "SetLooks":
+def look_at_images(console: Console, data: str) -> "SetLooks":
+    """Look at the images that a user names; a known set is prepared for it."""
     from pathlib import Path
 
     from edgecnn_runtime.workstation.image_set import open_prepared

@@ -91,7 +91,8 @@ def judged(right: list[bool], image_set: ImageSet) -> Tried:
     probabilities = np.where(np.array(right)[:, np.newaxis], [[0.9, 0.1]], [[0.2, 0.8]]).astype(np.float32)
     split = Split(np.zeros((len(right), 1, 1, 1), np.uint8), labels, tuple(map(str, labels)))
     evaluation = evaluate(probabilities, labels, ("a", "b"))
-    return Tried(candidate("small-cnn"), image_set, OutOfFold(split, probabilities, ()), evaluation, 1)
+    out_of_fold = OutOfFold(split, probabilities, (), np.arange(len(split)))
+    return Tried(candidate("small-cnn"), image_set, out_of_fold, evaluation, 1)
 
 
 @pytest.mark.parametrize(("wrong", "told"), [(1, False), (5, False), (6, True), (20, True)])

@@ -80,7 +80,7 @@ def make_plan(
     """
     folds = given.get("folds")
     if folds is None:
-        folds = 5 if looks.images < _FEW else 3 if looks.images < _MANY else 0
+        folds = usual_folds(looks.images)
     because = [_images_said(looks)]
     transfer, budget = None, minutes * 60 * _SHARE
     if without_base is None:
@@ -98,6 +98,15 @@ def make_plan(
         because.append(f"{SCRATCH} learns from these images alone; {TRANSFER} is left out: {without_base}")
     because += _settings_said(looks, scratch)
     return Plan(candidates=tuple(candidates), because=tuple(because), folds=folds or 5, compared_on=folds or 1)
+
+
+def usual_folds(images: int) -> int:
+    """Return the number of folds that so many images are scored by; 0 where enough can be kept back instead.
+
+    >>> usual_folds(42), usual_folds(1500), usual_folds(60_000)
+    (5, 3, 0)
+    """
+    return 5 if images < _FEW else 3 if images < _MANY else 0
 
 
 def trainings(folds: int) -> float:

@@ -46,7 +46,8 @@ RECIPES: dict[str, Recipe] = {
 def get_recipe(name: str) -> Recipe:
     """Return the recipe of that name.
 
-    `transfer:ResNet50` is `transfer` on another base, and `small-cnn@0.5` is `small-cnn` at half its width.
+    `transfer:ResNet50` is `transfer` on another base, `small-cnn:3` is `small-cnn` with three convolutions,
+    and `small-cnn@0.5` is `small-cnn` at half its width.
 
     Raises:
         InputError: there is none.
@@ -61,6 +62,8 @@ def get_recipe(name: str) -> Recipe:
         return at_width(get_recipe(name), parse_alpha(alpha))
     if name.startswith(transfer.PREFIX):
         return transfer.transfer_to(name.removeprefix(transfer.PREFIX))
+    if name.startswith(small_cnn.PREFIX):
+        return small_cnn.of_depth(name.removeprefix(small_cnn.PREFIX))
     if name not in RECIPES:
         raise InputError(not_among("recipe", name, RECIPES))
     return RECIPES[name]

@@ -1,0 +1,1 @@
+"""`edgecnn search`: the networks that may fit a device, the trainings that tell them apart, and the choice."""
