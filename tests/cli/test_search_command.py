@@ -158,6 +158,7 @@ def test_images_that_change_meanwhile(
         search(mine, tmp_path / "out", resume=True)
 
 
+@pytest.mark.slow
 def test_it_leaves_a_run_a_table_a_figure_and_a_sentence(folder: Path, tmp_path: Path) -> None:
     place = SearchFolder(tmp_path / "found")
     words = ["search", "--data", folder, "--max-latency", "1s", "--max-size", "60k", *QUICK, "--output", place.path]

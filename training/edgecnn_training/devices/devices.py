@@ -154,13 +154,14 @@ def prepare_devices(*, device: str | None, threads: int | None, deterministic: b
                 "device: expected the one on which TensorFlow already runs in this process, "
                 f"got {', '.join(_names(numbers))}; train in a fresh process"
             ) from None
-        running = tf.config.threading.get_intra_op_parallelism_threads()
+        # 0 where nobody set it: as many as this process may use.
+        running = tf.config.threading.get_intra_op_parallelism_threads() or available_cpus()
         if threads not in (None, running):
             raise InputError(
-                f"threads: expected {running or 'as many as processors'}, with which TensorFlow already runs in this "
+                f"threads: expected {running}, with which TensorFlow already runs in this "
                 f"process, got {threads}; train in a fresh process"
             ) from None
-        count = running or count
+        count = running
     # It warns of each new network that it traces, of which the folds of a run make many.
     tf.get_logger().setLevel("ERROR")
     if deterministic:
