@@ -122,7 +122,8 @@ def train(
     given = {**described.settings, **given}
     name, source = recipe or described.recipe, data or described.data
     if name is None and output is None and source is not None:
-        output = Path("runs") / Path(source).stem
+        images = Path(source).resolve()
+        output = Path("runs") / (images.stem if images.is_file() else images.name)
     # A width given here goes before a number of parameters in the file, and the other way round.
     if alpha is None and params is None:
         alpha, params = described.alpha, described.params
