@@ -5,8 +5,8 @@
 - `networks/`: the network that is trained, saved and exported.
 - `parameter_budget`: the widest of them within a number of parameters.
 - `devices/`: where it is computed.
-- `train`: a run: `network_training` for the model and each of its `folds`, on `stage_data` (of the `features` of a frozen
-  base, in `batches`), `fit` stage by `stage`, `history`.
+- `train`: a run: `network_training` for the model and each of its `folds`, on `stage_data` (of the `features` of a
+  frozen base, in `batches`), `fit` stage by `stage`, `history`.
 - `automatic/`, `search/`: without a recipe, which network is trained; under the limits of a device, which one.
 - `teacher`, `distillation`: what a network learns from a larger one beside the labels.
 - `resuming/`: how a stopped run goes on.
