@@ -24,7 +24,9 @@ ReportMeasuring = Callable[[int, str], None]
 
 # Where each stage begins, in percent of a typical benchmark's time.
 _STAGES = {"accuracy": 0, "latency": 20, "cold start": 78, "memory": 96}
-_NO_ACCURACY = "No labelled images were given (--data), so no accuracy was measured."
+_NO_ACCURACY = (
+    "No accuracy was measured, for want of labelled images that the network was not trained on; give some with --data."
+)
 
 
 @dataclass(frozen=True)
