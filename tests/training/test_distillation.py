@@ -197,7 +197,7 @@ def test_images_are_fitted_to_a_teacher() -> None:
     np.testing.assert_array_equal(np.asarray(fitted_to((8, 6, 3), colours)), colours)
 
 
-@pytest.mark.parametrize("augment", [False, True])
+@pytest.mark.parametrize("augment", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_run_with_a_teacher_goes_on_to_the_bit(
     augment: bool, taught: RunFolder, small_set: ImageSet, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,14 @@ def few(
         folder, {"train": (images[train_], labels[train_]), "test": (images[test], labels[test])}, labels="012"
     )
     return dataclasses.replace(made, test_held_out=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _without_figures() -> Iterator[None]:
+    """They take longer than the trainings here."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("edgecnn_training.figures.draw_all", lambda *arguments, **options: None)
+        yield
 
 
 def train_quickly(image_set: ImageSet, folder: Path, settings: TrainingSettings, **options: object) -> RunFolder:

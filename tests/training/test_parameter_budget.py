@@ -14,7 +14,7 @@ def counted(alpha: float, classes: int) -> int:
     return 9 * (a + a * b + b * c + c * d) + 4 * (a + b + c + d) + (d + 1) * classes
 
 
-@pytest.mark.parametrize(("parameters", "classes"), [(743, 3), (5_000, 10), (30_000, 10), (97_978, 2), (400_000, 7)])
+@pytest.mark.parametrize(("parameters", "classes"), [(743, 3), (97_978, 2)])
 def test_the_largest_width_is_chosen_of_all(parameters: int, classes: int) -> None:
     fitting = [alpha for alpha in (number / 100 for number in range(5, 1001)) if counted(alpha, classes) <= parameters]
     recipe, count = widest_within(get_recipe("small-cnn@0.7"), parameters, classes=classes, shape=(24, 24, 1))

@@ -141,7 +141,11 @@ def test_augmentation_keeps_the_base_in_the_graph(small_set: ImageSet) -> None:
     [
         # In tests/training/test_fine_tuning.py too, with a second stage behind it.
         pytest.param(FROZEN, dataclasses.replace(QUICK, epochs=3), marks=pytest.mark.slow),
-        (AUGMENTED, dataclasses.replace(QUICK, epochs=3, augment=True, schedule=Schedule.COSINE)),
+        pytest.param(
+            AUGMENTED,
+            dataclasses.replace(QUICK, epochs=3, augment=True, schedule=Schedule.COSINE),
+            marks=pytest.mark.slow,
+        ),
         (NORMALIZED, dataclasses.replace(QUICK, epochs=3, **ALL_OF_IT)),
     ],
     ids=["head", "augmented", "all of it"],

@@ -163,6 +163,7 @@ def test_another_python_gets_another_environment(client: Client, model: Path, tm
     assert json.loads(record.read_text()) == document
 
 
+@pytest.mark.slow
 def test_through_a_jump_host_and_a_port(client: Client, model: Path, tmp_path: Path) -> None:
     there = f"localhost:{client.far.port}"
     destination = Destination.read("127.0.0.1", port=client.far.port, jump=there, config=client.far.config)
@@ -195,6 +196,7 @@ def test_a_broken_connection_is_taken_up_again(client: Client, tmp_path: Path) -
     assert client.far.left_running() == []
 
 
+@pytest.mark.slow
 def test_the_next_call_attaches_again(client: Client, model: Path, tmp_path: Path) -> None:
     settings = BenchSettings(runs=3, warmup=1, rounds=200, max_secs=8, starts=1, opening=_OPENING)
 

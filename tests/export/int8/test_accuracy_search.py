@@ -32,7 +32,7 @@ def badly_scaled(small_trained_run: RunFolder, tmp_path: Path) -> RunFolder:
     return run
 
 
-@pytest.mark.parametrize("name", ["tflite-int8", "onnx-int8"])
+@pytest.mark.parametrize("name", ["tflite-int8", pytest.param("onnx-int8", marks=pytest.mark.slow)])
 def test_a_network_that_plain_int8_destroys_is_repaired(badly_scaled: RunFolder, name: str) -> None:
     printed = edgecnn_here("export", badly_scaled.path, "--format", name, "--max-drop", "0.5")
     assert "plain int8 could lose too much. Candidates," in printed

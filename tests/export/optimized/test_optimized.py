@@ -92,12 +92,13 @@ def kernels(file: ExportedFile) -> dict[tuple[int, ...], NDArray[Any]]:
 @pytest.mark.parametrize(
     ("steps", "variant"),
     [
-        ({"sparsity": SPARSITY, "clusters": CLUSTERS, "quantization_aware": True}, "pruned_clustered_qat"),
+        # QAT alone is in the test of the contract below.
+        ({"sparsity": SPARSITY, "clusters": CLUSTERS}, "pruned_clustered"),
         *(
             pytest.param(steps, variant, marks=pytest.mark.slow)
             for steps, variant in (
                 ({"quantization_aware": True}, "qat"),
-                ({"sparsity": SPARSITY, "clusters": CLUSTERS}, "pruned_clustered"),
+                ({"sparsity": SPARSITY, "clusters": CLUSTERS, "quantization_aware": True}, "pruned_clustered_qat"),
                 ({"sparsity": SPARSITY}, "pruned"),
                 ({"clusters": CLUSTERS}, "clustered"),
                 ({"sparsity": SPARSITY, "quantization_aware": True}, "pruned_qat"),

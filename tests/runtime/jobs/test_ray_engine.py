@@ -146,6 +146,7 @@ def photos(folder: Path, count: int) -> Path:
 
 
 @needs_ray
+@pytest.mark.slow
 def test_the_command_gives_the_answers_of_the_local_engine(model: Path, tmp_path: Path) -> None:
     folder = photos(tmp_path / "shots", 199)
     # A name that is not UTF-8, as an old camera's memory card has it.

@@ -58,18 +58,18 @@ def tried_on(image_set: ImageSet, plan: Plan, folder: RunFolder, steps: list[Pro
 def test_the_better_candidate_comes_first(two_digits: ImageSet, tmp_path: Path) -> None:
     # At such a rate nothing is learnt.
     plan = Plan(
-        candidates=(candidate("resnet8", rate=1e-9), candidate("small-cnn")), because=(), folds=2, compared_on=2
+        candidates=(candidate("small-cnn@0.5", rate=1e-9), candidate("small-cnn")), because=(), folds=2, compared_on=2
     )
     folder, steps = RunFolder(tmp_path / "run"), list[Progress]()
     best, other = tried_on(two_digits, plan, folder, steps)
-    assert (best.candidate.recipe, other.candidate.recipe) == ("small-cnn", "resnet8")
+    assert (best.candidate.recipe, other.candidate.recipe) == ("small-cnn", "small-cnn@0.5")
     assert best.evaluation.balanced_accuracy > other.evaluation.balanced_accuracy
     # Both gave an answer for every image, those for testing among them.
     every = sum(len(split) for split in two_digits.splits.values())
     assert len(best.out_of_fold.images) == len(other.out_of_fold.images) == every
     assert {(step.fold, step.folds) for step in steps} == {(1, 2), (2, 2)}
     write_candidates(folder, [best, other])
-    assert [entry["recipe"] for entry in json.loads(folder.candidates.read_text())] == ["small-cnn", "resnet8"]
+    assert [entry["recipe"] for entry in json.loads(folder.candidates.read_text())] == ["small-cnn", "small-cnn@0.5"]
 
     steps.clear()
     again, _ = tried_on(two_digits, plan, folder, steps)

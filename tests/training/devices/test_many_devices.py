@@ -68,6 +68,7 @@ def test_two_devices_learn_what_one_learns(alone: RunFolder, small_set: ImageSet
     np.testing.assert_allclose(np.load(folder.test_probabilities), np.load(alone.test_probabilities), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_two_killed_and_resumed_workers_learn_what_one_learns(
     alone: RunFolder, small_set: ImageSet, tmp_path: Path
 ) -> None:
