@@ -60,6 +60,7 @@ BLOCKS_OF_SEVERAL = {
     "edgecnn train casting --epochs": "test_what_a_run_contains",
     "edgecnn train casting --augment": "alternatives; tests/cli/test_train_command.py",
     "edgecnn train small-cnn --alpha": "alternatives; tests/cli/test_train_command.py",
+    "edgecnn search": "alternatives; tests/cli/test_search_command.py",
     "edgecnn data prepare mnist-5000": "test_two_workers_train_on_the_set_that_was_prepared",
     "edgecnn bench recommend": "test_which_file_to_ship",
     "edgecnn inspect": "test_where_it_runs",

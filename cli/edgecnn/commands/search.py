@@ -75,7 +75,7 @@ def search(
     json: JsonOption = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Search a network that keeps to your limits, train it and export it to int8.
+    """Find a network within your limits, train and export it.
 
     Widths and depths of small-cnn, sizes, colours and augmentation are tried by successive halving. Each network is
     exported and timed before it is trained, so nothing is trained that is too slow or too large. Accuracy is that of
