@@ -52,6 +52,16 @@ def test_a_plan_says_what_and_why_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_an_unfinished_run_is_planned_anew_where_it_is_overwritten(folder: Path, tmp_path: Path) -> None:
+    run = RunFolder(tmp_path / "run")
+    run.checkpoints.mkdir(parents=True)
+    run.plan.write_text("{}")
+    words = ("train", "--data", folder, *QUICK, "--output", run.path)
+    assert "got an unfinished run; give --resume" in edgecnn_here(*words, code=2)
+    assert "train again with --overwrite" in edgecnn_here(*words, "--resume", code=2)
+    assert "Plan for " in edgecnn_here(*words, "--overwrite", "--plan")
+
+
 def test_it_trains_what_it_chose_on_all_images(folder: Path, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
     out, err = edgecnn("--data", folder, *QUICK, "--output", run.path)

@@ -276,7 +276,9 @@ def _chosen_automatically(
 
     with loading_training("edgecnn train"):
         import edgecnn_training.automatic.choice  # noqa: F401, for its messages
-    made = plan_training(console, source, folder, given=given, imgsz=imgsz, minutes=minutes or _MINUTES)
+    made = plan_training(
+        console, source, folder, given=given, imgsz=imgsz, minutes=minutes or _MINUTES, overwrite=overwrite
+    )
     show_plan(console, source, made)
     if plan_only:
         console.document(dataclasses.asdict(made))

@@ -16,7 +16,6 @@ from edgecnn_runtime.workstation.image_set import ImageSet
 from edgecnn_runtime.workstation.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from edgecnn_training.automatic.choice import Tried
     from edgecnn_training.automatic.plan import Candidate, Plan, Speed
     from edgecnn_training.automatic.set_looks import SetLooks
     from edgecnn_training.fit import ReportProgress
@@ -33,11 +32,17 @@ class Chosen:
     image_set: ImageSet
     settings: "TrainingSettings"
     out_of_fold: "OutOfFold | None"  # None where validation images are kept back instead
-    tried: "list[Tried]"
 
 
 def plan_training(
-    console: Console, data: str, folder: RunFolder, *, given: Mapping[str, Any], imgsz: int | None, minutes: float
+    console: Console,
+    data: str,
+    folder: RunFolder,
+    *,
+    given: Mapping[str, Any],
+    imgsz: int | None,
+    minutes: float,
+    overwrite: bool,
 ) -> "Plan":
     """Make the plan for a set, or read that of the run which is resumed.
 
@@ -48,6 +53,7 @@ def plan_training(
         given: settings that the user named; None where not.
         imgsz: the side of the images that the user named.
         minutes: what all trainings may take.
+        overwrite: make a plan anew, whatever run is in the folder.
 
     Raises:
         InputError: the run to resume was started with other settings, or its plan cannot be read.
@@ -58,7 +64,7 @@ def plan_training(
     from edgecnn_training.devices.devices import prepare_devices
 
     named = {name: value for name, value in given.items() if value is not None}
-    if folder.plan.exists():
+    if folder.plan.exists() and not overwrite:
         try:
             plan = read_dataclass(Plan, read_object(folder.plan), name=str(folder.plan))
         except (OSError, ValueError) as error:
@@ -189,7 +195,7 @@ def choose_network(
             f"'edgecnn train {other.candidate.recipe} --data {data}' trains the other."
         )
     kept = best.candidate.settings
-    return Chosen(best.candidate.recipe, best.image_set, kept, best.out_of_fold if kept.folds else None, tried)
+    return Chosen(best.candidate.recipe, best.image_set, kept, best.out_of_fold if kept.folds else None)
 
 
 def _interval(accuracy: Accuracy) -> str:
